@@ -1,0 +1,205 @@
+"""Aggregate: parts become results, and the manifest is written last.
+
+Owns putting a job together: the parts of each recording in order, smoothing, events, reports, the summary of
+all recordings and the manifest. A recording with a failed range is reported with its reason and the others
+finish. Parts are only read, so deciding again with other settings is another aggregate and no inference.
+Promises the same bytes whatever the number of ranges and whoever scored them; no clock is read.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from anemonefish.errors import MissingParts
+from anemonefish.events import find_class_runs, find_events, smooth
+from anemonefish.jobs import Failure, Job, Plan, PlannedRecording, RangeTask, dump_json
+from anemonefish.models.bundle import ModelSpec, sha256
+from anemonefish.models.repository import ModelRepository
+from anemonefish.plan import check_recordings
+from anemonefish.report import REPORTS, RecordingResult, write_report
+from anemonefish.score import part_from_bytes
+
+__all__ = ["Aggregate", "Outcome", "aggregate_job"]
+
+NOISE = "noise"
+"""The class that is no sound of interest; its runs are not labelled."""
+
+SUMMARY = "summary.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one recording.
+
+    Attributes
+    ----------
+    recording : PlannedRecording
+    result : RecordingResult or None
+        None when it failed.
+    files : dict of str to str
+        SHA-256 of each result file by its key below the results prefix.
+    """
+
+    recording: PlannedRecording
+    result: RecordingResult | None
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """What became of a job."""
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def failed(self) -> int:
+        """Number of recordings that could not be analysed."""
+        return sum(outcome.result is None for outcome in self.outcomes)
+
+    @property
+    def events(self) -> int:
+        """Number of events in all recordings."""
+        return sum(len(outcome.result.events) for outcome in self.outcomes if outcome.result is not None)
+
+
+def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
+    """Turn the parts of a job into reports, ``summary.csv`` and ``manifest.json``.
+
+    Raises
+    ------
+    RecordingError, RangeFailed
+        The only recording failed; the error is its own.
+    EveryRecordingFailed
+        All of several recordings failed.
+    MissingParts
+        A range has neither a part nor a reason.
+    DamagedPart
+        A part does not fit its range.
+    """
+    plan = job.read_plan()
+    spec = models.spec(plan.model)
+    tasks = {number: list(group) for number, group in groupby(plan.tasks(), key=lambda task: task.recording)}
+    recordings = [
+        _with_range_failure(job, recording, tasks.get(number, [])) for number, recording in enumerate(plan.recordings)
+    ]
+    check_recordings(recordings)
+    parts: dict[str, str] = {}
+    outcomes = tuple(
+        _finish(job, plan, spec, recording, tasks.get(number, []), parts) for number, recording in enumerate(recordings)
+    )
+    summary = _write_summary(job, outcomes)
+    job.store.write(job.manifest_key, _manifest(plan, outcomes, parts, summary))
+    return Aggregate(outcomes)
+
+
+def _with_range_failure(job: Job, recording: PlannedRecording, tasks: Sequence[RangeTask]) -> PlannedRecording:
+    """Return the recording with the reason of its first failed range, if it has one.
+
+    A part outweighs a reason: the range failed once and was scored later.
+    """
+    absent = [task.index for task in tasks if not job.store.exists(job.part_key(task.index))]
+    reasons = {index: job.read_range_failure(index) for index in absent}
+    for failure in reasons.values():
+        if failure is not None:
+            return replace(recording, failure=failure)
+    if absent:
+        raise MissingParts(
+            f"{recording.name}: {len(absent)} of {len(tasks)} ranges have no scores and no reason, "
+            f"the first is {absent[0]}; resume the job"
+        )
+    return recording
+
+
+def _finish(
+    job: Job,
+    plan: Plan,
+    spec: ModelSpec,
+    recording: PlannedRecording,
+    tasks: Sequence[RangeTask],
+    parts: dict[str, str],
+) -> Outcome:
+    how = recording.analysis
+    if recording.failure is not None or how is None:
+        return Outcome(recording, None, {})
+    scores = np.empty((how.grid.n_windows, len(spec.classes)), np.float32)
+    for task in tasks:
+        key = job.part_key(task.index)
+        data = job.store.read(key)
+        shape = (len(task.windows), len(spec.classes))
+        scores[task.windows.start : task.windows.stop] = part_from_bytes(data, shape, f"{job.work}: part {task.index}")
+        parts[f"{task.index:06d}"] = sha256(data)
+    settings = replace(plan.settings, target_class=plan.settings.target_class or spec.target_class)
+    smoothed = smooth(scores, settings.median_windows)
+    target = spec.classes.index(str(settings.target_class))
+    result = RecordingResult(
+        recording=recording,
+        analysis=how,
+        spec=spec,
+        model=plan.model,
+        settings=settings,
+        scores=scores,
+        smoothed=smoothed,
+        events=find_events(smoothed[:, target], how.grid, how.sample_rate, spec.classes[target], settings),
+        class_runs=find_class_runs(smoothed, how.grid, spec.classes, NOISE, settings),
+    )
+    return Outcome(recording, result, _write_reports(job, result))
+
+
+def _write_reports(job: Job, result: RecordingResult) -> dict[str, str]:
+    files = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in result.settings.formats:
+            file = f"{result.recording.name}{REPORTS[name].suffix}"
+            path = Path(folder, "report")
+            write_report(name, path, result)
+            job.store.upload(job.result_key(file), path)
+            with path.open("rb") as content:
+                files[file] = hashlib.file_digest(content, "sha256").hexdigest()
+    return files
+
+
+def _write_summary(job: Job, outcomes: Sequence[Outcome]) -> str:
+    """Write one line per recording, so that a folder of results says what became of each."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, SUMMARY)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(("recording", "status", "windows", "events", "error", "message"))
+            for outcome in outcomes:
+                failure = outcome.recording.failure or Failure("", "")
+                counts = (
+                    ("", "") if outcome.result is None else (len(outcome.result.scores), len(outcome.result.events))
+                )
+                status = "failed" if outcome.result is None else "done"
+                rows.writerow((outcome.recording.name, status, *counts, failure.error, failure.message))
+        job.store.upload(job.result_key(SUMMARY), path)
+        return sha256(path.read_bytes())
+
+
+def _manifest(plan: Plan, outcomes: Sequence[Outcome], parts: dict[str, str], summary: str) -> bytes:
+    return dump_json(
+        {
+            "model": plan.model.to_dict(),
+            "settings": plan.settings.to_dict(),
+            "summary": {SUMMARY: summary},
+            "recordings": [
+                {
+                    "name": outcome.recording.name,
+                    "status": "failed" if outcome.result is None else "done",
+                    "events": None if outcome.result is None else len(outcome.result.events),
+                    "failure": None if outcome.recording.failure is None else asdict(outcome.recording.failure),
+                    "results": outcome.files,
+                }
+                for outcome in outcomes
+            ],
+            "parts": parts,
+        }
+    )

@@ -1,0 +1,342 @@
+"""The command line: ``anemonefish detect | plan | models | simulate``.
+
+Owns words on a terminal and exit codes: 0 done, 1 a recording (or the job) failed, 2 the command was
+mistyped. Every error is one line with the name of its class; nobody sees a traceback. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from anemonefish import __version__
+from anemonefish.aggregate import Aggregate
+from anemonefish.errors import AnemonefishError, InvalidSettings
+from anemonefish.jobs import Plan
+from anemonefish.laptop import detect as detect_on_laptop
+from anemonefish.laptop import find_recordings
+from anemonefish.models.publish import PublishRequest
+from anemonefish.models.publish import publish as publish_model
+from anemonefish.models.repository import ALIASES, ModelRepository
+from anemonefish.plan import plan_job
+from anemonefish.profiles import profile_named
+from anemonefish.settings import FORMATS, Settings
+from anemonefish.simulate import Scene, scene, write_scene
+from anemonefish.stores import open_store
+from anemonefish.stores.local import atomic_file
+from anemonefish.tables import Selection, format_seconds, write_audacity, write_raven
+
+__all__ = ["main"]
+
+_SHOWN_EVENTS = 20
+_OUT = Console()
+_ERR = Console(stderr=True)
+
+
+class _Commands(click.Group):
+    """Commands whose errors of the tree end as one line and exit code 1."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except AnemonefishError as error:
+            _complain(type(error).__name__, str(error))
+            context.exit(1)
+
+
+def _complain(name: str, message: str) -> None:
+    _ERR.print(f"[bold red]{name}[/]: ", end="")
+    _ERR.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def _default_models() -> str:
+    """Return the folder of the bundles that ship with a checkout, or ``models`` here."""
+    shipped = Path(__file__).parents[4] / "models"
+    return str(shipped if shipped.is_dir() else Path("models"))
+
+
+_model_option = click.option(
+    "--model",
+    default="reef@production",
+    show_default=True,
+    envvar="ANEMONEFISH_MODEL",
+    help="NAME, NAME@ALIAS or NAME@VERSION.",
+)
+_models_option = click.option(
+    "--models",
+    "models_uri",
+    default=_default_models,
+    show_default="the models that ship",
+    envvar="ANEMONEFISH_MODELS",
+    help="Folder or s3://bucket of the model bundles.",
+)
+_set_option = click.option(
+    "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Any setting of docs/settings.md; repeatable."
+)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="anemonefish")
+def main() -> None:
+    """Find anemonefish calls in hydrophone recordings."""
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True)
+@_model_option
+@_models_option
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder for the reports."
+)
+@click.option("--formats", help=f"Comma-separated; of {', '.join(FORMATS)}.")
+@click.option("--threshold", type=float, help="Score above which a window belongs to an event.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes at once.  [default: one per core]")
+@_set_option
+def detect(
+    paths: tuple[str, ...],
+    model: str,
+    models_uri: str,
+    out: Path,
+    formats: str | None,
+    threshold: float | None,
+    jobs: int | None,
+    assignments: Sequence[str],
+) -> None:
+    """Find events in recordings: files, folders (searched below) or s3:// objects."""
+    settings = _settings(assignments, formats=formats.split(",") if formats else None, threshold=threshold)
+    with Progress(
+        TextColumn("scoring"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(),
+        console=_ERR, disable=not _ERR.is_terminal,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("scoring", total=None)
+        plan, aggregate = detect_on_laptop(
+            find_recordings(paths),
+            model,
+            settings,
+            models_uri=models_uri,
+            out=out,
+            processes=jobs,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    _show_notes(plan)
+    _show_events(aggregate)
+    _show_outcome(aggregate, out)
+    if aggregate.failed:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True)
+@_model_option
+@_models_option
+@_set_option
+@click.option("--json", "as_json", is_flag=True, help="Print the quote as JSON.")
+def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Sequence[str], as_json: bool) -> None:
+    """Say how an account would cut the work, and the time and cost to expect, before anything runs."""
+    made = plan_job(find_recordings(paths), model, _settings(assignments), ModelRepository(open_store(models_uri)))
+    if as_json:
+        _OUT.print_json(json.dumps(asdict(made.quote)))
+    else:
+        _show_notes(made)
+        _show_quote(made)
+    if any(recording.failure is not None for recording in made.recordings):
+        _show_failures([(each.name, each.failure) for each in made.recordings])
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--seconds", type=click.FloatRange(1, 86_400), default=60.0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--sample-rate", type=click.IntRange(4_000, 192_000), default=48_000, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The WAV file; its labels go beside it.")
+def simulate(seconds: float, seed: int, sample_rate: int, out: Path) -> None:
+    """Make a reef scene: calls, sounds to confuse them with, noise - and the labels of what is in it."""
+    made = scene(seconds, seed, sample_rate)
+    with atomic_file(out) as temporary:
+        write_scene(made, temporary)
+    _write_labels(made, out)
+    calls = sum(label.label == "anemonefish" for label in made.labels)
+    _OUT.print(
+        f"{out}: {seconds:g} s, {calls} anemonefish calls, {len(made.labels) - calls} other sounds", highlight=False
+    )
+
+
+@main.group()
+def models() -> None:
+    """Publish, verify and show model bundles."""
+
+
+@models.command()
+@click.argument("keras_file", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="Name of the model: lower-case letters, digits, '.', '_', '-'.")
+@click.option("--version", required=True, help="Version; never to be used again.")
+@click.option(
+    "--profile", required=True, type=click.Choice(["stft-db", "image"]), help="Preprocessing of the training."
+)
+@click.option("--profile-set", multiple=True, metavar="NAME=VALUE", help="A constant of the profile; repeatable.")
+@click.option("--classes", default="", help="Comma-separated, in the order of the outputs.  [default: from --metadata]")
+@click.option("--target", default="anemonefish", show_default=True, help="The class whose events are looked for.")
+@click.option("--sample-rate", type=int, help="Rate the model was trained at, in Hz.")
+@click.option("--metadata", type=click.Path(path_type=Path), help="The training's model_config.yaml.")
+@click.option("--audio", help="A recording to compare the engines on.  [default: a simulated scene]")
+@click.option("--description", default="", help="What the model was trained on.")
+@click.option("--license", "licence", default="", help="SPDX name of the weights' licence.")
+@click.option("--alias", type=click.Choice(ALIASES), help="Let this alias mean the new version.")
+@_models_option
+def publish(
+    keras_file: Path,
+    name: str,
+    version: str,
+    profile: str,
+    profile_set: Sequence[str],
+    classes: str,
+    target: str,
+    sample_rate: int | None,
+    metadata: Path | None,
+    audio: str | None,
+    description: str,
+    licence: str,
+    alias: str | None,
+    models_uri: str,
+) -> None:
+    """Turn a .keras file into a bundle, refused unless LiteRT gives Keras's scores."""
+    repository = ModelRepository(open_store(models_uri))
+    request = PublishRequest(
+        keras=keras_file,
+        name=name,
+        version=version,
+        profile=profile_named(profile, **_assigned(profile_set)),
+        classes=tuple(word.strip() for word in classes.split(",") if word.strip()),
+        target_class=target,
+        sample_rate=sample_rate,
+        metadata=metadata,
+        audio=audio,
+        description=description,
+        license=licence,
+    )
+    spec = publish_model(request, repository)
+    if alias is not None:
+        repository.set_alias(name, alias, version)
+    _OUT.print(
+        f"published {spec.title} to {repository.store.uri}: LiteRT within {spec.parity['max_difference']:.1e} of Keras "
+        f"on {spec.parity['windows']} windows",
+        highlight=False,
+    )
+
+
+@models.command()
+@click.argument("reference")
+@_models_option
+def verify(reference: str, models_uri: str) -> None:
+    """Check the hash of every file and the golden scores on this machine."""
+    spec, difference = ModelRepository(open_store(models_uri)).verify(reference)
+    _OUT.print(
+        f"{spec.title}: {len(spec.files)} files as published, golden scores within {difference:.1e}", highlight=False
+    )
+
+
+@models.command()
+@click.argument("reference")
+@_models_option
+def show(reference: str, models_uri: str) -> None:
+    """Print model.json."""
+    repository = ModelRepository(open_store(models_uri))
+    click.echo(repository.spec(repository.pin(reference)).to_json().decode(), nl=False)
+
+
+def _settings(assignments: Sequence[str], **options: Any) -> Settings:
+    """Combine ``--set`` with the options that have a name of their own."""
+    return Settings.load({**_assigned(assignments), **{k: v for k, v in options.items() if v is not None}})
+
+
+def _assigned(assignments: Sequence[str]) -> dict[str, Any]:
+    """Read ``NAME=VALUE`` with the value as YAML, so that numbers, null and lists are what they look like."""
+    values = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise InvalidSettings(f"{assignment!r} is not a setting; write NAME=VALUE")
+        try:
+            values[name.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InvalidSettings(f"{assignment!r}: the value is not YAML") from None
+    return values
+
+
+def _write_labels(made: Scene, wav: Path) -> None:
+    selections = [Selection(each.start, each.stop, each.label, each.low_hz, each.high_hz) for each in made.labels]
+    with atomic_file(wav.with_name(f"{wav.name}.selections.txt")) as path, path.open("w", newline="") as file:
+        write_raven(file, selections, sample_rate=made.sample_rate, begin_path=str(wav.absolute()), begin_file=wav.name)
+    with atomic_file(wav.with_name(f"{wav.name}.audacity.txt")) as path, path.open("w", newline="") as file:
+        write_audacity(file, selections, sample_rate=made.sample_rate)
+
+
+def _show_notes(made: Plan) -> None:
+    for recording in made.recordings:
+        if recording.analysis is not None and recording.analysis.resampled:
+            _OUT.print(
+                f"{recording.name}: resampled from {recording.analysis.audio.sample_rate} Hz to "
+                f"{recording.analysis.sample_rate} Hz, the rate of {made.model.name} {made.model.version}",
+                highlight=False,
+            )
+
+
+def _show_quote(made: Plan) -> None:
+    quote, settings = made.quote, made.settings
+    table = Table(
+        title=f"{made.model.name} {made.model.version} on {settings.architecture}, {settings.memory_mb} MB a worker"
+    )
+    for name in ("recordings", "audio", "windows", "ranges", "expected time", "expected cost"):
+        table.add_column(name, justify="right")
+    table.add_row(
+        str(quote.recordings),
+        f"{quote.audio_seconds:.1f} s",
+        str(quote.windows),
+        str(quote.ranges),
+        f"{quote.expected_seconds:.1f} s",
+        f"{quote.expected_usd:.4f} USD",
+    )
+    _OUT.print(table)
+
+
+def _show_events(aggregate: Aggregate) -> None:
+    table = Table(title="events")
+    for name in ("recording", "start s", "end s", "class", "mean score", "max score", "windows"):
+        table.add_column(name, justify="left" if name in {"recording", "class"} else "right")
+    shown = 0
+    for outcome in aggregate.outcomes:
+        for event in outcome.result.events if outcome.result is not None else ():
+            if shown < _SHOWN_EVENTS and outcome.result is not None:
+                rate = outcome.result.sample_rate
+                times = format_seconds(event.start, rate)[:-3], format_seconds(event.stop, rate)[:-3]
+                scores = f"{event.mean_score:.3f}", f"{event.max_score:.3f}"
+                table.add_row(outcome.recording.name, *times, event.label, *scores, str(event.n_windows))
+            shown += 1
+    if shown:
+        _OUT.print(table)
+    if shown > _SHOWN_EVENTS:
+        _OUT.print(f"... and {shown - _SHOWN_EVENTS} more in the reports", highlight=False)
+
+
+def _show_outcome(aggregate: Aggregate, out: Path) -> None:
+    done = len(aggregate.outcomes) - aggregate.failed
+    _OUT.print(f"{done} recordings, {aggregate.events} events; reports in {out}", highlight=False, soft_wrap=True)
+    _show_failures([(outcome.recording.name, outcome.recording.failure) for outcome in aggregate.outcomes])
+
+
+def _show_failures(recordings: Sequence[tuple[str, Any]]) -> None:
+    failed = [(name, failure) for name, failure in recordings if failure is not None]
+    if failed:
+        _ERR.print(f"{len(failed)} of {len(recordings)} recordings failed:", highlight=False)
+    for _, failure in failed:
+        _complain(failure.error, failure.message)

@@ -1,0 +1,198 @@
+"""The one exception tree.
+
+Owns every error that the system raises on purpose. Each class knows the HTTP status an API answers
+with and whether a retry can help; its *name* is what the state machine matches, what the command line
+prints and what ends up in an execution's error, so the three doors say the same words::
+
+    AnemonefishError
+    ├── InvalidSettings            a setting that is unknown, mistyped or out of range
+    ├── InvalidRequest             a job or range description that cannot be understood
+    ├── RecordingError             anything wrong with one recording; the others of a job go on
+    │   ├── RecordingNotFound
+    │   ├── EmptyRecording         zero bytes
+    │   ├── UnreadableRecording    not audio, a broken header, no channels
+    │   ├── TruncatedRecording     fewer samples than its header promises
+    │   ├── InvalidSamples         NaN or infinite samples
+    │   ├── RecordingChanged       the object is not the version that was planned
+    │   └── UnsupportedRecording   audio, but nothing the model can be given
+    ├── ModelError
+    │   ├── ModelNotFound
+    │   ├── InvalidBundle          a file is missing, altered or contradicts model.json
+    │   ├── IncompatibleModel      the network's shapes do not fit its profile or classes
+    │   └── ParityError            scores differ from the ones the training stack gave
+    ├── JobError
+    │   ├── DamagedPart            stored scores that do not fit their range
+    │   ├── MissingParts           an aggregate over ranges nobody has scored
+    │   ├── RangeFailed            a range that ended without a typed error: a crash, a timeout
+    │   └── EveryRecordingFailed   a job of which nothing is left
+    └── StorageError               the store did not answer; the only error worth a retry
+
+Every message names the thing (file, setting, model), the place (offset, range) and the mend. This module
+never formats a traceback and imports nothing.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "AnemonefishError",
+    "DamagedPart",
+    "EmptyRecording",
+    "EveryRecordingFailed",
+    "IncompatibleModel",
+    "InvalidBundle",
+    "InvalidRequest",
+    "InvalidSamples",
+    "InvalidSettings",
+    "JobError",
+    "MissingParts",
+    "ModelError",
+    "ModelNotFound",
+    "ParityError",
+    "RangeFailed",
+    "RecordingChanged",
+    "RecordingError",
+    "RecordingNotFound",
+    "StorageError",
+    "TruncatedRecording",
+    "UnreadableRecording",
+    "UnsupportedRecording",
+    "error_classes",
+    "recording_error",
+]
+
+
+class AnemonefishError(Exception):
+    """Base of every error raised on purpose.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status an API answers with.
+    retryable : bool
+        Whether the same call may succeed later without anything being mended.
+    """
+
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+
+class InvalidSettings(AnemonefishError):
+    """A setting is unknown, mistyped or out of range."""
+
+    status = 400
+
+
+class InvalidRequest(AnemonefishError):
+    """A job or range description cannot be understood."""
+
+    status = 400
+
+
+class RecordingError(AnemonefishError):
+    """One recording cannot be analysed; the other recordings of a job are unaffected."""
+
+    status = 400
+
+
+class RecordingNotFound(RecordingError):
+    """There is no such file or object."""
+
+    status = 404
+
+
+class EmptyRecording(RecordingError):
+    """The file has no bytes."""
+
+
+class UnreadableRecording(RecordingError):
+    """The file is not audio, its header is broken or it has no channels."""
+
+
+class TruncatedRecording(RecordingError):
+    """The file ends before the samples its header promises."""
+
+
+class InvalidSamples(RecordingError):
+    """A sample is NaN or infinite."""
+
+
+class RecordingChanged(RecordingError):
+    """The object is no longer the version the job was planned on."""
+
+    status = 409
+
+
+class UnsupportedRecording(RecordingError):
+    """The recording is sound, but the model cannot be given anything made from it."""
+
+
+class ModelError(AnemonefishError):
+    """Something is wrong with a model bundle."""
+
+
+class ModelNotFound(ModelError):
+    """No bundle has this name and version."""
+
+    status = 404
+
+
+class InvalidBundle(ModelError):
+    """A file of the bundle is missing, altered or contradicts ``model.json``."""
+
+
+class IncompatibleModel(ModelError):
+    """The network's shapes do not fit its profile, its sample rate or its classes."""
+
+    status = 400
+
+
+class ParityError(ModelError):
+    """The engine's scores differ from the scores the training stack gave."""
+
+
+class JobError(AnemonefishError):
+    """Something is wrong with a job as a whole."""
+
+
+class DamagedPart(JobError):
+    """A stored part does not fit the range it stands for."""
+
+
+class MissingParts(JobError):
+    """Ranges of the plan have neither scores nor a reason."""
+
+
+class RangeFailed(JobError):
+    """A range ended without a typed error: its process died, ran out of memory or of time."""
+
+
+class EveryRecordingFailed(JobError):
+    """No recording of the job could be analysed."""
+
+    status = 400
+
+
+class StorageError(AnemonefishError):
+    """The store did not answer as it should; a later call may succeed."""
+
+    status = 503
+    retryable = True
+
+
+def error_classes() -> dict[str, type[AnemonefishError]]:
+    """Return every class of the tree by its name, the base included."""
+    found: dict[str, type[AnemonefishError]] = {}
+    pending: list[type[AnemonefishError]] = [AnemonefishError]
+    while pending:
+        cls = pending.pop()
+        found[cls.__name__] = cls
+        pending.extend(cls.__subclasses__())
+    return found
+
+
+def recording_error(name: str) -> bool:
+    """Say whether ``name`` is a class of :class:`RecordingError`: the recording is at fault, not the job."""
+    cls = error_classes().get(name)
+    return cls is not None and issubclass(cls, RecordingError)

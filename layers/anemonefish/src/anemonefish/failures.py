@@ -1,0 +1,81 @@
+"""What a state machine caught, told in the words of the tree.
+
+Owns reading the ``Error`` and ``Cause`` of a failed task, keeping the reason of a range or a job in the store,
+and choosing which reason a whole job ends with. A cause that a function raised is JSON with a traceback inside;
+only its message leaves here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from anemonefish.errors import error_classes
+from anemonefish.jobs import Failure, Job, dump_json
+
+__all__ = ["failure_of_task", "record_job_failure", "record_range_failure"]
+
+_WORDS = {
+    "States.Timeout": "it did not finish in the time it is given; cut finer with max_range_seconds",
+    "Lambda.Unknown": "its process died, most likely for want of memory; give it more memory_mb",
+    "Lambda.TooManyRequestsException": "the account's concurrency is used up; lower max_concurrency and resume",
+}
+
+
+def failure_of_task(caught: object) -> Failure:
+    """Turn what a Catch or a failed Map hands on into a reason.
+
+    Parameters
+    ----------
+    caught : object
+        ``{"Error": name, "Cause": text}``; the text of a Lambda error is JSON.
+
+    Returns
+    -------
+    Failure
+        Under the name of its class for errors of the tree; under ``RangeFailed``, with the service's own name
+        in the message, for timeouts, crashes and throttles.
+    """
+    fields = caught if isinstance(caught, Mapping) else {}
+    name, cause = str(fields.get("Error") or "Unknown"), str(fields.get("Cause") or "")
+    message = _message(cause)
+    if name in error_classes():
+        return Failure(name, message)
+    return Failure("RangeFailed", f"{name}: {_WORDS.get(name) or message or 'no cause was given'}")
+
+
+def record_range_failure(job: Job, index: int, caught: object) -> Failure:
+    """Keep why a range has no scores; return the reason."""
+    failure = failure_of_task(caught)
+    job.write_range_failure(index, failure)
+    return failure
+
+
+def record_job_failure(job: Job, caught: object) -> Failure:
+    """Keep why a job ended without results; return the reason.
+
+    A Map that gave up says only that too many items failed; the job's reason is then that of its first
+    failed range.
+    """
+    failure = failure_of_task(caught)
+    if failure.error == "RangeFailed":
+        failure = _first_range_failure(job) or failure
+    job.store.write(job.failure_key, dump_json(asdict(failure)))
+    return failure
+
+
+def _first_range_failure(job: Job) -> Failure | None:
+    prefix = job.range_failure_key(0).rpartition("/")[0] + "/"
+    for key in job.store.keys(prefix):
+        return Failure(**json.loads(job.store.read(key)))
+    return None
+
+
+def _message(cause: str) -> str:
+    try:
+        document: Any = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(document.get("errorMessage", cause)) if isinstance(document, dict) else cause

@@ -1,0 +1,397 @@
+"""A job: what is asked for, what was planned, and the keys everything lies under.
+
+Owns the layout of a job in a store and the value objects that travel between plan, score and aggregate::
+
+    {work}/plan.json             the plan: recordings, model, settings, quote
+    {work}/ranges.jsonl          one line per range, in order; the Map's items
+    {work}/parts/{index}.npy     scores of one range: raw, float32, (n_windows, n_classes)
+    {work}/failures/{index}.json why a range has no part
+    {work}/failure.json          why the whole job ended without results
+    {results}/...                reports, one set per recording, and summary.csv
+    {work}/manifest.json         written last: what the job made, with hashes
+
+Everything but ``failure*.json`` is written once. In an account ``work`` is ``jobs/{tenant}/{job}`` and
+``results`` lies inside it; on a laptop ``results`` is the folder the user named. Never computes anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from anemonefish.audio import AudioFacts
+from anemonefish.errors import AnemonefishError, InvalidRequest, RangeFailed, error_classes
+from anemonefish.models.repository import PinnedModel
+from anemonefish.settings import Settings
+from anemonefish.stores import Store
+from anemonefish.windows import WindowGrid, WindowRange
+
+__all__ = [
+    "Analysis",
+    "Failure",
+    "Job",
+    "Plan",
+    "PlannedRecording",
+    "Quote",
+    "RangeTask",
+    "RecordingRequest",
+    "dump_json",
+    "unique_names",
+]
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+MAX_RECORDINGS = 10_000
+
+
+def dump_json(document: Any) -> bytes:
+    """Return canonical, readable JSON: the same document always has the same bytes."""
+    return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error of the tree as data: the name of its class and its message."""
+
+    error: str
+    message: str
+
+    @classmethod
+    def of(cls, error: AnemonefishError) -> Self:
+        """Describe an error."""
+        return cls(type(error).__name__, str(error))
+
+    def to_error(self) -> AnemonefishError:
+        """Make the error again; a name outside the tree becomes :class:`RangeFailed`."""
+        return error_classes().get(self.error, RangeFailed)(self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRequest:
+    """One recording a user asks for.
+
+    Attributes
+    ----------
+    uri : str
+        Where it is read from: a path or ``s3://bucket/key``.
+    name : str
+        What its results are called; relative, with ``/`` between folders.
+    path : str
+        Where its owner keeps it; goes into selection tables.
+    version : str or None
+        The version to read; None for the current one.
+    """
+
+    uri: str
+    name: str
+    path: str
+    version: str | None = None
+
+    @classmethod
+    def from_dict(cls, document: Any) -> Self:
+        """Read one recording of an execution's input."""
+        if not isinstance(document, Mapping) or not isinstance(document.get("uri"), str):
+            raise InvalidRequest(f"a recording must be an object with a uri, not {document!r}")
+        unknown = set(document) - {"uri", "name", "path", "version"}
+        if unknown:
+            raise InvalidRequest(f"recording {document['uri']}: there is no field {', '.join(sorted(unknown))}")
+        if any(value is not None and not isinstance(value, str) for value in document.values()):
+            raise InvalidRequest(f"recording {document['uri']}: name, path and version must be text")
+        uri = document["uri"]
+        name = document.get("name") or uri.rpartition("/")[2]
+        return cls(uri, name, document.get("path") or uri, document.get("version"))
+
+    def __post_init__(self) -> None:
+        parts = self.name.split("/")
+        if self.name.startswith("/") or any(part in {"", ".", ".."} for part in parts) or "\\" in self.name:
+            raise InvalidRequest(f"recording name {self.name!r} must be a relative path without '..'")
+        if any(ord(letter) < 32 for letter in self.name + self.path):
+            raise InvalidRequest(f"recording {self.name!r}: name and path must not hold control characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """How a recording is analysed.
+
+    Attributes
+    ----------
+    version : str
+        The version every worker must read.
+    audio : AudioFacts
+        What its header says.
+    sample_rate : int
+        The rate it is analysed at, in Hz.
+    grid : WindowGrid
+        Its windows, in samples of ``sample_rate``.
+    """
+
+    version: str
+    audio: AudioFacts
+    sample_rate: int
+    grid: WindowGrid
+
+    @property
+    def resampled(self) -> bool:
+        """Whether the recording is analysed at another rate than its own."""
+        return self.audio.sample_rate != self.sample_rate
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRecording:
+    """One recording of a plan: how it is analysed, or the reason it is not.
+
+    Attributes
+    ----------
+    name, path, uri : str
+        As in :class:`RecordingRequest`.
+    analysis : Analysis or None
+        None when it cannot be analysed.
+    failure : Failure or None
+        Why it cannot be analysed.
+    """
+
+    name: str
+    path: str
+    uri: str
+    analysis: Analysis | None = None
+    failure: Failure | None = None
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Self:
+        """Read one recording of ``plan.json``."""
+        analysis, failure = document["analysis"], document["failure"]
+        if analysis is not None:
+            analysis = Analysis(
+                analysis["version"],
+                AudioFacts(**analysis["audio"]),
+                analysis["sample_rate"],
+                WindowGrid(**analysis["grid"]),
+            )
+        return cls(
+            document["name"],
+            document["path"],
+            document["uri"],
+            analysis,
+            None if failure is None else Failure(**failure),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a job is expected to take.
+
+    Attributes
+    ----------
+    recordings, ranges, windows : int
+        How many of each.
+    audio_seconds, expected_seconds : float
+        Length of the recordings and wall time of the job.
+    expected_usd : float
+        Cost in an AWS account, free tier not counted.
+    """
+
+    recordings: int
+    ranges: int
+    windows: int
+    audio_seconds: float
+    expected_seconds: float
+    expected_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that was decided before the first window is scored."""
+
+    model: PinnedModel
+    settings: Settings
+    recordings: tuple[PlannedRecording, ...]
+    windows_per_range: int
+    quote: Quote
+
+    def tasks(self) -> Iterator[RangeTask]:
+        """Yield the ranges of all recordings, in order."""
+        index = 0
+        for number, recording in enumerate(self.recordings):
+            if (how := recording.analysis) is None:
+                continue
+            for windows in how.grid.split(self.windows_per_range):
+                yield RangeTask(index, number, recording.uri, how.version, how.sample_rate, how.grid, windows)
+                index += 1
+
+    def to_json(self) -> bytes:
+        """Return ``plan.json``."""
+        return dump_json(
+            {
+                "model": self.model.to_dict(),
+                "settings": self.settings.to_dict(),
+                "windows_per_range": self.windows_per_range,
+                "quote": asdict(self.quote),
+                "recordings": [asdict(recording) for recording in self.recordings],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Read ``plan.json``."""
+        document = json.loads(data)
+        return cls(
+            PinnedModel.from_dict(document["model"]),
+            Settings.load(document["settings"], environment={}),
+            tuple(PlannedRecording.from_dict(recording) for recording in document["recordings"]),
+            document["windows_per_range"],
+            Quote(**document["quote"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTask:
+    """One range to score: all a worker needs to know besides the model.
+
+    Attributes
+    ----------
+    index : int
+        Number of the range in the job; names its part.
+    recording : int
+        Number of the recording in the plan.
+    uri, version : str
+        What to read, exactly.
+    sample_rate : int
+        The rate to analyse at, in Hz.
+    grid : WindowGrid
+        The recording's windows.
+    windows : WindowRange
+        Which of them to score.
+    """
+
+    index: int
+    recording: int
+    uri: str
+    version: str
+    sample_rate: int
+    grid: WindowGrid
+    windows: WindowRange
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return one line of ``ranges.jsonl``."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Any) -> Self:
+        """Read one line of ``ranges.jsonl``; raise :class:`InvalidRequest` when it is not one."""
+        try:
+            grid, windows = WindowGrid(**document["grid"]), WindowRange(**document["windows"])
+            task = cls(**{**document, "grid": grid, "windows": windows})
+        except (TypeError, KeyError, ValueError) as error:
+            raise InvalidRequest(f"not a range of a plan ({error}); ranges come from ranges.jsonl") from None
+        if windows.stop > grid.n_windows:
+            raise InvalidRequest(
+                f"range {task.index} ends at window {windows.stop}, but {task.uri} has {grid.n_windows} windows"
+            )
+        return task
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Where one job lies.
+
+    Attributes
+    ----------
+    store : Store
+        The store that holds it.
+    work, results : str
+        Prefixes without a final slash; ``results`` may be empty: the top of the store.
+    """
+
+    store: Store
+    work: str
+    results: str
+
+    @classmethod
+    def of_tenant(cls, store: Store, tenant: object, identifier: object) -> Self:
+        """Return the job ``identifier`` of a tenant; raise :class:`InvalidRequest` for unusable names."""
+        for word in (tenant, identifier):
+            if not isinstance(word, str) or not _IDENTIFIER.fullmatch(word):
+                raise InvalidRequest(f"{word!r} cannot name a tenant or job; use up to 64 letters, digits, '_', '-'")
+        return cls.at(store, f"jobs/{tenant}/{identifier}")
+
+    @classmethod
+    def at(cls, store: Store, prefix: object) -> Self:
+        """Return the job under the prefix that a plan answered with."""
+        parts = prefix.split("/") if isinstance(prefix, str) else []
+        if len(parts) != 3 or parts[0] != "jobs" or not all(_IDENTIFIER.fullmatch(part) for part in parts):
+            raise InvalidRequest(f"{prefix!r} is not a job; it must read jobs/tenant/job")
+        return cls(store, str(prefix), f"{prefix}/results")
+
+    @property
+    def plan_key(self) -> str:
+        """Key of ``plan.json``."""
+        return f"{self.work}/plan.json"
+
+    @property
+    def ranges_key(self) -> str:
+        """Key of ``ranges.jsonl``."""
+        return f"{self.work}/ranges.jsonl"
+
+    @property
+    def failure_key(self) -> str:
+        """Key of the reason why the job ended without results."""
+        return f"{self.work}/failure.json"
+
+    @property
+    def manifest_key(self) -> str:
+        """Key of ``manifest.json``."""
+        return f"{self.work}/manifest.json"
+
+    def part_key(self, index: int) -> str:
+        """Key of the scores of range ``index``."""
+        return f"{self.work}/parts/{index:06d}.npy"
+
+    def range_failure_key(self, index: int) -> str:
+        """Key of the reason why range ``index`` has no scores."""
+        return f"{self.work}/failures/{index:06d}.json"
+
+    def result_key(self, name: str) -> str:
+        """Key of a result file."""
+        return f"{self.results}/{name}" if self.results else name
+
+    def write_plan(self, plan: Plan) -> None:
+        """Write ``ranges.jsonl``, then ``plan.json``."""
+        lines = [json.dumps(task.to_dict(), separators=(",", ":")) + "\n" for task in plan.tasks()]
+        self.store.write(self.ranges_key, "".join(lines).encode())
+        self.store.write(self.plan_key, plan.to_json())
+
+    def read_plan(self) -> Plan:
+        """Read ``plan.json``; raise :class:`InvalidRequest` when the job was never planned."""
+        try:
+            return Plan.from_json(self.store.read(self.plan_key))
+        except FileNotFoundError:
+            raise InvalidRequest(f"{self.work}: there is no such job, or it was not planned; start it again") from None
+
+    def write_range_failure(self, index: int, failure: Failure) -> None:
+        """Keep the reason why a range has no scores."""
+        self.store.write(self.range_failure_key(index), dump_json(asdict(failure)))
+
+    def read_range_failure(self, index: int) -> Failure | None:
+        """Return the reason why a range has no scores, if one was kept."""
+        try:
+            return Failure(**json.loads(self.store.read(self.range_failure_key(index))))
+        except FileNotFoundError:
+            return None
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Number repeated names (``a.wav``, ``a-2.wav``), so that no result overwrites another's."""
+    used: set[str] = set()
+    unique = []
+    for name in names:
+        stem, dot, extension = name.rpartition(".")
+        if not dot or "/" in extension:
+            stem, dot, extension = name, "", ""
+        candidate, number = name, 2
+        while candidate in used:
+            candidate, number = f"{stem}-{number}{dot}{extension}", number + 1
+        used.add(candidate)
+        unique.append(candidate)
+    return unique

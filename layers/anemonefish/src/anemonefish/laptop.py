@@ -1,0 +1,192 @@
+"""The four verbs on one machine: processes instead of functions, a folder instead of a bucket.
+
+Owns spreading the ranges of a job over processes. Each range is its own success or reason; a worker process
+that dies takes its range with it, not the job. Uses the same plan, score and aggregate as the workflow, so the
+results are the same bytes. Nothing here decides a result.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+from anemonefish.aggregate import Aggregate, aggregate_job
+from anemonefish.errors import AnemonefishError, RecordingNotFound
+from anemonefish.jobs import Failure, Job, Plan, RangeTask, RecordingRequest
+from anemonefish.models.bundle import sha256
+from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
+from anemonefish.plan import plan_job
+from anemonefish.score import score_range
+from anemonefish.settings import Settings
+from anemonefish.stores import open_store
+
+__all__ = ["AUDIO_EXTENSIONS", "detect", "find_recordings"]
+
+AUDIO_EXTENSIONS = frozenset({".wav", ".wave", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".flac"})
+"""What is looked for in a folder; a file named by the user is opened whatever it is called."""
+
+_RANGE_SECONDS = 300.0
+"""Audio per range on a laptop: a progress bar that moves, and little to lose when it is interrupted."""
+
+_FINISH_AT_ONCE = 1.0
+
+Progress = Callable[[int, int], None]
+"""Called with windows done and windows in all."""
+
+
+def find_recordings(paths: Iterable[str]) -> list[RecordingRequest]:
+    """Turn files, folders and S3 URIs into recordings; a folder means every recording below it.
+
+    Raises
+    ------
+    RecordingNotFound
+        A folder holds no recording.
+    """
+    found: list[RecordingRequest] = []
+    for path in paths:
+        if path.startswith("s3://"):
+            found.append(RecordingRequest.from_dict({"uri": path}))
+        elif Path(path).is_dir():
+            found.extend(_in_folder(Path(path)))
+        else:
+            absolute = str(Path(path).absolute())
+            found.append(RecordingRequest(absolute, Path(path).name, absolute))
+    return found
+
+
+def _in_folder(folder: Path) -> Iterator[RecordingRequest]:
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in AUDIO_EXTENSIONS and file.is_file())
+    if not files:
+        raise RecordingNotFound(
+            f"{folder}: no recording in this folder; it looks for {' '.join(sorted(AUDIO_EXTENSIONS))}"
+        )
+    for file in files:
+        absolute = str(file.absolute())
+        yield RecordingRequest(absolute, file.relative_to(folder).as_posix(), absolute)
+
+
+def detect(
+    requests: Sequence[RecordingRequest],
+    reference: str,
+    settings: Settings,
+    *,
+    models_uri: str,
+    out: Path,
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[Plan, Aggregate]:
+    """Find events in recordings and write the reports to a folder.
+
+    Parameters
+    ----------
+    requests : sequence of RecordingRequest
+    reference : str
+        The model: ``name``, ``name@alias`` or ``name@version``.
+    settings : Settings
+    models_uri : str
+        Folder or ``s3://bucket`` of the models.
+    out : Path
+        Reports go here; plan, parts and manifest below ``.anemonefish`` in it.
+    processes : int, optional
+        How many at once; one per core unless given.
+    progress : callable, optional
+
+    Returns
+    -------
+    plan : Plan
+    aggregate : Aggregate
+        Recordings that failed carry their reason.
+
+    Raises
+    ------
+    AnemonefishError
+        Nothing could be analysed, and why.
+    """
+    workers = processes or os.cpu_count() or 1
+    cut = replace(
+        settings,
+        max_concurrency=workers,
+        target_seconds=_FINISH_AT_ONCE,
+        max_range_seconds=min(settings.max_range_seconds, _RANGE_SECONDS),
+    )
+    models = ModelRepository(open_store(models_uri))
+    plan = plan_job(requests, reference, cut, models)
+    job = _job(out, plan)
+    job.write_plan(plan)
+    tasks = list(plan.tasks())
+    done, total = 0, sum(len(task.windows) for task in tasks)
+    for task, outcome in _score_all(job, tasks, models_uri, plan.model, workers):
+        if outcome is not None:
+            job.write_range_failure(task.index, outcome)
+        done += len(task.windows)
+        if progress is not None:
+            progress(done, total)
+    return plan, aggregate_job(job, models)
+
+
+def _job(out: Path, plan: Plan) -> Job:
+    """Name the work folder by what decides the scores, so that other settings of a report share the parts."""
+    identity = [plan.model.hash, str(plan.windows_per_range), str(sorted(plan.settings.scoring().items()))]
+    identity += [f"{recording.uri} {recording.analysis}" for recording in plan.recordings]
+    name = sha256("\n".join(identity).encode())[:16]
+    return Job(open_store(str(out)), f".anemonefish/{name}", "")
+
+
+def _score_all(
+    job: Job, tasks: Sequence[RangeTask], models_uri: str, model: PinnedModel, workers: int
+) -> Iterator[tuple[RangeTask, Failure | None]]:
+    """Yield each range with None or its failure, as they finish."""
+    unfinished: list[RangeTask] = []
+    with _pool(min(workers, max(1, len(tasks)))) as pool:
+        futures = {_submit(pool, job, task, models_uri, model): task for task in tasks}
+        for future in as_completed(futures):
+            try:
+                yield futures[future], future.result()
+            except BrokenProcessPool:
+                unfinished.append(futures[future])
+    # A dead process breaks the whole pool; whose fault it was shows when each range has a process of its own.
+    for task in unfinished:
+        with _pool(1) as pool:
+            try:
+                yield task, _submit(pool, job, task, models_uri, model).result()
+            except BrokenProcessPool:
+                yield task, Failure("RangeFailed", f"{task.uri}: the process died at {task.windows}; is memory short?")
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Open a pool of fresh processes; forked ones would inherit the threads of whoever calls us."""
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_without_greetings)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _without_greetings() -> None:
+    """Silence a worker's standard error: LiteRT greets there in C, in the middle of a progress bar.
+
+    A worker's own errors come back as data.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _submit(
+    pool: ProcessPoolExecutor, job: Job, task: RangeTask, models_uri: str, model: PinnedModel
+) -> Future[Failure | None]:
+    return pool.submit(_score_one, job.store.uri, job.work, task, models_uri, model)
+
+
+def _score_one(store_uri: str, work: str, task: RangeTask, models_uri: str, model: PinnedModel) -> Failure | None:
+    """Score one range in a worker process; the answer is None or the reason, never an exception."""
+    try:
+        score_range(Job(open_store(store_uri), work, ""), task, ready_model(models_uri, model))
+    except AnemonefishError as error:
+        return Failure.of(error)
+    return None

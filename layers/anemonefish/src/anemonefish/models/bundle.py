@@ -1,0 +1,164 @@
+"""``model.json``: everything about a model that is not its weights.
+
+Owns the file's format, its validation, and the checks that tie it to the other files of the bundle
+(``{name}/{version}/model.json, model.keras, model.tflite, golden.npz``). A bundle's hash is the SHA-256 of
+its ``model.json``, which names the hash of every other file; it goes into every plan and every result.
+Never touches weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from anemonefish.errors import IncompatibleModel, InvalidBundle
+from anemonefish.profiles import Profile, profile_from_dict
+from anemonefish.settings import Settings
+
+__all__ = ["FORMAT", "GOLDEN", "KERAS", "LITERT", "MODEL_JSON", "FileFact", "ModelSpec", "sha256"]
+
+FORMAT = 1
+MODEL_JSON = "model.json"
+KERAS = "model.keras"
+LITERT = "model.tflite"
+GOLDEN = "golden.npz"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of ``data`` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class FileFact:
+    """Length and SHA-256 of one file of a bundle."""
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """Return the facts of ``data``."""
+        return cls(len(data), sha256(data))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """A model without its weights.
+
+    Attributes
+    ----------
+    name, version : str
+        Together they name the bundle; a version never changes.
+    description, license : str
+        What it was trained on and what may be done with it.
+    classes : tuple of str
+        The network's outputs in order. A single sigmoid has one: the class its score is for.
+    target_class : str
+        The class whose events are looked for.
+    sample_rate : int or None
+        The only sample rate the network fits, in Hz; None where it takes recordings at their own.
+    input_shape : tuple of int
+        Shape of one spectrogram.
+    profile : Profile
+        The preprocessing, every constant included, with window and hop.
+    training, parity, compute : dict
+        Metadata and metrics of the training; how far LiteRT was from Keras; seconds a window took.
+    files : dict of str to FileFact
+        The bundle's other files.
+    """
+
+    name: str
+    version: str
+    description: str
+    license: str
+    classes: tuple[str, ...]
+    target_class: str
+    sample_rate: int | None
+    input_shape: tuple[int, ...]
+    profile: Profile
+    training: dict[str, Any]
+    parity: dict[str, Any]
+    compute: dict[str, Any]
+    files: dict[str, FileFact]
+
+    def __post_init__(self) -> None:
+        for word in (self.name, self.version):
+            if not _NAME.fullmatch(word):
+                raise InvalidBundle(
+                    f"{word!r} cannot name a model or version; use lower-case letters, digits, '.', '_' and '-'"
+                )
+        if not self.classes or len(set(self.classes)) != len(self.classes):
+            raise InvalidBundle(f"{self.title}: classes must be distinct and at least one, not {self.classes}")
+        if self.target_class not in self.classes:
+            raise InvalidBundle(
+                f"{self.title}: target_class {self.target_class!r} is not among its classes {', '.join(self.classes)}"
+            )
+        if self.sample_rate is not None:
+            made = self.profile.input_shape(self.sample_rate)
+            if made != self.input_shape:
+                raise IncompatibleModel(
+                    f"{self.title}: profile {self.profile.kind} makes {made} (time first) at {self.sample_rate} Hz, "
+                    f"but the network takes {self.input_shape}; check window_seconds and sample_rate"
+                )
+
+    @property
+    def title(self) -> str:
+        """``name version``, for messages and tables."""
+        return f"{self.name} {self.version}"
+
+    def profile_for(self, settings: Settings) -> Profile:
+        """Return the profile with the window and hop that the settings ask for."""
+        changed: dict[str, float] = {}
+        if settings.window_seconds is not None:
+            changed["window_seconds"] = settings.window_seconds
+        if settings.hop_seconds is not None:
+            changed["hop_seconds"] = settings.hop_seconds
+        return replace(self.profile, **changed) if changed else self.profile
+
+    def to_json(self) -> bytes:
+        """Return ``model.json``; the same spec always has the same bytes."""
+        document = {
+            "format": FORMAT,
+            "name": self.name,
+            "version": self.version,
+            "description": self.description,
+            "license": self.license,
+            "classes": list(self.classes),
+            "target_class": self.target_class,
+            "sample_rate": self.sample_rate,
+            "input_shape": list(self.input_shape),
+            "profile": self.profile.to_dict(),
+            "training": self.training,
+            "parity": self.parity,
+            "compute": self.compute,
+            "files": {name: {"size": fact.size, "sha256": fact.sha256} for name, fact in sorted(self.files.items())},
+        }
+        return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, data: bytes, where: str) -> Self:
+        """Read ``model.json``.
+
+        Raises
+        ------
+        InvalidBundle
+            It is not JSON, of another format, or a field is missing, unknown or mistyped.
+        """
+        try:
+            document: dict[str, Any] = json.loads(data)
+            found = document.pop("format")
+            if found != FORMAT:
+                raise InvalidBundle(f"{where}: bundle format {found!r} is not {FORMAT}; publish the model again")
+            document["classes"] = tuple(document["classes"])
+            document["input_shape"] = tuple(document["input_shape"])
+            document["profile"] = profile_from_dict(document["profile"])
+            document["files"] = {name: FileFact(**fact) for name, fact in document["files"].items()}
+            return cls(**document)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InvalidBundle(f"{where} is not a bundle's {MODEL_JSON} ({error}); publish the model again") from None

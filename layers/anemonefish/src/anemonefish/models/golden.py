@@ -1,0 +1,82 @@
+"""The golden example: a few windows of audio with the scores the training stack gave.
+
+Owns ``golden.npz`` (``samples``: windows as mono audio, ``scores``: Keras's answer, ``sample_rate``) and the
+check that this process, on this processor, with this engine, still gives those scores. A worker runs it once
+before its first window.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.errors import InvalidBundle, ParityError
+from anemonefish.models.bundle import GOLDEN
+from anemonefish.models.engine import Model
+
+__all__ = ["TOLERANCE", "Golden", "check_golden"]
+
+TOLERANCE = 1e-5
+"""Largest difference of a score between Keras and LiteRT; float32 rounding through the lab's deepest network
+stays below 2e-6."""
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """Windows and the scores that belong to them.
+
+    Attributes
+    ----------
+    samples : ndarray, shape (n_windows, window), float32 or float64
+    scores : ndarray, shape (n_windows, n_classes), float32
+    sample_rate : int
+    """
+
+    samples: NDArray[Any]
+    scores: NDArray[np.float32]
+    sample_rate: int
+
+    def to_bytes(self) -> bytes:
+        """Return the content of ``golden.npz``."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, samples=self.samples, scores=self.scores, sample_rate=self.sample_rate)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str) -> Self:
+        """Read ``golden.npz``; raise :class:`InvalidBundle` when it is not one."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                return cls(arrays["samples"], arrays["scores"], int(arrays["sample_rate"]))
+        except (OSError, ValueError, KeyError) as error:
+            raise InvalidBundle(f"{where}: {GOLDEN} cannot be read ({error}); publish the model again") from None
+
+
+def check_golden(model: Model, golden: Golden) -> float:
+    """Score the golden windows from audio on and compare.
+
+    Returns
+    -------
+    float
+        The largest difference of a score.
+
+    Raises
+    ------
+    ParityError
+        It is above :data:`TOLERANCE`, or the shapes differ.
+    """
+    spectrograms = model.spec.profile.spectrograms(golden.samples, golden.sample_rate)
+    scores = model.scores(spectrograms)
+    if scores.shape != golden.scores.shape or not len(scores):
+        raise ParityError(f"{model.spec.title}: {GOLDEN} does not hold scores of this model's shape")
+    difference = float(np.abs(scores - golden.scores).max())
+    if not difference <= TOLERANCE:
+        raise ParityError(
+            f"{model.spec.title}: scores differ from the training stack's by {difference:.2e}, more than "
+            f"{TOLERANCE:.0e}; do not serve this bundle on this machine, publish the model again"
+        )
+    return difference

@@ -1,0 +1,164 @@
+"""Models in a store: names, versions and aliases.
+
+Owns the keys ``{name}/{version}/...`` and ``{name}/{alias}.json`` and turning a reference (``reef``,
+``reef@production``, ``reef@1.0.0``) into a pinned model: name, version and hash. A loaded model has had the
+hash of every file it needs checked and its golden example scored; what is not as published never serves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from anemonefish.errors import InvalidBundle, InvalidRequest, ModelNotFound
+from anemonefish.models.bundle import GOLDEN, LITERT, MODEL_JSON, FileFact, ModelSpec, sha256
+from anemonefish.models.engine import Model
+from anemonefish.models.golden import Golden, check_golden
+from anemonefish.stores import Store, open_store
+
+__all__ = ["ALIASES", "ModelRepository", "PinnedModel", "ready_model"]
+
+ALIASES = ("production", "staging")
+
+_REFERENCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)(@(?P<version>[a-z0-9][a-z0-9._-]*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedModel:
+    """Exactly one bundle: what an alias meant when the job was planned."""
+
+    name: str
+    version: str
+    hash: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the fields as JSON-ready names and values."""
+        return {"name": self.name, "version": self.version, "hash": self.hash}
+
+    @classmethod
+    def from_dict(cls, document: Any) -> PinnedModel:
+        """Read :meth:`to_dict`'s answer back."""
+        try:
+            return cls(str(document["name"]), str(document["version"]), str(document["hash"]))
+        except (TypeError, KeyError):
+            raise InvalidRequest(f"a pinned model needs name, version and hash, not {document!r}") from None
+
+
+class ModelRepository:
+    """The models in one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def store(self) -> Store:
+        """Where the models lie."""
+        return self._store
+
+    def pin(self, reference: str) -> PinnedModel:
+        """Resolve ``name``, ``name@alias`` or ``name@version``.
+
+        Raises
+        ------
+        InvalidRequest
+            The reference is malformed.
+        ModelNotFound
+            There is no such model, version or alias.
+        """
+        match = _REFERENCE.fullmatch(reference)
+        if match is None:
+            raise InvalidRequest(f"{reference!r} is not a model; write name, name@alias or name@version")
+        name, version = match["name"], match["version"] or ALIASES[0]
+        if version in ALIASES:
+            version = self._alias(name, version)
+        data = self._read_spec(name, version)
+        return PinnedModel(name, version, sha256(data))
+
+    def spec(self, pinned: PinnedModel) -> ModelSpec:
+        """Return the spec of a pinned model.
+
+        Raises
+        ------
+        ModelNotFound, InvalidBundle
+            The bundle is gone, altered since it was pinned, or not a bundle.
+        """
+        data = self._read_spec(pinned.name, pinned.version)
+        where = f"model {pinned.name} {pinned.version}"
+        if sha256(data) != pinned.hash:
+            raise InvalidBundle(
+                f"{where}: {MODEL_JSON} is not the one that was pinned; versions never change, restore it"
+            )
+        spec = ModelSpec.from_json(data, where)
+        if (spec.name, spec.version) != (pinned.name, pinned.version):
+            raise InvalidBundle(
+                f"{where}: its {MODEL_JSON} is that of {spec.title}; the folder was renamed or mixed up"
+            )
+        return spec
+
+    def read_file(self, spec: ModelSpec, name: str) -> bytes:
+        """Return a file of a bundle; raise :class:`InvalidBundle` unless it is the one that was published."""
+        try:
+            data = self._store.read(f"{spec.name}/{spec.version}/{name}")
+        except FileNotFoundError:
+            raise InvalidBundle(f"model {spec.title}: {name} is missing; publish the model again") from None
+        published = spec.files.get(name)
+        if published != FileFact.of(data):
+            raise InvalidBundle(
+                f"model {spec.title}: {name} is not the file that was published (wrong SHA-256); restore it"
+            )
+        return data
+
+    def load(self, pinned: PinnedModel) -> Model:
+        """Load a model ready to serve: hashes checked, golden example scored.
+
+        Raises
+        ------
+        ModelNotFound, InvalidBundle, IncompatibleModel, ParityError
+            The bundle may not serve, and why.
+        """
+        spec = self.spec(pinned)
+        model = Model(spec, self.read_file(spec, LITERT))
+        check_golden(model, Golden.from_bytes(self.read_file(spec, GOLDEN), f"model {spec.title}"))
+        return model
+
+    def verify(self, reference: str) -> tuple[ModelSpec, float]:
+        """Check every file of a bundle and its golden scores; return the spec and the largest difference."""
+        spec = self.spec(self.pin(reference))
+        for name in spec.files:
+            self.read_file(spec, name)
+        model = Model(spec, self.read_file(spec, LITERT))
+        golden = Golden.from_bytes(self.read_file(spec, GOLDEN), f"model {spec.title}")
+        return spec, check_golden(model, golden)
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Let ``alias`` mean ``version``, which must exist."""
+        if alias not in ALIASES:
+            raise InvalidRequest(f"{alias!r} is not an alias; use {' or '.join(ALIASES)}")
+        self._read_spec(name, version)
+        self._store.write(f"{name}/{alias}.json", json.dumps({"version": version}).encode() + b"\n")
+
+    def _alias(self, name: str, alias: str) -> str:
+        try:
+            return str(json.loads(self._store.read(f"{name}/{alias}.json"))["version"])
+        except FileNotFoundError:
+            raise ModelNotFound(self._nothing(f"model {name!r} with the alias {alias!r}")) from None
+        except (ValueError, TypeError, KeyError):
+            raise InvalidBundle(f"alias {name}@{alias} is not a JSON object with a version; set it again") from None
+
+    def _read_spec(self, name: str, version: str) -> bytes:
+        try:
+            return self._store.read(f"{name}/{version}/{MODEL_JSON}")
+        except FileNotFoundError:
+            raise ModelNotFound(self._nothing(f"model {name!r} version {version!r}")) from None
+
+    def _nothing(self, what: str) -> str:
+        return f"there is no {what} in {self._store.uri}; publish it there, or name another"
+
+
+@lru_cache(maxsize=2)
+def ready_model(store_uri: str, pinned: PinnedModel) -> Model:
+    """Return a model that is loaded and verified once per process, however many ranges it scores."""
+    return ModelRepository(open_store(store_uri)).load(pinned)

@@ -1,0 +1,261 @@
+"""Plan: look at every recording, cut the work into ranges, say what it will take.
+
+Owns which recordings can be analysed, their window grids, and the size of a range. Cuts as coarsely as the
+wanted finishing time allows: every range costs an invocation, small ones cost several times more and are not
+faster. The cut changes time and cost, never a result. Reads headers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil, inf
+
+import numpy as np
+
+from anemonefish.audio import AudioFacts, open_audio
+from anemonefish.errors import (
+    EveryRecordingFailed,
+    InvalidRequest,
+    InvalidSettings,
+    RecordingError,
+    UnsupportedRecording,
+)
+from anemonefish.jobs import (
+    MAX_RECORDINGS,
+    Analysis,
+    Failure,
+    Plan,
+    PlannedRecording,
+    Quote,
+    RecordingRequest,
+    unique_names,
+)
+from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.repository import ModelRepository
+from anemonefish.profiles import Profile
+from anemonefish.resample import resampled_length
+from anemonefish.settings import Settings
+
+__all__ = ["CostModel", "check_recordings", "plan_job"]
+
+SAMPLE_RATES = (1_000, 1_000_000)
+"""Lowest and highest sample rate taken, in Hz; hydrophone recorders lie between 4 and 576 kHz."""
+
+_MAX_RANGE_COMPUTE = 600.0
+"""Seconds of computing one worker is given: two thirds of Lambda's 15 minutes, the rest is for a slow one."""
+
+_DISPATCH_PER_SECOND = 100.0
+"""Children a Distributed Map starts per second with Standard children (AWS quota)."""
+
+_VCPU_MB = 1769
+"""Memory that comes with one vCPU (AWS Lambda documentation)."""
+
+_USD_PER_GB_SECOND = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
+_USD_PER_INVOCATION = 0.20 / 1e6
+_USD_PER_TRANSITION = 0.025 / 1e3
+_TRANSITIONS_PER_RANGE = 3
+_TRANSITIONS_PER_JOB = 8
+"""us-east-1 list prices of 2026; three transitions of a child, eight of the parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostModel:
+    """Seconds of compute per unit of work on one worker.
+
+    Attributes
+    ----------
+    seconds_per_window : float
+        From audio to score, measured when the model was published.
+    seconds_per_range : float
+        Overhead of an invocation: start, headers, golden example, the part.
+    memory_mb : int
+        Memory of a worker; below one vCPU's share it computes proportionally slower, above it no faster,
+        because a worker scores in one thread.
+    architecture : {"arm64", "x86_64"}
+        Decides the price.
+    max_concurrency : int
+        Workers at once.
+    """
+
+    seconds_per_window: float
+    seconds_per_range: float
+    memory_mb: int
+    architecture: str
+    max_concurrency: int
+
+    @classmethod
+    def of(cls, spec: ModelSpec, settings: Settings) -> CostModel:
+        """Return the cost of a model's windows under the settings."""
+        slowdown = max(1.0, _VCPU_MB / settings.memory_mb)
+        return cls(
+            float(spec.compute["seconds_per_window"]) * slowdown,
+            float(spec.compute["seconds_per_range"]) * slowdown,
+            settings.memory_mb,
+            settings.architecture,
+            settings.max_concurrency,
+        )
+
+    def range_seconds(self, windows: int) -> float:
+        """Return the duration of one range."""
+        return self.seconds_per_range + windows * self.seconds_per_window
+
+    def makespan(self, ranges: int, windows_per_range: int) -> float:
+        """Return the wall time of equal ranges: starting them, and as many waves as the concurrency asks."""
+        waves = ceil(ranges / self.max_concurrency)
+        starting = min(ranges, self.max_concurrency) / _DISPATCH_PER_SECOND
+        return starting + waves * self.range_seconds(windows_per_range)
+
+    def usd(self, ranges: int, windows: int) -> float:
+        """Return the price of a job in an AWS account."""
+        gb_seconds = (ranges * self.seconds_per_range + windows * self.seconds_per_window) * self.memory_mb / 1024
+        transitions = _TRANSITIONS_PER_JOB + ranges * _TRANSITIONS_PER_RANGE
+        return (
+            gb_seconds * _USD_PER_GB_SECOND[self.architecture]
+            + ranges * _USD_PER_INVOCATION
+            + transitions * _USD_PER_TRANSITION
+        )
+
+
+def plan_job(requests: Sequence[RecordingRequest], reference: str, settings: Settings, models: ModelRepository) -> Plan:
+    """Plan the analysis of one or many recordings.
+
+    Parameters
+    ----------
+    requests : sequence of RecordingRequest
+        At least one.
+    reference : str
+        The model: ``name``, ``name@alias`` or ``name@version``.
+    settings : Settings
+    models : ModelRepository
+
+    Returns
+    -------
+    Plan
+        Recordings that cannot be analysed carry their failure.
+
+    Raises
+    ------
+    RecordingError
+        The only recording cannot be analysed.
+    EveryRecordingFailed
+        None of several can.
+    InvalidRequest, InvalidSettings, ModelError
+        The request, a setting or the model is not usable.
+    """
+    if not 1 <= len(requests) <= MAX_RECORDINGS:
+        raise InvalidRequest(f"a job takes 1 to {MAX_RECORDINGS} recordings, not {len(requests)}")
+    pinned = models.pin(reference)
+    spec = models.spec(pinned)
+    _check_settings(spec, settings)
+    names = unique_names([request.name for request in requests])
+    recordings = tuple(
+        _plan_recording(replace(request, name=name), spec, settings)
+        for request, name in zip(requests, names, strict=True)
+    )
+    check_recordings(recordings)
+    return _cut(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), CostModel.of(spec, settings))
+
+
+def check_recordings(recordings: Sequence[PlannedRecording]) -> None:
+    """Raise when no recording is left: the only one's own error, or one that names several."""
+    failures = [recording.failure for recording in recordings if recording.failure is not None]
+    if len(failures) < len(recordings):
+        return
+    if len(failures) == 1:
+        raise failures[0].to_error()
+    reasons = "; ".join(f"{failure.error}: {failure.message}" for failure in failures[:3])
+    more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
+    raise EveryRecordingFailed(f"none of the {len(failures)} recordings could be analysed: {reasons}{more}")
+
+
+def _check_settings(spec: ModelSpec, settings: Settings) -> None:
+    if settings.target_class is not None and settings.target_class not in spec.classes:
+        raise InvalidSettings(
+            f"target_class must be one of {', '.join(spec.classes)} for {spec.title}, not {settings.target_class!r}"
+        )
+    if spec.sample_rate is not None:
+        shape = spec.profile_for(settings).input_shape(spec.sample_rate)
+        if shape != spec.input_shape:
+            raise InvalidSettings(
+                f"window_seconds must be {spec.profile.window_seconds} for {spec.title}: "
+                f"{settings.window_seconds} makes windows of shape {shape}, the network takes {spec.input_shape}"
+            )
+
+
+def _plan_recording(request: RecordingRequest, spec: ModelSpec, settings: Settings) -> PlannedRecording:
+    try:
+        with open_audio(request.uri, version=request.version) as audio:
+            facts, version = audio.facts, audio.source.version
+        sample_rate = _analysis_rate(request, facts, spec, settings)
+    except RecordingError as error:
+        return PlannedRecording(request.name, request.path, request.uri, failure=Failure.of(error))
+    profile: Profile = spec.profile_for(settings)
+    grid = profile.grid(resampled_length(facts.frames, facts.sample_rate, sample_rate), sample_rate)
+    return PlannedRecording(request.name, request.path, request.uri, Analysis(version, facts, sample_rate, grid))
+
+
+def _analysis_rate(request: RecordingRequest, facts: AudioFacts, spec: ModelSpec, settings: Settings) -> int:
+    lowest, highest = SAMPLE_RATES
+    if not lowest <= facts.sample_rate <= highest:
+        raise UnsupportedRecording(
+            f"{request.uri}: a sample rate of {facts.sample_rate} Hz lies outside {lowest} to {highest} Hz; "
+            f"correct the header or resample the recording"
+        )
+    rate = spec.sample_rate or facts.sample_rate
+    if rate != facts.sample_rate and not settings.resample:
+        raise UnsupportedRecording(
+            f"{request.uri}: {spec.title} takes recordings at {rate} Hz, this one has {facts.sample_rate} Hz; "
+            f"set resample to true, or record at {rate} Hz"
+        )
+    if spec.profile_for(settings).input_shape(rate) != spec.input_shape:
+        raise UnsupportedRecording(
+            f"{request.uri}: at {rate} Hz a window does not have the shape {spec.input_shape} that {spec.title} takes; "
+            f"resample the recording to the rate the model was trained at"
+        )
+    return rate
+
+
+def _cut(plan: Plan, cost: CostModel) -> Plan:
+    """Choose the largest range that meets the target, or else the one that comes closest to it."""
+    analyses = [recording.analysis for recording in plan.recordings if recording.analysis is not None]
+    counts = [analysis.grid.n_windows for analysis in analyses]
+    seconds = sum(analysis.grid.n_samples / analysis.sample_rate for analysis in analyses)
+    size = _range_size(counts, plan, cost)
+    ranges = sum(ceil(count / size) for count in counts)
+    longest = min(size, max(counts))
+    quote = Quote(
+        len(counts),
+        ranges,
+        sum(counts),
+        round(seconds, 6),
+        round(cost.makespan(ranges, longest), 1),
+        round(cost.usd(ranges, sum(counts)), 6),
+    )
+    return replace(plan, windows_per_range=size, quote=quote)
+
+
+def _range_size(counts: Sequence[int], plan: Plan, cost: CostModel) -> int:
+    """Return windows per range; candidates are the sizes that cut the longest recording into equal ranges."""
+    longest = max(counts)
+    if longest == 0:
+        return 1
+    largest = max(1, min(_most_windows(plan), int(_MAX_RANGE_COMPUTE / cost.seconds_per_window)))
+    windows = np.array(counts)
+    best, best_makespan = 1, inf
+    size = ceil(longest / ceil(longest / largest))
+    while size >= 1:
+        ranges = int(np.sum(-(-windows // size)))
+        makespan = cost.makespan(ranges, size)
+        if makespan <= plan.settings.target_seconds:
+            return size
+        if makespan < best_makespan:
+            best, best_makespan = size, makespan
+        size = ceil(longest / ceil(longest / (size - 1))) if size > 1 else 0
+    return best
+
+
+def _most_windows(plan: Plan) -> int:
+    """Return how many windows fit ``max_range_seconds`` in every recording of the plan."""
+    analyses = [recording.analysis for recording in plan.recordings if recording.analysis is not None]
+    return min(int(plan.settings.max_range_seconds * each.sample_rate) // each.grid.hop for each in analyses)

@@ -1,0 +1,191 @@
+"""What every preprocessing profile has.
+
+Owns :class:`Profile`: the constants that both profiles share and their limits, the window grid at a sample
+rate, and the walk through the windows, one at a time. A profile that exists is valid, but for what depends
+on the sample rate. Never reads audio and never resamples it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.errors import InvalidSamples, InvalidSettings, UnsupportedRecording
+from anemonefish.profiles import stft
+from anemonefish.windows import WindowGrid, samples_from_seconds
+
+__all__ = ["Profile"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile(ABC):
+    """How samples become the spectrograms of one kind of model.
+
+    Parameters
+    ----------
+    window_seconds, hop_seconds : float
+        Length of a window and distance between the starts of two, in seconds, turned into samples by
+        :func:`~anemonefish.windows.samples_from_seconds`; above 0, at most 60.
+    n_fft, hop_length : int
+        Length of an STFT frame and distance between two, in samples; n_fft even, from 16 to 65536,
+        hop_length from 1 to n_fft. Frames are centred on multiples of hop_length, the window is padded with zeros.
+    top_db : float
+        Cells quieter than the loudest of their window by more than this are raised to it, in dB; at least 0.
+    amin : float
+        Amplitudes below this count as this, so that silence has a logarithm; above 0. librosa's default.
+
+    Attributes
+    ----------
+    kind : str
+        The profile's name in bundles and on the command line.
+    sample_dtype : type
+        The dtype the training code read audio in, and the one to read it in for the same bits.
+    any_sample_rate : bool
+        Whether spectrograms have the same shape at every sample rate.
+
+    Raises
+    ------
+    InvalidSettings
+        A constant has the wrong type or is out of range.
+    """
+
+    kind: ClassVar[str]
+    sample_dtype: ClassVar[type[np.float32 | np.float64]]
+    any_sample_rate: ClassVar[bool]
+
+    window_seconds: float
+    hop_seconds: float
+    n_fft: int = 1024
+    hop_length: int = 256
+    top_db: float = 80.0
+    amin: float = 1e-5
+
+    def __post_init__(self) -> None:
+        self._number("window_seconds", above=0, most=60)
+        self._number("hop_seconds", above=0, most=60)
+        self._whole("n_fft", least=16, most=65_536)
+        if self.n_fft % 2:
+            self._refuse("n_fft", "even, so that frames have a centre")
+        self._whole("hop_length", least=1, most=self.n_fft)
+        self._number("top_db", least=0, most=1000)
+        self._number("amin", above=0, most=1)
+
+    @property
+    def n_bins(self) -> int:
+        """Frequency bins of the STFT, from 0 Hz to half the sample rate, both included."""
+        return self.n_fft // 2 + 1
+
+    def grid(self, n_samples: int, sample_rate: int) -> WindowGrid:
+        """Return where the windows of a recording lie.
+
+        Raises
+        ------
+        UnsupportedRecording
+            The window or the hop is shorter than one sample.
+        """
+        window = samples_from_seconds(self.window_seconds, sample_rate)
+        hop = samples_from_seconds(self.hop_seconds, sample_rate)
+        if window < 1 or hop < 1:
+            raise UnsupportedRecording(
+                f"at {sample_rate} Hz a window of {self.window_seconds} s or a hop of {self.hop_seconds} s is shorter "
+                f"than one sample; choose longer ones"
+            )
+        return WindowGrid(n_samples, window, hop)
+
+    @abstractmethod
+    def input_shape(self, sample_rate: int) -> tuple[int, ...]:
+        """Return the shape of one spectrogram at a sample rate.
+
+        Raises
+        ------
+        UnsupportedRecording
+            There is no spectrogram at this sample rate.
+        """
+
+    @abstractmethod
+    def band(self, sample_rate: int) -> tuple[float, float]:
+        """Return the lowest and the highest frequency that a spectrogram shows, in Hz."""
+
+    def spectrograms(self, windows: NDArray[np.floating], sample_rate: int) -> NDArray[np.float32]:
+        """Return the spectrograms of windows.
+
+        Beside the result, no more memory is used than one window's STFT takes, a few MB.
+
+        Parameters
+        ----------
+        windows : ndarray, shape (n, window), float32 or float64
+            Samples of each window, full scale 1; any strides, so overlapping windows need no copy.
+        sample_rate : int
+            Samples per second; with ``window_seconds`` it says how long ``window`` is.
+
+        Returns
+        -------
+        ndarray, shape (n, *input_shape(sample_rate)), float32
+
+        Raises
+        ------
+        InvalidSettings
+            The windows are not float32 or float64, or not of this profile's length.
+        InvalidSamples
+            A sample is NaN, infinite, or so large that its power is.
+        UnsupportedRecording
+            There is no spectrogram at this sample rate.
+        """
+        length = self.grid(0, sample_rate).window
+        if windows.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+            raise InvalidSettings(f"samples must be float32 or float64 with full scale 1, not {windows.dtype}")
+        if windows.ndim != 2 or windows.shape[1] != length:
+            raise InvalidSettings(
+                f"windows must have the shape (n, {length}) at {sample_rate} Hz for profile {self.kind}, "
+                f"not {windows.shape}"
+            )
+        dtype = np.result_type(windows.dtype, self.sample_dtype)
+        made = np.empty((len(windows), *self.input_shape(sample_rate)), np.float32)
+        transform = stft.Stft(length, self.n_fft, self.hop_length, dtype)
+        most = np.sqrt(np.finfo(dtype).max)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for index, window in enumerate(windows):
+                magnitudes = transform.magnitudes(window)
+                loudest = magnitudes.max()
+                if not loudest < most:  # NaN is not below anything
+                    raise InvalidSamples(
+                        f"window {index} of {len(windows)} holds samples that are NaN, infinite or far beyond full "
+                        f"scale; repair the recording or leave it out"
+                    )
+                self._fill(made[index], magnitudes, loudest, sample_rate)
+        return made
+
+    @abstractmethod
+    def _fill(
+        self,
+        made: NDArray[np.float32],
+        magnitudes: NDArray[np.floating],
+        loudest: np.floating,
+        sample_rate: int,
+    ) -> None:
+        """Turn the STFT magnitudes of one window, shape (n_frames, n_bins), into its spectrogram ``made``."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the kind and every constant, JSON-ready."""
+        return {"kind": self.kind, **asdict(self)}
+
+    def _refuse(self, name: str, must: str) -> None:
+        raise InvalidSettings(f"{name} must be {must}, not {getattr(self, name)!r}")
+
+    def _number(self, name: str, *, most: float, above: float | None = None, least: float | None = None) -> None:
+        value = getattr(self, name)
+        low = f"above {above}" if least is None else f"at least {least}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self._refuse(name, f"a number {low} and at most {most}")
+        holds = (above is None or value > above) and (least is None or value >= least) and value <= most
+        if not holds:  # NaN compares false with everything and ends here as well
+            self._refuse(name, f"a number {low} and at most {most}")
+
+    def _whole(self, name: str, *, least: int, most: int) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            self._refuse(name, f"a whole number from {least} to {most}")

@@ -1,0 +1,86 @@
+"""Profile ``stft-db``: the STFT in decibels, cropped and scaled to [0, 1], time first.
+
+Owns the input of the lab's model v2. Computes in float64 throughout, because the training code read audio
+as float64 (soundfile's default), and rounds the result to float32 as the last step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.profiles import stft
+from anemonefish.profiles.profile import Profile
+
+__all__ = ["StftDb"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StftDb(Profile):
+    """Decibels of the lowest bins, scaled to [0, 1] within each window, shape (time, frequency, 1).
+
+    The defaults are the lab's: 0.4 s every 0.2 s. The shape follows the sample rate (76 frames at 48 kHz, 69 at
+    44.1 kHz, 13 at 8 kHz), so a model of this profile fits one sample rate only.
+
+    Parameters
+    ----------
+    fmax_hz, crop_rate_hz : float
+        The first ``int(fmax_hz / (crop_rate_hz / 2) * n_bins)`` bins are kept, 256 of 513 with the defaults.
+        ``crop_rate_hz`` is a constant of the training code and **not** the sample rate: the audio was never
+        resampled to 8 kHz. At 48 kHz the crop is therefore 0 to 12 kHz, whatever "fmax 2000 Hz" suggests.
+        A network trained so must be served so.
+
+    Notes
+    -----
+    Decibels are relative to the loudest cell over all bins, kept or not. A window whose kept cells are all
+    equal becomes zeros. See :class:`~anemonefish.profiles.profile.Profile` for the other constants.
+    """
+
+    kind: ClassVar[str] = "stft-db"
+    sample_dtype: ClassVar[type[np.float32 | np.float64]] = np.float64
+    any_sample_rate: ClassVar[bool] = False
+
+    window_seconds: float = 0.4
+    hop_seconds: float = 0.2
+    fmax_hz: float = 2000.0
+    crop_rate_hz: float = 8000.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._number("fmax_hz", above=0, most=1e6)
+        self._number("crop_rate_hz", above=0, most=1e6)
+        if self.kept_bins < 1:
+            self._refuse("fmax_hz", f"high enough to keep a bin of {self.crop_rate_hz / self.n_fft} Hz")
+
+    @property
+    def kept_bins(self) -> int:
+        """Number of bins that the crop keeps."""
+        return min(self.n_bins, int(self.fmax_hz / (self.crop_rate_hz / 2) * self.n_bins))
+
+    def input_shape(self, sample_rate: int) -> tuple[int, ...]:
+        """Return (frames, bins, 1) at a sample rate."""
+        window = self.grid(0, sample_rate).window
+        return stft.n_frames(window, self.hop_length), self.kept_bins, 1
+
+    def band(self, sample_rate: int) -> tuple[float, float]:
+        """Return the lowest and the highest frequency that a spectrogram shows, in Hz."""
+        return 0.0, min(self.kept_bins * sample_rate / self.n_fft, sample_rate / 2)
+
+    def _fill(
+        self,
+        made: NDArray[np.float32],
+        magnitudes: NDArray[np.floating],
+        loudest: np.floating,
+        sample_rate: int,  # noqa: ARG002  # the crop does not look at it, see crop_rate_hz
+    ) -> None:
+        values = stft.decibels(magnitudes[:, : self.kept_bins], loudest, amin=self.amin, top_db=self.top_db)
+        lowest, highest = values.min(), values.max()
+        if lowest == highest:
+            made[:] = 0
+            return
+        values -= lowest
+        values /= highest - lowest
+        made[..., 0] = values

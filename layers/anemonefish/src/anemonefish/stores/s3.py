@@ -1,0 +1,156 @@
+"""A bucket as a store, an object as a source of bytes.
+
+The only module of the engine that talks to S3. Reads of a recording are pinned to its version: by
+``VersionId`` where the bucket keeps versions, else by ``If-Match`` on the entity tag. Clients are made once
+per process, retry throttles and 5xx by botocore's adaptive-free "standard" mode, and honour
+``AWS_ENDPOINT_URL`` so that the same code runs against a local AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFound, StorageError
+
+__all__ = ["S3Source", "S3Store"]
+
+_MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "NoSuchBucket"}
+_CHANGED = {"412", "PreconditionFailed"}
+
+
+@cache
+def _client() -> Any:
+    """Return the process's S3 client (boto3 has no published types for it)."""
+    return boto3.client(
+        "s3",
+        config=Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30),
+    )
+
+
+@contextmanager
+def _answers(uri: str) -> Iterator[None]:
+    """Turn botocore's errors into ours: a missing object, a changed one, or a store that fails."""
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in _MISSING:
+            raise FileNotFoundError(uri) from error
+        if code in _CHANGED:
+            raise RecordingChanged(f"{uri}: the object changed after the job was planned; start a new job") from None
+        if code in {"403", "AccessDenied", "Forbidden"}:
+            raise StorageError(f"{uri}: access denied; the function's role may not touch this key") from None
+        raise StorageError(f"{uri}: S3 answered {code or error}; try again") from error
+    except BotoCoreError as error:
+        raise StorageError(f"{uri}: S3 did not answer ({error}); try again") from error
+
+
+class S3Store:
+    """Keys are the keys of one bucket."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+
+    @property
+    def uri(self) -> str:
+        """``s3://bucket``."""
+        return f"s3://{self._bucket}"
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes under ``key``; raise :class:`FileNotFoundError` when there are none."""
+        with _answers(f"{self.uri}/{key}"):
+            body: bytes = _client().get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return body
+
+    def write(self, key: str, data: bytes) -> None:
+        """Put ``data`` under ``key``; a PUT is atomic."""
+        with _answers(f"{self.uri}/{key}"):
+            _client().put_object(Bucket=self._bucket, Key=key, Body=data)
+
+    def upload(self, key: str, path: Path) -> None:
+        """Put a file under ``key``, in parts when it is large; it appears when the last part is in."""
+        with _answers(f"{self.uri}/{key}"):
+            _client().upload_file(str(path), self._bucket, key)
+
+    def exists(self, key: str) -> bool:
+        """Say whether there is an object under ``key``."""
+        try:
+            with _answers(f"{self.uri}/{key}"):
+                _client().head_object(Bucket=self._bucket, Key=key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``, sorted as S3 lists them."""
+        with _answers(f"{self.uri}/{prefix}"):
+            pages = _client().get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            for page in pages:
+                yield from (item["Key"] for item in page.get("Contents", ()))
+
+
+class S3Source:
+    """One version of an S3 object, read by ranged GETs."""
+
+    def __init__(self, uri: str, size: int, pin: dict[str, str], version: str) -> None:
+        self._bucket, self._key = _split(uri)
+        self._pin = pin
+        self.uri = uri
+        self.size = size
+        self.version = version
+
+    @classmethod
+    def open(cls, uri: str, version: str | None = None) -> S3Source:
+        """Look the object up; see :func:`anemonefish.stores.open_source`.
+
+        A version that begins with a quotation mark is an entity tag, any other a ``VersionId``.
+        """
+        bucket, key = _split(uri)
+        try:
+            with _answers(uri):
+                head = _client().head_object(Bucket=bucket, Key=key, **_pin(version))
+        except FileNotFoundError:
+            raise RecordingNotFound(f"{uri}: there is no such object; upload it first") from None
+        kept = head.get("VersionId")
+        found = kept if kept and kept != "null" else str(head["ETag"])
+        return cls(uri, int(head["ContentLength"]), _pin(found), found)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return the bytes ``[offset, offset + length)`` of the pinned version."""
+        stop = min(offset + length, self.size)
+        if stop <= offset:
+            return b""
+        wanted = f"bytes={offset}-{stop - 1}"
+        try:
+            with _answers(self.uri):
+                answer = _client().get_object(Bucket=self._bucket, Key=self._key, Range=wanted, **self._pin)
+                body: bytes = answer["Body"].read()
+        except FileNotFoundError:
+            raise RecordingChanged(f"{self.uri}: the object was deleted after the job was planned") from None
+        if len(body) != stop - offset:
+            raise StorageError(f"{self.uri}: S3 sent {len(body)} of {stop - offset} bytes at {offset}; try again")
+        return body
+
+    def close(self) -> None:
+        """Nothing is held between reads."""
+
+
+def _split(uri: str) -> tuple[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not bucket or not key:
+        raise InvalidRequest(f"{uri!r} is not an S3 URI; it must read s3://bucket/key")
+    return bucket, key
+
+
+def _pin(version: str | None) -> dict[str, str]:
+    if version is None:
+        return {}
+    return {"IfMatch": version} if version.startswith('"') else {"VersionId": version}

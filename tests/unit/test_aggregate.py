@@ -1,0 +1,115 @@
+"""Aggregating: what happens when parts are missing, damaged or replaced by a reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from anemonefish import errors
+from anemonefish.aggregate import aggregate_job
+from anemonefish.jobs import Failure, Job, RecordingRequest
+from anemonefish.models.repository import ModelRepository, ready_model
+from anemonefish.plan import plan_job
+from anemonefish.score import score_range
+from anemonefish.settings import Settings
+from anemonefish.stores import open_store
+from anemonefish.stores.local import LocalStore
+
+
+@pytest.fixture
+def models(models_uri: str) -> ModelRepository:
+    return ModelRepository(open_store(models_uri))
+
+
+@pytest.fixture
+def job(models: ModelRepository, make_recording: Callable[..., Path], tmp_path: Path) -> Job:
+    """A scored job of two recordings in five ranges."""
+    paths = [make_recording("a.wav", frames=96_000), make_recording("b.wav", frames=48_000)]
+    requests = [RecordingRequest(str(path), path.name, path.name) for path in paths]
+    plan = plan_job(requests, "reef", Settings.load({"max_range_seconds": 1}, {}), models)
+    made = Job(LocalStore(tmp_path / "store"), "jobs/lab/1", "jobs/lab/1/results")
+    made.write_plan(plan)
+    for task in plan.tasks():
+        score_range(made, task, ready_model(models.store.uri, plan.model))
+    return made
+
+
+def part(job: Job, index: int) -> Path:
+    return Path(job.store.uri, job.part_key(index))
+
+
+def test_a_failed_range_fails_its_recording_only(job: Job, models: ModelRepository) -> None:
+    part(job, 1).unlink()
+    job.write_range_failure(1, Failure("InvalidSamples", "a.wav: sample 5 is not a finite number"))
+    aggregate = aggregate_job(job, models)
+    assert [outcome.result is None for outcome in aggregate.outcomes] == [True, False]
+    assert aggregate.failed == 1
+    manifest = json.loads(job.store.read(job.manifest_key))
+    assert manifest["recordings"][0]["failure"]["error"] == "InvalidSamples"
+    assert manifest["recordings"][1]["status"] == "done"
+    assert not job.store.exists(job.result_key("a.wav.json"))
+
+
+def test_a_part_outweighs_an_old_reason(job: Job, models: ModelRepository) -> None:
+    job.write_range_failure(1, Failure("RangeFailed", "it died once"))
+    assert aggregate_job(job, models).failed == 0
+
+
+def test_a_missing_part_without_a_reason_is_an_error(job: Job, models: ModelRepository) -> None:
+    part(job, 1).unlink()
+    with pytest.raises(errors.MissingParts, match=r"a\.wav: 1 of \d ranges .* the first is 1; resume"):
+        aggregate_job(job, models)
+    assert not job.store.exists(job.manifest_key)
+
+
+@pytest.mark.parametrize("damage", ["cut", "shape", "nan", "type"])
+def test_a_damaged_part_is_found(job: Job, models: ModelRepository, damage: str) -> None:
+    scores = np.load(part(job, 0))
+    if damage == "cut":
+        part(job, 0).write_bytes(part(job, 0).read_bytes()[:-5])
+    elif damage == "shape":
+        np.save(part(job, 0), scores[:-1])
+    elif damage == "nan":
+        np.save(part(job, 0), scores * np.nan)
+    else:
+        np.save(part(job, 0), scores.astype(np.float64))
+    with pytest.raises(errors.DamagedPart, match="part 0.*delete it and resume"):
+        aggregate_job(job, models)
+    assert not job.store.exists(job.manifest_key)
+
+
+def test_every_failed_recording_is_an_error(job: Job, models: ModelRepository) -> None:
+    for index, name in [(0, "a.wav"), (len(list(job.read_plan().tasks())) - 1, "b.wav")]:
+        part(job, index).unlink()
+        job.write_range_failure(index, Failure("TruncatedRecording", f"{name}: ends early"))
+    with pytest.raises(errors.EveryRecordingFailed, match=r"none of the 2.*a\.wav: ends early; .*b\.wav: ends early"):
+        aggregate_job(job, models)
+
+
+def test_the_manifest_names_every_part_and_result_by_its_hash(job: Job, models: ModelRepository) -> None:
+    import hashlib
+
+    aggregate_job(job, models)
+    manifest = json.loads(job.store.read(job.manifest_key))
+    for recording in manifest["recordings"]:
+        assert len(recording["results"]) == 6
+        for name, digest in recording["results"].items():
+            assert hashlib.sha256(job.store.read(job.result_key(name))).hexdigest() == digest
+    for index, digest in manifest["parts"].items():
+        assert hashlib.sha256(part(job, int(index)).read_bytes()).hexdigest() == digest
+
+
+def test_an_existing_part_is_never_computed_again(job: Job, models: ModelRepository) -> None:
+    plan = job.read_plan()
+    before = part(job, 0).stat().st_mtime_ns
+    scored = score_range(job, next(iter(plan.tasks())), ready_model(models.store.uri, plan.model))
+    assert not scored.computed
+    assert part(job, 0).stat().st_mtime_ns == before
+
+
+def test_a_job_that_was_never_planned(tmp_path: Path, models: ModelRepository) -> None:
+    with pytest.raises(errors.InvalidRequest, match="there is no such job"):
+        aggregate_job(Job(LocalStore(tmp_path), "jobs/lab/2", "jobs/lab/2/results"), models)

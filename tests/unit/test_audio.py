@@ -1,0 +1,166 @@
+"""Recordings by sample index: every container, any stretch, and what is said of broken ones."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from anemonefish import errors
+from anemonefish.audio import open_audio
+from hypothesis import given
+from hypothesis import strategies as st
+
+MakeRecording = Callable[..., Path]
+
+CONTAINERS = [
+    ("WAV", "PCM_U8"), ("WAV", "PCM_16"), ("WAV", "PCM_24"), ("WAV", "PCM_32"), ("WAV", "FLOAT"), ("WAV", "DOUBLE"),
+    ("WAVEX", "PCM_16"), ("WAVEX", "PCM_24"), ("RF64", "PCM_16"), ("RF64", "PCM_24"), ("W64", "PCM_16"), ("W64", "PCM_24"),
+    ("AIFF", "PCM_16"), ("AIFF", "PCM_24"), ("FLAC", "PCM_16"), ("FLAC", "PCM_24"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+@pytest.mark.parametrize(("container", "codec"), CONTAINERS)
+def test_any_stretch_equals_the_whole(make_recording: MakeRecording, container: str, codec: str, channels: int) -> None:
+    path = make_recording("recording.bin", frames=50_001, channels=channels, format=container, subtype=codec)
+    whole, rate = soundfile.read(path, dtype="float64", always_2d=True)
+    expected = whole[:, 0] if channels == 1 else whole.mean(axis=1)
+    with open_audio(str(path), dtype="float64") as audio:
+        assert (audio.sample_rate, audio.n_samples, audio.facts.channels) == (rate, 50_001, channels)
+        assert audio.facts.container == container
+        for start, stop in [(0, 50_001), (49_000, 50_001), (1, 2), (17_001, 33_333), (33_333, 33_333), (0, 7)]:
+            np.testing.assert_array_equal(audio.read(start, stop), expected[start:stop])
+
+
+def test_float32_is_libsndfiles_float32(make_recording: MakeRecording) -> None:
+    path = make_recording(frames=1_000, subtype="PCM_24")
+    with open_audio(str(path)) as audio:
+        read = audio.read(0, 1_000)
+    assert read.dtype == np.float32
+    np.testing.assert_array_equal(read, soundfile.read(path, dtype="float32")[0])
+
+
+@given(data=st.data())
+def test_random_stretches_of_flac(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    path = tmp_path_factory.getbasetemp() / "random.flac"
+    if not path.exists():
+        soundfile.write(path, np.random.default_rng(0).uniform(-1, 1, 300_000), 96_000, subtype="PCM_24")
+    whole, _ = soundfile.read(path, dtype="float32")
+    with open_audio(str(path)) as audio:
+        for _ in range(3):
+            start = data.draw(st.integers(0, 300_000))
+            stop = data.draw(st.integers(start, 300_000))
+            np.testing.assert_array_equal(audio.read(start, stop), whole[start:stop])
+
+
+def test_a_zero_frame_recording_is_sound(tmp_path: Path) -> None:
+    path = tmp_path / "none.wav"
+    soundfile.write(path, np.zeros(0), 48_000)
+    with open_audio(str(path)) as audio:
+        assert audio.n_samples == 0
+
+
+def test_only_the_needed_bytes_are_read(make_recording: MakeRecording, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_recording(frames=48_000 * 120, subtype="PCM_16")
+    with open_audio(str(path)) as audio:
+        read: list[int] = []
+        original = audio.source.read
+        monkeypatch.setattr(audio.source, "read", lambda offset, length: read.append(length) or original(offset, length))
+        audio.read(48_000 * 60, 48_000 * 62)
+    assert sum(read) <= 2 << 20  # 192,000 bytes wanted, blocks of 1 MiB
+
+
+# --- bad input: a class of the tree, the file's name, the place and the mend -------------------------------------
+
+
+def _cut(path: Path, keep: int) -> Path:
+    path.write_bytes(path.read_bytes()[:keep])
+    return path
+
+
+def _patch(path: Path, offset: int, data: bytes) -> Path:
+    content = bytearray(path.read_bytes())
+    content[offset : offset + len(data)] = data
+    path.write_bytes(content)
+    return path
+
+
+def _bad_files(make: MakeRecording, folder: Path) -> dict[str, tuple[Path, type[errors.AnemonefishError], str]]:
+    """Return broken files by what is wrong with them, with the class and a word of the message."""
+    empty = folder / "empty.wav"
+    empty.write_bytes(b"")
+    text = folder / "notes.wav"
+    text.write_text("12:30 reef, calm sea\n" * 50)
+    return {
+        "missing": (folder / "nothing.wav", errors.RecordingNotFound, "no such file"),
+        "folder": (folder, errors.RecordingNotFound, "folder"),
+        "empty": (empty, errors.EmptyRecording, "0 bytes"),
+        "not audio": (text, errors.UnreadableRecording, "not a readable recording"),
+        "truncated header": (_cut(make("header.wav"), 30), errors.UnreadableRecording, "header"),
+        "one byte": (_cut(make("byte.wav"), 1), errors.UnreadableRecording, "header"),
+        "truncated wav": (_cut(make("cut.wav"), 50_000), errors.TruncatedRecording, "at byte 50000"),
+        "truncated rf64": (_cut(make("cut.rf64", format="RF64"), 50_000), errors.TruncatedRecording, "at byte 50000"),
+        "truncated w64": (_cut(make("cut.w64"), 50_000), errors.TruncatedRecording, "at byte 50000"),
+        "truncated aiff": (_cut(make("cut.aiff"), 50_000), errors.TruncatedRecording, "at byte 50000"),
+        "no channels": (_patch(make("mute.wav"), 22, b"\0\0"), errors.UnreadableRecording, "mute.wav"),
+        "no sample rate": (_patch(make("slow.wav"), 24, bytes(4)), errors.UnreadableRecording, "slow.wav"),
+        "header without samples": (_patch(make("off.wav"), 40, bytes(4)), errors.UnreadableRecording, "cut off"),
+        "lossy container": (make("noise.ogg"), errors.UnsupportedRecording, "convert"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [
+    "missing", "folder", "empty", "not audio", "truncated header", "one byte", "truncated wav", "truncated rf64",
+    "truncated w64", "truncated aiff", "no channels", "no sample rate", "header without samples", "lossy container",
+])  # fmt: skip
+def test_a_bad_file_is_refused_when_opened(case: str, make_recording: MakeRecording, tmp_path: Path) -> None:
+    path, expected, word = _bad_files(make_recording, tmp_path)[case]
+    with pytest.raises(expected, match=word) as caught:
+        open_audio(str(path))
+    assert type(caught.value) is expected
+    assert str(path) in str(caught.value)
+    assert not caught.value.retryable
+
+
+def test_a_flac_that_ends_early_says_at_which_sample(make_recording: MakeRecording) -> None:
+    path = make_recording("cut.flac", frames=200_000)
+    _cut(path, path.stat().st_size // 2)
+    with open_audio(str(path)) as audio, pytest.raises(errors.TruncatedRecording, match=r"stopped at sample \d+") as caught:
+        audio.read(0, audio.n_samples)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf"), float("-inf"), 1e30])
+def test_samples_that_are_no_numbers_are_found(tmp_path: Path, poison: float) -> None:
+    samples = np.zeros(10_000, np.float32)
+    samples[7_777] = poison
+    path = tmp_path / "poison.wav"
+    soundfile.write(path, samples, 48_000, subtype="FLOAT")
+    with open_audio(str(path)) as audio:
+        audio.read(0, 7_777)
+        with pytest.raises(errors.InvalidSamples, match=r"sample 7777 \(0\.162021 s\)"):
+            audio.read(5_000, 10_000)
+
+
+def test_a_changed_file_is_not_read_as_the_planned_one(make_recording: MakeRecording) -> None:
+    path = make_recording()
+    with open_audio(str(path)) as audio:
+        version = audio.source.version
+    path.write_bytes(path.read_bytes() + b"\0\0")
+    with pytest.raises(errors.RecordingChanged, match="start a new job"):
+        open_audio(str(path), version=version)
+
+
+def test_a_plain_wav_above_4_gb_is_not_cut_silently(tmp_path: Path) -> None:
+    # Sparse: the header says how many bytes fit in 32 bits, the file has 4 GiB more.
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.zeros(1_000), 48_000, subtype="PCM_16")
+    _patch(path, 40, struct.pack("<I", 2_000))
+    with path.open("r+b") as file:
+        file.truncate((1 << 32) + 2_044)
+    with pytest.raises(errors.UnreadableRecording, match="RF64"):
+        open_audio(str(path))

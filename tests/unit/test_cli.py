@@ -1,0 +1,175 @@
+"""The command line: what it prints, what it writes, how it exits."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from anemonefish.cli import main
+from click.testing import CliRunner, Result
+
+MakeRecording = Callable[..., Path]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def reef_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scene") / "scene.wav"
+    assert run("simulate", "--seconds", 30, "--seed", 6, "--out", path).exit_code == 0
+    return path
+
+
+def test_simulate_writes_sound_and_labels(reef_scene: Path) -> None:
+    assert soundfile.info(reef_scene).frames == 30 * 48_000
+    raven = list(csv.DictReader(reef_scene.with_name("scene.wav.selections.txt").open(), delimiter="\t"))
+    audacity = reef_scene.with_name("scene.wav.audacity.txt").read_text().splitlines()
+    assert len(raven) == len(audacity) > 0
+    assert {row["Class"] for row in raven} <= {"anemonefish", "biological"}
+
+
+def test_detect_finds_the_simulated_calls(reef_scene: Path, tmp_path: Path) -> None:
+    result = run("detect", reef_scene, "--out", tmp_path / "out", "--jobs", 2)
+    assert result.exit_code == 0, result.output
+    events = list(csv.DictReader((tmp_path / "out" / "scene.wav.events.csv").open()))
+    labels = [
+        line.split("\t") for line in reef_scene.with_name("scene.wav.audacity.txt").read_text().splitlines()
+    ]
+    calls = [(float(start), float(stop)) for start, stop, label in labels if label == "anemonefish"]
+    found = [
+        any(float(event["start_time"]) < stop and start < float(event["end_time"]) for event in events)
+        for start, stop in calls
+    ]
+    assert len(calls) >= 3
+    assert sum(found) >= 0.6 * len(calls)
+    assert "1 recordings" in result.output
+    document = json.loads((tmp_path / "out" / "scene.wav.json").read_text())
+    assert document["metadata"]["num_events"] == len(events)
+    assert document["metadata"]["total_windows"] == len(document["predictions"]) == 149
+
+
+def test_another_threshold_reuses_the_scores(reef_scene: Path, tmp_path: Path) -> None:
+    run("detect", reef_scene, "--out", tmp_path)
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / ".anemonefish").rglob("*.npy")}
+    run("detect", reef_scene, "--out", tmp_path, "--threshold", 0.9)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / ".anemonefish").rglob("*.npy")} == parts
+    assert json.loads((tmp_path / "scene.wav.json").read_text())["metadata"]["confidence_threshold"] == 0.9
+
+
+def test_a_folder_is_one_job_and_a_broken_file_does_not_stop_it(make_recording: MakeRecording, tmp_path: Path) -> None:
+    for name in ("deployment/a.wav", "deployment/day 2/b.flac", "deployment/day 2/a.wav"):
+        make_recording(name)
+    (tmp_path / "deployment" / "broken.wav").write_bytes(b"RIFF")
+    poison = np.zeros(48_000, np.float32)
+    poison[30_000] = np.nan
+    soundfile.write(tmp_path / "deployment" / "poison.wav", poison, 48_000, subtype="FLOAT")
+    (tmp_path / "deployment" / "notes.txt").write_text("calm")
+    result = run("detect", tmp_path / "deployment", "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    rows = {row["recording"]: row for row in csv.DictReader((tmp_path / "out" / "summary.csv").open())}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "a.wav": "done", "day 2/b.flac": "done", "day 2/a.wav": "done", "broken.wav": "failed", "poison.wav": "failed",
+    }  # fmt: skip
+    assert rows["broken.wav"]["error"] == "UnreadableRecording"
+    assert rows["poison.wav"]["error"] == "InvalidSamples"
+    assert "sample 30000" in rows["poison.wav"]["message"]
+    assert "2 of 5 recordings failed" in result.stderr
+    assert "Traceback" not in result.output
+    assert (tmp_path / "out" / "day 2" / "b.flac.selections.txt").exists()
+    assert not (tmp_path / "out" / "poison.wav.json").exists()
+
+
+def test_the_only_recording_being_broken_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "empty.wav"
+    path.write_bytes(b"")
+    result = run("detect", path, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.stderr.strip() == f"EmptyRecording: {path}: the file is empty (0 bytes); copy it again from the recorder"
+    assert result.stdout == ""
+
+
+def test_detect_says_that_it_resampled(make_recording: MakeRecording, tmp_path: Path) -> None:
+    path = make_recording("slow.wav", rate=32_000, frames=64_000)
+    result = run("detect", path, "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "slow.wav: resampled from 32000 Hz to 48000 Hz" in result.output
+    recording = json.loads((tmp_path / "out" / "slow.wav.json").read_text())["recording"]
+    assert (recording["sample_rate"], recording["analysis_sample_rate"], recording["resampled"]) == (
+        32_000, 48_000, "soxr HQ",
+    )  # fmt: skip
+
+
+def test_a_model_that_may_not_resample_refuses(make_recording: MakeRecording, tmp_path: Path) -> None:
+    path = make_recording("slow.wav", rate=32_000)
+    result = run("detect", path, "--out", tmp_path / "out", "--set", "resample=false")
+    assert result.exit_code == 1
+    assert "UnsupportedRecording" in result.stderr
+    assert "takes recordings at 48000 Hz, this one has 32000 Hz" in result.stderr
+
+
+def test_the_real_reef(reef_recording: Path, tmp_path: Path) -> None:
+    result = run("detect", reef_recording, "--out", tmp_path)
+    assert result.exit_code == 0
+    assert "resampled from 32000 Hz to 48000 Hz" in result.output
+    document = json.loads((tmp_path / f"{reef_recording.name}.json").read_text())
+    assert document["metadata"]["audio_duration"] == 39.586219
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--set", "treshold=1"], "InvalidSettings: there is no setting 'treshold'"),
+        (["--set", "threshold"], "InvalidSettings: 'threshold' is not a setting; write NAME=VALUE"),
+        (["--threshold", "7"], "InvalidSettings: threshold must be a number at least 0 and below 1"),
+        (["--formats", "csv,doc"], "InvalidSettings: formats must be a list of"),
+        (["--model", "whale"], "ModelNotFound: there is no model 'whale'"),
+        (["--model", "Whale!"], "InvalidRequest: 'Whale!' is not a model"),
+        (["--set", "target_class=whale"], "InvalidSettings: target_class must be one of noise, anemonefish"),
+        (["--set", "window_seconds=1.0"], "InvalidSettings: window_seconds must be 0.4 for reef"),
+    ],
+)
+def test_mistakes_are_one_line(make_recording: MakeRecording, tmp_path: Path, options: list[str], words: str) -> None:
+    result = run("detect", make_recording(), "--out", tmp_path / "out", *options)
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_formats_choose_what_is_written(make_recording: MakeRecording, tmp_path: Path) -> None:
+    run("detect", make_recording(), "--out", tmp_path / "out", "--formats", "raven,csv")
+    written = {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")}
+    assert written == {"noise.wav.selections.txt", "noise.wav.events.csv", "summary.csv"}
+
+
+def test_plan_quotes_before_anything_runs(make_recording: MakeRecording) -> None:
+    path = make_recording("long.wav", frames=48_000 * 60)
+    quote = json.loads(run("plan", path, "--json").stdout)
+    assert quote["windows"] == 299
+    assert quote["audio_seconds"] == 60
+    assert quote["ranges"] >= 1
+    assert quote["expected_seconds"] > 0
+    assert quote["expected_usd"] > 0
+    assert "expected cost" in run("plan", path).stdout
+
+
+def test_models_verify_and_show() -> None:
+    assert "golden scores within" in run("models", "verify", "reef").stdout
+    assert json.loads(run("models", "show", "reef@production").stdout)["name"] == "reef"
+    missing = run("models", "verify", "reef@9.9")
+    assert missing.exit_code == 1
+    assert "ModelNotFound" in missing.stderr
+
+
+def test_same_names_do_not_overwrite_each_other(make_recording: MakeRecording, tmp_path: Path) -> None:
+    first, second = make_recording("one/a.wav"), make_recording("two/a.wav", frames=96_000)
+    assert run("detect", first, second, "--out", tmp_path / "out", "--formats", "json").exit_code == 0
+    lengths = [json.loads((tmp_path / "out" / name).read_text())["recording"]["frames"] for name in ("a.wav.json", "a-2.wav.json")]
+    assert lengths == [48_000, 96_000]

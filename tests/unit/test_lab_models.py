@@ -1,0 +1,182 @@
+"""The lab's own networks as drop-ins: their shapes, published, verified and scored exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from anemonefish import errors
+from anemonefish.models import ModelRepository
+from anemonefish.models.bundle import GOLDEN, KERAS, LITERT, MODEL_JSON
+from anemonefish.models.publish import PublishRequest, publish
+from anemonefish.profiles import profile_named
+from anemonefish.stores.local import LocalStore
+from keras import layers
+
+CLASSES = ("noise", "anemonefish", "biological")
+
+
+def lab_network(shape: tuple[int, ...], depth: int, outputs: int = 3, filters: tuple[int, ...] = (32, 64, 128, 256)) -> Any:
+    """Build a network as origin.md describes the lab's, and train it one step, so that it has optimiser state."""
+    keras.utils.set_random_seed(7)
+    network = keras.Sequential([keras.Input(shape)])
+    for width in filters:
+        for _ in range(depth):
+            network.add(layers.Conv2D(width, 3, padding="same", activation="relu"))
+        network.add(layers.BatchNormalization())
+        network.add(layers.MaxPooling2D(2))
+    network.add(layers.Flatten())
+    network.add(layers.Dense(128, activation="relu"))
+    network.add(layers.BatchNormalization())
+    network.add(layers.Dropout(0.5))
+    network.add(layers.Dense(outputs, activation="softmax" if outputs > 1 else "sigmoid"))
+    network.compile("adam", "categorical_crossentropy" if outputs > 1 else "binary_crossentropy")
+    rng = np.random.default_rng(7)
+    answers = np.eye(outputs)[rng.integers(0, outputs, 2)] if outputs > 1 else rng.integers(0, 2, (2, 1))
+    network.train_on_batch(rng.random((2, *shape), np.float32), answers.astype(np.float32))
+    return network
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> ModelRepository:
+    return ModelRepository(LocalStore(tmp_path_factory.mktemp("models")))
+
+
+@pytest.fixture(scope="module")
+def small_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A quick network of the v2 kind."""
+    path = tmp_path_factory.mktemp("keras") / "small.keras"
+    lab_network((76, 256, 1), 1, filters=(4, 8)).save(path)
+    return path
+
+
+def request_for(path: Path, version: str, **changes: Any) -> PublishRequest:
+    fields = {
+        "keras": path, "name": "lab", "version": version, "profile": profile_named("stft-db"),
+        "classes": CLASSES, "sample_rate": 48_000,
+    }  # fmt: skip
+    return PublishRequest(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("version", "profile", "shape", "depth", "rate", "parameters", "bytes_on_disk"),
+    [
+        ("v1", "image", (256, 256, 3), 5, None, 11_915_331, 143_141_524),
+        ("v2", "stft-db", (76, 256, 1), 3, 48_000, 4_055_619, 48_783_647),
+    ],
+)
+def test_a_network_of_the_labs_shape_is_published_verified_and_scored(
+    version: str, profile: str, shape: tuple[int, ...], depth: int, rate: int | None, parameters: int,
+    bytes_on_disk: int, repository: ModelRepository, tmp_path: Path,
+) -> None:  # fmt: skip
+    network = lab_network(shape, depth)
+    assert network.count_params() == parameters
+    path = tmp_path / "model.keras"
+    network.save(path)
+    # The lab's files, 3 x the weights: our stand-in is the same kind of file.
+    assert abs(path.stat().st_size - bytes_on_disk) < 400
+
+    spec = publish(request_for(path, version, profile=profile_named(profile), sample_rate=rate), repository)
+
+    assert spec.parity["windows"] == 100
+    assert spec.parity["max_difference"] <= 1e-5
+    assert set(spec.files) == {KERAS, LITERT, GOLDEN}
+    verified, difference = repository.verify(f"lab@{version}")
+    assert verified == spec
+    assert difference <= 1e-5
+    model = repository.load(repository.pin(f"lab@{version}"))
+    scores = model.scores(np.random.default_rng(0).random((2, *shape), np.float32))
+    assert scores.shape == (2, 3)
+    np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_single_sigmoid_is_one_score_for_the_target(repository: ModelRepository, tmp_path: Path) -> None:
+    path = tmp_path / "binary.keras"
+    lab_network((76, 256, 1), 1, outputs=1, filters=(4, 8)).save(path)
+    spec = publish(request_for(path, "binary", classes=("anemonefish",)), repository)
+    assert (spec.classes, spec.target_class) == (("anemonefish",), "anemonefish")
+    assert repository.load(repository.pin("lab@binary")).scores(np.zeros((3, 76, 256, 1), np.float32)).shape == (3, 1)
+
+
+def test_metadata_travels_with_the_bundle(repository: ModelRepository, small_network: Path, tmp_path: Path) -> None:
+    metadata = tmp_path / "model_config.yaml"
+    metadata.write_text("classes: [noise, anemonefish, biological]\nepochs_trained: 57\nfinal_val_accuracy: 0.6657\n")
+    spec = publish(request_for(small_network, "meta", classes=(), metadata=metadata), repository)
+    assert spec.classes == CLASSES
+    assert repository.spec(repository.pin("lab@meta")).training["final_val_accuracy"] == 0.6657
+
+
+def test_a_version_never_changes(repository: ModelRepository, small_network: Path) -> None:
+    publish(request_for(small_network, "once"), repository)
+    with pytest.raises(errors.InvalidRequest, match="versions never change"):
+        publish(request_for(small_network, "once"), repository)
+
+
+def test_aliases_point_to_versions(repository: ModelRepository, small_network: Path) -> None:
+    publish(request_for(small_network, "2.0"), repository)
+    with pytest.raises(errors.ModelNotFound, match="alias 'production'"):
+        repository.pin("lab")
+    repository.set_alias("lab", "production", "2.0")
+    assert repository.pin("lab") == repository.pin("lab@production") == repository.pin("lab@2.0")
+    with pytest.raises(errors.ModelNotFound):
+        repository.set_alias("lab", "production", "3.0")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "words"),
+    [
+        ({"classes": ("noise", "anemonefish")}, errors.IncompatibleModel, "3 outputs, but there are 2 classes"),
+        ({"classes": ()}, errors.InvalidRequest, "name the classes"),
+        ({"sample_rate": None}, errors.InvalidSettings, "sample_rate must be given"),
+        ({"sample_rate": 44_100}, errors.IncompatibleModel, r"\(69, 256, 1\).*\(76, 256, 1\)"),
+        ({"profile": profile_named("image")}, errors.IncompatibleModel, r"\(256, 256, 3\)"),
+        ({"target_class": "clownfish"}, errors.InvalidBundle, "'clownfish' is not among its classes"),
+        ({"name": "The Lab"}, errors.InvalidBundle, "cannot name a model"),
+        ({"keras": Path("nothing.keras")}, errors.InvalidRequest, "nothing.keras: there is no such file"),
+        ({"metadata": Path("nothing.yaml")}, errors.InvalidRequest, "nothing.yaml"),
+        ({"audio": "nothing.wav"}, errors.RecordingNotFound, "nothing.wav"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_published_is_refused_with_the_reason(
+    changes: dict[str, Any], expected: type[Exception], words: str, repository: ModelRepository, small_network: Path
+) -> None:
+    with pytest.raises(expected, match=words):
+        publish(request_for(small_network, "refused", **changes), repository)
+    assert not repository.store.exists(f"lab/refused/{MODEL_JSON}")
+
+
+def test_a_file_that_is_no_network_is_refused(repository: ModelRepository, tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"not a zip")
+    with pytest.raises(errors.IncompatibleModel, match=r"model\.keras: Keras cannot load"):
+        publish(request_for(path, "broken"), repository)
+
+
+def test_a_network_that_swaps_its_axes_is_refused(repository: ModelRepository, tmp_path: Path) -> None:
+    """(frequency, time) flattens to as many numbers as (time, frequency); the shape must be checked by name."""
+    path = tmp_path / "swapped.keras"
+    lab_network((256, 76, 1), 1, filters=(4,)).save(path)
+    with pytest.raises(errors.IncompatibleModel, match=r"\(76, 256, 1\) .*the network takes \(256, 76, 1\)"):
+        publish(request_for(path, "swapped"), repository)
+
+
+def test_disagreement_of_the_engines_refuses_the_bundle(
+    repository: ModelRepository, small_network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real disagreement: Keras gets other weights than the converter saw."""
+    from anemonefish.models import publish as module
+
+    convert = module._convert
+
+    def convert_then_change(network: Any, spec: Any) -> bytes:
+        weights = convert(network, spec)
+        network.layers[0].set_weights([array * 1.05 for array in network.layers[0].get_weights()])
+        return weights
+
+    monkeypatch.setattr(module, "_convert", convert_then_change)
+    with pytest.raises(errors.ParityError, match=r"more than 1e-05; the model was not published"):
+        publish(request_for(small_network, "apart"), repository)
+    assert not repository.store.exists(f"lab/apart/{MODEL_JSON}")

@@ -1,0 +1,153 @@
+"""Planning: coarse ranges that meet the target, and a quote that adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+
+import pytest
+from anemonefish import errors
+from anemonefish.jobs import Job, Plan, RecordingRequest, unique_names
+from anemonefish.models.repository import ModelRepository
+from anemonefish.plan import CostModel, plan_job
+from anemonefish.settings import Settings
+from anemonefish.stores import open_store
+from anemonefish.stores.local import LocalStore
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.fixture
+def models(models_uri: str) -> ModelRepository:
+    return ModelRepository(open_store(models_uri))
+
+
+def plan(models: ModelRepository, *paths: Path, **overrides: object) -> Plan:
+    requests = [RecordingRequest(str(path), path.name, str(path)) for path in paths]
+    return plan_job(requests, "reef", Settings.load(overrides, {}), models)
+
+
+def slow_model(models: ModelRepository, monkeypatch: pytest.MonkeyPatch, seconds_per_window: float) -> None:
+    """Let the planner believe that a window takes long, as one of the lab's v1 does."""
+    spec = models.spec
+
+    def slow(pinned: object) -> object:
+        found = spec(pinned)
+        return replace(found, compute={**found.compute, "seconds_per_window": seconds_per_window})
+
+    monkeypatch.setattr(models, "spec", slow)
+
+
+def test_a_small_job_is_one_range(models: ModelRepository, make_recording: Callable[..., Path]) -> None:
+    made = plan(models, make_recording(frames=48_000 * 60))
+    assert made.quote.ranges == 1
+    assert [len(task.windows) for task in made.tasks()] == [299]
+
+
+def test_the_largest_range_that_meets_the_target(
+    models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_model(models, monkeypatch, 1.0)
+    path = make_recording(frames=48_000 * 120)  # 599 windows: ten minutes of computing
+    made = plan(models, path, target_seconds=60, memory_mb=1769)
+    sizes = [len(task.windows) for task in made.tasks()]
+    assert made.quote.expected_seconds <= 60
+    assert sum(sizes) == 599
+    assert max(sizes) >= 0.85 * 58  # one second of overhead, tenths for starting: 58 windows would just fit
+    assert plan(models, path, target_seconds=30).quote.ranges > made.quote.ranges
+
+
+def test_a_target_nobody_can_meet_comes_as_close_as_possible(
+    models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_model(models, monkeypatch, 1.0)
+    made = plan(models, make_recording(frames=48_000 * 120), target_seconds=0.5, max_concurrency=10)
+    assert made.quote.ranges == 10
+    assert made.quote.expected_seconds == pytest.approx(61, abs=1)
+
+
+@given(
+    st.integers(1, 5_000), st.integers(1, 2_000), st.integers(1, 500), st.floats(1e-5, 10), st.sampled_from([512, 1769, 3008])
+)
+def test_the_quote_grows_with_the_work(ranges: int, windows: int, concurrency: int, cost: float, memory: int) -> None:
+    model = CostModel(cost, 1.0, memory, "arm64", concurrency)
+    assert model.makespan(ranges, windows) >= model.range_seconds(windows)
+    assert model.makespan(ranges + 1, windows) >= model.makespan(ranges, windows)
+    assert model.usd(ranges, windows + 1) > model.usd(ranges, windows)
+    assert model.usd(ranges, windows) < replace(model, architecture="x86_64").usd(ranges, windows)
+
+
+def test_a_range_never_takes_longer_than_a_function_may(
+    models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_model(models, monkeypatch, 10.0)
+    made = plan(models, make_recording(frames=48_000 * 120), target_seconds=86_400)
+    assert all(len(task.windows) * 10.0 <= 600 for task in made.tasks())
+
+
+def test_ranges_cover_every_recording_once(models: ModelRepository, make_recording: Callable[..., Path]) -> None:
+    paths = [make_recording(f"{frames}.wav", frames=frames) for frames in (48_000, 10, 96_000, 480_000)]
+    made = plan(models, *paths, max_range_seconds=1)
+    tasks = list(made.tasks())
+    assert [task.index for task in tasks] == list(range(len(tasks))) == list(range(made.quote.ranges))
+    for number, recording in enumerate(made.recordings):
+        assert recording.analysis is not None
+        grid = recording.analysis.grid
+        windows = [w for task in tasks if task.recording == number for w in range(task.windows.start, task.windows.stop)]
+        assert windows == list(range(grid.n_windows))
+        assert sum(task.recording == number for task in tasks) == ceil(grid.n_windows / made.windows_per_range)
+
+
+def test_a_plan_survives_its_json(models: ModelRepository, make_recording: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "bad.wav").write_bytes(b"")
+    made = plan(models, make_recording(rate=44_100), tmp_path / "bad.wav")
+    job = Job(LocalStore(tmp_path / "store"), "jobs/lab/1", "jobs/lab/1/results")
+    job.write_plan(made)
+    assert job.read_plan() == made
+    assert made.recordings[1].failure is not None
+    assert made.recordings[1].failure.error == "EmptyRecording"
+
+
+def test_nothing_left_is_an_error_that_names_the_reasons(models: ModelRepository, tmp_path: Path) -> None:
+    with pytest.raises(errors.EveryRecordingFailed, match=r"none of the 2 .*one\.wav.*two\.wav"):
+        plan(models, tmp_path / "one.wav", tmp_path / "two.wav")
+    with pytest.raises(errors.RecordingNotFound, match=r"one\.wav"):
+        plan(models, tmp_path / "one.wav")
+    with pytest.raises(errors.InvalidRequest, match="1 to 10000 recordings, not 0"):
+        plan(models)
+
+
+@pytest.mark.parametrize("rate", [500, 2_000_000])
+def test_impossible_sample_rates_are_refused(models: ModelRepository, make_recording: Callable[..., Path], rate: int) -> None:
+    with pytest.raises(errors.UnsupportedRecording, match=f"sample rate of {rate} Hz"):
+        plan(models, make_recording(rate=rate))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a.wav", "b.wav"], ["a.wav", "b.wav"]),
+        (["a.wav", "a.wav", "a.wav"], ["a.wav", "a-2.wav", "a-3.wav"]),
+        (["a.wav", "a-2.wav", "a.wav"], ["a.wav", "a-2.wav", "a-3.wav"]),
+        (["x.d/a", "x.d/a"], ["x.d/a", "x.d/a-2"]),
+    ],
+)
+def test_names_are_made_unique(names: list[str], expected: list[str]) -> None:
+    assert unique_names(names) == expected
+
+
+@pytest.mark.parametrize("document", [
+    "s3://b/k", {}, {"uri": 3}, {"uri": "s3://b/k", "secret": 1}, {"uri": "s3://b/k", "name": 3},
+    {"uri": "s3://b/k", "name": "../x"}, {"uri": "s3://b/k", "name": "/x"}, {"uri": "s3://b/k", "name": "a\nb"},
+])  # fmt: skip
+def test_a_malformed_recording_is_refused(document: object) -> None:
+    with pytest.raises(errors.InvalidRequest):
+        RecordingRequest.from_dict(document)
+
+
+@pytest.mark.parametrize(("tenant", "job"), [("", "j"), ("a/b", "j"), ("lab", ".."), (None, "j"), ("lab", 3), ("lab", "x" * 65)])
+def test_a_job_cannot_leave_its_tenant(tmp_path: Path, tenant: object, job: object) -> None:
+    with pytest.raises(errors.InvalidRequest, match="cannot name a tenant or job"):
+        Job.of_tenant(LocalStore(tmp_path), tenant, job)

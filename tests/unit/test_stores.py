@@ -1,0 +1,123 @@
+"""One interface, two stores: the same tests against a folder and against S3 (moto, in this process)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFound
+from anemonefish.stores import ByteSource, Store, open_source, open_store, s3
+from anemonefish.stores.local import LocalStore, atomic_file
+from moto import mock_aws
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An empty bucket."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        s3._client.cache_clear()
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="reef")
+        yield client
+    s3._client.cache_clear()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "folder":
+        return open_store(str(tmp_path / "store"))
+    request.getfixturevalue("bucket")
+    return open_store("s3://reef")
+
+
+def test_what_is_written_is_read(store: Store, tmp_path: Path) -> None:
+    store.write("jobs/a/1.json", b"one")
+    store.write("jobs/a/1.json", b"two")
+    (tmp_path / "file").write_bytes(b"three")
+    store.upload("jobs/b/3.bin", tmp_path / "file")
+    assert store.read("jobs/a/1.json") == b"two"
+    assert store.read("jobs/b/3.bin") == b"three"
+    assert store.exists("jobs/a/1.json")
+    assert not store.exists("jobs/a")
+    assert list(store.keys("jobs/")) == ["jobs/a/1.json", "jobs/b/3.bin"]
+    assert list(store.keys("jobs/b")) == ["jobs/b/3.bin"]
+    assert list(store.keys("nothing/")) == []
+
+
+def test_what_is_absent_is_not_found(store: Store) -> None:
+    with pytest.raises(FileNotFoundError):
+        store.read("jobs/none")
+    assert not store.exists("jobs/none")
+
+
+def source_of(store: Store, key: str, version: str | None = None) -> ByteSource:
+    return open_source(f"{store.uri}/{key}", version)
+
+
+def test_a_source_reads_by_offset(store: Store) -> None:
+    content = bytes(range(256)) * 40
+    store.write("a.bin", content)
+    source = source_of(store, "a.bin")
+    assert source.size == len(content)
+    assert source.read(100, 50) == content[100:150]
+    assert source.read(len(content) - 5, 50) == content[-5:]
+    assert source.read(len(content), 50) == b""
+    assert source_of(store, "a.bin", source.version).read(0, 4) == content[:4]
+    source.close()
+
+
+def test_a_source_is_pinned_to_its_version(store: Store) -> None:
+    store.write("a.bin", b"before")
+    version = source_of(store, "a.bin").version
+    store.write("a.bin", b"after it changed")
+    with pytest.raises(RecordingChanged, match=r"a\.bin.*start a new job"):
+        source_of(store, "a.bin", version)
+
+
+def test_a_missing_source_is_named(store: Store) -> None:
+    with pytest.raises(RecordingNotFound, match=r"none\.wav"):
+        source_of(store, "none.wav")
+
+
+def test_an_s3_object_that_changes_while_it_is_read(bucket: Any) -> None:
+    bucket.put_object(Bucket="reef", Key="a.bin", Body=b"before")
+    source = open_source("s3://reef/a.bin")
+    bucket.put_object(Bucket="reef", Key="a.bin", Body=b"after!")
+    with pytest.raises(RecordingChanged):
+        source.read(0, 4)
+
+
+def test_a_version_of_a_versioned_bucket_outlives_the_next(bucket: Any) -> None:
+    bucket.put_bucket_versioning(Bucket="reef", VersioningConfiguration={"Status": "Enabled"})
+    bucket.put_object(Bucket="reef", Key="a.bin", Body=b"before")
+    version = open_source("s3://reef/a.bin").version
+    bucket.put_object(Bucket="reef", Key="a.bin", Body=b"after!")
+    assert open_source("s3://reef/a.bin", version).read(0, 6) == b"before"
+
+
+@pytest.mark.parametrize("uri", ["s3://", "s3://bucket", "s3://bucket/"])
+def test_half_an_s3_uri_is_refused(uri: str) -> None:
+    with pytest.raises(InvalidRequest, match="s3://bucket/key"):
+        open_source(uri)
+
+
+def test_a_key_cannot_leave_the_folder(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    with pytest.raises(InvalidRequest, match="leads out"):
+        store.write("../secret", b"")
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "result.csv"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), atomic_file(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]

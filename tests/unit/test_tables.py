@@ -1,0 +1,55 @@
+"""Selection tables and the printing of seconds."""
+
+from __future__ import annotations
+
+import csv
+import io
+from fractions import Fraction
+
+from anemonefish.tables import RAVEN_COLUMNS, Selection, format_seconds, seconds, write_audacity, write_raven
+from hypothesis import given
+from hypothesis import strategies as st
+
+SELECTIONS = [
+    Selection(48_000, 57_600, "anemonefish", 0, 12_000, 0.75),
+    Selection(96_001, 115_201, "biological", 100.5, 2_000),
+]
+
+
+@given(st.integers(0, 10**12), st.integers(1, 1_000_000))
+def test_seconds_are_printed_to_the_nearest_microsecond(samples: int, rate: int) -> None:
+    printed = format_seconds(samples, rate)
+    whole, _, decimals = printed.partition(".")
+    assert len(decimals) == 6
+    assert abs(Fraction(printed) - Fraction(samples, rate)) <= Fraction(1, 2_000_000)
+    assert float(printed) == seconds(samples, rate)
+    assert whole == str(int(whole))
+
+
+def test_no_float_noise() -> None:
+    assert format_seconds(29_121_600, 48_000) == "606.700000"
+    assert repr(seconds(29_121_600, 48_000)) == "606.7"
+
+
+def test_raven() -> None:
+    file = io.StringIO(newline="")
+    write_raven(file, SELECTIONS, sample_rate=48_000, begin_path="/data/a.wav", begin_file="a.wav")
+    rows = list(csv.DictReader(io.StringIO(file.getvalue()), delimiter="\t"))
+    assert [row["Begin Time (s)"] for row in rows] == ["1.000000", "2.000021"]
+    assert [row["Delta Time (s)"] for row in rows] == ["0.200000", "0.400000"]
+    assert rows[0]["File Offset (s)"] == rows[0]["Begin Time (s)"]
+    assert [row["Score"] for row in rows] == ["0.750000", ""]
+    assert {row["Begin Path"] for row in rows} == {"/data/a.wav"}
+    assert [row["Selection"] for row in rows] == ["1", "2"]
+
+
+def test_an_empty_raven_table_still_has_its_header() -> None:
+    file = io.StringIO()
+    write_raven(file, [], sample_rate=48_000, begin_path="a.wav", begin_file="a.wav")
+    assert file.getvalue() == "\t".join(RAVEN_COLUMNS) + "\n"
+
+
+def test_audacity() -> None:
+    file = io.StringIO()
+    write_audacity(file, SELECTIONS, sample_rate=48_000)
+    assert file.getvalue() == "1.000000\t1.200000\tanemonefish\n2.000021\t2.400021\tbiological\n"
