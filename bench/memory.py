@@ -81,7 +81,8 @@ def main() -> None:
             began = time.perf_counter()
             answer = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ))
             speed = hours * 3600 / (time.perf_counter() - began)
-            print(f"{hours:6.1f} {path.stat().st_size / 1e6:8.0f} {windows:8d} {float(answer.stdout):9.0f} {speed:12.0f}")
+            megabytes, peak = path.stat().st_size / 1e6, float(answer.stdout)
+            print(f"{hours:6.1f} {megabytes:8.0f} {windows:8d} {peak:9.0f} {speed:12.0f}")
 
 
 if __name__ == "__main__":

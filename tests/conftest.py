@@ -45,7 +45,9 @@ def reef_recording() -> Path:
 def make_recording(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes noise to a file and returns its path."""
 
-    def make(name: str = "noise.wav", frames: int = 48_000, rate: int = 48_000, channels: int = 1, **options: str) -> Path:
+    def make(
+        name: str = "noise.wav", frames: int = 48_000, rate: int = 48_000, channels: int = 1, **options: str
+    ) -> Path:
         rng = np.random.default_rng(frames + channels)
         shape = (frames, channels) if channels > 1 else frames
         path = tmp_path / name

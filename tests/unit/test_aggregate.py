@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from anemonefish import errors
 from anemonefish.aggregate import aggregate_job
 from anemonefish.jobs import Failure, Job, RecordingRequest
@@ -76,7 +77,7 @@ def test_a_damaged_part_is_found(job: Job, models: ModelRepository, damage: str)
         np.save(part(job, 0), scores * np.nan)
     else:
         np.save(part(job, 0), scores.astype(np.float64))
-    with pytest.raises(errors.DamagedPart, match="part 0.*delete it and resume"):
+    with pytest.raises(errors.DamagedPart, match=r"part 0.*delete it and resume"):
         aggregate_job(job, models)
     assert not job.store.exists(job.manifest_key)
 

@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from anemonefish import errors
-from anemonefish.audio import open_audio
 from hypothesis import given
 from hypothesis import strategies as st
+
+from anemonefish import errors
+from anemonefish.audio import open_audio
 
 MakeRecording = Callable[..., Path]
 
 CONTAINERS = [
     ("WAV", "PCM_U8"), ("WAV", "PCM_16"), ("WAV", "PCM_24"), ("WAV", "PCM_32"), ("WAV", "FLOAT"), ("WAV", "DOUBLE"),
-    ("WAVEX", "PCM_16"), ("WAVEX", "PCM_24"), ("RF64", "PCM_16"), ("RF64", "PCM_24"), ("W64", "PCM_16"), ("W64", "PCM_24"),
+    ("WAVEX", "PCM_16"), ("WAVEX", "PCM_24"), ("RF64", "PCM_16"), ("RF64", "PCM_24"),
+    ("W64", "PCM_16"), ("W64", "PCM_24"),
     ("AIFF", "PCM_16"), ("AIFF", "PCM_24"), ("FLAC", "PCM_16"), ("FLAC", "PCM_24"),
 ]  # fmt: skip
 
@@ -69,7 +71,9 @@ def test_only_the_needed_bytes_are_read(make_recording: MakeRecording, monkeypat
     with open_audio(str(path)) as audio:
         read: list[int] = []
         original = audio.source.read
-        monkeypatch.setattr(audio.source, "read", lambda offset, length: read.append(length) or original(offset, length))
+        monkeypatch.setattr(
+            audio.source, "read", lambda offset, length: read.append(length) or original(offset, length)
+        )
         audio.read(48_000 * 60, 48_000 * 62)
     assert sum(read) <= 2 << 20  # 192,000 bytes wanted, blocks of 1 MiB
 
@@ -129,7 +133,10 @@ def test_a_bad_file_is_refused_when_opened(case: str, make_recording: MakeRecord
 def test_a_flac_that_ends_early_says_at_which_sample(make_recording: MakeRecording) -> None:
     path = make_recording("cut.flac", frames=200_000)
     _cut(path, path.stat().st_size // 2)
-    with open_audio(str(path)) as audio, pytest.raises(errors.TruncatedRecording, match=r"stopped at sample \d+") as caught:
+    with (
+        open_audio(str(path)) as audio,
+        pytest.raises(errors.TruncatedRecording, match=r"stopped at sample \d+") as caught,
+    ):
         audio.read(0, audio.n_samples)
     assert str(path) in str(caught.value)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from anemonefish import errors
 from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import GOLDEN, LITERT, MODEL_JSON, FileFact, ModelSpec

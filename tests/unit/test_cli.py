@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from anemonefish.cli import main
 from click.testing import CliRunner, Result
+
+from anemonefish.cli import main
 
 MakeRecording = Callable[..., Path]
 
@@ -39,9 +40,7 @@ def test_detect_finds_the_simulated_calls(reef_scene: Path, tmp_path: Path) -> N
     result = run("detect", reef_scene, "--out", tmp_path / "out", "--jobs", 2)
     assert result.exit_code == 0, result.output
     events = list(csv.DictReader((tmp_path / "out" / "scene.wav.events.csv").open()))
-    labels = [
-        line.split("\t") for line in reef_scene.with_name("scene.wav.audacity.txt").read_text().splitlines()
-    ]
+    labels = [line.split("\t") for line in reef_scene.with_name("scene.wav.audacity.txt").read_text().splitlines()]
     calls = [(float(start), float(stop)) for start, stop, label in labels if label == "anemonefish"]
     found = [
         any(float(event["start_time"]) < stop and start < float(event["end_time"]) for event in events)
@@ -91,7 +90,9 @@ def test_the_only_recording_being_broken_is_one_line(tmp_path: Path) -> None:
     path.write_bytes(b"")
     result = run("detect", path, "--out", tmp_path / "out")
     assert result.exit_code == 1
-    assert result.stderr.strip() == f"EmptyRecording: {path}: the file is empty (0 bytes); copy it again from the recorder"
+    assert (
+        result.stderr.strip() == f"EmptyRecording: {path}: the file is empty (0 bytes); copy it again from the recorder"
+    )
     assert result.stdout == ""
 
 
@@ -171,5 +172,8 @@ def test_models_verify_and_show() -> None:
 def test_same_names_do_not_overwrite_each_other(make_recording: MakeRecording, tmp_path: Path) -> None:
     first, second = make_recording("one/a.wav"), make_recording("two/a.wav", frames=96_000)
     assert run("detect", first, second, "--out", tmp_path / "out", "--formats", "json").exit_code == 0
-    lengths = [json.loads((tmp_path / "out" / name).read_text())["recording"]["frames"] for name in ("a.wav.json", "a-2.wav.json")]
+    lengths = [
+        json.loads((tmp_path / "out" / name).read_text())["recording"]["frames"]
+        for name in ("a.wav.json", "a-2.wav.json")
+    ]
     assert lengths == [48_000, 96_000]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from anemonefish import errors
 from anemonefish.errors import AnemonefishError, error_classes, recording_error
 from anemonefish.failures import failure_of_task

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.signal
-from anemonefish.events import find_class_runs, find_events, smooth
-from anemonefish.settings import Settings
-from anemonefish.windows import WindowGrid
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+
+from anemonefish.events import find_class_runs, find_events, smooth
+from anemonefish.settings import Settings
+from anemonefish.windows import WindowGrid
 
 CLASSES = ("noise", "anemonefish", "biological")
 scores_3 = arrays(
@@ -102,7 +105,7 @@ def test_class_runs_are_the_runs_of_the_highest_score(scores: NDArray[np.float32
         assert run.stop == (run.start // 200 + run.n_windows - 1) * 200 + 400  # the end of the last window
     expected = {i: CLASSES[k] for i, k in enumerate(scores.argmax(axis=1)) if CLASSES[k] != "noise"}
     assert covered == expected
-    for first, second in zip(runs, runs[1:], strict=False):
+    for first, second in pairwise(runs):
         assert first.label != second.label or second.start > first.start + first.n_windows * 200
 
 

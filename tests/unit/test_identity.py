@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
 from anemonefish.aggregate import aggregate_job
 from anemonefish.jobs import Job, Plan, RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
@@ -20,8 +23,6 @@ from anemonefish.settings import Settings
 from anemonefish.simulate import SceneSettings, scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 SECONDS = 14
 
@@ -44,10 +45,10 @@ def run(folder: Path, plan: Plan, order: Sequence[int], models: ModelRepository)
     job = Job(LocalStore(folder), "work", "results")
     job.write_plan(plan)
     tasks = list(plan.tasks())
-    for index in order:
-        if index < 0:  # a worker whose part was lost scores again
-            (folder / job.part_key(tasks[~index].index)).unlink(missing_ok=True)
-            index = ~index
+    for number in order:
+        index = number if number >= 0 else ~number
+        if number < 0:  # a worker whose part was lost scores again
+            (folder / job.part_key(tasks[index].index)).unlink(missing_ok=True)
         score_range(job, tasks[index], ready_model(models.store.uri, plan.model))
     aggregate_job(job, models)
     results = {path.name: path.read_bytes() for path in (folder / "results").iterdir()}

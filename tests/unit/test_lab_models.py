@@ -8,18 +8,21 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from keras import layers
+
 from anemonefish import errors
 from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import GOLDEN, KERAS, LITERT, MODEL_JSON
 from anemonefish.models.publish import PublishRequest, publish
 from anemonefish.profiles import profile_named
 from anemonefish.stores.local import LocalStore
-from keras import layers
 
 CLASSES = ("noise", "anemonefish", "biological")
 
 
-def lab_network(shape: tuple[int, ...], depth: int, outputs: int = 3, filters: tuple[int, ...] = (32, 64, 128, 256)) -> Any:
+def lab_network(
+    shape: tuple[int, ...], depth: int, outputs: int = 3, filters: tuple[int, ...] = (32, 64, 128, 256)
+) -> Any:
     """Build a network as origin.md describes the lab's, and train it one step, so that it has optimiser state."""
     keras.utils.set_random_seed(7)
     network = keras.Sequential([keras.Input(shape)])

@@ -8,6 +8,9 @@ from math import ceil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from anemonefish import errors
 from anemonefish.jobs import Job, Plan, RecordingRequest, unique_names
 from anemonefish.models.repository import ModelRepository
@@ -15,8 +18,6 @@ from anemonefish.plan import CostModel, plan_job
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.fixture
@@ -69,7 +70,11 @@ def test_a_target_nobody_can_meet_comes_as_close_as_possible(
 
 
 @given(
-    st.integers(1, 5_000), st.integers(1, 2_000), st.integers(1, 500), st.floats(1e-5, 10), st.sampled_from([512, 1769, 3008])
+    st.integers(1, 5_000),
+    st.integers(1, 2_000),
+    st.integers(1, 500),
+    st.floats(1e-5, 10),
+    st.sampled_from([512, 1769, 3008]),
 )
 def test_the_quote_grows_with_the_work(ranges: int, windows: int, concurrency: int, cost: float, memory: int) -> None:
     model = CostModel(cost, 1.0, memory, "arm64", concurrency)
@@ -95,7 +100,9 @@ def test_ranges_cover_every_recording_once(models: ModelRepository, make_recordi
     for number, recording in enumerate(made.recordings):
         assert recording.analysis is not None
         grid = recording.analysis.grid
-        windows = [w for task in tasks if task.recording == number for w in range(task.windows.start, task.windows.stop)]
+        windows = [
+            w for task in tasks if task.recording == number for w in range(task.windows.start, task.windows.stop)
+        ]
         assert windows == list(range(grid.n_windows))
         assert sum(task.recording == number for task in tasks) == ceil(grid.n_windows / made.windows_per_range)
 
@@ -120,7 +127,9 @@ def test_nothing_left_is_an_error_that_names_the_reasons(models: ModelRepository
 
 
 @pytest.mark.parametrize("rate", [500, 2_000_000])
-def test_impossible_sample_rates_are_refused(models: ModelRepository, make_recording: Callable[..., Path], rate: int) -> None:
+def test_impossible_sample_rates_are_refused(
+    models: ModelRepository, make_recording: Callable[..., Path], rate: int
+) -> None:
     with pytest.raises(errors.UnsupportedRecording, match=f"sample rate of {rate} Hz"):
         plan(models, make_recording(rate=rate))
 
@@ -147,7 +156,9 @@ def test_a_malformed_recording_is_refused(document: object) -> None:
         RecordingRequest.from_dict(document)
 
 
-@pytest.mark.parametrize(("tenant", "job"), [("", "j"), ("a/b", "j"), ("lab", ".."), (None, "j"), ("lab", 3), ("lab", "x" * 65)])
+@pytest.mark.parametrize(
+    ("tenant", "job"), [("", "j"), ("a/b", "j"), ("lab", ".."), (None, "j"), ("lab", 3), ("lab", "x" * 65)]
+)
 def test_a_job_cannot_leave_its_tenant(tmp_path: Path, tenant: object, job: object) -> None:
     with pytest.raises(errors.InvalidRequest, match="cannot name a tenant or job"):
         Job.of_tenant(LocalStore(tmp_path), tenant, job)

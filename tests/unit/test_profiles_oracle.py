@@ -14,10 +14,13 @@ import pytest
 import scipy.signal
 import soundfile
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.transforms import Affine2D, Bbox, BboxTransformFrom, BboxTransformTo
 from numpy.typing import NDArray
 
 from anemonefish.profiles import Image, Profile, StftDb, spectrograms
+from anemonefish.profiles.image import _colour_indices, _edges
 from anemonefish.profiles.magma import MAGMA
 from anemonefish.profiles.stft import Stft, decibels, hann
 
@@ -264,6 +267,35 @@ def test_the_reference_is_squared_as_librosa_squares_it(dtype: type) -> None:
         cells[2, 3] = peak
         expected = librosa.amplitude_to_db(cells, ref=np.max)
         np.testing.assert_array_equal(decibels(cells, peak, amin=1e-5, top_db=80.0), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_colours_at_their_borders_are_matplotlib_s(dtype: type) -> None:
+    """Values on the border of two colours, and one float to either side, over many ranges of decibels."""
+    rng = np.random.default_rng(5)
+    colours = np.array(mpl.colormaps["magma"].colors)
+    for _ in range(400):
+        low, high = dtype(-rng.uniform(1, 80)), dtype(rng.uniform(-1e-6, 1e-6))
+        borders = (low + (high - low) * np.arange(257) / 256).astype(dtype)
+        values = np.concatenate([borders, np.nextafter(borders, dtype(-99)), np.nextafter(borders, dtype(99))])
+        values = np.concatenate([np.clip(values, low, high), [low, high]])
+        expected = mpl.colormaps["magma"](Normalize()(values))[:, :3]
+        np.testing.assert_array_equal(colours[_colour_indices(values, low, high)], expected)
+
+
+@pytest.mark.parametrize("pixels", [64, 100, 256, 300])
+def test_edges_are_where_matplotlib_s_affine_puts_them(pixels: int) -> None:
+    """Every edge of every mesh of 2 to 1100 cells, shown whole and cut as the frequency axis is cut."""
+    canvas = BboxTransformTo(Bbox.from_bounds(0, 0, pixels, pixels))
+    for n in range(2, 1100):
+        corners = np.repeat(np.arange(n + 1)[:, np.newaxis] - 0.5, 2, axis=1)
+        for low, high in ((-0.5, n - 0.5), (0.0, n - 1.0)):
+            matrix = (BboxTransformFrom(Bbox([[low, low], [high, high]])) + canvas).get_matrix()
+            across, upwards = (Affine2D(matrix).transform(corners)).T
+            np.testing.assert_array_equal(_edges(n, low, high, pixels), np.floor(across + 0.5))
+            turned = Affine2D(matrix).scale(1, -1).translate(0, pixels).transform(corners)[:, 1]
+            np.testing.assert_array_equal(_edges(n, low, high, pixels, flipped=True), np.floor(turned + 0.5))
+            np.testing.assert_array_equal(upwards, across)
 
 
 def test_magma_is_matplotlib_s() -> None:

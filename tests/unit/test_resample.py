@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soxr
-from anemonefish.resample import at_rate, resampled_length
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from anemonefish.resample import at_rate, resampled_length
 
 
 @dataclass
@@ -60,7 +61,9 @@ def test_any_cut_gives_the_same_bytes(rate: int, data: st.DataObject) -> None:
     stop = data.draw(st.integers(start, n))
     middle = data.draw(st.integers(start, stop))
     whole = at_rate(recording, 48_000).read(start, stop)
-    parts = np.concatenate([at_rate(recording, 48_000).read(start, middle), at_rate(recording, 48_000).read(middle, stop)])
+    parts = np.concatenate(
+        [at_rate(recording, 48_000).read(start, middle), at_rate(recording, 48_000).read(middle, stop)]
+    )
     assert whole.tobytes() == parts.tobytes()
     assert len(whole) == stop - start
 

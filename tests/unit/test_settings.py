@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from anemonefish.errors import InvalidSettings
 from anemonefish.settings import Settings
 

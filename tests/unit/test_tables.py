@@ -6,9 +6,10 @@ import csv
 import io
 from fractions import Fraction
 
-from anemonefish.tables import RAVEN_COLUMNS, Selection, format_seconds, seconds, write_audacity, write_raven
 from hypothesis import given
 from hypothesis import strategies as st
+
+from anemonefish.tables import RAVEN_COLUMNS, Selection, format_seconds, seconds, write_audacity, write_raven
 
 SELECTIONS = [
     Selection(48_000, 57_600, "anemonefish", 0, 12_000, 0.75),

@@ -1,13 +1,12 @@
 """The window grid against its definition."""
 
 import pytest
-from anemonefish.windows import WindowGrid, WindowRange, samples_from_seconds
 from hypothesis import given
 from hypothesis import strategies as st
 
-grids = st.builds(
-    WindowGrid, n_samples=st.integers(0, 5_000), window=st.integers(1, 300), hop=st.integers(1, 300)
-)
+from anemonefish.windows import WindowGrid, WindowRange, samples_from_seconds
+
+grids = st.builds(WindowGrid, n_samples=st.integers(0, 5_000), window=st.integers(1, 300), hop=st.integers(1, 300))
 
 
 @given(grids)

@@ -125,7 +125,7 @@ class AudioFile:
         frames = self._decode(start, stop)
         if len(frames) != stop - start:
             raise TruncatedRecording(
-                f"{self.source.uri}: the header promises {self.n_samples} samples, but decoding stopped at sample "
+                f"{self.source.name}: the header promises {self.n_samples} samples, but decoding stopped at sample "
                 f"{start + len(frames)}; copy the file again from the recorder, or cut it there"
             )
         mono = frames[:, 0] if self.facts.channels == 1 else frames.mean(axis=1)
@@ -133,7 +133,7 @@ class AudioFile:
         if not sound.all():
             where = start + int(np.argmin(sound))
             raise InvalidSamples(
-                f"{self.source.uri}: sample {where} ({where / self.sample_rate:.6f} s) is not a finite number "
+                f"{self.source.name}: sample {where} ({where / self.sample_rate:.6f} s) is not a finite number "
                 f"anywhere near full scale; export the recording again as 16 or 24 bit PCM"
             )
         return mono
@@ -163,7 +163,9 @@ class AudioFile:
         self.close()
 
 
-def open_audio(uri: str, *, version: str | None = None, dtype: DTypeLike = "float32") -> AudioFile:
+def open_audio(
+    uri: str, *, version: str | None = None, name: str | None = None, dtype: DTypeLike = "float32"
+) -> AudioFile:
     """Open a recording by path or ``s3://bucket/key`` and check what its header promises.
 
     Parameters
@@ -172,6 +174,8 @@ def open_audio(uri: str, *, version: str | None = None, dtype: DTypeLike = "floa
         Where the recording lies.
     version : str, optional
         The version a job was planned on (``ByteSource.version``).
+    name : str, optional
+        What error messages call it; ``uri`` unless given.
     dtype : {"float32", "float64"}
         Type of the samples that :meth:`AudioFile.read` returns.
 
@@ -186,7 +190,7 @@ def open_audio(uri: str, *, version: str | None = None, dtype: DTypeLike = "floa
     UnsupportedRecording
         A container that cannot be sought exactly.
     """
-    source = open_source(uri, version)
+    source = open_source(uri, version, name)
     try:
         return _open(source, dtype)
     except BaseException:
@@ -196,7 +200,7 @@ def open_audio(uri: str, *, version: str | None = None, dtype: DTypeLike = "floa
 
 def _open(source: ByteSource, dtype: DTypeLike) -> AudioFile:
     if source.size == 0:
-        raise EmptyRecording(f"{source.uri}: the file is empty (0 bytes); copy it again from the recorder")
+        raise EmptyRecording(f"{source.name}: the file is empty (0 bytes); copy it again from the recorder")
     reader = BlockReader(source)
     try:
         _check_length(source, reader)
@@ -206,11 +210,11 @@ def _open(source: ByteSource, dtype: DTypeLike) -> AudioFile:
         if reader.error is not None:
             raise reader.error from None
         raise UnreadableRecording(
-            f"{source.uri}: not a readable recording ({error.error_string.strip().rstrip('.')}); "
+            f"{source.name}: not a readable recording ({error.error_string.strip().rstrip('.')}); "
             f"it must be WAV, RF64, W64, AIFF or FLAC with an intact header"
         ) from None
     audio = AudioFile(source, reader, sound, dtype)
-    _check_facts(source.uri, audio.facts)
+    _check_facts(source.name, audio.facts)
     return audio
 
 
@@ -224,18 +228,18 @@ def _check_length(source: ByteSource, reader: BlockReader) -> None:
     present = source.size - chunk.offset
     if chunk.declared > present:
         raise TruncatedRecording(
-            f"{source.uri}: the header promises {chunk.declared} bytes of samples from byte {chunk.offset} on, "
+            f"{source.name}: the header promises {chunk.declared} bytes of samples from byte {chunk.offset} on, "
             f"but the file ends after {max(0, present)} of them, at byte {source.size}; "
             f"copy the file again from the recorder, or rewrite its header to keep what is there"
         )
     if chunk.declared == 0 and present > 0:
         raise UnreadableRecording(
-            f"{source.uri}: the header says there are no samples, but {present} bytes follow it at byte "
+            f"{source.name}: the header says there are no samples, but {present} bytes follow it at byte "
             f"{chunk.offset}; the recorder was probably cut off while writing: rewrite the header"
         )
     if source.size > 1 << 32 and present - chunk.declared >= 1 << 32:
         raise UnreadableRecording(
-            f"{source.uri}: {present} bytes of samples do not fit a plain WAV header, which says {chunk.declared}; "
+            f"{source.name}: {present} bytes of samples do not fit a plain WAV header, which says {chunk.declared}; "
             f"convert the file to RF64, W64 or FLAC"
         )
 

@@ -79,7 +79,7 @@ class RecordingRequest:
     name : str
         What its results are called; relative, with ``/`` between folders.
     path : str
-        Where its owner keeps it; goes into selection tables.
+        Where its owner keeps it; goes into selection tables and messages.
     version : str or None
         The version to read; None for the current one.
     """
@@ -217,7 +217,9 @@ class Plan:
             if (how := recording.analysis) is None:
                 continue
             for windows in how.grid.split(self.windows_per_range):
-                yield RangeTask(index, number, recording.uri, how.version, how.sample_rate, how.grid, windows)
+                yield RangeTask(
+                    index, number, recording.uri, how.version, recording.path, how.sample_rate, how.grid, windows
+                )
                 index += 1
 
     def to_json(self) -> bytes:
@@ -257,6 +259,8 @@ class RangeTask:
         Number of the recording in the plan.
     uri, version : str
         What to read, exactly.
+    path : str
+        Where its owner keeps it.
     sample_rate : int
         The rate to analyse at, in Hz.
     grid : WindowGrid
@@ -269,6 +273,7 @@ class RangeTask:
     recording: int
     uri: str
     version: str
+    path: str
     sample_rate: int
     grid: WindowGrid
     windows: WindowRange
@@ -287,7 +292,7 @@ class RangeTask:
             raise InvalidRequest(f"not a range of a plan ({error}); ranges come from ranges.jsonl") from None
         if windows.stop > grid.n_windows:
             raise InvalidRequest(
-                f"range {task.index} ends at window {windows.stop}, but {task.uri} has {grid.n_windows} windows"
+                f"range {task.index} ends at window {windows.stop}, but {task.path} has {grid.n_windows} windows"
             )
         return task
 

@@ -156,7 +156,7 @@ def _score_all(
             try:
                 yield task, _submit(pool, job, task, models_uri, model).result()
             except BrokenProcessPool:
-                yield task, Failure("RangeFailed", f"{task.uri}: the process died at {task.windows}; is memory short?")
+                yield task, Failure("RangeFailed", f"{task.path}: the process died at {task.windows}; is memory short?")
 
 
 @contextmanager

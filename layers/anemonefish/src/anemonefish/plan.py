@@ -185,7 +185,7 @@ def _check_settings(spec: ModelSpec, settings: Settings) -> None:
 
 def _plan_recording(request: RecordingRequest, spec: ModelSpec, settings: Settings) -> PlannedRecording:
     try:
-        with open_audio(request.uri, version=request.version) as audio:
+        with open_audio(request.uri, version=request.version, name=request.path) as audio:
             facts, version = audio.facts, audio.source.version
         sample_rate = _analysis_rate(request, facts, spec, settings)
     except RecordingError as error:
@@ -199,18 +199,18 @@ def _analysis_rate(request: RecordingRequest, facts: AudioFacts, spec: ModelSpec
     lowest, highest = SAMPLE_RATES
     if not lowest <= facts.sample_rate <= highest:
         raise UnsupportedRecording(
-            f"{request.uri}: a sample rate of {facts.sample_rate} Hz lies outside {lowest} to {highest} Hz; "
+            f"{request.path}: a sample rate of {facts.sample_rate} Hz lies outside {lowest} to {highest} Hz; "
             f"correct the header or resample the recording"
         )
     rate = spec.sample_rate or facts.sample_rate
     if rate != facts.sample_rate and not settings.resample:
         raise UnsupportedRecording(
-            f"{request.uri}: {spec.title} takes recordings at {rate} Hz, this one has {facts.sample_rate} Hz; "
+            f"{request.path}: {spec.title} takes recordings at {rate} Hz, this one has {facts.sample_rate} Hz; "
             f"set resample to true, or record at {rate} Hz"
         )
     if spec.profile_for(settings).input_shape(rate) != spec.input_shape:
         raise UnsupportedRecording(
-            f"{request.uri}: at {rate} Hz a window does not have the shape {spec.input_shape} that {spec.title} takes; "
+            f"{request.path}: at {rate} Hz a window does not have the shape {spec.input_shape} of {spec.title}; "
             f"resample the recording to the rate the model was trained at"
         )
     return rate

@@ -61,7 +61,7 @@ def score_range(job: Job, task: RangeTask, model: Model) -> ScoredRange:
     key = job.part_key(task.index)
     if job.store.exists(key):
         return ScoredRange(task.index, len(task.windows), computed=False)
-    with open_audio(task.uri, version=task.version, dtype=model.spec.profile.sample_dtype) as audio:
+    with open_audio(task.uri, version=task.version, name=task.path, dtype=model.spec.profile.sample_dtype) as audio:
         scores = score_windows(at_rate(audio, task.sample_rate), task.grid, task.windows, model)
     job.store.write(key, part_to_bytes(scores))
     return ScoredRange(task.index, len(task.windows), computed=True)

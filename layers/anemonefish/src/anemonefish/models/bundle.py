@@ -114,7 +114,7 @@ class ModelSpec:
 
     def profile_for(self, settings: Settings) -> Profile:
         """Return the profile with the window and hop that the settings ask for."""
-        changed: dict[str, float] = {}
+        changed: dict[str, Any] = {}
         if settings.window_seconds is not None:
             changed["window_seconds"] = settings.window_seconds
         if settings.hop_seconds is not None:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 __all__ = ["Stft", "decibels", "hann", "n_frames"]
 
 _CHUNK_FRAMES = 128
-"""Frames transformed at once: 2 MB at n_fft 1024. More leave the caches (measured), however long the window is."""
+"""Frames transformed at once, 2 MB at n_fft 1024: memory does not grow with the window, and any number from 64 on
+was equally fast."""
 
 
 def n_frames(window: int, hop_length: int) -> int:

@@ -21,8 +21,8 @@ class ByteSource(Protocol):
 
     Attributes
     ----------
-    uri : str
-        Where the object lies: a path, or ``s3://bucket/key``.
+    name : str
+        What its owner calls it; error messages do too.
     size : int
         Length in bytes.
     version : str
@@ -31,7 +31,7 @@ class ByteSource(Protocol):
     """
 
     @property
-    def uri(self) -> str: ...  # noqa: D102
+    def name(self) -> str: ...  # noqa: D102
     @property
     def size(self) -> int: ...  # noqa: D102
     @property
@@ -86,7 +86,7 @@ def open_store(uri: str) -> Store:
     return LocalStore(Path(uri))
 
 
-def open_source(uri: str, version: str | None = None) -> ByteSource:
+def open_source(uri: str, version: str | None = None, name: str | None = None) -> ByteSource:
     """Open one recording by its path or ``s3://bucket/key``.
 
     Parameters
@@ -95,6 +95,8 @@ def open_source(uri: str, version: str | None = None) -> ByteSource:
         A local path, or ``s3://bucket/key``.
     version : str, optional
         The version that was planned on; without it, whatever lies there now.
+    name : str, optional
+        What error messages call it; ``uri`` unless given.
 
     Raises
     ------
@@ -108,7 +110,7 @@ def open_source(uri: str, version: str | None = None) -> ByteSource:
     if uri.startswith(S3_SCHEME):
         from anemonefish.stores.s3 import S3Source
 
-        return S3Source.open(uri, version)
+        return S3Source.open(uri, version, name or uri)
     from anemonefish.stores.local import LocalSource
 
-    return LocalSource.open(uri, version)
+    return LocalSource.open(uri, version, name or uri)

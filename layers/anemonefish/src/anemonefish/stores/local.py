@@ -89,29 +89,29 @@ class LocalStore:
 class LocalSource:
     """A local file, read by offset; its version is its modification time and size."""
 
-    def __init__(self, uri: str, file: BinaryIO, size: int, version: str) -> None:
+    def __init__(self, name: str, file: BinaryIO, size: int, version: str) -> None:
         self._file = file
-        self.uri = uri
+        self.name = name
         self.size = size
         self.version = version
 
     @classmethod
-    def open(cls, uri: str, version: str | None = None) -> LocalSource:
+    def open(cls, uri: str, version: str | None, name: str) -> LocalSource:
         """Open a file; see :func:`anemonefish.stores.open_source`."""
         try:
             file = Path(uri).open("rb")  # noqa: SIM115 - lives as long as the source
         except FileNotFoundError:
-            raise RecordingNotFound(f"{uri}: there is no such file; check the path") from None
+            raise RecordingNotFound(f"{name}: there is no such file; check the path") from None
         except IsADirectoryError:
-            raise RecordingNotFound(f"{uri}: this is a folder, not a recording; name a file in it") from None
+            raise RecordingNotFound(f"{name}: this is a folder, not a recording; name a file in it") from None
         except PermissionError:
-            raise RecordingNotFound(f"{uri}: permission denied; make the file readable") from None
+            raise RecordingNotFound(f"{name}: permission denied; make the file readable") from None
         facts = os.fstat(file.fileno())
         found = f"{facts.st_mtime_ns}-{facts.st_size}"
         if version is not None and version != found:
             file.close()
-            raise RecordingChanged(f"{uri}: the file changed after the job was planned; start a new job")
-        return cls(uri, file, facts.st_size, found)
+            raise RecordingChanged(f"{name}: the file changed after the job was planned; start a new job")
+        return cls(name, file, facts.st_size, found)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return the bytes ``[offset, offset + length)``."""

@@ -1,9 +1,9 @@
 """A bucket as a store, an object as a source of bytes.
 
-The only module of the engine that talks to S3. Reads of a recording are pinned to its version: by
-``VersionId`` where the bucket keeps versions, else by ``If-Match`` on the entity tag. Clients are made once
-per process, retry throttles and 5xx by botocore's adaptive-free "standard" mode, and honour
-``AWS_ENDPOINT_URL`` so that the same code runs against a local AWS.
+The only module of the engine that talks to S3. Reads of a recording are pinned to what was planned on: by
+``If-Match`` on the entity tag, or by ``VersionId`` where a caller names one. The client is made once per
+process, retries throttles and 5xx with backoff (botocore's "standard" mode), and honours ``AWS_ENDPOINT_URL``,
+so that the same code runs against a local AWS.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ def _client() -> Any:
 
 
 @contextmanager
-def _answers(uri: str) -> Iterator[None]:
+def _answers(name: str) -> Iterator[None]:
     """Turn botocore's errors into ours: a missing object, a changed one, or a store that fails."""
     try:
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in _MISSING:
-            raise FileNotFoundError(uri) from error
+            raise FileNotFoundError(name) from error
         if code in _CHANGED:
-            raise RecordingChanged(f"{uri}: the object changed after the job was planned; start a new job") from None
+            raise RecordingChanged(f"{name}: the object changed after the job was planned; start a new job") from None
         if code in {"403", "AccessDenied", "Forbidden"}:
-            raise StorageError(f"{uri}: access denied; the function's role may not touch this key") from None
-        raise StorageError(f"{uri}: S3 answered {code or error}; try again") from error
+            raise StorageError(f"{name}: access denied; the function's role may not touch this key") from None
+        raise StorageError(f"{name}: S3 answered {code or error}; try again") from error
     except BotoCoreError as error:
-        raise StorageError(f"{uri}: S3 did not answer ({error}); try again") from error
+        raise StorageError(f"{name}: S3 did not answer ({error}); try again") from error
 
 
 class S3Store:
@@ -100,28 +100,28 @@ class S3Store:
 class S3Source:
     """One version of an S3 object, read by ranged GETs."""
 
-    def __init__(self, uri: str, size: int, pin: dict[str, str], version: str) -> None:
+    def __init__(self, uri: str, name: str, size: int, version: str) -> None:
         self._bucket, self._key = _split(uri)
-        self._pin = pin
-        self.uri = uri
+        self._pin = _pin(version)
+        self.name = name
         self.size = size
         self.version = version
 
     @classmethod
-    def open(cls, uri: str, version: str | None = None) -> S3Source:
+    def open(cls, uri: str, version: str | None, name: str) -> S3Source:
         """Look the object up; see :func:`anemonefish.stores.open_source`.
 
-        A version that begins with a quotation mark is an entity tag, any other a ``VersionId``.
+        A version that begins with a quotation mark is an entity tag, any other a ``VersionId``. Unless a caller
+        names one of an older version, the tag is what pins: it also tells of buckets that keep no versions.
         """
         bucket, key = _split(uri)
         try:
-            with _answers(uri):
+            with _answers(name):
                 head = _client().head_object(Bucket=bucket, Key=key, **_pin(version))
         except FileNotFoundError:
-            raise RecordingNotFound(f"{uri}: there is no such object; upload it first") from None
-        kept = head.get("VersionId")
-        found = kept if kept and kept != "null" else str(head["ETag"])
-        return cls(uri, int(head["ContentLength"]), _pin(found), found)
+            raise RecordingNotFound(f"{name}: there is no such object; upload it first") from None
+        found = version or str(head["ETag"])
+        return cls(uri, name, int(head["ContentLength"]), found)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return the bytes ``[offset, offset + length)`` of the pinned version."""
@@ -130,13 +130,13 @@ class S3Source:
             return b""
         wanted = f"bytes={offset}-{stop - 1}"
         try:
-            with _answers(self.uri):
+            with _answers(self.name):
                 answer = _client().get_object(Bucket=self._bucket, Key=self._key, Range=wanted, **self._pin)
                 body: bytes = answer["Body"].read()
         except FileNotFoundError:
-            raise RecordingChanged(f"{self.uri}: the object was deleted after the job was planned") from None
+            raise RecordingChanged(f"{self.name}: the object was deleted after the job was planned") from None
         if len(body) != stop - offset:
-            raise StorageError(f"{self.uri}: S3 sent {len(body)} of {stop - offset} bytes at {offset}; try again")
+            raise StorageError(f"{self.name}: S3 sent {len(body)} of {stop - offset} bytes at {offset}; try again")
         return body
 
     def close(self) -> None:

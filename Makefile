@@ -1,0 +1,85 @@
+# The commands of the README. Everything installs into folders of this checkout; nothing else is touched.
+#   make demo      a recording through the real workflow on a local AWS, no Docker, no account
+#   make test      lint and every test that needs no container
+PYTHON ?= python3
+BIN := .venv/bin
+BUILD := .build
+
+.DEFAULT_GOAL := help
+.PHONY: help demo detect test lint unit workflow layers lock format bundle clean
+
+help:
+	@sed -n 's/^#   make /make /p' Makefile
+	@echo "make detect FILE=recording.wav   find events in a recording of yours"
+	@echo "make unit, make workflow, make lint, make format, make lock, make bundle, make clean"
+
+# --- environments: one per set of pins, made anew when its pins change -----------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.13 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# The package itself comes last and without its dependencies: their exact versions are in requirements/.
+.venv/app: requirements/app.txt layers/anemonefish/pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/app.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable layers/anemonefish
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/app
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/dev.txt
+	@touch $@
+
+.venv-ministack/ready: localstack/requirements.txt
+	$(PYTHON) -m venv .venv-ministack
+	.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# The layers as the template's functions get them, for this machine's Python.
+layers: $(BUILD)/layers/ready
+$(BUILD)/layers/ready: layers/dsp/Makefile layers/dsp/requirements.txt layers/anemonefish/Makefile localstack/runtime.txt \
+		layers/anemonefish/pyproject.toml $(shell find layers/anemonefish/src -name '*.py' -o -name '*.yaml') | .venv/app
+	$(MAKE) --no-print-directory -C localstack layers LAYERS="$(abspath $(BUILD)/layers)" PYTHON="$(abspath $(BIN)/python)"
+	@touch $@
+
+# --- commands ------------------------------------------------------------------------------------------------
+
+demo: .venv/app .venv-ministack/ready layers
+	$(BIN)/python -m localstack.demo $(FILE)
+
+detect: .venv/app
+	@test -n "$(FILE)" || { echo "Say which recording: make detect FILE=recording.wav"; exit 2; }
+	$(BIN)/anemonefish detect "$(FILE)"
+
+test: lint unit workflow
+
+unit: .venv/dev
+	$(BIN)/python -m pytest tests/unit
+
+workflow: .venv/dev .venv-ministack/ready layers
+	$(BIN)/python -m pytest tests/workflow
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The reference bundle, from a network that training/train.py made: make bundle FROM=folder VERSION=1.0.1
+bundle: .venv/dev
+	$(BIN)/anemonefish models publish "$(FROM)/model.keras" --metadata "$(FROM)/model_config.yaml" \
+		--name reef --version "$(VERSION)" --profile stft-db --sample-rate 48000 --license Apache-2.0 \
+		--description "$$(cat training/description.txt)" --alias production
+
+# Exact versions of everything, from the names in requirements/*.in.
+lock:
+	$(PYTHON) -m venv $(BUILD)/uv && $(BUILD)/uv/bin/python -m pip install --quiet uv
+	cd requirements && for set in app "dev -c app.txt"; do set -- $$set; name=$$1; shift; \
+		../$(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header "$$@" $$name.in -o $$name.txt; done
+
+clean:
+	rm -rf .venv .venv-* $(BUILD) demo .aws-sam

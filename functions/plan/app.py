@@ -1,0 +1,44 @@
+"""Plan: the first task of an execution. Parses the execution's input, calls the domain, answers the Map."""
+
+import os
+from typing import Any
+
+from anemonefish.errors import InvalidRequest
+from anemonefish.jobs import Job, RecordingRequest
+from anemonefish.models.repository import ModelRepository
+from anemonefish.plan import plan_job
+from anemonefish.settings import Settings
+from anemonefish.stores import open_store
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Write ``plan.json`` and ``ranges.jsonl``; answer with what the state machine needs to go on."""
+    job = _job(event)
+    recordings = event.get("recordings")
+    if not isinstance(recordings, list):
+        raise InvalidRequest("recordings must be a list of objects with a uri")
+    plan = plan_job(
+        [RecordingRequest.from_dict(recording) for recording in recordings],
+        str(event.get("model") or "reef@production"),
+        Settings.load(event.get("settings")),
+        ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}")),
+    )
+    job.write_plan(plan)
+    return {
+        "job": job.work,
+        "bucket": os.environ["ANEMONEFISH_OUTPUT_BUCKET"],
+        "ranges_key": job.ranges_key,
+        "range_count": plan.quote.ranges,
+        "max_concurrency": plan.settings.max_concurrency,
+        # One recording: the first failed range ends the job. Several: the others finish, each on its own.
+        "tolerated_failure_percentage": 0 if len(plan.recordings) == 1 else 100,
+        "model": plan.model.to_dict(),
+    }
+
+
+def _job(event: dict[str, Any]) -> Job:
+    named = event.get("job")
+    if not isinstance(named, dict):
+        raise InvalidRequest("job must be an object with tenant and id")
+    store = open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}")
+    return Job.of_tenant(store, named.get("tenant"), named.get("id"))

@@ -1,0 +1,111 @@
+"""A deployed stack: its outputs, its executions, its logs.
+
+Owns waiting: for a stack to be made and for an execution to end. Polls, which a local AWS bears; against a real
+one, count parts instead (DescribeExecution is limited per account).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+__all__ = ["Execution", "Stack", "await_stack"]
+
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How an execution of the state machine ended.
+
+    Attributes
+    ----------
+    status : str
+        ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT`` or ``ABORTED``.
+    error, cause : str or None
+        Name and words of the error, when it failed.
+    output : Any
+        What it answered, when it succeeded.
+    history : list of dict
+        Every event, as GetExecutionHistory tells them.
+    """
+
+    status: str
+    error: str | None
+    cause: str | None
+    output: Any
+    history: list[dict[str, Any]]
+
+    @property
+    def states(self) -> list[str]:
+        """The states it went through, in order."""
+        entered = (event.get("stateEnteredEventDetails") for event in self.history)
+        return [details["name"] for details in entered if details]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A deployed stack.
+
+    Attributes
+    ----------
+    name : str
+    outputs : dict
+        The template's Outputs by name.
+    """
+
+    name: str
+    outputs: dict[str, str]
+    _client: Callable[[str], Any]
+
+    def run(self, document: Any, timeout: float = 120.0) -> Execution:
+        """Run the state machine on an input and wait for its end.
+
+        Raises
+        ------
+        TimeoutError
+            It did not end within ``timeout`` seconds.
+        """
+        states = self._client("stepfunctions")
+        machine = self.outputs["StateMachineArn"]
+        started = states.start_execution(stateMachineArn=machine, name=uuid4().hex, input=json.dumps(document))
+        arn, deadline = started["executionArn"], time.monotonic() + timeout
+        while (found := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            if time.monotonic() > deadline:
+                states.stop_execution(executionArn=arn)
+                raise TimeoutError(f"the execution did not end within {timeout:g} s; stack.logs() may say why")
+            time.sleep(_POLL_SECONDS)
+        pages = states.get_paginator("get_execution_history").paginate(executionArn=arn)
+        history = [event for page in pages for event in page["events"]]
+        output = json.loads(found["output"]) if found["status"] == "SUCCEEDED" else None
+        return Execution(found["status"], found.get("error"), found.get("cause"), output, history)
+
+    def logs(self, function: str) -> str:
+        """Return what a function (``Plan``, ``Score`` ...) has logged so far."""
+        group = self._client("cloudformation").describe_stack_resource(
+            StackName=self.name, LogicalResourceId=f"{function}LogGroup"
+        )["StackResourceDetail"]["PhysicalResourceId"]
+        pages = self._client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+        return "".join(event["message"].rstrip("\n") + "\n" for page in pages for event in page["events"])
+
+
+def await_stack(cloudformation: Any, name: str, timeout: float = 120.0) -> dict[str, str]:
+    """Wait until a stack is made and return its outputs; raise :class:`RuntimeError` with the reasons if not."""
+    deadline = time.monotonic() + timeout
+    while True:
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        if stack["StackStatus"] == "CREATE_COMPLETE":
+            return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        if stack["StackStatus"] != "CREATE_IN_PROGRESS" or time.monotonic() > deadline:
+            events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+            reasons = [
+                f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+                for event in reversed(events)
+                if event["ResourceStatus"].endswith("FAILED")
+            ]
+            raise RuntimeError("\n".join([f"stack {name} is {stack['StackStatus']}", *reasons]))
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,241 @@
+"""The real template and state machine on a local AWS: same results as the laptop, same words, nothing lost."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from anemonefish.cli import main
+from anemonefish.simulate import SceneSettings, scene, write_scene
+from localstack import Execution, Stack
+
+RunJob = Callable[..., tuple[Execution, dict[str, bytes]]]
+
+
+@pytest.fixture(scope="session")
+def reef_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scene") / "scene.wav"
+    write_scene(scene(40, seed=11, settings=SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))), path)
+    return path
+
+
+def laptop(out: Path, *recordings: Path, options: tuple[str, ...] = ()) -> dict[str, bytes]:
+    """Return what ``anemonefish detect`` writes."""
+    CliRunner().invoke(main, ["detect", *map(str, recordings), "--out", str(out), *options], catch_exceptions=False)
+    files = (path for path in out.rglob("*") if path.is_file() and ".anemonefish" not in path.parts)
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
+
+
+def task_errors(execution: Execution) -> list[str]:
+    """Return the errors of the tasks that failed in the history of an execution."""
+    details = [
+        event.get("taskFailedEventDetails") or event.get("lambdaFunctionFailedEventDetails")
+        for event in execution.history
+    ]
+    return [detail["error"] for detail in details if detail]
+
+
+def test_the_workflow_gives_the_laptops_results(
+    stack: Stack, run_job: RunJob, reef_scene: Path, tmp_path: Path
+) -> None:
+    execution, results = run_job(stack, reef_scene)
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert execution.states[:3] == ["Plan", "HasRanges?", "ScoreRanges"]
+    assert execution.states[-2:] == ["Aggregate", "Done"]
+    assert results == laptop(tmp_path / "laptop", reef_scene)
+    events = list(csv.DictReader(io.StringIO(results["scene.wav.events.csv"].decode())))
+    assert execution.output["events"] == len(events) > 3
+
+
+@pytest.mark.parametrize("seconds", [1, 7])
+def test_any_number_of_ranges_gives_the_same_bytes(
+    stack: Stack, run_job: RunJob, reef_scene: Path, tmp_path: Path, seconds: int
+) -> None:
+    execution, results = run_job(stack, reef_scene, settings={"max_range_seconds": seconds})
+    assert execution.status == "SUCCEEDED"
+    assert results == laptop(tmp_path / "laptop", reef_scene)
+
+
+def test_the_real_reef_is_resampled_alike(stack: Stack, run_job: RunJob, reef_recording: Path, tmp_path: Path) -> None:
+    execution, results = run_job(stack, reef_recording, settings={"max_range_seconds": 5, "threshold": 0.4})
+    assert execution.status == "SUCCEEDED"
+    assert results == laptop(tmp_path / "laptop", reef_recording, options=("--threshold", "0.4"))
+    assert json.loads(results[f"{reef_recording.name}.json"])["recording"]["resampled"] == "soxr HQ"
+
+
+def test_many_recordings_some_of_them_broken(
+    stack: Stack, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path
+) -> None:
+    good = [make_recording("a.wav"), make_recording("b.flac", frames=100_000, channels=2)]
+    cut, poison = make_recording("cut.wav"), tmp_path / "poison.wav"
+    cut.write_bytes(cut.read_bytes()[:30_000])
+    samples = np.zeros(96_000, np.float32)
+    samples[70_000] = np.nan
+    soundfile.write(poison, samples, 48_000, subtype="FLOAT")
+    execution, results = run_job(stack, *good, cut, poison, settings={"max_range_seconds": 1})
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert {key: execution.output[key] for key in ("recordings", "failed")} == {"recordings": 4, "failed": 2}
+    assert results == laptop(tmp_path / "laptop", *good, cut, poison)
+    rows = csv.DictReader(io.StringIO(results["summary.csv"].decode()))
+    assert {row["recording"]: row["error"] for row in rows} == {
+        "a.wav": "", "b.flac": "", "cut.wav": "TruncatedRecording", "poison.wav": "InvalidSamples",
+    }  # fmt: skip
+
+
+def test_a_recording_without_a_window_makes_no_ranges(
+    stack: Stack, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path
+) -> None:
+    short = make_recording("short.wav", frames=1_000)
+    execution, results = run_job(stack, short)
+    assert execution.status == "SUCCEEDED"
+    assert "ScoreRanges" not in execution.states
+    assert results == laptop(tmp_path / "laptop", short)
+
+
+# --- bad input: the execution's cause and the command line say the same words -----------------------------------
+
+
+def bad_recordings(make: Callable[..., Path], folder: Path) -> dict[str, Path]:
+    """Return one broken recording of each kind."""
+
+    def cut(path: Path, keep: int) -> Path:
+        path.write_bytes(path.read_bytes()[:keep])
+        return path
+
+    def patched(path: Path, offset: int, data: bytes) -> Path:
+        content = bytearray(path.read_bytes())
+        content[offset : offset + len(data)] = data
+        path.write_bytes(content)
+        return path
+
+    empty, text, poison = folder / "empty.wav", folder / "text.wav", folder / "poison.wav"
+    empty.write_bytes(b"")
+    text.write_text("calm sea, no wind\n" * 20)
+    samples = np.zeros(48_000, np.float32)
+    samples[1_234] = np.nan
+    soundfile.write(poison, samples, 48_000, subtype="FLOAT")
+    return {
+        "EmptyRecording": empty,
+        "UnreadableRecording: not audio": text,
+        "UnreadableRecording: truncated header": cut(make("header.wav"), 30),
+        "UnreadableRecording: zero channels": patched(make("mute.wav"), 22, b"\0\0"),
+        "TruncatedRecording: wav": cut(make("cut.wav"), 50_000),
+        "TruncatedRecording: flac": cut(make("cut.flac"), 60_000),
+        "InvalidSamples": poison,
+        "UnsupportedRecording": make("slow.wav", rate=500),
+    }
+
+
+BAD = [
+    "EmptyRecording", "UnreadableRecording: not audio", "UnreadableRecording: truncated header",
+    "UnreadableRecording: zero channels", "TruncatedRecording: wav", "TruncatedRecording: flac", "InvalidSamples",
+    "UnsupportedRecording",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_broken_recording_is_told_in_the_same_words(
+    case: str, stack: Stack, s3: Any, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = bad_recordings(make_recording, tmp_path)[case]
+    execution, results = run_job(stack, path)
+    told = CliRunner().invoke(main, ["detect", str(path), "--out", str(tmp_path / "laptop")]).stderr.strip()
+    assert execution.status == "FAILED"
+    assert execution.error == case.partition(":")[0]
+    assert f"{execution.error}: {execution.cause}" == told
+    assert results == {}
+    assert execution.states[-2:] == ["RecordFailure", "Failed"]
+    assert "Traceback" not in execution.cause
+    assert "stackTrace" not in execution.cause
+
+
+@pytest.mark.parametrize(
+    ("more", "options"),
+    [
+        ({"model": "whale"}, ["--model", "whale"]),
+        ({"settings": {"treshold": 1}}, ["--set", "treshold=1"]),
+        ({"settings": {"threshold": 1.5}}, ["--threshold", "1.5"]),
+        ({"settings": {"target_class": "whale"}}, ["--set", "target_class=whale"]),
+        ({"settings": {"window_seconds": 1.0}}, ["--set", "window_seconds=1.0"]),
+    ],
+)
+def test_a_wrong_request_is_told_in_the_same_words(
+    more: dict[str, Any], options: list[str], stack: Stack, run_job: RunJob, make_recording: Callable[..., Path],
+    tmp_path: Path, models_uri: str,
+) -> None:  # fmt: skip
+    path = make_recording()
+    execution, results = run_job(stack, path, **more)
+    told = CliRunner().invoke(main, ["detect", str(path), "--out", str(tmp_path / "laptop"), *options]).stderr.strip()
+    assert execution.status == "FAILED"
+    said = f"{execution.error}: {execution.cause}"
+    assert said.replace(f"s3://{stack.outputs['ModelsBucketName']}", models_uri) == told
+    assert results == {}
+
+
+@pytest.mark.parametrize(
+    ("document", "error"),
+    [
+        ({}, "InvalidRequest"),
+        ({"job": {"tenant": "../x", "id": "j"}, "recordings": []}, "InvalidRequest"),
+        ({"job": {"tenant": "lab", "id": "j"}}, "InvalidRequest"),
+        ({"job": {"tenant": "lab", "id": "j"}, "recordings": []}, "InvalidRequest"),
+        ({"job": {"tenant": "lab", "id": "j"}, "recordings": [{"uri": "s3://nowhere/none.wav"}]}, "RecordingNotFound"),
+    ],
+)
+def test_an_input_nobody_can_use_ends_with_a_reason(stack: Stack, document: dict[str, Any], error: str) -> None:
+    execution = stack.run(document)
+    assert (execution.status, execution.error) == ("FAILED", error)
+    assert execution.cause
+
+
+def test_the_reason_of_a_failed_job_is_kept_beside_it(stack: Stack, s3: Any) -> None:
+    document = {"job": {"tenant": "lab", "id": "kept"}, "recordings": [{"uri": "s3://nowhere/none.wav"}]}
+    execution = stack.run(document)
+    kept = s3.get_object(Bucket=stack.outputs["OutputBucketName"], Key="jobs/lab/kept/failure.json")
+    assert json.loads(kept["Body"].read()) == {"error": execution.error, "message": execution.cause}
+
+
+# --- workers in trouble ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["fails-twice.wav", "dies-once.wav"])
+def test_a_worker_that_recovers_leaves_no_trace_in_the_results(
+    name: str, trouble_stack: Stack, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = make_recording(name, frames=96_000)
+    execution, results = run_job(trouble_stack, path)
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert results == laptop(tmp_path / "laptop", path)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [("always-fails.wav", "InvalidSamples", "sample 5"), ("always-dies.wav", "RangeFailed", "")],
+)
+def test_a_worker_that_never_recovers_ends_the_job_with_its_reason(
+    name: str, error: str, words: str, trouble_stack: Stack, s3: Any, run_job: RunJob,
+    make_recording: Callable[..., Path],
+) -> None:  # fmt: skip
+    execution, results = run_job(trouble_stack, make_recording(name, frames=96_000))
+    assert (execution.status, execution.error) == ("FAILED", error)
+    assert words in execution.cause
+    assert results == {}
+
+
+def test_a_worker_in_trouble_does_not_take_other_recordings_along(
+    trouble_stack: Stack, run_job: RunJob, make_recording: Callable[..., Path]
+) -> None:
+    execution, results = run_job(trouble_stack, make_recording("good.wav"), make_recording("always-fails.wav"))
+    assert execution.status == "SUCCEEDED"
+    assert execution.output["failed"] == 1
+    assert "good.wav.json" in results
+    assert "always-fails.wav.json" not in results

@@ -1,0 +1,39 @@
+"""The score function, in trouble: deployed in place of functions/score/app.py, which it calls in the end.
+
+The name of a recording says what happens to the worker of its ranges.
+"""
+
+import os
+from typing import Any
+
+import boto3
+import real_app
+
+from anemonefish.errors import InvalidSamples, StorageError
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    name, attempt = event["range"]["uri"], _attempt(event)
+    if "fails-twice" in name and attempt <= 2:
+        raise StorageError(f"{name}: S3 answered 503 at attempt {attempt}; try again")
+    if "dies-once" in name and attempt == 1:
+        os._exit(137)
+    if "always-fails" in name:
+        raise InvalidSamples(f"{name}: sample 5 is not a finite number; export the recording again")
+    if "always-dies" in name:
+        os._exit(137)
+    return real_app.handler(event, context)
+
+
+def _attempt(event: dict[str, Any]) -> int:
+    """Count the attempts at this range, across processes."""
+    s3, bucket = boto3.client("s3"), os.environ["ANEMONEFISH_OUTPUT_BUCKET"]
+    prefix = f"{event['job']}/attempts/{event['range']['index']}/"
+    attempt = 1
+    while True:
+        try:
+            s3.head_object(Bucket=bucket, Key=f"{prefix}{attempt}")
+        except s3.exceptions.ClientError:
+            s3.put_object(Bucket=bucket, Key=f"{prefix}{attempt}", Body=b"")
+            return attempt
+        attempt += 1
