@@ -56,7 +56,7 @@ def analyse(s3: Any, stack: Stack, job: str, recordings: list[Path], timeout: fl
         s3.upload_file(str(recording), stack.outputs["InputBucketName"], key)
         uri = f"s3://{stack.outputs['InputBucketName']}/{key}"
         # The path its owner knows goes into the selection tables, not where the copy lies.
-        entries.append({"uri": uri, "name": recording.name, "path": str(recording.absolute())})
+        entries.append({"uri": uri, "name": recording.name, "path": str(recording.resolve())})
     document = {"job": {"tenant": "local", "id": job}, "recordings": entries, "model": "reef@production", **more}
     return stack.run(document, timeout=timeout)
 

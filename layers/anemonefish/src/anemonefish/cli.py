@@ -276,7 +276,7 @@ def _assigned(assignments: Sequence[str]) -> dict[str, Any]:
 def _write_labels(made: Scene, wav: Path) -> None:
     selections = [Selection(each.start, each.stop, each.label, each.low_hz, each.high_hz) for each in made.labels]
     with atomic_file(wav.with_name(f"{wav.name}.selections.txt")) as path, path.open("w", newline="") as file:
-        write_raven(file, selections, sample_rate=made.sample_rate, begin_path=str(wav.absolute()), begin_file=wav.name)
+        write_raven(file, selections, sample_rate=made.sample_rate, begin_path=str(wav.resolve()), begin_file=wav.name)
     with atomic_file(wav.with_name(f"{wav.name}.audacity.txt")) as path, path.open("w", newline="") as file:
         write_audacity(file, selections, sample_rate=made.sample_rate)
 

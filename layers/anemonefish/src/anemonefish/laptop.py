@@ -55,7 +55,7 @@ def find_recordings(paths: Iterable[str]) -> list[RecordingRequest]:
         elif Path(path).is_dir():
             found.extend(_in_folder(Path(path)))
         else:
-            absolute = str(Path(path).absolute())
+            absolute = str(Path(path).resolve())
             found.append(RecordingRequest(absolute, Path(path).name, absolute))
     return found
 
@@ -67,7 +67,7 @@ def _in_folder(folder: Path) -> Iterator[RecordingRequest]:
             f"{folder}: no recording in this folder; it looks for {' '.join(sorted(AUDIO_EXTENSIONS))}"
         )
     for file in files:
-        absolute = str(file.absolute())
+        absolute = str(file.resolve())
         yield RecordingRequest(absolute, file.relative_to(folder).as_posix(), absolute)
 
 

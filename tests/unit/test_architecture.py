@@ -1,0 +1,78 @@
+"""What may import what: docs/architecture.md as a check."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PACKAGE = REPOSITORY / "layers/anemonefish/src/anemonefish"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+ONLY_IN = {
+    "boto3": {"stores/s3.py"},
+    "botocore": {"stores/s3.py"},
+    "tensorflow": {"models/publish.py"},
+    "keras": {"models/publish.py"},
+    "soundfile": {"audio.py", "simulate.py"},
+    "soxr": {"resample.py"},
+    "ai_edge_litert": {"models/engine.py"},
+    "click": {"cli.py"},
+    "rich": {"cli.py"},
+}
+NOWHERE = {"librosa", "matplotlib", "scipy", "pandas", "aws_lambda_powertools"}
+
+# Lower floors know nothing of the higher ones.
+FLOORS = [
+    {"errors"},
+    {"windows", "settings", "tables", "containers"},
+    {"profiles", "stores", "blocks", "events"},
+    {"audio", "simulate"},
+    {"resample", "models"},
+    {"jobs"},
+    {"plan", "score", "report", "failures"},
+    {"aggregate"},
+    {"laptop"},
+    {"cli"},
+]
+
+
+def imported(path: Path) -> set[str]:
+    """Return the full names of the modules a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_library_is_loaded_only_where_it_belongs(path: Path) -> None:
+    here = path.relative_to(PACKAGE).as_posix()
+    for name in {name.partition(".")[0] for name in imported(path)}:
+        assert name not in NOWHERE, f"{here} must not import {name}"
+        assert here in ONLY_IN.get(name, {here}), f"{name} belongs to {ONLY_IN.get(name)}, not to {here}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_lower_floors_know_nothing_of_higher_ones(path: Path) -> None:
+    if room(path) in {"__init__", "__main__"}:
+        return
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    own = {name.split(".")[1] for name in imported(path) if name.startswith("anemonefish.")}
+    higher = {name for name in own if floor[name] > floor[room(path)]}
+    assert not higher, f"{room(path)} must not import {higher}"
+
+
+def test_handlers_are_thin() -> None:
+    for path in sorted((REPOSITORY / "functions").glob("*/app.py")):
+        assert len(path.read_text().splitlines()) <= 60, f"{path}: a handler parses, calls the domain, answers"
+        assert {name.partition(".")[0] for name in imported(path)} <= {"anemonefish", "os", "typing", "dataclasses", "contextlib"}
