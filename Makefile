@@ -35,6 +35,12 @@ $(BIN)/python:
 	.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+.venv-lint/ready: lint/requirements.txt lint/package-lock.json
+	$(PYTHON) -m venv .venv-lint
+	.venv-lint/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	PATH="$(abspath .venv-lint/bin):$$PATH" npm ci --prefix lint --silent
+	@touch $@
+
 # The layers as the template's functions get them, for this machine's Python.
 layers: $(BUILD)/layers/ready
 $(BUILD)/layers/ready: layers/dsp/Makefile layers/dsp/requirements.txt layers/anemonefish/Makefile localstack/runtime.txt \
@@ -59,10 +65,11 @@ unit: .venv/dev
 workflow: .venv/dev .venv-ministack/ready layers
 	$(BIN)/python -m pytest tests/workflow
 
-lint: .venv/dev
+lint: .venv/dev .venv-lint/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PATH="$(abspath .venv-lint/bin):$$PATH" .venv-lint/bin/python lint/cloudformation.py
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:
 
 
 def _record(job: Job, event: dict[str, Any]) -> Failure:
-    if "range" in event:
+    if isinstance(event.get("job"), str) and "range" in event:
         return record_range_failure(job, int(event["range"]["index"]), event.get("error"))
     return record_job_failure(job, event.get("error"))
 

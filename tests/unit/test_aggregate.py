@@ -46,7 +46,7 @@ def test_a_failed_range_fails_its_recording_only(job: Job, models: ModelReposito
     part(job, 1).unlink()
     job.write_range_failure(1, Failure("InvalidSamples", "a.wav: sample 5 is not a finite number"))
     aggregate = aggregate_job(job, models)
-    assert [outcome.result is None for outcome in aggregate.outcomes] == [True, False]
+    assert [outcome.failed for outcome in aggregate.outcomes] == [True, False]
     assert aggregate.failed == 1
     manifest = json.loads(job.store.read(job.manifest_key))
     assert manifest["recordings"][0]["failure"]["error"] == "InvalidSamples"

@@ -75,4 +75,10 @@ def test_lower_floors_know_nothing_of_higher_ones(path: Path) -> None:
 def test_handlers_are_thin() -> None:
     for path in sorted((REPOSITORY / "functions").glob("*/app.py")):
         assert len(path.read_text().splitlines()) <= 60, f"{path}: a handler parses, calls the domain, answers"
-        assert {name.partition(".")[0] for name in imported(path)} <= {"anemonefish", "os", "typing", "dataclasses", "contextlib"}
+        assert {name.partition(".")[0] for name in imported(path)} <= {
+            "anemonefish",
+            "os",
+            "typing",
+            "dataclasses",
+            "contextlib",
+        }

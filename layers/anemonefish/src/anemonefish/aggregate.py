@@ -12,14 +12,16 @@ import csv
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anemonefish.errors import MissingParts
-from anemonefish.events import find_class_runs, find_events, smooth
+from anemonefish.events import Event, find_class_runs, find_events, smooth
 from anemonefish.jobs import Failure, Job, Plan, PlannedRecording, RangeTask, dump_json
 from anemonefish.models.bundle import ModelSpec, sha256
 from anemonefish.models.repository import ModelRepository
@@ -34,23 +36,33 @@ NOISE = "noise"
 
 SUMMARY = "summary.csv"
 
+_PARTS_AT_ONCE = 16
+"""Parts read at once: each is small and a round trip away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one recording.
+    """What became of one recording; small, because a job may have thousands.
 
     Attributes
     ----------
     recording : PlannedRecording
-    result : RecordingResult or None
-        None when it failed.
+        With its failure, if it failed.
+    n_windows : int
+    events : tuple of Event
     files : dict of str to str
         SHA-256 of each result file by its key below the results prefix.
     """
 
     recording: PlannedRecording
-    result: RecordingResult | None
-    files: dict[str, str]
+    n_windows: int = 0
+    events: tuple[Event, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the recording could not be analysed."""
+        return self.recording.failure is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +74,12 @@ class Aggregate:
     @property
     def failed(self) -> int:
         """Number of recordings that could not be analysed."""
-        return sum(outcome.result is None for outcome in self.outcomes)
+        return sum(outcome.failed for outcome in self.outcomes)
 
     @property
     def events(self) -> int:
         """Number of events in all recordings."""
-        return sum(len(outcome.result.events) for outcome in self.outcomes if outcome.result is not None)
+        return sum(len(outcome.events) for outcome in self.outcomes)
 
 
 def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
@@ -87,8 +99,10 @@ def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
     plan = job.read_plan()
     spec = models.spec(plan.model)
     tasks = {number: list(group) for number, group in groupby(plan.tasks(), key=lambda task: task.recording)}
+    scored = job.scored_ranges()
     recordings = [
-        _with_range_failure(job, recording, tasks.get(number, [])) for number, recording in enumerate(plan.recordings)
+        _with_range_failure(job, recording, tasks.get(number, []), scored)
+        for number, recording in enumerate(plan.recordings)
     ]
     check_recordings(recordings)
     parts: dict[str, str] = {}
@@ -100,15 +114,16 @@ def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
     return Aggregate(outcomes)
 
 
-def _with_range_failure(job: Job, recording: PlannedRecording, tasks: Sequence[RangeTask]) -> PlannedRecording:
+def _with_range_failure(
+    job: Job, recording: PlannedRecording, tasks: Sequence[RangeTask], scored: set[int]
+) -> PlannedRecording:
     """Return the recording with the reason of its first failed range, if it has one.
 
     A part outweighs a reason: the range failed once and was scored later.
     """
-    absent = [task.index for task in tasks if not job.store.exists(job.part_key(task.index))]
-    reasons = {index: job.read_range_failure(index) for index in absent}
-    for failure in reasons.values():
-        if failure is not None:
+    absent = [task.index for task in tasks if task.index not in scored]
+    for index in absent:
+        if (failure := job.read_range_failure(index)) is not None:
             return replace(recording, failure=failure)
     if absent:
         raise MissingParts(
@@ -128,14 +143,8 @@ def _finish(
 ) -> Outcome:
     how = recording.analysis
     if recording.failure is not None or how is None:
-        return Outcome(recording, None, {})
-    scores = np.empty((how.grid.n_windows, len(spec.classes)), np.float32)
-    for task in tasks:
-        key = job.part_key(task.index)
-        data = job.store.read(key)
-        shape = (len(task.windows), len(spec.classes))
-        scores[task.windows.start : task.windows.stop] = part_from_bytes(data, shape, f"{job.work}: part {task.index}")
-        parts[f"{task.index:06d}"] = sha256(data)
+        return Outcome(recording)
+    scores = _read_scores(job, tasks, (how.grid.n_windows, len(spec.classes)), parts)
     settings = replace(plan.settings, target_class=plan.settings.target_class or spec.target_class)
     smoothed = smooth(scores, settings.median_windows)
     target = spec.classes.index(str(settings.target_class))
@@ -150,7 +159,21 @@ def _finish(
         events=find_events(smoothed[:, target], how.grid, how.sample_rate, spec.classes[target], settings),
         class_runs=find_class_runs(smoothed, how.grid, spec.classes, NOISE, settings),
     )
-    return Outcome(recording, result, _write_reports(job, result))
+    return Outcome(recording, len(scores), result.events, _write_reports(job, result))
+
+
+def _read_scores(
+    job: Job, tasks: Sequence[RangeTask], shape: tuple[int, int], parts: dict[str, str]
+) -> NDArray[np.float32]:
+    """Put the parts of a recording together; note the hash of each in ``parts``."""
+    scores = np.empty(shape, np.float32)
+    with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
+        read = pool.map(lambda task: job.store.read(job.part_key(task.index)), tasks)
+        for task, data in zip(tasks, read, strict=True):
+            part = part_from_bytes(data, (len(task.windows), shape[1]), f"{job.work}: part {task.index}")
+            scores[task.windows.start : task.windows.stop] = part
+            parts[f"{task.index:06d}"] = sha256(data)
+    return scores
 
 
 def _write_reports(job: Job, result: RecordingResult) -> dict[str, str]:
@@ -175,10 +198,8 @@ def _write_summary(job: Job, outcomes: Sequence[Outcome]) -> str:
             rows.writerow(("recording", "status", "windows", "events", "error", "message"))
             for outcome in outcomes:
                 failure = outcome.recording.failure or Failure("", "")
-                counts = (
-                    ("", "") if outcome.result is None else (len(outcome.result.scores), len(outcome.result.events))
-                )
-                status = "failed" if outcome.result is None else "done"
+                counts = ("", "") if outcome.failed else (outcome.n_windows, len(outcome.events))
+                status = "failed" if outcome.failed else "done"
                 rows.writerow((outcome.recording.name, status, *counts, failure.error, failure.message))
         job.store.upload(job.result_key(SUMMARY), path)
         return sha256(path.read_bytes())
@@ -193,8 +214,8 @@ def _manifest(plan: Plan, outcomes: Sequence[Outcome], parts: dict[str, str], su
             "recordings": [
                 {
                     "name": outcome.recording.name,
-                    "status": "failed" if outcome.result is None else "done",
-                    "events": None if outcome.result is None else len(outcome.result.events),
+                    "status": "failed" if outcome.failed else "done",
+                    "events": None if outcome.failed else len(outcome.events),
                     "failure": None if outcome.recording.failure is None else asdict(outcome.recording.failure),
                     "results": outcome.files,
                 }

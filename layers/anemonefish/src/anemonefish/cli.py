@@ -315,9 +315,10 @@ def _show_events(aggregate: Aggregate) -> None:
         table.add_column(name, justify="left" if name in {"recording", "class"} else "right")
     shown = 0
     for outcome in aggregate.outcomes:
-        for event in outcome.result.events if outcome.result is not None else ():
-            if shown < _SHOWN_EVENTS and outcome.result is not None:
-                rate = outcome.result.sample_rate
+        analysis = outcome.recording.analysis
+        for event in outcome.events if analysis is not None else ():
+            if shown < _SHOWN_EVENTS and analysis is not None:
+                rate = analysis.sample_rate
                 times = format_seconds(event.start, rate)[:-3], format_seconds(event.stop, rate)[:-3]
                 scores = f"{event.mean_score:.3f}", f"{event.max_score:.3f}"
                 table.add_row(outcome.recording.name, *times, event.label, *scores, str(event.n_windows))

@@ -19,7 +19,9 @@ __all__ = ["failure_of_task", "record_job_failure", "record_range_failure"]
 
 _WORDS = {
     "States.Timeout": "it did not finish in the time it is given; cut finer with max_range_seconds",
+    "Sandbox.Timedout": "it did not finish in the time it is given; cut finer with max_range_seconds",
     "Lambda.Unknown": "its process died, most likely for want of memory; give it more memory_mb",
+    "Runtime.ExitError": "its process died, most likely for want of memory; give it more memory_mb",
     "Lambda.TooManyRequestsException": "the account's concurrency is used up; lower max_concurrency and resume",
 }
 

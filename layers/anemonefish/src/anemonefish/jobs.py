@@ -374,6 +374,11 @@ class Job:
         except FileNotFoundError:
             raise InvalidRequest(f"{self.work}: there is no such job, or it was not planned; start it again") from None
 
+    def scored_ranges(self) -> set[int]:
+        """Return the indices of the ranges that have a part."""
+        prefix = self.part_key(0).rpartition("/")[0] + "/"
+        return {int(key.removeprefix(prefix).removesuffix(".npy")) for key in self.store.keys(prefix)}
+
     def write_range_failure(self, index: int, failure: Failure) -> None:
         """Keep the reason why a range has no scores."""
         self.store.write(self.range_failure_key(index), dump_json(asdict(failure)))

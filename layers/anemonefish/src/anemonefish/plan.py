@@ -8,6 +8,7 @@ faster. The cut changes time and cost, never a result. Reads headers only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil, inf
 
@@ -41,6 +42,9 @@ __all__ = ["CostModel", "check_recordings", "plan_job"]
 
 SAMPLE_RATES = (1_000, 1_000_000)
 """Lowest and highest sample rate taken, in Hz; hydrophone recorders lie between 4 and 576 kHz."""
+
+_HEADERS_AT_ONCE = 16
+"""Headers read at once: three round trips each; thousands of recordings one by one would outlast the function."""
 
 _MAX_RANGE_COMPUTE = 600.0
 """Seconds of computing one worker is given: two thirds of Lambda's 15 minutes, the rest is for a slow one."""
@@ -149,10 +153,9 @@ def plan_job(requests: Sequence[RecordingRequest], reference: str, settings: Set
     spec = models.spec(pinned)
     _check_settings(spec, settings)
     names = unique_names([request.name for request in requests])
-    recordings = tuple(
-        _plan_recording(replace(request, name=name), spec, settings)
-        for request, name in zip(requests, names, strict=True)
-    )
+    named = [replace(request, name=name) for request, name in zip(requests, names, strict=True)]
+    with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
+        recordings = tuple(pool.map(lambda request: _plan_recording(request, spec, settings), named))
     check_recordings(recordings)
     return _cut(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), CostModel.of(spec, settings))
 

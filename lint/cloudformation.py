@@ -1,0 +1,111 @@
+"""Lints template.yaml and its state machine in every form they take on the way into an account.
+
+    python lint/cloudformation.py
+
+cfn-lint sees the template as written; as aws-sam-translator leaves it, because cfn-lint does not look through
+the transform and an undefined reference in a policy would pass; and the state machine after substitution, as a
+plain resource, because neither looks into a DefinitionUri. asl-validator then reads the same definition: it
+finds what cfn-lint does not, such as a Next that leads nowhere. checkov looks for what is open or unguarded; a
+skip stands in the template with its reason. Ends with status 1 when any of them complains.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "template.yaml"
+BIN = Path(sys.executable).parent
+ASL_VALIDATOR = ROOT / "lint" / "node_modules" / ".bin" / "asl-validator"
+
+
+class _ManagedPolicies:
+    """Stands where the translator would ask IAM for the ARNs of policies by name; ours are given by ARN."""
+
+    def load(self) -> dict[str, str]:
+        """Return no policies."""
+        return {}
+
+
+def main() -> int:
+    """Run every linter and return how many complained."""
+    if not ASL_VALIDATOR.exists():
+        raise SystemExit("asl-validator is not installed; run: npm ci --prefix lint")
+    with tempfile.TemporaryDirectory() as folder:
+        translated = _write(Path(folder, "translated.json"), _translated())
+        definition = _write(Path(folder, "definition.asl.json"), _definition())
+        machine = _write(Path(folder, "machine.json"), _machine(definition.read_text()))
+        checks: dict[str, list[str | Path]] = {
+            "cfn-lint: the template": [BIN / "cfn-lint", TEMPLATE],
+            "cfn-lint: the template, translated": [BIN / "cfn-lint", translated],
+            "cfn-lint: the state machine": [BIN / "cfn-lint", machine],
+            "asl-validator: the state machine": [ASL_VALIDATOR, "--json-path", definition],
+            "checkov: the template": [
+                *(BIN / "checkov", "--file", TEMPLATE, "--framework", "cloudformation"),
+                *("--quiet", "--compact", "--skip-download"),
+            ],
+        }
+        failed = [name for name, command in checks.items() if not _passes(name, command)]
+    return len(failed)
+
+
+def _passes(name: str, command: list[str | Path]) -> bool:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    print(f"{'ok    ' if done.returncode == 0 else 'FAILED'} {name}")
+    if done.returncode:
+        print(done.stdout + done.stderr)
+    return done.returncode == 0
+
+
+def _translated() -> dict[str, Any]:
+    """Return the template without SAM, as CloudFormation gets to see it."""
+    template = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+    for resource in template["Resources"].values():
+        for name in ("CodeUri", "ContentUri", "DefinitionUri"):
+            if name in resource.get("Properties", {}):
+                resource["Properties"][name] = {"Bucket": "packages", "Key": "packaged"}
+    os.environ["AWS_DEFAULT_REGION"] = "us-east-1"  # the translator asks boto3 where it is
+    parameters = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
+    translated: dict[str, Any] = transform(template, parameters, _ManagedPolicies())
+    return translated
+
+
+def _definition() -> dict[str, Any]:
+    """Return the state machine's definition with every ``${Name}`` filled in."""
+    machines = [
+        resource["Properties"]
+        for resource in yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::StateMachine"
+    ]
+    [machine] = machines
+    values = {
+        name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in machine["DefinitionSubstitutions"]
+    } | {"Partition": "aws"}
+    text = (ROOT / machine["DefinitionUri"]).read_text(encoding="utf-8")
+    # A name that the template does not substitute is a KeyError here: it would reach the account as it stands.
+    definition: dict[str, Any] = json.loads(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text))
+    return definition
+
+
+def _machine(definition: str) -> dict[str, Any]:
+    properties = {"RoleArn": "arn:aws:iam::123456789012:role/analyze", "DefinitionString": definition}
+    return {"Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}
+
+
+def _write(path: Path, document: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(document, indent=2), encoding="utf-8")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
