@@ -283,21 +283,48 @@ def evaluate(network: Any, recipes: Sequence[Recipe], settings: Settings) -> dic
     }
 
 
-def listen(network: Any, path: str, settings: Settings) -> dict[str, Any]:
-    """Count what the network hears in a real recording; nothing says whether it is right."""
+def read_recording(path: str) -> NDArray[np.float64]:
+    """Return a recording at the network's rate, resampled as the engine resamples it."""
     with open_audio(path, dtype="float64") as audio:
         view = at_rate(audio, SAMPLE_RATE)
-        grid, scores = score(network, view.read(0, view.n_samples))
+        return view.read(0, view.n_samples)
+
+
+def listen(network: Any, name: str, samples: NDArray[np.float64], settings: Settings) -> dict[str, Any]:
+    """Count what the network hears in a real recording; nothing says whether it is right."""
+    grid, scores = score(network, samples)
     winners = np.bincount(scores.argmax(axis=1), minlength=len(CLASSES))
     events = find_events(
         smooth(scores, settings.median_windows)[:, ANEMONEFISH], grid, SAMPLE_RATE, "anemonefish", settings
     )
     return {
-        "recording": Path(path).name,
+        "recording": name,
         "windows_by_class": dict(zip(CLASSES, winners.tolist(), strict=True)),
         "windows_above_threshold": int((scores[:, ANEMONEFISH] > settings.threshold).sum()),
         "events": len(events),
     }
+
+
+def describe(network: Any, figures: dict[str, Any], recordings: dict[str, NDArray[np.float64]]) -> str:
+    """Evaluate a network and return the whole of ``model_config.yaml``."""
+    settings = Settings.load(environment={})
+    config = figures | {
+        "sample_rate": SAMPLE_RATE,
+        "profile": PROFILE.to_dict(),
+        "parameters": int(network.count_params()),
+        "trained_on": "simulated sounds only; fine-tune on real recordings before any scientific use",
+        "held_out": evaluate(network, HELD_OUT, settings),
+        # The median over five windows drops most lone calls by design; this is the network without it.
+        "held_out_single_calls_median_1": evaluate(network, HELD_OUT_SINGLE, replace(settings, median_windows=1)),
+        "held_out_empty": evaluate(network, HELD_OUT_EMPTY, settings),
+        "real_recordings": [listen(network, name, heard, settings) for name, heard in recordings.items()],
+        "scenes": {
+            "training": [asdict(recipe) for recipe in TRAINING],
+            "validation": [asdict(recipe) for recipe in VALIDATION],
+            "held_out": [asdict(recipe) for recipe in HELD_OUT + HELD_OUT_SINGLE + HELD_OUT_EMPTY],
+        },
+    }
+    return yaml.safe_dump(rounded(config), sort_keys=False, default_flow_style=None, width=110)
 
 
 def rounded(value: Any) -> Any:
@@ -322,6 +349,8 @@ def main() -> None:
     parser.add_argument("--recording", action="append", default=[], help="a real recording to listen to (many)")
     options = parser.parse_args()
 
+    # Before the long work, so that a path that leads nowhere fails at once.
+    recordings = {Path(path).name: read_recording(path) for path in options.recording}
     training = gather(TRAINING, options.threads)
     validation = gather(VALIDATION, options.threads)
     print(f"windows by class: training {np.bincount(training[1])}, validation {np.bincount(validation[1])}")
@@ -341,8 +370,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     network.save(options.out / "model.keras")
 
-    settings = Settings.load(environment={})
-    config = {
+    figures = {
         "classes": list(CLASSES),
         "epochs_trained": options.epochs,
         "final_train_accuracy": last["accuracy"],
@@ -351,26 +379,12 @@ def main() -> None:
         "final_val_loss": last["val_loss"],
         "input_shape": list(training[0].shape[1:]),
         "num_classes": len(CLASSES),
-        "sample_rate": SAMPLE_RATE,
-        "profile": "stft-db",
-        "parameters": int(network.count_params()),
-        "trained_on": "simulated sounds only; fine-tune on real recordings before any scientific use",
         "seed": options.seed,
         "batch": options.batch,
         "training_windows": np.bincount(training[1], minlength=len(CLASSES)).tolist(),
         "validation_windows": np.bincount(validation[1], minlength=len(CLASSES)).tolist(),
-        "held_out": evaluate(network, HELD_OUT, settings),
-        # The median over five windows drops most lone calls by design; this is the network without it.
-        "held_out_single_calls_median_1": evaluate(network, HELD_OUT_SINGLE, replace(settings, median_windows=1)),
-        "held_out_empty": evaluate(network, HELD_OUT_EMPTY, settings),
-        "real_recordings": [listen(network, path, settings) for path in options.recording],
-        "scenes": {
-            "training": [asdict(recipe) for recipe in TRAINING],
-            "validation": [asdict(recipe) for recipe in VALIDATION],
-            "held_out": [asdict(recipe) for recipe in HELD_OUT + HELD_OUT_SINGLE + HELD_OUT_EMPTY],
-        },
     }
-    text = yaml.safe_dump(rounded(config), sort_keys=False, default_flow_style=None, width=110)
+    text = describe(network, figures, recordings)
     (options.out / "model_config.yaml").write_text(text, encoding="utf-8")
     print(text[: text.index("scenes:")])
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from anemonefish.models.repository import ModelRepository
 from anemonefish.simulate import scene, write_scene
 from anemonefish.stores import open_store
-
 from localstack import LocalAws, Stack
 
 EVENTS = Path(__file__).parents[2] / "events"
