@@ -20,7 +20,7 @@ from anemonefish.settings import Settings
 from anemonefish.simulate import SceneSettings, scene, write_scene
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  # the backend is chosen first
+from matplotlib import pyplot as plt  # the backend is chosen first
 
 REPOSITORY = Path(__file__).parents[1]
 SECONDS, SEED = 40, 6
@@ -42,7 +42,8 @@ def main() -> None:
     )
     power, _, _, picture = sound.specgram(samples, NFFT=1024, Fs=rate, noverlap=768, cmap="magma")
     picture.set_clim(*np.percentile(10 * np.log10(power[4:64]), (5, 99.8)))
-    sound.set(ylim=(0, 3000), ylabel="Hz", title="A simulated reef. Bars: calls (cyan), other sounds (white). Shaded: events")
+    sound.set(ylim=(0, 3000), ylabel="Hz")
+    sound.set_title("A simulated reef. Bars: calls (cyan), other sounds (white); shaded: events")
     for label in made.labels:
         colour = "cyan" if label.label == "anemonefish" else "white"
         sound.plot([label.start / rate, label.stop / rate], [2900, 2900], color=colour, linewidth=4)
