@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-__all__ = ["Execution", "Stack", "await_stack"]
+__all__ = ["Execution", "Stack", "await_stack", "tell"]
 
 _POLL_SECONDS = 0.05
 
@@ -32,6 +32,8 @@ class Execution:
         What it answered, when it succeeded.
     history : list of dict
         Every event, as GetExecutionHistory tells them.
+    children : list of list of dict
+        The same of each range that the Distributed Map ran.
     """
 
     status: str
@@ -39,6 +41,7 @@ class Execution:
     cause: str | None
     output: Any
     history: list[dict[str, Any]]
+    children: list[list[dict[str, Any]]]
 
     @property
     def states(self) -> list[str]:
@@ -79,10 +82,9 @@ class Stack:
                 states.stop_execution(executionArn=arn)
                 raise TimeoutError(f"the execution did not end within {timeout:g} s; stack.logs() may say why")
             time.sleep(_POLL_SECONDS)
-        pages = states.get_paginator("get_execution_history").paginate(executionArn=arn)
-        history = [event for page in pages for event in page["events"]]
         output = json.loads(found["output"]) if found["status"] == "SUCCEEDED" else None
-        return Execution(found["status"], found.get("error"), found.get("cause"), output, history)
+        history, children = _history(states, arn), [_history(states, child) for child in _children(states, arn)]
+        return Execution(found["status"], found.get("error"), found.get("cause"), output, history, children)
 
     def logs(self, function: str) -> str:
         """Return what a function (``Plan``, ``Score`` ...) has logged so far."""
@@ -91,6 +93,31 @@ class Stack:
         )["StackResourceDetail"]["PhysicalResourceId"]
         pages = self._client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         return "".join(event["message"].rstrip("\n") + "\n" for page in pages for event in page["events"])
+
+
+def tell(history: list[dict[str, Any]]) -> list[str]:
+    """Return what became of the tasks of a history, in order: ``failed StorageError: ...`` or ``succeeded``."""
+    told = []
+    for event in history:
+        if event["type"] == "TaskFailed":
+            details = event["taskFailedEventDetails"]
+            told.append(f"failed {details['error']}: {details.get('cause', '')}")
+        elif event["type"] == "TaskSucceeded":
+            told.append("succeeded")
+    return told
+
+
+def _history(states: Any, arn: str) -> list[dict[str, Any]]:
+    pages = states.get_paginator("get_execution_history").paginate(executionArn=arn)
+    return [event for page in pages for event in page["events"]]
+
+
+def _children(states: Any, arn: str) -> list[str]:
+    """Return the executions of the ranges of an execution."""
+    paginator = states.get_paginator("list_executions")
+    runs = states.list_map_runs(executionArn=arn)["mapRuns"]
+    pages = [page for run in runs for page in paginator.paginate(mapRunArn=run["mapRunArn"])]
+    return [child["executionArn"] for page in pages for child in page["executions"]]
 
 
 def await_stack(cloudformation: Any, name: str, timeout: float = 120.0) -> dict[str, str]:

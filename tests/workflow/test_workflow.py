@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from anemonefish.cli import main
 from anemonefish.simulate import SceneSettings, scene, write_scene
 from localstack import Execution, Stack
+from localstack.stack import tell
 
 RunJob = Callable[..., tuple[Execution, dict[str, bytes]]]
 
@@ -33,15 +34,6 @@ def laptop(out: Path, *recordings: Path, options: tuple[str, ...] = ()) -> dict[
     CliRunner().invoke(main, ["detect", *map(str, recordings), "--out", str(out), *options], catch_exceptions=False)
     files = (path for path in out.rglob("*") if path.is_file() and ".anemonefish" not in path.parts)
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
-
-
-def task_errors(execution: Execution) -> list[str]:
-    """Return the errors of the tasks that failed in the history of an execution."""
-    details = [
-        event.get("taskFailedEventDetails") or event.get("lambdaFunctionFailedEventDetails")
-        for event in execution.history
-    ]
-    return [detail["error"] for detail in details if detail]
 
 
 def test_the_workflow_gives_the_laptops_results(
@@ -207,28 +199,59 @@ def test_the_reason_of_a_failed_job_is_kept_beside_it(stack: Stack, s3: Any) -> 
 # --- workers in trouble ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["fails-twice.wav", "dies-once.wav"])
-def test_a_worker_that_recovers_leaves_no_trace_in_the_results(
-    name: str, trouble_stack: Stack, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path
-) -> None:
+def outcomes(history: list[dict[str, Any]]) -> list[str]:
+    """Return what became of each task of a history, in order: an error's name, or that it succeeded."""
+    told = tell(history)
+    print(*told, sep="\n")  # pytest -s shows what the history says
+    return [words.removeprefix("failed ").partition(":")[0] for words in told]
+
+
+@pytest.mark.parametrize(
+    ("name", "history"),
+    [
+        ("fails-twice.wav", ["StorageError", "StorageError", "succeeded"]),
+        ("dies-once.wav", ["Runtime.ExitError", "succeeded"]),
+    ],
+)
+def test_a_worker_that_recovers_leaves_its_trace_in_the_history_only(
+    name: str, history: list[str], trouble_stack: Stack, run_job: RunJob, make_recording: Callable[..., Path],
+    tmp_path: Path,
+) -> None:  # fmt: skip
     path = make_recording(name, frames=96_000)
     execution, results = run_job(trouble_stack, path)
     assert execution.status == "SUCCEEDED", execution.cause
+    assert [outcomes(child) for child in execution.children] == [history]
+    assert outcomes(execution.history) == ["succeeded", "succeeded"]  # Plan, Aggregate
     assert results == laptop(tmp_path / "laptop", path)
 
 
 @pytest.mark.parametrize(
-    ("name", "error", "words"),
-    [("always-fails.wav", "InvalidSamples", "sample 5"), ("always-dies.wav", "RangeFailed", "")],
+    ("name", "error", "words", "history"),
+    [
+        # Tried once: a typed error would be the same again. The second task keeps the reason.
+        ("always-fails.wav", "InvalidSamples", "sample 5", ["InvalidSamples", "succeeded"]),
+        # Tried as often as anything unknown.
+        ("always-dies.wav", "RangeFailed", "its process died", ["Runtime.ExitError"] * 4 + ["succeeded"]),
+    ],
 )
 def test_a_worker_that_never_recovers_ends_the_job_with_its_reason(
-    name: str, error: str, words: str, trouble_stack: Stack, s3: Any, run_job: RunJob,
+    name: str, error: str, words: str, history: list[str], trouble_stack: Stack, run_job: RunJob,
     make_recording: Callable[..., Path],
 ) -> None:  # fmt: skip
     execution, results = run_job(trouble_stack, make_recording(name, frames=96_000))
     assert (execution.status, execution.error) == ("FAILED", error)
     assert words in execution.cause
+    assert [outcomes(child) for child in execution.children] == [history]
+    assert execution.states[-2:] == ["RecordFailure", "Failed"]
     assert results == {}
+
+
+def test_a_broken_recording_fails_the_plan_once(trouble_stack: Stack, run_job: RunJob, tmp_path: Path) -> None:
+    path = tmp_path / "empty.wav"
+    path.write_bytes(b"")
+    execution, _ = run_job(trouble_stack, path)
+    assert outcomes(execution.history) == ["EmptyRecording", "succeeded"]  # Plan, RecordFailure
+    assert execution.children == []
 
 
 def test_a_worker_in_trouble_does_not_take_other_recordings_along(
