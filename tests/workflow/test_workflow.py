@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,29 @@ def test_a_wrong_request_is_told_in_the_same_words(
     assert execution.status == "FAILED"
     said = f"{execution.error}: {execution.cause}"
     assert said.replace(f"s3://{stack.outputs['ModelsBucketName']}", models_uri) == told
+    assert results == {}
+
+
+def test_an_altered_bundle_is_told_in_the_same_words(
+    stack: Stack, s3: Any, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path, models_uri: str
+) -> None:
+    """The network was swapped after publishing: nothing is served with it, in neither place."""
+    bundle = tmp_path / "models" / "altered" / "1.0.0"
+    shutil.copytree(Path(models_uri, "reef", "1.0.0"), bundle)
+    document = json.loads((bundle / "model.json").read_bytes())
+    (bundle / "model.json").write_text(json.dumps({**document, "name": "altered"}))
+    network = bytearray((bundle / "model.tflite").read_bytes())
+    network[-1] ^= 1
+    (bundle / "model.tflite").write_bytes(network)
+    for file in bundle.iterdir():
+        s3.upload_file(str(file), stack.outputs["ModelsBucketName"], f"altered/1.0.0/{file.name}")
+    path = make_recording()
+    execution, results = run_job(stack, path, model="altered@1.0.0")
+    options = ["--model", "altered@1.0.0", "--models", str(tmp_path / "models"), "--out", str(tmp_path / "laptop")]
+    told = CliRunner().invoke(main, ["detect", str(path), *options]).stderr.strip()
+    assert (execution.status, execution.error) == ("FAILED", "InvalidBundle")
+    assert f"{execution.error}: {execution.cause}" == told
+    assert "model.tflite is not the file that was published (wrong SHA-256)" in told
     assert results == {}
 
 
