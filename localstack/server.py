@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -78,7 +78,8 @@ class LocalAws:
                 yield cls(endpoint_url)
             finally:
                 # Functions are in ministack's process group. Nothing of the state is wanted: no farewell.
-                os.killpg(process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it may have died before it was of any use
+                    os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
 
     def client(self, service: str) -> Any:

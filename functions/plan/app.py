@@ -4,21 +4,21 @@ import os
 from typing import Any
 
 from anemonefish.errors import InvalidRequest
-from anemonefish.jobs import Job, RecordingRequest
+from anemonefish.jobs import Job, RecordingRequest, shown
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 
+MAX_RECORDINGS = 1_000
+"""An execution's input is at most 256 KiB, and an aggregate has 15 minutes: start several jobs."""
+
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Write ``plan.json`` and ``ranges.jsonl``; answer with what the state machine needs to go on."""
     job = _job(event)
-    recordings = event.get("recordings")
-    if not isinstance(recordings, list):
-        raise InvalidRequest("recordings must be a list of objects with a uri")
     plan = plan_job(
-        [RecordingRequest.from_dict(recording) for recording in recordings],
+        _recordings(event.get("recordings")),
         str(event.get("model") or "reef@production"),
         Settings.load(event.get("settings")),
         ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}")),
@@ -29,11 +29,23 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "bucket": os.environ["ANEMONEFISH_OUTPUT_BUCKET"],
         "ranges_key": job.ranges_key,
         "range_count": plan.quote.ranges,
-        "max_concurrency": plan.settings.max_concurrency,
+        # A request may ask for fewer workers than the stack allows, never for more.
+        "max_concurrency": min(plan.settings.max_concurrency, int(os.environ["ANEMONEFISH_MAX_CONCURRENCY"])),
         # One recording: the first failed range ends the job. Several: the others finish, each on its own.
         "tolerated_failure_percentage": 0 if len(plan.recordings) == 1 else 100,
         "model": plan.model.to_dict(),
     }
+
+
+def _recordings(listed: object) -> list[RecordingRequest]:
+    if not isinstance(listed, list) or len(listed) > MAX_RECORDINGS:
+        raise InvalidRequest(f"recordings must be a list of at most {MAX_RECORDINGS} objects with a uri")
+    recordings = [RecordingRequest.from_dict(recording) for recording in listed]
+    bucket = f"s3://{os.environ['ANEMONEFISH_INPUT_BUCKET']}/"
+    for recording in recordings:
+        if not recording.uri.startswith(bucket):
+            raise InvalidRequest(f"{shown(recording.uri)}: recordings are read from {bucket} only; upload it there")
+    return recordings
 
 
 def _job(event: dict[str, Any]) -> Job:

@@ -1,32 +1,45 @@
 """Record: keeps the reason of a failed range or a failed execution, and hands the words to the Fail state."""
 
+import json
 import os
 from contextlib import suppress
 from typing import Any
 
-from anemonefish.errors import AnemonefishError
+from anemonefish.errors import AnemonefishError, InvalidRequest
 from anemonefish.failures import failure_of_task, record_job_failure, record_range_failure
-from anemonefish.jobs import Failure, Job
+from anemonefish.jobs import Failure, Job, RangeTask
 from anemonefish.stores import open_store
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:
-    """Store the reason; answer ``{"error", "cause"}`` for ErrorPath and CausePath."""
+    """Store the reason; answer ``{"error", "cause"}`` for ErrorPath and CausePath.
+
+    The state machine says which it is: ``execution`` (the whole input) or ``job`` and ``range``. An execution's
+    input is a stranger's words, so its job is named by tenant and id, never by a prefix.
+    """
     failure = failure_of_task(event.get("error"))
     # Neither an unusable job name nor a store that is down may hide the reason: the Fail state says it all the same.
     with suppress(AnemonefishError):
-        failure = _record(_job(event.get("job")), event)
+        failure = _of_execution(event) if "execution" in event else _of_range(event)
     return {"error": failure.error, "cause": failure.message}
 
 
-def _record(job: Job, event: dict[str, Any]) -> Failure:
-    if isinstance(event.get("job"), str) and "range" in event:
-        return record_range_failure(job, int(event["range"]["index"]), event.get("error"))
-    return record_job_failure(job, event.get("error"))
+def _of_execution(event: dict[str, Any]) -> Failure:
+    execution = event["execution"]
+    named = execution.get("job") if isinstance(execution, dict) else None
+    if not isinstance(named, dict):
+        raise InvalidRequest("job must be an object with tenant and id")
+    job = Job.of_tenant(_store(), named.get("tenant"), named.get("id"))
+    failure = record_job_failure(job, event.get("error"))
+    # What the alarm listens to: 5xx is the system's fault, 4xx its user's (a metric filter in template.yaml).
+    print(json.dumps({"job": job.work, "error": failure.error, "status": failure.to_error().status}))
+    return failure
 
 
-def _job(named: object) -> Job:
-    store = open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}")
-    if isinstance(named, dict):
-        return Job.of_tenant(store, named.get("tenant"), named.get("id"))
-    return Job.at(store, named)
+def _of_range(event: dict[str, Any]) -> Failure:
+    task = RangeTask.from_dict(event.get("range"))
+    return record_range_failure(Job.at(_store(), event.get("job")), task.identity, task.index, event.get("error"))
+
+
+def _store() -> Any:
+    return open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}")

@@ -39,12 +39,14 @@ def job(models: ModelRepository, make_recording: Callable[..., Path], tmp_path: 
 
 
 def part(job: Job, index: int) -> Path:
-    return Path(job.store.uri, job.part_key(index))
+    return Path(job.store.uri, job.part_key(job.read_plan().identity, index))
 
 
 def test_a_failed_range_fails_its_recording_only(job: Job, models: ModelRepository) -> None:
     part(job, 1).unlink()
-    job.write_range_failure(1, Failure("InvalidSamples", "a.wav: sample 5 is not a finite number"))
+    job.write_range_failure(
+        job.read_plan().identity, 1, Failure("InvalidSamples", "a.wav: sample 5 is not a finite number")
+    )
     aggregate = aggregate_job(job, models)
     assert [outcome.failed for outcome in aggregate.outcomes] == [True, False]
     assert aggregate.failed == 1
@@ -55,7 +57,7 @@ def test_a_failed_range_fails_its_recording_only(job: Job, models: ModelReposito
 
 
 def test_a_part_outweighs_an_old_reason(job: Job, models: ModelRepository) -> None:
-    job.write_range_failure(1, Failure("RangeFailed", "it died once"))
+    job.write_range_failure(job.read_plan().identity, 1, Failure("RangeFailed", "it died once"))
     assert aggregate_job(job, models).failed == 0
 
 
@@ -85,7 +87,7 @@ def test_a_damaged_part_is_found(job: Job, models: ModelRepository, damage: str)
 def test_every_failed_recording_is_an_error(job: Job, models: ModelRepository) -> None:
     for index, name in [(0, "a.wav"), (len(list(job.read_plan().tasks())) - 1, "b.wav")]:
         part(job, index).unlink()
-        job.write_range_failure(index, Failure("TruncatedRecording", f"{name}: ends early"))
+        job.write_range_failure(job.read_plan().identity, index, Failure("TruncatedRecording", f"{name}: ends early"))
     with pytest.raises(errors.EveryRecordingFailed, match=r"none of the 2.*a\.wav: ends early; .*b\.wav: ends early"):
         aggregate_job(job, models)
 

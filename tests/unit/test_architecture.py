@@ -81,4 +81,5 @@ def test_handlers_are_thin() -> None:
             "typing",
             "dataclasses",
             "contextlib",
+            "json",
         }

@@ -15,6 +15,7 @@ from localstack import LocalAws, Stack
 
 EVENTS = Path(__file__).parents[2] / "events"
 RECORDINGS = ["20230210_000001_LL_B55_M_R.wav", "20230210_003001_LL_B55_M_R.flac"]
+IDENTITY = "0123456789abcdef"  # of the plan, in the fixtures
 VERSION = "the version that plan.json names"
 
 REFUSED = {
@@ -55,12 +56,14 @@ class Invoke:
             write_scene(scene(60, seed=1), folder / name)  # the container is read from the content, not from the name
             aws.client("s3").upload_file(str(folder / name), self._bucket, f"uploads/lab/{name}")
         head = aws.client("s3").head_object(Bucket=self._bucket, Key=f"uploads/lab/{RECORDINGS[0]}")
+        self.identity = IDENTITY
         self._version = json.dumps(head["ETag"])[1:-1]
 
     def __call__(self, name: str) -> tuple[str | None, Any]:
         """Return the error's name, if any, and the answer."""
         event = (EVENTS / f"{name}.json").read_text()
         event = event.replace("anemonefish-local-input", self._bucket).replace(VERSION, self._version)
+        event = event.replace(IDENTITY, self.identity)
         function = self._functions[f"{name.partition('-')[0].capitalize()}Function"]
         answer = self._lambda.invoke(FunctionName=function, Payload=event.encode())
         payload = json.loads(answer["Payload"].read())
@@ -78,7 +81,7 @@ def test_every_fixture_is_used() -> None:
 
 def test_the_fixtures_name_the_model_that_ships(models_uri: str) -> None:
     pinned = ModelRepository(open_store(models_uri)).pin("reef").to_dict()
-    for name in ("score", "score-range-past-the-end", "record-map-failed"):
+    for name in ("score", "score-range-past-the-end", "score-changed-recording", "score-not-a-range"):
         assert json.loads((EVENTS / f"{name}.json").read_text())["model"] == pinned, name
 
 
@@ -89,13 +92,15 @@ def test_a_bad_event_is_refused_by_name(invoke: Invoke, name: str, error: str) -
     assert answer["errorMessage"]
 
 
-def test_the_verbs_in_their_order(invoke: Invoke) -> None:
+def test_the_verbs_in_their_order(invoke: Invoke, s3: Any) -> None:
     found, planned = invoke("plan-two-recordings")
     assert found is None
     assert (planned["range_count"], planned["tolerated_failure_percentage"]) == (2, 100)
     found, planned = invoke("plan")
     assert (found, planned["job"], planned["range_count"]) == (None, "jobs/lab/j-123", 1)
     assert len(json.dumps(planned)) < 1_000
+    ranges = s3.get_object(Bucket=planned["bucket"], Key=planned["ranges_key"])["Body"].read()
+    invoke.identity = json.loads(ranges)["identity"]
     found, scored = invoke("score")
     assert (found, scored) == (None, {"index": 0, "windows": 100, "computed": True})
     found, again = invoke("score")
@@ -122,5 +127,6 @@ def test_a_reason_is_handed_on_without_a_traceback(invoke: Invoke, name: str, er
 
 
 def test_a_map_that_gave_up_ends_with_the_reason_of_its_first_failed_range(invoke: Invoke) -> None:
+    invoke("plan")
     invoke("record")
     assert invoke("record-map-failed")[1]["error"] == "InvalidSamples"

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from anemonefish.cli import main
 from anemonefish.simulate import SceneSettings, scene, write_scene
 from localstack import Execution, Stack
+from localstack.demo import analyse, fetch
 from localstack.stack import tell
 
 RunJob = Callable[..., tuple[Execution, dict[str, bytes]]]
@@ -82,6 +83,34 @@ def test_many_recordings_some_of_them_broken(
     assert {row["recording"]: row["error"] for row in rows} == {
         "a.wav": "", "b.flac": "", "cut.wav": "TruncatedRecording", "poison.wav": "InvalidSamples",
     }  # fmt: skip
+
+
+def test_a_name_used_again_never_gives_another_recordings_results(
+    stack: Stack, s3: Any, make_recording: Callable[..., Path], reef_scene: Path, tmp_path: Path
+) -> None:
+    first = analyse(s3, stack, "again", [make_recording("scene.wav", frames=48_000 * 40)])
+    second = analyse(s3, stack, "again", [reef_scene])
+    assert (first.status, second.status) == ("SUCCEEDED", "SUCCEEDED")
+    fetched = fetch(s3, stack, second.output["job"], tmp_path / "fetched")
+    results = {file.relative_to(tmp_path / "fetched").as_posix(): file.read_bytes() for file in fetched}
+    assert results == laptop(tmp_path / "laptop", reef_scene)
+
+
+def test_the_same_job_again_computes_nothing(stack: Stack, s3: Any, reef_scene: Path) -> None:
+    def parts() -> dict[str, object]:
+        listed = s3.list_objects_v2(Bucket=stack.outputs["OutputBucketName"], Prefix="jobs/local/twice/parts/")
+        return {item["Key"]: item["LastModified"] for item in listed["Contents"]}
+
+    settings = {"max_range_seconds": 10}
+    assert analyse(s3, stack, "twice", [reef_scene], settings=settings).status == "SUCCEEDED"
+    before = parts()
+    uri = f"s3://{stack.outputs['InputBucketName']}/uploads/local/twice/0/scene.wav"
+    recording = {"uri": uri, "name": "scene.wav", "path": str(reef_scene)}
+    document = {"job": {"tenant": "local", "id": "twice"}, "recordings": [recording], "settings": settings}
+    execution = stack.run(document)
+    assert execution.status == "SUCCEEDED"
+    assert len(execution.children) == len(before) == 4
+    assert parts() == before
 
 
 def test_a_recording_without_a_window_makes_no_ranges(
@@ -204,7 +233,10 @@ def test_an_altered_bundle_is_told_in_the_same_words(
         ({"job": {"tenant": "../x", "id": "j"}, "recordings": []}, "InvalidRequest"),
         ({"job": {"tenant": "lab", "id": "j"}}, "InvalidRequest"),
         ({"job": {"tenant": "lab", "id": "j"}, "recordings": []}, "InvalidRequest"),
-        ({"job": {"tenant": "lab", "id": "j"}, "recordings": [{"uri": "s3://nowhere/none.wav"}]}, "RecordingNotFound"),
+        ({"job": {"tenant": "lab", "id": "j"}, "recordings": [{"uri": "s3://elsewhere/none.wav"}]}, "InvalidRequest"),
+        ({"job": {"tenant": "lab", "id": "j"}, "recordings": ["x" * 100_000]}, "InvalidRequest"),
+        ({"job": {"tenant": "lab", "id": "j"}, "recordings": [{}] * 1_001}, "InvalidRequest"),
+        ({"job": "jobs/victim/j", "range": {"index": 0}}, "InvalidRequest"),
     ],
 )
 def test_an_input_nobody_can_use_ends_with_a_reason(stack: Stack, document: dict[str, Any], error: str) -> None:
@@ -214,8 +246,9 @@ def test_an_input_nobody_can_use_ends_with_a_reason(stack: Stack, document: dict
 
 
 def test_the_reason_of_a_failed_job_is_kept_beside_it(stack: Stack, s3: Any) -> None:
-    document = {"job": {"tenant": "lab", "id": "kept"}, "recordings": [{"uri": "s3://nowhere/none.wav"}]}
-    execution = stack.run(document)
+    uri = f"s3://{stack.outputs['InputBucketName']}/none.wav"
+    execution = stack.run({"job": {"tenant": "lab", "id": "kept"}, "recordings": [{"uri": uri}]})
+    assert execution.error == "RecordingNotFound"
     kept = s3.get_object(Bucket=stack.outputs["OutputBucketName"], Key="jobs/lab/kept/failure.json")
     assert json.loads(kept["Body"].read()) == {"error": execution.error, "message": execution.cause}
 
@@ -276,6 +309,23 @@ def test_a_broken_recording_fails_the_plan_once(trouble_stack: Stack, run_job: R
     execution, _ = run_job(trouble_stack, path)
     assert outcomes(execution.history) == ["EmptyRecording", "succeeded"]  # Plan, RecordFailure
     assert execution.children == []
+
+
+def test_a_break_that_only_a_worker_can_find(
+    stack: Stack, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The header is sound; the worker that reads the bad sample says so, once, and the other ranges do not matter."""
+    poison = tmp_path / "poison.wav"
+    samples = np.zeros(96_000, np.float32)
+    samples[70_000] = np.nan
+    soundfile.write(poison, samples, 48_000, subtype="FLOAT")
+    alone, _ = run_job(stack, poison)
+    assert [outcomes(child) for child in alone.children] == [["InvalidSamples", "succeeded"]]
+    assert (alone.status, alone.error) == ("FAILED", "InvalidSamples")
+    together, results = run_job(stack, make_recording("good.wav"), poison)
+    assert sorted(outcomes(child) for child in together.children) == [["InvalidSamples", "succeeded"], ["succeeded"]]
+    assert outcomes(together.history) == ["succeeded", "succeeded"]  # Plan, Aggregate: the Map did not fail
+    assert "good.wav.json" in results
 
 
 def test_a_worker_in_trouble_does_not_take_other_recordings_along(

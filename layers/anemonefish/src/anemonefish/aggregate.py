@@ -36,6 +36,9 @@ NOISE = "noise"
 
 SUMMARY = "summary.csv"
 
+_RECORDINGS_AT_ONCE = 4
+"""Recordings finished at once: most of the time is spent waiting for the store. More would hold more scores."""
+
 _PARTS_AT_ONCE = 16
 """Parts read at once: each is small and a round trip away."""
 
@@ -99,32 +102,36 @@ def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
     plan = job.read_plan()
     spec = models.spec(plan.model)
     tasks = {number: list(group) for number, group in groupby(plan.tasks(), key=lambda task: task.recording)}
-    scored = job.scored_ranges()
+    scored, reasons = job.scored_ranges(plan.identity), job.failed_ranges(plan.identity)
     recordings = [
-        _with_range_failure(job, recording, tasks.get(number, []), scored)
+        _with_range_failure(job, recording, tasks.get(number, []), scored, reasons)
         for number, recording in enumerate(plan.recordings)
     ]
     check_recordings(recordings)
     parts: dict[str, str] = {}
-    outcomes = tuple(
-        _finish(job, plan, spec, recording, tasks.get(number, []), parts) for number, recording in enumerate(recordings)
-    )
+    with ThreadPoolExecutor(_RECORDINGS_AT_ONCE) as pool:
+        outcomes = tuple(
+            pool.map(
+                lambda numbered: _finish(job, plan, spec, numbered[1], tasks.get(numbered[0], []), parts),
+                enumerate(recordings),
+            )
+        )
     summary = _write_summary(job, outcomes)
     job.store.write(job.manifest_key, _manifest(plan, outcomes, parts, summary))
     return Aggregate(outcomes)
 
 
 def _with_range_failure(
-    job: Job, recording: PlannedRecording, tasks: Sequence[RangeTask], scored: set[int]
+    job: Job, recording: PlannedRecording, tasks: Sequence[RangeTask], scored: set[int], reasons: set[int]
 ) -> PlannedRecording:
     """Return the recording with the reason of its first failed range, if it has one.
 
     A part outweighs a reason: the range failed once and was scored later.
     """
     absent = [task.index for task in tasks if task.index not in scored]
-    for index in absent:
-        if (failure := job.read_range_failure(index)) is not None:
-            return replace(recording, failure=failure)
+    for task in tasks:
+        if task.index in reasons and task.index not in scored:
+            return replace(recording, failure=job.read_range_failure(task.identity, task.index))
     if absent:
         raise MissingParts(
             f"{recording.name}: {len(absent)} of {len(tasks)} ranges have no scores and no reason, "
@@ -168,7 +175,7 @@ def _read_scores(
     """Put the parts of a recording together; note the hash of each in ``parts``."""
     scores = np.empty(shape, np.float32)
     with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
-        read = pool.map(lambda task: job.store.read(job.part_key(task.index)), tasks)
+        read = pool.map(lambda task: job.store.read(job.part_key(task.identity, task.index)), tasks)
         for task, data in zip(tasks, read, strict=True):
             part = part_from_bytes(data, (len(task.windows), shape[1]), f"{job.work}: part {task.index}")
             scores[task.windows.start : task.windows.stop] = part
@@ -221,6 +228,6 @@ def _manifest(plan: Plan, outcomes: Sequence[Outcome], parts: dict[str, str], su
                 }
                 for outcome in outcomes
             ],
-            "parts": parts,
+            "parts": dict(sorted(parts.items())),
         }
     )

@@ -17,11 +17,14 @@ from anemonefish.jobs import Failure, Job, dump_json
 
 __all__ = ["failure_of_task", "record_job_failure", "record_range_failure"]
 
+_LONGEST = 8_000
+"""Characters of a reason; Step Functions takes 32,768 of a cause."""
+
 _WORDS = {
     "States.Timeout": "it did not finish in the time it is given; cut finer with max_range_seconds",
     "Sandbox.Timedout": "it did not finish in the time it is given; cut finer with max_range_seconds",
-    "Lambda.Unknown": "its process died, most likely for want of memory; give it more memory_mb",
-    "Runtime.ExitError": "its process died, most likely for want of memory; give it more memory_mb",
+    "Lambda.Unknown": "its process died, most likely for want of memory; raise the stack's ScoreMemory",
+    "Runtime.ExitError": "its process died, most likely for want of memory; raise the stack's ScoreMemory",
     "Lambda.TooManyRequestsException": "the account's concurrency is used up; lower max_concurrency and resume",
 }
 
@@ -42,16 +45,16 @@ def failure_of_task(caught: object) -> Failure:
     """
     fields = caught if isinstance(caught, Mapping) else {}
     name, cause = str(fields.get("Error") or "Unknown"), str(fields.get("Cause") or "")
-    message = _message(cause)
+    message = _message(cause)[:_LONGEST]
     if name in error_classes():
         return Failure(name, message)
     return Failure("RangeFailed", f"{name}: {_WORDS.get(name) or message or 'no cause was given'}")
 
 
-def record_range_failure(job: Job, index: int, caught: object) -> Failure:
+def record_range_failure(job: Job, identity: str, index: int, caught: object) -> Failure:
     """Keep why a range has no scores; return the reason."""
     failure = failure_of_task(caught)
-    job.write_range_failure(index, failure)
+    job.write_range_failure(identity, index, failure)
     return failure
 
 
@@ -62,17 +65,16 @@ def record_job_failure(job: Job, caught: object) -> Failure:
     failed range.
     """
     failure = failure_of_task(caught)
-    if failure.error == "RangeFailed":
+    if isinstance(caught, Mapping) and caught.get("Error") == "States.ExceedToleratedFailureThreshold":
         failure = _first_range_failure(job) or failure
     job.store.write(job.failure_key, dump_json(asdict(failure)))
     return failure
 
 
 def _first_range_failure(job: Job) -> Failure | None:
-    prefix = job.range_failure_key(0).rpartition("/")[0] + "/"
-    for key in job.store.keys(prefix):
-        return Failure(**json.loads(job.store.read(key)))
-    return None
+    identity = job.read_plan().identity
+    unscored = job.failed_ranges(identity) - job.scored_ranges(identity)
+    return job.read_range_failure(identity, min(unscored)) if unscored else None
 
 
 def _message(cause: str) -> str:

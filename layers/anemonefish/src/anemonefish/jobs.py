@@ -4,18 +4,21 @@ Owns the layout of a job in a store and the value objects that travel between pl
 
     {work}/plan.json             the plan: recordings, model, settings, quote
     {work}/ranges.jsonl          one line per range, in order; the Map's items
-    {work}/parts/{index}.npy     scores of one range: raw, float32, (n_windows, n_classes)
-    {work}/failures/{index}.json why a range has no part
+    {work}/parts/{identity}/{index}.npy      scores of one range: raw, float32, (n_windows, n_classes)
+    {work}/failures/{identity}/{index}.json  why a range has no part
     {work}/failure.json          why the whole job ended without results
     {results}/...                reports, one set per recording, and summary.csv
     {work}/manifest.json         written last: what the job made, with hashes
 
-Everything but ``failure*.json`` is written once. In an account ``work`` is ``jobs/{tenant}/{job}`` and
-``results`` lies inside it; on a laptop ``results`` is the folder the user named. Never computes anything.
+The identity of a plan is a hash of all that decides a score and of the cut: a part that is found is the part that is
+wanted, even where a job's name is used again. Parts are written once. In an account ``work`` is
+``jobs/{tenant}/{job}`` and ``results`` lies inside it; on a laptop ``results`` is the folder the user named. Never
+computes anything.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,11 +42,16 @@ __all__ = [
     "RangeTask",
     "RecordingRequest",
     "dump_json",
+    "shown",
     "unique_names",
 ]
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-MAX_RECORDINGS = 10_000
+
+
+def shown(value: object) -> str:
+    """Return a value as a message may show it: what a stranger sent can be of any length."""
+    return repr(value)[:200]
 
 
 def dump_json(document: Any) -> bytes:
@@ -93,12 +101,12 @@ class RecordingRequest:
     def from_dict(cls, document: Any) -> Self:
         """Read one recording of an execution's input."""
         if not isinstance(document, Mapping) or not isinstance(document.get("uri"), str):
-            raise InvalidRequest(f"a recording must be an object with a uri, not {document!r}")
+            raise InvalidRequest(f"a recording must be an object with a uri, not {shown(document)}")
         unknown = set(document) - {"uri", "name", "path", "version"}
         if unknown:
-            raise InvalidRequest(f"recording {document['uri']}: there is no field {', '.join(sorted(unknown))}")
+            raise InvalidRequest(f"recording {shown(document['uri'])}: there is no field {shown(sorted(unknown))}")
         if any(value is not None and not isinstance(value, str) for value in document.values()):
-            raise InvalidRequest(f"recording {document['uri']}: name, path and version must be text")
+            raise InvalidRequest(f"recording {shown(document['uri'])}: name, path and version must be text")
         uri = document["uri"]
         name = document.get("name") or uri.rpartition("/")[2]
         return cls(uri, name, document.get("path") or uri, document.get("version"))
@@ -106,9 +114,9 @@ class RecordingRequest:
     def __post_init__(self) -> None:
         parts = self.name.split("/")
         if self.name.startswith("/") or any(part in {"", ".", ".."} for part in parts) or "\\" in self.name:
-            raise InvalidRequest(f"recording name {self.name!r} must be a relative path without '..'")
+            raise InvalidRequest(f"recording name {shown(self.name)} must be a relative path without '..'")
         if any(ord(letter) < 32 for letter in self.name + self.path):
-            raise InvalidRequest(f"recording {self.name!r}: name and path must not hold control characters")
+            raise InvalidRequest(f"recording {shown(self.name)}: name and path must not hold control characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,15 +218,34 @@ class Plan:
     windows_per_range: int
     quote: Quote
 
+    @property
+    def identity(self) -> str:
+        """Return 16 hexadecimal digits that differ when a range or its scores would."""
+        deciding = [
+            self.model.hash,
+            self.settings.scoring(),
+            self.windows_per_range,
+            [[each.uri, None if each.analysis is None else asdict(each.analysis)] for each in self.recordings],
+        ]
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
+
     def tasks(self) -> Iterator[RangeTask]:
         """Yield the ranges of all recordings, in order."""
-        index = 0
+        index, identity = 0, self.identity
         for number, recording in enumerate(self.recordings):
             if (how := recording.analysis) is None:
                 continue
             for windows in how.grid.split(self.windows_per_range):
                 yield RangeTask(
-                    index, number, recording.uri, how.version, recording.path, how.sample_rate, how.grid, windows
+                    identity,
+                    index,
+                    number,
+                    recording.uri,
+                    how.version,
+                    recording.path,
+                    how.sample_rate,
+                    how.grid,
+                    windows,
                 )
                 index += 1
 
@@ -253,8 +280,10 @@ class RangeTask:
 
     Attributes
     ----------
+    identity : str
+        The plan's.
     index : int
-        Number of the range in the job; names its part.
+        Number of the range in the job; with the identity it names the part.
     recording : int
         Number of the recording in the plan.
     uri, version : str
@@ -269,6 +298,7 @@ class RangeTask:
         Which of them to score.
     """
 
+    identity: str
     index: int
     recording: int
     uri: str
@@ -290,6 +320,8 @@ class RangeTask:
             task = cls(**{**document, "grid": grid, "windows": windows})
         except (TypeError, KeyError, ValueError) as error:
             raise InvalidRequest(f"not a range of a plan ({error}); ranges come from ranges.jsonl") from None
+        if not isinstance(task.identity, str) or not _IDENTIFIER.fullmatch(task.identity):
+            raise InvalidRequest(f"{shown(task.identity)} is not the identity of a plan; ranges come from ranges.jsonl")
         if windows.stop > grid.n_windows:
             raise InvalidRequest(
                 f"range {task.index} ends at window {windows.stop}, but {task.path} has {grid.n_windows} windows"
@@ -318,7 +350,9 @@ class Job:
         """Return the job ``identifier`` of a tenant; raise :class:`InvalidRequest` for unusable names."""
         for word in (tenant, identifier):
             if not isinstance(word, str) or not _IDENTIFIER.fullmatch(word):
-                raise InvalidRequest(f"{word!r} cannot name a tenant or job; use up to 64 letters, digits, '_', '-'")
+                raise InvalidRequest(
+                    f"{shown(word)} cannot name a tenant or job; use up to 64 letters, digits, '_', '-'"
+                )
         return cls.at(store, f"jobs/{tenant}/{identifier}")
 
     @classmethod
@@ -326,7 +360,7 @@ class Job:
         """Return the job under the prefix that a plan answered with."""
         parts = prefix.split("/") if isinstance(prefix, str) else []
         if len(parts) != 3 or parts[0] != "jobs" or not all(_IDENTIFIER.fullmatch(part) for part in parts):
-            raise InvalidRequest(f"{prefix!r} is not a job; it must read jobs/tenant/job")
+            raise InvalidRequest(f"{shown(prefix)} is not a job; it must read jobs/tenant/job")
         return cls(store, str(prefix), f"{prefix}/results")
 
     @property
@@ -349,13 +383,13 @@ class Job:
         """Key of ``manifest.json``."""
         return f"{self.work}/manifest.json"
 
-    def part_key(self, index: int) -> str:
+    def part_key(self, identity: str, index: int) -> str:
         """Key of the scores of range ``index``."""
-        return f"{self.work}/parts/{index:06d}.npy"
+        return f"{self.work}/parts/{identity}/{index:06d}.npy"
 
-    def range_failure_key(self, index: int) -> str:
+    def range_failure_key(self, identity: str, index: int) -> str:
         """Key of the reason why range ``index`` has no scores."""
-        return f"{self.work}/failures/{index:06d}.json"
+        return f"{self.work}/failures/{identity}/{index:06d}.json"
 
     def result_key(self, name: str) -> str:
         """Key of a result file."""
@@ -374,19 +408,27 @@ class Job:
         except FileNotFoundError:
             raise InvalidRequest(f"{self.work}: there is no such job, or it was not planned; start it again") from None
 
-    def scored_ranges(self) -> set[int]:
+    def scored_ranges(self, identity: str) -> set[int]:
         """Return the indices of the ranges that have a part."""
-        prefix = self.part_key(0).rpartition("/")[0] + "/"
-        return {int(key.removeprefix(prefix).removesuffix(".npy")) for key in self.store.keys(prefix)}
+        return self._indices(self.part_key(identity, 0))
 
-    def write_range_failure(self, index: int, failure: Failure) -> None:
+    def failed_ranges(self, identity: str) -> set[int]:
+        """Return the indices of the ranges of which a reason was kept."""
+        return self._indices(self.range_failure_key(identity, 0))
+
+    def _indices(self, key: str) -> set[int]:
+        prefix = key.rpartition("/")[0] + "/"
+        names = (key.removeprefix(prefix).partition(".")[0] for key in self.store.keys(prefix))
+        return {int(name) for name in names}
+
+    def write_range_failure(self, identity: str, index: int, failure: Failure) -> None:
         """Keep the reason why a range has no scores."""
-        self.store.write(self.range_failure_key(index), dump_json(asdict(failure)))
+        self.store.write(self.range_failure_key(identity, index), dump_json(asdict(failure)))
 
-    def read_range_failure(self, index: int) -> Failure | None:
+    def read_range_failure(self, identity: str, index: int) -> Failure | None:
         """Return the reason why a range has no scores, if one was kept."""
         try:
-            return Failure(**json.loads(self.store.read(self.range_failure_key(index))))
+            return Failure(**json.loads(self.store.read(self.range_failure_key(identity, index))))
         except FileNotFoundError:
             return None
 

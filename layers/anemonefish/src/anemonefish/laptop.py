@@ -19,7 +19,6 @@ from pathlib import Path
 from anemonefish.aggregate import Aggregate, aggregate_job
 from anemonefish.errors import AnemonefishError, RecordingNotFound
 from anemonefish.jobs import Failure, Job, Plan, RangeTask, RecordingRequest
-from anemonefish.models.bundle import sha256
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.plan import plan_job
 from anemonefish.score import score_range
@@ -117,25 +116,18 @@ def detect(
     )
     models = ModelRepository(open_store(models_uri))
     plan = plan_job(requests, reference, cut, models)
-    job = _job(out, plan)
+    # Plans that differ do not meet, even in one folder at one time; other settings of a report share the parts.
+    job = Job(open_store(str(out)), f".anemonefish/{plan.identity}", "")
     job.write_plan(plan)
     tasks = list(plan.tasks())
     done, total = 0, sum(len(task.windows) for task in tasks)
     for task, outcome in _score_all(job, tasks, models_uri, plan.model, workers):
         if outcome is not None:
-            job.write_range_failure(task.index, outcome)
+            job.write_range_failure(task.identity, task.index, outcome)
         done += len(task.windows)
         if progress is not None:
             progress(done, total)
     return plan, aggregate_job(job, models)
-
-
-def _job(out: Path, plan: Plan) -> Job:
-    """Name the work folder by what decides the scores, so that other settings of a report share the parts."""
-    identity = [plan.model.hash, str(plan.windows_per_range), str(sorted(plan.settings.scoring().items()))]
-    identity += [f"{recording.uri} {recording.analysis}" for recording in plan.recordings]
-    name = sha256("\n".join(identity).encode())[:16]
-    return Job(open_store(str(out)), f".anemonefish/{name}", "")
 
 
 def _score_all(

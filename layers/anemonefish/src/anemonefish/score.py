@@ -58,7 +58,7 @@ def score_range(job: Job, task: RangeTask, model: Model) -> ScoredRange:
     StorageError
         The store did not answer; try again.
     """
-    key = job.part_key(task.index)
+    key = job.part_key(task.identity, task.index)
     if job.store.exists(key):
         return ScoredRange(task.index, len(task.windows), computed=False)
     with open_audio(task.uri, version=task.version, name=task.path, dtype=model.spec.profile.sample_dtype) as audio:

@@ -44,7 +44,7 @@ class PinnedModel:
         try:
             return cls(str(document["name"]), str(document["version"]), str(document["hash"]))
         except (TypeError, KeyError):
-            raise InvalidRequest(f"a pinned model needs name, version and hash, not {document!r}") from None
+            raise InvalidRequest(f"a pinned model needs name, version and hash, not {repr(document)[:200]}") from None
 
 
 class ModelRepository:

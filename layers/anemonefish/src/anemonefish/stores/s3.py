@@ -9,21 +9,39 @@ so that the same code runs against a local AWS.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFound, StorageError
+from anemonefish.errors import (
+    AnemonefishError,
+    InvalidRequest,
+    RecordingChanged,
+    RecordingNotFound,
+    StorageError,
+)
 
 __all__ = ["S3Source", "S3Store"]
 
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "NoSuchBucket"}
 _CHANGED = {"412", "PreconditionFailed"}
+_REFUSED = {
+    "403",
+    "AccessDenied",
+    "Forbidden",
+    "400",
+    "405",
+    "MethodNotAllowed",
+    "InvalidObjectState",
+    "InvalidArgument",
+}
+_READ_ATTEMPTS = 3
 
 
 @cache
@@ -31,13 +49,18 @@ def _client() -> Any:
     """Return the process's S3 client (boto3 has no published types for it)."""
     return boto3.client(
         "s3",
-        config=Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30),
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": 5},
+            connect_timeout=5,
+            read_timeout=30,
+            max_pool_connections=32,  # headers and parts are read 16 at a time
+        ),
     )
 
 
 @contextmanager
-def _answers(name: str) -> Iterator[None]:
-    """Turn botocore's errors into ours: a missing object, a changed one, or a store that fails."""
+def _answers(name: str, refused: type[AnemonefishError] = StorageError) -> Iterator[None]:
+    """Turn botocore's errors into ours: an object that is missing, changed or refused, or a store that fails."""
     try:
         yield
     except ClientError as error:
@@ -46,10 +69,12 @@ def _answers(name: str) -> Iterator[None]:
             raise FileNotFoundError(name) from error
         if code in _CHANGED:
             raise RecordingChanged(f"{name}: the object changed after the job was planned; start a new job") from None
-        if code in {"403", "AccessDenied", "Forbidden"}:
-            raise StorageError(f"{name}: access denied; the function's role may not touch this key") from None
+        if code in _REFUSED:
+            raise refused(
+                f"{name}: S3 refuses it ({code}); move it to a bucket this stack may use, or restore it from archive"
+            ) from None
         raise StorageError(f"{name}: S3 answered {code or error}; try again") from error
-    except BotoCoreError as error:
+    except (BotoCoreError, Boto3Error) as error:  # a failed upload is boto3's error, not botocore's
         raise StorageError(f"{name}: S3 did not answer ({error}); try again") from error
 
 
@@ -116,7 +141,7 @@ class S3Source:
         """
         bucket, key = _split(uri)
         try:
-            with _answers(name):
+            with _answers(name, refused=RecordingNotFound):
                 head = _client().head_object(Bucket=bucket, Key=key, **_pin(version))
         except FileNotFoundError:
             raise RecordingNotFound(f"{name}: there is no such object; upload it first") from None
@@ -128,9 +153,15 @@ class S3Source:
         stop = min(offset + length, self.size)
         if stop <= offset:
             return b""
+        for _ in range(_READ_ATTEMPTS - 1):
+            with suppress(StorageError):  # botocore retries a request, but not a body that breaks off
+                return self._get(offset, stop)
+        return self._get(offset, stop)
+
+    def _get(self, offset: int, stop: int) -> bytes:
         wanted = f"bytes={offset}-{stop - 1}"
         try:
-            with _answers(self.name):
+            with _answers(self.name, refused=RecordingNotFound):
                 answer = _client().get_object(Bucket=self._bucket, Key=self._key, Range=wanted, **self._pin)
                 body: bytes = answer["Body"].read()
         except FileNotFoundError:
