@@ -113,13 +113,15 @@ def _bad_files(make: MakeRecording, folder: Path) -> dict[str, tuple[Path, type[
         "no channels": (_patch(make("mute.wav"), 22, b"\0\0"), errors.UnreadableRecording, "mute.wav"),
         "no sample rate": (_patch(make("slow.wav"), 24, bytes(4)), errors.UnreadableRecording, "slow.wav"),
         "header without samples": (_patch(make("off.wav"), 40, bytes(4)), errors.UnreadableRecording, "cut off"),
+        "block codec": (make("block.wav", subtype="MS_ADPCM"), errors.UnsupportedRecording, "MS_ADPCM in WAV"),
         "lossy container": (make("noise.ogg"), errors.UnsupportedRecording, "convert"),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", [
     "missing", "folder", "empty", "not audio", "truncated header", "one byte", "truncated wav", "truncated rf64",
-    "truncated w64", "truncated aiff", "no channels", "no sample rate", "header without samples", "lossy container",
+    "truncated w64", "truncated aiff", "no channels", "no sample rate", "header without samples", "block codec",
+        "lossy container",
 ])  # fmt: skip
 def test_a_bad_file_is_refused_when_opened(case: str, make_recording: MakeRecording, tmp_path: Path) -> None:
     path, expected, word = _bad_files(make_recording, tmp_path)[case]

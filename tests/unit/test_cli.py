@@ -177,3 +177,35 @@ def test_same_names_do_not_overwrite_each_other(make_recording: MakeRecording, t
         for name in ("a.wav.json", "a-2.wav.json")
     ]
     assert lengths == [48_000, 96_000]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("tab\tand\nline.wav", "tab_and_line.wav"),
+        ("ä ü 名.wav", "ä ü 名.wav"),
+        ("n" * 246 + ".wav", "n" * 196 + ".wav"),
+    ],
+)
+def test_odd_names_get_results_all_the_same(
+    make_recording: MakeRecording, tmp_path: Path, name: str, shown: str
+) -> None:
+    make_recording(f"deployment/{name}")
+    assert run("detect", tmp_path / "deployment", "--out", tmp_path / "out", "--formats", "raven").exit_code == 0
+    assert (tmp_path / "out" / f"{shown}.selections.txt").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(make_recording: MakeRecording, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file where the folder should be")
+    result = run("detect", make_recording(), "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "StorageError" in result.stderr
+    assert "cannot be written" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_folder_without_recordings_is_an_error(tmp_path: Path) -> None:
+    result = run("detect", tmp_path, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "RecordingNotFound" in result.stderr
+    assert "no recording in this folder" in result.stderr

@@ -30,13 +30,16 @@ from anemonefish.errors import (
 )
 from anemonefish.stores import ByteSource, open_source
 
-__all__ = ["EXACT_CONTAINERS", "AudioFacts", "AudioFile", "Samples", "open_audio"]
+__all__ = ["EXACT_CODECS", "EXACT_CONTAINERS", "AudioFacts", "AudioFile", "Samples", "open_audio"]
 
 EXACT_CONTAINERS = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC"})
 """Containers (libsndfile's names) in which seeking is exact to the sample."""
 
 LOUDEST = 1e12
 """Largest sample taken. Full scale is 1; float files scaled like integers reach 2**31, nothing real goes further."""
+
+EXACT_CODECS = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"})
+"""Codecs that store each sample by itself; ADPCM and GSM code blocks, and cannot be entered at any sample."""
 
 _MAX_FRAMES = 1 << 62  # libsndfile's word for "the header does not say" is the largest 63-bit number
 
@@ -245,9 +248,10 @@ def _check_length(source: ByteSource, reader: BlockReader) -> None:
 
 
 def _check_facts(uri: str, facts: AudioFacts) -> None:
-    if facts.container not in EXACT_CONTAINERS:
+    if facts.container not in EXACT_CONTAINERS or facts.codec not in EXACT_CODECS:
         raise UnsupportedRecording(
-            f"{uri}: {facts.container} cannot be read exactly from any sample; convert the file to FLAC or WAV"
+            f"{uri}: {facts.codec} in {facts.container} cannot be read exactly from any sample; "
+            f"convert the file to FLAC or to WAV with PCM samples"
         )
     if facts.channels < 1 or facts.sample_rate < 1:
         raise UnreadableRecording(

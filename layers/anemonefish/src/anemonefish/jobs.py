@@ -46,6 +46,8 @@ __all__ = [
     "unique_names",
 ]
 
+_LONGEST_NAME = 200
+
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -434,10 +436,13 @@ class Job:
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """Number repeated names (``a.wav``, ``a-2.wav``), so that no result overwrites another's."""
+    """Number repeated names (``a.wav``, ``a-2.wav``), so that no result overwrites another's; cut very long ones."""
     used: set[str] = set()
     unique = []
-    for name in names:
+    for whole in names:
+        # A file's name has at most 255 bytes, and a format's suffix is added to it.
+        folder, slash, file = whole.rpartition("/")
+        name = folder + slash + file.encode()[-_LONGEST_NAME:].decode(errors="ignore")
         stem, dot, extension = name.rpartition(".")
         if not dot or "/" in extension:
             stem, dot, extension = name, "", ""

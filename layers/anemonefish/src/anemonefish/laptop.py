@@ -54,8 +54,7 @@ def find_recordings(paths: Iterable[str]) -> list[RecordingRequest]:
         elif Path(path).is_dir():
             found.extend(_in_folder(Path(path)))
         else:
-            absolute = str(Path(path).resolve())
-            found.append(RecordingRequest(absolute, Path(path).name, absolute))
+            found.append(_request(Path(path), Path(path).name))
     return found
 
 
@@ -66,8 +65,17 @@ def _in_folder(folder: Path) -> Iterator[RecordingRequest]:
             f"{folder}: no recording in this folder; it looks for {' '.join(sorted(AUDIO_EXTENSIONS))}"
         )
     for file in files:
-        absolute = str(file.resolve())
-        yield RecordingRequest(absolute, file.relative_to(folder).as_posix(), absolute)
+        yield _request(file, file.relative_to(folder).as_posix())
+
+
+def _request(file: Path, name: str) -> RecordingRequest:
+    """Ask for a local file; what tables and terminals cannot show in its name becomes an underscore."""
+    absolute = str(file.resolve())
+    return RecordingRequest(absolute, _printable(name), _printable(absolute))
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "_" for letter in text).replace("\\", "_")
 
 
 def detect(
@@ -181,4 +189,6 @@ def _score_one(store_uri: str, work: str, task: RangeTask, models_uri: str, mode
         score_range(Job(open_store(store_uri), work, ""), task, ready_model(models_uri, model))
     except AnemonefishError as error:
         return Failure.of(error)
+    except Exception as error:  # whatever else befalls a range (memory, a defect of ours) is its reason, not a crash
+        return Failure("RangeFailed", f"{task.path}: {type(error).__name__}: {error}")
     return None

@@ -13,20 +13,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFound
+from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFound, StorageError
 
 __all__ = ["LocalSource", "LocalStore", "atomic_file"]
 
 
 class atomic_file:  # noqa: N801 - used as a verb, like open()
-    """A temporary path beside ``target`` that replaces it when the block ends without an error."""
+    """A temporary path beside ``target`` that replaces it when the block ends without an error.
+
+    Raises
+    ------
+    StorageError
+        The folder or the disk does not take it.
+    """
 
     def __init__(self, target: Path) -> None:
         self._target = target
 
     def __enter__(self) -> Path:
-        self._target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._target.parent, prefix=f".{self._target.name[:80]}.")
+        try:
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self._target.parent, prefix=".unfinished-")
+        except OSError as error:
+            raise self._unwritable(error) from None
         os.close(handle)
         self._temporary = Path(name)
         return self._temporary
@@ -36,10 +45,21 @@ class atomic_file:  # noqa: N801 - used as a verb, like open()
             # mkstemp makes files private; results are as readable as anything else the user makes.
             mask = os.umask(0)
             os.umask(mask)
-            self._temporary.chmod(0o666 & ~mask)
-            self._temporary.replace(self._target)
+            try:
+                self._temporary.chmod(0o666 & ~mask)
+                self._temporary.replace(self._target)
+            except OSError as error:
+                self._temporary.unlink(missing_ok=True)
+                raise self._unwritable(error) from None
         else:
             self._temporary.unlink(missing_ok=True)
+            if isinstance(value, OSError):
+                raise self._unwritable(value) from None
+
+    def _unwritable(self, error: OSError) -> StorageError:
+        return StorageError(
+            f"{self._target}: cannot be written ({error.strerror}); make room, or choose another folder"
+        )
 
 
 class LocalStore:
