@@ -158,7 +158,24 @@ class ModelSpec:
             document["classes"] = tuple(document["classes"])
             document["input_shape"] = tuple(document["input_shape"])
             document["profile"] = profile_from_dict(document["profile"])
+            _check_fields(document)
             document["files"] = {name: FileFact(**fact) for name, fact in document["files"].items()}
             return cls(**document)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InvalidBundle(f"{where} is not a bundle's {MODEL_JSON} ({error}); publish the model again") from None
+
+
+def _check_fields(document: dict[str, Any]) -> None:
+    """Raise :class:`TypeError` or :class:`ValueError` for a field whose type nobody would notice until it is used."""
+    rate = document["sample_rate"]
+    if rate is not None and (not isinstance(rate, int) or isinstance(rate, bool) or rate < 1):
+        raise ValueError(f"sample_rate must be a whole number above 0 or null, not {rate!r}")
+    for name in ("description", "license"):
+        if not isinstance(document[name], str):
+            raise TypeError(f"{name} must be text")
+    for name in ("training", "parity", "compute"):
+        if not isinstance(document[name], dict):
+            raise TypeError(f"{name} must be an object")
+    for name in ("seconds_per_window", "seconds_per_range"):
+        if not float(document["compute"][name]) > 0:
+            raise ValueError(f"compute.{name} must be above 0")
