@@ -84,6 +84,7 @@ def test_a_network_of_the_labs_shape_is_published_verified_and_scored(
 
     spec = publish(request_for(path, version, profile=profile_named(profile), sample_rate=rate), repository)
 
+    print(f"{version}: {spec.parity}")  # pytest -s shows the figures
     assert spec.parity["windows"] == 100
     assert spec.parity["max_difference"] <= 1e-5
     assert set(spec.files) == {KERAS, LITERT, GOLDEN}
