@@ -1,8 +1,15 @@
-"""Runs in ministack's own environment, as a script: ministack, ending with its parent, and with one gap filled.
+"""Runs in ministack's own environment, as a script: ministack, ending with its parent, and with its gaps filled.
 
-ministack 1.5.33 ignores ``MaxConcurrencyPath`` and ``ToleratedFailurePercentagePath`` of a Distributed Map.
-The state machine needs both, and is not changed for it: the values are looked up here and handed on under the
-names ministack reads. It touches a private function, which is why requirements.txt pins the version exactly.
+What template and state machine say, ministack 1.5.33 does but for three things, which are done here so that neither is
+changed for it:
+
+* ``MaxConcurrencyPath`` and ``ToleratedFailurePercentagePath`` of a Distributed Map are looked up and handed on under
+  the names it reads.
+* ``x-amazon-apigateway-any-method``, ``-binary-media-types`` and ``-gateway-responses`` of an API's body are put in
+  place.
+* The id of the key that a request came with is told to the function.
+
+It touches private functions, which is why requirements.txt pins the version exactly.
 """
 
 from __future__ import annotations
@@ -14,10 +21,14 @@ import threading
 from typing import Any
 
 from ministack.app import main  # type: ignore[import-not-found]
-from ministack.services import stepfunctions  # type: ignore[import-not-found]
+from ministack.services import apigateway_v1, stepfunctions  # type: ignore[import-not-found]
 
 _PATHS = ("MaxConcurrency", "ToleratedFailurePercentage")
+_ANY = "x-amazon-apigateway-any-method"
 _run_distributed_map = stepfunctions._run_distributed_map
+_import_rest_api = apigateway_v1._import_rest_api
+_import_path_item = apigateway_v1._import_path_item
+_build_lambda_event = apigateway_v1._build_lambda_event_v1
 
 
 def _with_paths(state: dict[str, Any], raw_input: Any, effective: Any, *rest: Any) -> Any:
@@ -27,12 +38,40 @@ def _with_paths(state: dict[str, Any], raw_input: Any, effective: Any, *rest: An
     return _run_distributed_map({**state, **found}, raw_input, effective, *rest)
 
 
+def _with_extensions(spec: dict[str, Any], base: dict[str, Any] | None = None) -> Any:
+    binary = spec.get("x-amazon-apigateway-binary-media-types", [])
+    api = _import_rest_api(spec, {**(base or {}), "binaryMediaTypes": binary})
+    for kind, answer in (spec.get("x-amazon-apigateway-gateway-responses") or {}).items():
+        apigateway_v1._put_gateway_response(api, kind, answer)
+    return api
+
+
+def _with_any_method(api: str, path: str, item: dict[str, Any], *rest: Any) -> None:
+    _import_path_item(api, path, {"any" if name == _ANY else name: value for name, value in item.items()}, *rest)
+
+
+def _with_key_id(*args: Any, **more: Any) -> Any:
+    event = _build_lambda_event(*args, **more)
+    key = apigateway_v1._resolve_api_key(apigateway_v1._api_key_from_request(event["headers"]))
+    if key is not None:
+        event["requestContext"]["identity"] |= {"apiKeyId": key["id"], "apiKey": key["value"]}
+    return event
+
+
+def _fill_gaps() -> None:
+    stepfunctions._run_distributed_map = _with_paths
+    apigateway_v1._import_rest_api = _with_extensions
+    apigateway_v1._import_path_item = _with_any_method
+    apigateway_v1._OPENAPI_HTTP_METHODS = {*apigateway_v1._OPENAPI_HTTP_METHODS, "any"}
+    apigateway_v1._build_lambda_event_v1 = _with_key_id
+
+
 def _end_with_parent() -> None:
     sys.stdin.buffer.read()  # comes back when the parent has ended, however it ended
     os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    stepfunctions._run_distributed_map = _with_paths
+    _fill_gaps()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     main()

@@ -119,7 +119,7 @@ class LocalAws:
             Capabilities=CAPABILITIES,
             Parameters=[{"ParameterKey": key, "ParameterValue": str(value)} for key, value in values.items()],
         )
-        return Stack(name, await_stack(cloudformation, name), self.client)
+        return Stack(name, await_stack(cloudformation, name), self.endpoint_url, self.client)
 
 
 def _environment(endpoint_url: str, port: int, state: str) -> dict[str, str]:

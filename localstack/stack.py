@@ -59,11 +59,27 @@ class Stack:
     name : str
     outputs : dict
         The template's Outputs by name.
+    endpoint_url : str
+        Of the local AWS.
     """
 
     name: str
     outputs: dict[str, str]
+    endpoint_url: str
     _client: Callable[[str], Any]
+
+    @property
+    def api_url(self) -> str:
+        """Where the API of the stack lies on this machine."""
+        api = self.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
+        return f"{self.endpoint_url}/restapis/{api}/v1/_user_request_"
+
+    @property
+    def api_key(self) -> str:
+        """The value of the first key."""
+        return str(
+            self._client("apigateway").get_api_key(apiKey=self.outputs["FirstKeyId"], includeValue=True)["value"]
+        )
 
     def run(self, document: Any, timeout: float = 120.0) -> Execution:
         """Run the state machine on an input and wait for its end.

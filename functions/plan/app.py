@@ -4,31 +4,35 @@ import os
 from typing import Any
 
 from anemonefish.errors import InvalidRequest
-from anemonefish.jobs import Job, RecordingRequest, shown
+from anemonefish.jobs import Job, JobRequest, Plan, shown
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import plan_job
+from anemonefish.plan import plan_job, plan_resumed
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
-
-MAX_RECORDINGS = 1_000
-"""An execution's input is at most 256 KiB, and an aggregate has 15 minutes: start several jobs."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Write ``plan.json`` and ``ranges.jsonl``; answer with what the state machine needs to go on."""
     job = _job(event)
-    plan = plan_job(
-        _recordings(event.get("recordings")),
-        str(event.get("model") or "reef@production"),
-        Settings.load(event.get("settings")),
-        ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}")),
-    )
+    if event.get("resume") and (resumed := plan_resumed(job)) is not None:
+        plan, missing = resumed
+        job.write_ranges(missing)
+        return _answer(job, plan, len(missing))
+    # An API keeps what was asked for beside the job, because an execution's input is small.
+    request = JobRequest.from_dict(event) if "recordings" in event else job.read_request()
+    _check_uris(request)
+    models = ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}"))
+    plan = plan_job(request.recordings, request.model, Settings.load(request.settings), models)
     job.write_plan(plan)
+    return _answer(job, plan, plan.quote.ranges)
+
+
+def _answer(job: Job, plan: Plan, ranges: int) -> dict[str, Any]:
     return {
         "job": job.work,
         "bucket": os.environ["ANEMONEFISH_OUTPUT_BUCKET"],
         "ranges_key": job.ranges_key,
-        "range_count": plan.quote.ranges,
+        "range_count": ranges,
         # A request may ask for fewer workers than the stack allows, never for more.
         "max_concurrency": min(plan.settings.max_concurrency, int(os.environ["ANEMONEFISH_MAX_CONCURRENCY"])),
         # One recording: the first failed range ends the job. Several: the others finish, each on its own.
@@ -37,15 +41,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     }
 
 
-def _recordings(listed: object) -> list[RecordingRequest]:
-    if not isinstance(listed, list) or len(listed) > MAX_RECORDINGS:
-        raise InvalidRequest(f"recordings must be a list of at most {MAX_RECORDINGS} objects with a uri")
-    recordings = [RecordingRequest.from_dict(recording) for recording in listed]
+def _check_uris(request: JobRequest) -> None:
     bucket = f"s3://{os.environ['ANEMONEFISH_INPUT_BUCKET']}/"
-    for recording in recordings:
+    for recording in request.recordings:
         if not recording.uri.startswith(bucket):
             raise InvalidRequest(f"{shown(recording.uri)}: recordings are read from {bucket} only; upload it there")
-    return recordings
 
 
 def _job(event: dict[str, Any]) -> Job:

@@ -11,30 +11,42 @@ REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "layers/anemonefish/src/anemonefish"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
+CLOUD = {f"cloud/{name}.py" for name in ("clients", "notices", "secrets", "table", "transfer", "workflow")}
+API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("api/*.py")}
+TERMINAL = {"cli.py", "cli_remote.py", "terminal.py"}
+
 ONLY_IN = {
-    "boto3": {"stores/s3.py"},
-    "botocore": {"stores/s3.py"},
+    "boto3": {"stores/s3.py", "cloud/clients.py"},
+    "botocore": {"stores/s3.py", *CLOUD},
+    "aws_lambda_powertools": API,
+    "pydantic": API,
+    "python_multipart": {"api/predict.py"},
+    "httpx": {"remote.py"},
+    "arro3": {"report.py"},
     "tensorflow": {"models/publish.py"},
     "keras": {"models/publish.py"},
     "soundfile": {"audio.py", "simulate.py"},
     "soxr": {"resample.py"},
     "ai_edge_litert": {"models/engine.py"},
-    "click": {"cli.py"},
-    "rich": {"cli.py"},
+    "click": TERMINAL,
+    "rich": TERMINAL,
 }
-NOWHERE = {"librosa", "matplotlib", "scipy", "pandas", "aws_lambda_powertools"}
+NOWHERE = {"librosa", "matplotlib", "scipy", "pandas"}
 
 # Lower floors know nothing of the higher ones.
 FLOORS = [
-    {"errors"},
-    {"windows", "settings", "tables", "containers"},
-    {"profiles", "stores", "blocks", "events"},
+    {"errors", "clock"},
+    {"windows", "settings", "tables", "containers", "webhook"},
+    {"profiles", "stores", "cloud", "blocks", "events"},
     {"audio", "simulate"},
     {"resample", "models"},
     {"jobs"},
     {"plan", "score", "report", "failures"},
-    {"aggregate"},
-    {"laptop"},
+    {"decide"},
+    {"aggregate", "predict", "results", "uploads"},
+    {"laptop", "executions"},
+    {"api", "remote", "terminal"},
+    {"cli_remote"},
     {"cli"},
 ]
 

@@ -17,30 +17,21 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from anemonefish.decide import decide, read_scores
 from anemonefish.errors import MissingParts
-from anemonefish.events import Event, find_class_runs, find_events, smooth
+from anemonefish.events import Event
 from anemonefish.jobs import Failure, Job, Plan, PlannedRecording, RangeTask, dump_json
 from anemonefish.models.bundle import ModelSpec, sha256
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import check_recordings
 from anemonefish.report import REPORTS, RecordingResult, write_report
-from anemonefish.score import part_from_bytes
 
 __all__ = ["Aggregate", "Outcome", "aggregate_job"]
-
-NOISE = "noise"
-"""The class that is no sound of interest; its runs are not labelled."""
 
 SUMMARY = "summary.csv"
 
 _RECORDINGS_AT_ONCE = 4
 """Recordings finished at once: most of the time is spent waiting for the store. More would hold more scores."""
-
-_PARTS_AT_ONCE = 16
-"""Parts read at once: each is small and a round trip away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,39 +139,12 @@ def _finish(
     tasks: Sequence[RangeTask],
     parts: dict[str, str],
 ) -> Outcome:
-    how = recording.analysis
-    if recording.failure is not None or how is None:
+    if recording.failure is not None or recording.analysis is None:
         return Outcome(recording)
-    scores = _read_scores(job, tasks, (how.grid.n_windows, len(spec.classes)), parts)
-    settings = replace(plan.settings, target_class=plan.settings.target_class or spec.target_class)
-    smoothed = smooth(scores, settings.median_windows)
-    target = spec.classes.index(str(settings.target_class))
-    result = RecordingResult(
-        recording=recording,
-        analysis=how,
-        spec=spec,
-        model=plan.model,
-        settings=settings,
-        scores=scores,
-        smoothed=smoothed,
-        events=find_events(smoothed[:, target], how.grid, how.sample_rate, spec.classes[target], settings),
-        class_runs=find_class_runs(smoothed, how.grid, spec.classes, NOISE, settings),
-    )
+    scores, hashes = read_scores(job, spec, tasks)
+    parts.update(hashes)
+    result = decide(recording, spec, plan.model, plan.settings, scores)
     return Outcome(recording, len(scores), result.events, _write_reports(job, result))
-
-
-def _read_scores(
-    job: Job, tasks: Sequence[RangeTask], shape: tuple[int, int], parts: dict[str, str]
-) -> NDArray[np.float32]:
-    """Put the parts of a recording together; note the hash of each in ``parts``."""
-    scores = np.empty(shape, np.float32)
-    with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
-        read = pool.map(lambda task: job.store.read(job.part_key(task.identity, task.index)), tasks)
-        for task, data in zip(tasks, read, strict=True):
-            part = part_from_bytes(data, (len(task.windows), shape[1]), f"{job.work}: part {task.index}")
-            scores[task.windows.start : task.windows.stop] = part
-            parts[f"{task.index:06d}"] = sha256(data)
-    return scores
 
 
 def _write_reports(job: Job, result: RecordingResult) -> dict[str, str]:

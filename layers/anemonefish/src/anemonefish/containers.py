@@ -13,7 +13,11 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["DataChunk", "find_data_chunk"]
+__all__ = ["AUDIO_EXTENSIONS", "DataChunk", "find_data_chunk"]
+
+AUDIO_EXTENSIONS = frozenset({".wav", ".wave", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".flac"})
+"""What recordings are called: looked for in a folder, asked for in an upload. A file that a user names on the command
+line is opened whatever it is called."""
 
 _MAX_CHUNKS = 4096  # a header with more is not a header
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")

@@ -25,6 +25,19 @@ prints and what ends up in an execution's error, so the three doors say the same
     │   ├── MissingParts           an aggregate over ranges nobody has scored
     │   ├── RangeFailed            a range that ended without a typed error: a crash, a timeout
     │   └── EveryRecordingFailed   a job of which nothing is left
+    ├── RequestError               what a client of the API asked for; never raised inside an execution
+    │   ├── NotAllowed             nobody the API knows
+    │   ├── RouteNotFound          no such path
+    │   ├── MethodNotAllowed       a path that has other methods
+    │   ├── UnsupportedMediaType   a body of another content type
+    │   ├── UploadNotFound
+    │   ├── UploadIncomplete       bytes are missing, or are others than announced
+    │   ├── UploadExpired          the time to complete or use it is over
+    │   ├── ExecutionNotFound
+    │   ├── DecisionNotFound
+    │   ├── WrongState             an execution that has not ended, or has
+    │   ├── IdempotencyConflict    one key, two bodies
+    │   └── ClipTooLarge           more than one synchronous answer can carry
     └── StorageError               the store did not answer; the only error worth a retry
 
 Every message names the thing (file, setting, model), the place (offset, range) and the mend. This module
@@ -37,27 +50,40 @@ from typing import ClassVar
 
 __all__ = [
     "AnemonefishError",
+    "ClipTooLarge",
     "DamagedPart",
+    "DecisionNotFound",
     "EmptyRecording",
     "EveryRecordingFailed",
+    "ExecutionNotFound",
+    "IdempotencyConflict",
     "IncompatibleModel",
     "InvalidBundle",
     "InvalidRequest",
     "InvalidSamples",
     "InvalidSettings",
     "JobError",
+    "MethodNotAllowed",
     "MissingParts",
     "ModelError",
     "ModelNotFound",
+    "NotAllowed",
     "ParityError",
     "RangeFailed",
     "RecordingChanged",
     "RecordingError",
     "RecordingNotFound",
+    "RequestError",
+    "RouteNotFound",
     "StorageError",
     "TruncatedRecording",
     "UnreadableRecording",
+    "UnsupportedMediaType",
     "UnsupportedRecording",
+    "UploadExpired",
+    "UploadIncomplete",
+    "UploadNotFound",
+    "WrongState",
     "error_classes",
     "recording_error",
 ]
@@ -172,6 +198,84 @@ class EveryRecordingFailed(JobError):
     """No recording of the job could be analysed."""
 
     status = 400
+
+
+class RequestError(AnemonefishError):
+    """What a client of the API asked for; the API answers, no execution ever raises it."""
+
+    status = 400
+
+
+class NotAllowed(RequestError):
+    """The caller is nobody the API knows."""
+
+    status = 403
+
+
+class RouteNotFound(RequestError):
+    """There is no such path."""
+
+    status = 404
+
+
+class MethodNotAllowed(RequestError):
+    """The path has other methods."""
+
+    status = 405
+
+
+class UnsupportedMediaType(RequestError):
+    """The body has another content type than the route takes."""
+
+    status = 415
+
+
+class UploadNotFound(RequestError):
+    """The tenant has no such upload."""
+
+    status = 404
+
+
+class UploadIncomplete(RequestError):
+    """Bytes are missing, or are others than announced."""
+
+    status = 409
+
+
+class UploadExpired(RequestError):
+    """The time to complete or to use an upload is over."""
+
+    status = 410
+
+
+class ExecutionNotFound(RequestError):
+    """The tenant has no such execution."""
+
+    status = 404
+
+
+class DecisionNotFound(RequestError):
+    """The execution has no such decision."""
+
+    status = 404
+
+
+class WrongState(RequestError):
+    """An execution that has not ended, or has ended, cannot do this."""
+
+    status = 409
+
+
+class IdempotencyConflict(RequestError):
+    """The same Idempotency-Key came with another body."""
+
+    status = 409
+
+
+class ClipTooLarge(RequestError):
+    """The clip is more than one synchronous answer can carry."""
+
+    status = 413
 
 
 class StorageError(AnemonefishError):

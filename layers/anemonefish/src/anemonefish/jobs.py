@@ -2,6 +2,7 @@
 
 Owns the layout of a job in a store and the value objects that travel between plan, score and aggregate::
 
+    {work}/request.json          what was asked for, where an API started the job
     {work}/plan.json             the plan: recordings, model, settings, quote
     {work}/ranges.jsonl          one line per range, in order; the Map's items
     {work}/parts/{identity}/{index}.npy      scores of one range: raw, float32, (n_windows, n_classes)
@@ -21,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -33,9 +34,11 @@ from anemonefish.stores import Store
 from anemonefish.windows import WindowGrid, WindowRange
 
 __all__ = [
+    "MOST_RECORDINGS",
     "Analysis",
     "Failure",
     "Job",
+    "JobRequest",
     "Plan",
     "PlannedRecording",
     "Quote",
@@ -45,6 +48,11 @@ __all__ = [
     "shown",
     "unique_names",
 ]
+
+MOST_RECORDINGS = 1_000
+"""An execution's input is at most 256 KiB, and an aggregate has 15 minutes: start several jobs."""
+
+DEFAULT_MODEL = "reef@production"
 
 _LONGEST_NAME = 200
 
@@ -119,6 +127,37 @@ class RecordingRequest:
             raise InvalidRequest(f"recording name {shown(self.name)} must be a relative path without '..'")
         if any(ord(letter) < 32 for letter in self.name + self.path):
             raise InvalidRequest(f"recording {shown(self.name)}: name and path must not hold control characters")
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What a user asks for.
+
+    Attributes
+    ----------
+    recordings : tuple of RecordingRequest
+    model : str
+        ``name``, ``name@alias`` or ``name@version``.
+    settings : dict
+        Settings by name, as the user gave them.
+    """
+
+    recordings: tuple[RecordingRequest, ...]
+    model: str
+    settings: dict[str, Any]
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        """Read ``recordings``, ``model`` and ``settings``; raise :class:`InvalidRequest` for anything else in them."""
+        listed = document.get("recordings")
+        if not isinstance(listed, list) or len(listed) > MOST_RECORDINGS:
+            raise InvalidRequest(f"recordings must be a list of at most {MOST_RECORDINGS} objects with a uri")
+        recordings = tuple(RecordingRequest.from_dict(recording) for recording in listed)
+        return cls(recordings, str(document.get("model") or DEFAULT_MODEL), document.get("settings") or {})
+
+    def to_json(self) -> bytes:
+        """Return ``request.json``."""
+        return dump_json(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +269,13 @@ class Plan:
             [[each.uri, None if each.analysis is None else asdict(each.analysis)] for each in self.recordings],
         ]
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
+
+    def range_counts(self) -> list[int]:
+        """Return how many ranges each recording has; their indices follow one another."""
+        return [
+            0 if each.analysis is None else -(-each.analysis.grid.n_windows // self.windows_per_range)
+            for each in self.recordings
+        ]
 
     def tasks(self) -> Iterator[RangeTask]:
         """Yield the ranges of all recordings, in order."""
@@ -371,6 +417,11 @@ class Job:
         return f"{self.work}/plan.json"
 
     @property
+    def request_key(self) -> str:
+        """Key of ``request.json``."""
+        return f"{self.work}/request.json"
+
+    @property
     def ranges_key(self) -> str:
         """Key of ``ranges.jsonl``."""
         return f"{self.work}/ranges.jsonl"
@@ -397,11 +448,26 @@ class Job:
         """Key of a result file."""
         return f"{self.results}/{name}" if self.results else name
 
+    def write_request(self, request: JobRequest) -> None:
+        """Write ``request.json``."""
+        self.store.write(self.request_key, request.to_json())
+
+    def read_request(self) -> JobRequest:
+        """Read ``request.json``; raise :class:`InvalidRequest` when there is none."""
+        try:
+            return JobRequest.from_dict(json.loads(self.store.read(self.request_key)))
+        except FileNotFoundError:
+            raise InvalidRequest(f"{self.work}: nothing says what to analyse; start the job with recordings") from None
+
     def write_plan(self, plan: Plan) -> None:
         """Write ``ranges.jsonl``, then ``plan.json``."""
-        lines = [json.dumps(task.to_dict(), separators=(",", ":")) + "\n" for task in plan.tasks()]
-        self.store.write(self.ranges_key, "".join(lines).encode())
+        self.write_ranges(plan.tasks())
         self.store.write(self.plan_key, plan.to_json())
+
+    def write_ranges(self, tasks: Iterable[RangeTask]) -> None:
+        """Write ``ranges.jsonl``."""
+        lines = [json.dumps(task.to_dict(), separators=(",", ":")) + "\n" for task in tasks]
+        self.store.write(self.ranges_key, "".join(lines).encode())
 
     def read_plan(self) -> Plan:
         """Read ``plan.json``; raise :class:`InvalidRequest` when the job was never planned."""

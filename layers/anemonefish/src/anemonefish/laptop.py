@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from anemonefish.aggregate import Aggregate, aggregate_job
+from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import AnemonefishError, RecordingNotFound
 from anemonefish.jobs import Failure, Job, Plan, RangeTask, RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
@@ -25,10 +26,7 @@ from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 
-__all__ = ["AUDIO_EXTENSIONS", "detect", "find_recordings"]
-
-AUDIO_EXTENSIONS = frozenset({".wav", ".wave", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".flac"})
-"""What is looked for in a folder; a file named by the user is opened whatever it is called."""
+__all__ = ["detect", "find_recordings"]
 
 _RANGE_SECONDS = 300.0
 """Audio per range on a laptop: a progress bar that moves, and little to lose when it is interrupted."""

@@ -25,9 +25,11 @@ from anemonefish.errors import (
 from anemonefish.jobs import (
     Analysis,
     Failure,
+    Job,
     Plan,
     PlannedRecording,
     Quote,
+    RangeTask,
     RecordingRequest,
     unique_names,
 )
@@ -37,7 +39,7 @@ from anemonefish.profiles import Profile
 from anemonefish.resample import resampled_length
 from anemonefish.settings import Settings
 
-__all__ = ["CostModel", "check_recordings", "plan_job"]
+__all__ = ["CostModel", "check_recordings", "check_settings", "plan_job", "plan_resumed"]
 
 SAMPLE_RATES = (1_000, 1_000_000)
 """Lowest and highest sample rate taken, in Hz; hydrophone recorders lie between 4 and 576 kHz."""
@@ -155,13 +157,23 @@ def plan_job(requests: Sequence[RecordingRequest], reference: str, settings: Set
         raise InvalidRequest("a job needs at least one recording")
     pinned = models.pin(reference)
     spec = models.spec(pinned)
-    _check_settings(spec, settings)
+    check_settings(spec, settings)
     names = unique_names([request.name for request in requests])
     named = [replace(request, name=name) for request, name in zip(requests, names, strict=True)]
     with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
         recordings = tuple(pool.map(lambda request: _plan_recording(request, spec, settings), named))
     check_recordings(recordings)
     return _cut(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), CostModel.of(spec, settings))
+
+
+def plan_resumed(job: Job) -> tuple[Plan, list[RangeTask]] | None:
+    """Return the plan a job was started with and the ranges it still lacks; None when it never got that far."""
+    try:
+        plan = Plan.from_json(job.store.read(job.plan_key))
+    except FileNotFoundError:
+        return None
+    scored = job.scored_ranges(plan.identity)
+    return plan, [task for task in plan.tasks() if task.index not in scored]
 
 
 def check_recordings(recordings: Sequence[PlannedRecording]) -> None:
@@ -176,7 +188,8 @@ def check_recordings(recordings: Sequence[PlannedRecording]) -> None:
     raise EveryRecordingFailed(f"none of the {len(failures)} recordings could be analysed: {reasons}{more}")
 
 
-def _check_settings(spec: ModelSpec, settings: Settings) -> None:
+def check_settings(spec: ModelSpec, settings: Settings) -> None:
+    """Raise :class:`InvalidSettings` for what a model cannot do."""
     if settings.target_class is not None and settings.target_class not in spec.classes:
         raise InvalidSettings(
             f"target_class must be one of {', '.join(spec.classes)} for {spec.title}, not {settings.target_class!r}"

@@ -2,7 +2,8 @@
 
 Owns the JSON of the lab's API, the CSV tables, and what goes into Raven and Audacity. A report says which
 model and settings made it, writes an empty table with its header when nothing was found, and has the same
-bytes wherever it is made: it holds no clock, no host and no store. Files are written row by row.
+bytes wherever it is made: it holds no clock, no host and no store. Text is written row by row, Parquet by
+bounded groups of rows.
 
 =========  ==========================  ====================================================
 format     file                        content
@@ -13,12 +14,14 @@ scores     ``NAME.scores.csv``         one row per window: raw scores, smoothed 
 raven      ``NAME.selections.txt``     events as a Raven selection table
 audacity   ``NAME.audacity.txt``       events as Audacity labels
 classes    ``NAME.classes.txt``        runs of equal class as Audacity labels, noise left out
+parquet    ``NAME.scores.parquet``     one row per window: the scores as they are, not rounded
 =========  ==========================  ====================================================
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -36,7 +39,7 @@ from anemonefish.resample import QUALITY
 from anemonefish.settings import Settings
 from anemonefish.tables import Selection, format_seconds, seconds, write_audacity, write_raven
 
-__all__ = ["REPORTS", "RecordingResult", "Report", "write_report"]
+__all__ = ["REPORTS", "RecordingResult", "Report", "lab_document", "write_report"]
 
 EVENT_COLUMNS = (
     "start_time",
@@ -52,6 +55,12 @@ EVENT_COLUMNS = (
     "recording",
     "model",
 )
+
+_ROW_GROUP = 131_072
+"""Windows of a row group: what a reader must take at least, and what is held a second time while writing."""
+
+_CREATED_BY = "anemonefish version 1"
+"""Of the layout, in the form that readers parse. The library's own would change the bytes with every release."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,18 +111,54 @@ class RecordingResult:
             yield Selection(event.start, event.stop, event.label, low, high, event.mean_score)
 
 
+Writer = Callable[[Path, RecordingResult], None]
+"""Makes the file at a path."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """A format: what its files are called and who writes them."""
 
     suffix: str
-    write: Callable[[TextIO, RecordingResult], None]
+    write: Writer
 
 
 def write_report(name: str, path: Path, result: RecordingResult) -> None:
-    """Write one report, in UTF-8 with line feeds on every system."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        REPORTS[name].write(file, result)
+    """Write one report; text is UTF-8 with line feeds on every system."""
+    REPORTS[name].write(path, result)
+
+
+def _text(write: Callable[[TextIO, RecordingResult], None]) -> Writer:
+    """Return a writer that opens the file of a text format."""
+
+    def opened(path: Path, result: RecordingResult) -> None:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            write(file, result)
+
+    return opened
+
+
+def lab_document(
+    result: RecordingResult, *, predictions: bool, processing_seconds: float | None = None
+) -> dict[str, Any]:
+    """Return the lab's JSON as an API answers with it: ``predictions``, ``events``, ``metadata``.
+
+    Parameters
+    ----------
+    predictions : bool
+        Whether to list every window.
+    processing_seconds : float, optional
+        How long it took; an API knows, a result does not.
+    """
+    return {
+        "predictions": list(_predictions(result)) if predictions else [],
+        "events": [_event_fields(event, result.sample_rate) for event in result.events],
+        "metadata": {
+            **_metadata(result),
+            "processing_time": processing_seconds,
+            "processing_time_seconds": processing_seconds,
+        },
+    }
 
 
 def _write_json(file: TextIO, result: RecordingResult) -> None:
@@ -121,9 +166,7 @@ def _write_json(file: TextIO, result: RecordingResult) -> None:
     document = {
         "events": [_event_fields(event, result.sample_rate) for event in result.events],
         "metadata": _metadata(result),
-        "recording": _recording_fields(result),
-        "model": {**result.model.to_dict(), "classes": list(result.spec.classes)},
-        "settings": result.settings.decision() | result.settings.scoring(),
+        **_origin(result),
     }
     head = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     file.write(head.removesuffix("\n}") + ',\n  "predictions": [')
@@ -178,6 +221,15 @@ def _metadata(result: RecordingResult) -> dict[str, Any]:
         "total_events": len(result.events),
         "target_class": result.settings.target_class,
         "confidence_threshold": result.settings.threshold,
+    }
+
+
+def _origin(result: RecordingResult) -> dict[str, Any]:
+    """Return what was analysed, by which model and with which settings."""
+    return {
+        "recording": _recording_fields(result),
+        "model": {**result.model.to_dict(), "classes": list(result.spec.classes)},
+        "settings": result.settings.decision() | result.settings.scoring(),
     }
 
 
@@ -249,17 +301,72 @@ def _write_classes(file: TextIO, result: RecordingResult) -> None:
     write_audacity(file, result.selections(result.class_runs), sample_rate=result.sample_rate)
 
 
+def _write_parquet(path: Path, result: RecordingResult) -> None:
+    """Write the scores as columns, exactly.
+
+    The metadata is one JSON, because the writer puts several keys in an order that differs from process to process.
+    The file is made in memory, where it takes less than the scores: on a full disk the writer would crash, not raise.
+    """
+    from arro3.core import DataType, Field, RecordBatch, RecordBatchReader, Schema
+    from arro3.io import write_parquet
+
+    types = {"int64": DataType.int64(), "float64": DataType.float64(), "float32": DataType.float32()}
+    schema = Schema([Field(name, types[str(column.dtype)], nullable=False) for name, column in _columns(result, 0, 0)])
+    groups = (
+        RecordBatch.from_arrays([column for _, column in _columns(result, first, first + _ROW_GROUP)], schema=schema)
+        for first in range(0, len(result.scores), _ROW_GROUP)
+    )
+    made = io.BytesIO()
+    write_parquet(
+        RecordBatchReader.from_batches(schema, groups),
+        made,
+        max_row_group_size=_ROW_GROUP,
+        compression="zstd(3)",
+        dictionary_enabled=False,
+        encoding="byte_stream_split",
+        column_encoding={"start_sample": "delta_binary_packed", "end_sample": "delta_binary_packed"},
+        key_value_metadata={"anemonefish": json.dumps(_origin(result), ensure_ascii=False, allow_nan=False)},
+        created_by=_CREATED_BY,
+        skip_arrow_metadata=True,
+    )
+    path.write_bytes(made.getbuffer())
+
+
+def _columns(result: RecordingResult, first: int, stop: int) -> list[tuple[str, NDArray[Any]]]:
+    """Return names and values of some windows' columns, in the order of the file."""
+    grid, scores, smoothed = result.analysis.grid, result.scores[first:stop], result.smoothed[first:stop]
+    classes, target = result.spec.classes, result.target
+    starts = np.arange(first, first + len(scores), dtype=np.int64) * grid.hop
+    stops = starts + grid.window
+    return [
+        ("start_sample", starts),
+        ("end_sample", stops),
+        ("start_time", _seconds(starts, result.sample_rate)),
+        ("end_time", _seconds(stops, result.sample_rate)),
+        *((name, np.ascontiguousarray(scores[:, column])) for column, name in enumerate(classes)),
+        (f"smoothed_{classes[target]}", np.ascontiguousarray(smoothed[:, target])),
+    ]
+
+
+def _seconds(samples: NDArray[np.int64], sample_rate: int) -> NDArray[np.float64]:
+    """Return what :func:`anemonefish.tables.seconds` returns for each, up to 285 years."""
+    whole, rest = np.divmod(samples, sample_rate)
+    microseconds = whole * 1_000_000 + (2 * rest * 1_000_000 + sample_rate) // (2 * sample_rate)
+    return np.asarray(microseconds / 1_000_000, np.float64)
+
+
 def _rounded(score: float | np.floating[Any]) -> float:
     """Round a score to six decimals: about what float32 carries."""
     return round(float(score), 6)
 
 
 REPORTS: dict[str, Report] = {
-    "json": Report(".json", _write_json),
-    "csv": Report(".events.csv", _write_events),
-    "scores": Report(".scores.csv", _write_scores),
-    "raven": Report(".selections.txt", _write_raven),
-    "audacity": Report(".audacity.txt", _write_audacity),
-    "classes": Report(".classes.txt", _write_classes),
+    "json": Report(".json", _text(_write_json)),
+    "csv": Report(".events.csv", _text(_write_events)),
+    "scores": Report(".scores.csv", _text(_write_scores)),
+    "raven": Report(".selections.txt", _text(_write_raven)),
+    "audacity": Report(".audacity.txt", _text(_write_audacity)),
+    "classes": Report(".classes.txt", _text(_write_classes)),
+    "parquet": Report(".scores.parquet", _write_parquet),
 }
 """Every format by its name in the settings."""

@@ -19,7 +19,7 @@ from anemonefish.models.engine import Model
 from anemonefish.models.golden import Golden, check_golden
 from anemonefish.stores import Store, open_store
 
-__all__ = ["ALIASES", "ModelRepository", "PinnedModel", "ready_model"]
+__all__ = ["ALIASES", "CatalogEntry", "ModelRepository", "PinnedModel", "ready_model"]
 
 ALIASES = ("production", "staging")
 
@@ -47,6 +47,15 @@ class PinnedModel:
             raise InvalidRequest(f"a pinned model needs name, version and hash, not {repr(document)[:200]}") from None
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """A model with its versions, and what each alias means."""
+
+    name: str
+    versions: tuple[str, ...]
+    aliases: dict[str, str]
+
+
 class ModelRepository:
     """The models in one store."""
 
@@ -57,6 +66,19 @@ class ModelRepository:
     def store(self) -> Store:
         """Where the models lie."""
         return self._store
+
+    def catalog(self) -> list[CatalogEntry]:
+        """Return every model with its versions and aliases, by name."""
+        versions: dict[str, list[str]] = {}
+        aliases: dict[str, dict[str, str]] = {}
+        for key in self._store.keys(""):
+            name, *rest = key.split("/")
+            if len(rest) == 2 and rest[1] == MODEL_JSON:
+                versions.setdefault(name, []).append(rest[0])
+            elif len(rest) == 1 and rest[0].removesuffix(".json") in ALIASES:
+                alias = rest[0].removesuffix(".json")
+                aliases.setdefault(name, {})[alias] = self._alias(name, alias)
+        return [CatalogEntry(name, tuple(sorted(found)), aliases.get(name, {})) for name, found in versions.items()]
 
     def pin(self, reference: str) -> PinnedModel:
         """Resolve ``name``, ``name@alias`` or ``name@version``.

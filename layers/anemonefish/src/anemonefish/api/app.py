@@ -1,0 +1,107 @@
+"""The application: all routes under one roof, and a handler for Lambda.
+
+Owns what every request goes through: a log line with its id, a trace, metrics, CORS, headers of safety. The API
+function and the predict function run the same application; the gateway says who gets what.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.metrics import MetricUnit
+
+from anemonefish import __version__
+from anemonefish.api import executions, faults, models, predict, results, uploads
+from anemonefish.api.documents import OPEN, answers, openapi_document, readable_page, security_schemes
+from anemonefish.api.schemas import Health
+
+__all__ = ["handler", "make_app"]
+
+logger = Logger(service="anemonefish")
+tracer = Tracer(service="anemonefish")
+metrics = Metrics(namespace="anemonefish", service="api")
+
+_SAFETY = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Vary": "Origin"}
+"""Keeps answers out of caches and browsers from guessing."""
+
+_TITLE = "anemonefish"
+_ABOUT = (
+    "Finds anemonefish calls in hydrophone recordings: upload, start, poll, results. "
+    "Scores are what the network says; they are not probabilities."
+)
+
+
+def make_app() -> APIGatewayRestResolver:
+    """Return the application with all its routes."""
+    app = APIGatewayRestResolver(enable_validation=True, cors=_cors())
+    for router in (uploads.router, executions.router, results.router, models.router, predict.router):
+        app.include_router(router)
+    faults.install(app, logger)
+    schemes = security_schemes()
+    app.configure_openapi(
+        title=_TITLE,
+        version=__version__,
+        description=_ABOUT,
+        security_schemes=schemes,
+        security=[{name: []} for name in schemes],
+    )
+
+    @app.get(
+        "/health", summary="Whether the API answers", tags=["about"], security=OPEN, responses=answers(200, Health)
+    )
+    def health() -> Health:
+        """Asks nothing of any other service."""
+        return Health(status="ok", version=__version__)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    def openapi() -> Response[str]:
+        return Response(200, "application/json", json.dumps(openapi_document(app, _base(app))))
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> Response[str]:
+        return Response(200, "text/html; charset=utf-8", readable_page(openapi_document(app, _base(app))))
+
+    return app
+
+
+def _base(app: APIGatewayRestResolver) -> str:
+    """Return where the API lies, as this request found it."""
+    context = app.current_event.raw_event.get("requestContext") or {}
+    full, path = str(context.get("path") or ""), str(app.current_event.path)
+    return full.removesuffix(path) or "/"
+
+
+def _cors() -> CORSConfig | None:
+    """Allow the configured origins only; without any, no browser may call."""
+    origins = [origin.strip() for origin in os.environ.get("ANEMONEFISH_ORIGINS", "").split(",") if origin.strip()]
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origin=origins[0],
+        extra_origins=origins[1:],
+        allow_headers=["Idempotency-Key"],
+        expose_headers=["ETag", "Location", "Retry-After"],
+        max_age=3600,
+    )
+
+
+_app = make_app()
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request of API Gateway (REST, proxy integration)."""
+    answer: dict[str, Any] = _app.resolve(event, context)
+    for name, value in _SAFETY.items():
+        answer["multiValueHeaders"].setdefault(name, [value])
+    route = f"{event.get('httpMethod')} {event.get('resource')}"
+    logger.info("answered", extra={"route": route, "path": event.get("path"), "status": answer["statusCode"]})
+    metrics.add_metric(name=f"Status{answer['statusCode'] // 100}xx", unit=MetricUnit.Count, value=1)
+    return answer

@@ -1,0 +1,205 @@
+"""``/executions``: start, follow, stop, resume."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+
+from anemonefish import clock
+from anemonefish.api.caller import tenant_of
+from anemonefish.api.documents import answers
+from anemonefish.api.faults import public_words
+from anemonefish.api.schemas import (
+    EXECUTION_ID,
+    ExecutionBody,
+    ExecutionOut,
+    ExecutionPage,
+    ExecutionSummary,
+    QuoteOut,
+)
+from anemonefish.api.services import services
+from anemonefish.errors import InvalidRequest
+from anemonefish.executions import SUCCEEDED, Execution, Order
+from anemonefish.jobs import Failure, Plan
+from anemonefish.webhook import check_url
+
+__all__ = ["router"]
+
+router = Router()
+
+ExecutionId = Annotated[str, Path(pattern=EXECUTION_ID)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The same key and body is the same execution, however often it is sent",
+    ),
+]
+_POLL_SECONDS = "2"
+
+
+@router.post(
+    "/executions",
+    summary="Start an execution",
+    tags=["executions"],
+    responses={
+        **answers(202, ExecutionOut, 400, 404, 409, 410, 415, text="Accepted; poll status_url"),
+        **answers(200, QuoteOut, text="With dry_run: the plan; nothing was started"),
+    },
+)
+def start(
+    body: ExecutionBody,
+    idempotency_key: IdempotencyKey = None,
+    dry_run: Annotated[bool, Query(description="Answer with the plan only")] = False,
+) -> Response[Any]:
+    """Analyse complete uploads. ``dry_run`` says ranges, seconds and USD to expect and starts nothing."""
+    if body.webhook is not None:
+        if not services().webhooks:
+            raise InvalidRequest("webhook: this stack calls none; deploy it with Webhooks=enabled, or poll")
+        check_url(body.webhook)
+    tenant, order = tenant_of(router.current_event.raw_event), _order(body)
+    executions = services().executions
+    if not dry_run and (again := executions.replayed(tenant, order, idempotency_key)) is not None:
+        return _accepted(again)
+    uploads = services().uploads.recordings(tenant, order.uploads)
+    if dry_run:
+        return Response(200, "application/json", _quote(executions.quote(order, uploads)))
+    return _accepted(executions.start(tenant, order, uploads, idempotency_key))
+
+
+@router.get("/executions", summary="List executions", tags=["executions"], responses=answers(200, ExecutionPage, 400))
+def page(
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    after: Annotated[str | None, Query(alias="from", pattern=EXECUTION_ID, description="Last one of the page before")]
+    = None,
+) -> ExecutionPage:  # fmt: skip
+    """The tenant's, newest first."""
+    found = services().executions.page(tenant_of(router.current_event.raw_event), limit, after)
+    following = f"/executions?limit={limit}&from={found[-1].id}" if len(found) == limit else None
+    return ExecutionPage(executions=[_summary(each) for each in found], next=following)
+
+
+@router.get(
+    "/executions/<execution>",
+    summary="Follow an execution",
+    tags=["executions"],
+    responses=answers(200, ExecutionOut, 404),
+)
+def status(execution: ExecutionId) -> Response[Any]:
+    """Poll this until status is SUCCEEDED, FAILED or CANCELLED, and wait as long as Retry-After says."""
+    found = services().executions.get(tenant_of(router.current_event.raw_event), execution)
+    return _answer(200, found)
+
+
+@router.delete(
+    "/executions/<execution>",
+    summary="Stop an execution",
+    tags=["executions"],
+    status_code=202,
+    responses=answers(202, ExecutionOut, 404, 409, text="Stopped"),
+)
+def stop(execution: ExecutionId) -> Response[Any]:
+    """Ranges that are scored stay for a resume."""
+    return _answer(202, services().executions.stop(tenant_of(router.current_event.raw_event), execution))
+
+
+@router.post(
+    "/executions/<execution>/resume",
+    summary="Resume an execution",
+    tags=["executions"],
+    status_code=202,
+    responses=answers(202, ExecutionOut, 404, 409, text="Started again"),
+)
+def resume(execution: ExecutionId) -> Response[Any]:
+    """One that failed or was stopped; only the ranges that have no scores are computed."""
+    return _accepted(services().executions.resume(tenant_of(router.current_event.raw_event), execution))
+
+
+def _order(body: ExecutionBody) -> Order:
+    settings = body.settings.model_dump(exclude_none=True)
+    return Order(uploads=tuple(body.recordings), model=body.model, settings=settings, webhook=body.webhook)
+
+
+def _accepted(execution: Execution) -> Response[Any]:
+    return _answer(202, execution, {"Location": f"/executions/{execution.id}"})
+
+
+def _answer(status_code: int, execution: Execution, headers: dict[str, str] | None = None) -> Response[Any]:
+    executions = services().executions
+    progress = executions.progress(execution)
+    execution = executions.refreshed(execution, progress)
+    started = clock.from_text(execution.started_at or execution.created_at)
+    end = None if execution.ended else progress.expected_end(started, clock.now())
+    document = {
+        "id": execution.id,
+        "status": execution.status,
+        "status_url": f"/executions/{execution.id}",
+        "results_url": f"/executions/{execution.id}/results" if execution.status == SUCCEEDED else None,
+        "attempt": execution.attempt,
+        "created_at": execution.created_at,
+        "started_at": execution.started_at,
+        "finished_at": execution.finished_at,
+        "expected_end": None if end is None else clock.to_text(end),
+        "model": execution.model,
+        "settings": execution.settings,
+        "ranges_done": progress.done,
+        "ranges_total": progress.total if progress.recordings else None,
+        "recordings": [
+            {
+                "recording": number,
+                "name": each.name,
+                "ranges_done": each.ranges_done,
+                "ranges_total": each.ranges_total,
+                "error": _reason(each.failure),
+            }
+            for number, each in enumerate(progress.recordings)
+        ],
+        "error": _public(execution.error),
+    }
+    waiting = {} if execution.ended else {"Retry-After": _POLL_SECONDS}
+    shown = ExecutionOut.model_validate(document)
+    return Response(status_code, "application/json", shown, {**waiting, **(headers or {})})
+
+
+def _summary(execution: Execution) -> ExecutionSummary:
+    return ExecutionSummary.model_validate(
+        {
+            **asdict(execution),
+            "status_url": f"/executions/{execution.id}",
+            "error": _public(execution.error),
+        }
+    )
+
+
+def _quote(plan: Plan) -> QuoteOut:
+    recordings = []
+    for recording, ranges in zip(plan.recordings, plan.range_counts(), strict=True):
+        how = recording.analysis
+        recordings.append(
+            {
+                "name": recording.name,
+                "sample_rate": None if how is None else how.audio.sample_rate,
+                "duration_seconds": None if how is None else round(how.audio.frames / how.audio.sample_rate, 6),
+                "windows": None if how is None else how.grid.n_windows,
+                "ranges": ranges,
+                "error": _reason(recording.failure),
+            }
+        )
+    return QuoteOut.model_validate(
+        {"model": plan.model.to_dict(), "quote": asdict(plan.quote), "recordings": recordings}
+    )
+
+
+def _reason(failure: Failure | None) -> dict[str, str] | None:
+    return None if failure is None else _public(asdict(failure))
+
+
+def _public(error: dict[str, str] | None) -> dict[str, str] | None:
+    return None if error is None else {**error, "message": public_words(error["message"])}

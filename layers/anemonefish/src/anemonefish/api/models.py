@@ -1,0 +1,55 @@
+"""``/models``: what there is to analyse with."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Path
+
+from anemonefish.api.caller import tenant_of
+from anemonefish.api.documents import answers
+from anemonefish.api.schemas import MODEL_NAME, Catalog, CatalogEntry, ModelOut
+from anemonefish.api.services import services
+
+__all__ = ["router"]
+
+router = Router()
+
+Name = Annotated[str, Path(pattern=MODEL_NAME)]
+
+
+@router.get("/models", summary="List models", tags=["models"], responses=answers(200, Catalog))
+def catalog() -> Catalog:
+    """Names, versions and what the aliases mean."""
+    tenant_of(router.current_event.raw_event)
+    entries = [
+        CatalogEntry(name=entry.name, versions=list(entry.versions), aliases=entry.aliases)
+        for entry in services().models.catalog()
+    ]
+    return Catalog(models=entries)
+
+
+@router.get(
+    "/models/<name>/<version>", summary="Look at a model", tags=["models"], responses=answers(200, ModelOut, 404)
+)
+def model(name: Name, version: Name) -> ModelOut:
+    """A version or an alias."""
+    tenant_of(router.current_event.raw_event)
+    pinned = services().models.pin(f"{name}@{version}")
+    spec = services().models.spec(pinned)
+    return ModelOut(
+        name=spec.name,
+        version=spec.version,
+        hash=pinned.hash,
+        description=spec.description,
+        license=spec.license,
+        classes=list(spec.classes),
+        target_class=spec.target_class,
+        sample_rate=spec.sample_rate,
+        window_seconds=spec.profile.window_seconds,
+        hop_seconds=spec.profile.hop_seconds,
+        profile=spec.profile.to_dict(),
+        training=spec.training,
+        parity=spec.parity,
+    )

@@ -1,0 +1,126 @@
+"""``/executions/{id}/results`` and ``/decisions``: what was found."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+
+from anemonefish import clock
+from anemonefish.api.caller import tenant_of
+from anemonefish.api.documents import answers
+from anemonefish.api.faults import public_words
+from anemonefish.api.schemas import DECISION_ID, EXECUTION_ID, DecisionBody, FileOut, Format, ResultsOut
+from anemonefish.api.services import services
+from anemonefish.cloud.transfer import LINK_SECONDS
+from anemonefish.errors import WrongState
+from anemonefish.executions import SUCCEEDED, Execution
+from anemonefish.report import RecordingResult, lab_document
+from anemonefish.results import JobResults
+
+__all__ = ["router"]
+
+router = Router()
+
+MOST_INLINE = 10_000
+"""Predictions in an answer: 2 MB. An answer may have 6."""
+
+ExecutionId = Annotated[str, Path(pattern=EXECUTION_ID)]
+Recording = Annotated[int, Query(ge=0, le=999, description="Number of the recording in the execution")]
+_CONTENT_TYPES = {"json": "application/json", "csv": "text/csv", "scores": "text/csv"} | {
+    "parquet": "application/vnd.apache.parquet"
+}
+
+
+@router.get(
+    "/executions/<execution>/results",
+    summary="Results of a recording",
+    tags=["results"],
+    responses={
+        **answers(303, None, text="With format: the file"),
+        **answers(200, ResultsOut, 400, 404, 409, text="The lab's JSON; with format and redirect=false a link"),
+    },
+)
+def results(
+    execution: ExecutionId,
+    recording: Recording = 0,
+    decision: Annotated[str | None, Query(pattern=DECISION_ID)] = None,
+    format: Annotated[Format | None, Query(description="A file instead")] = None,
+    redirect: Annotated[bool, Query(description="false: answer with the link, not with a redirect")] = True,
+) -> Response[Any]:
+    """Events, metadata and up to 10,000 predictions; all of them are in the file."""
+    found, job = _of(execution)
+    if format is not None:
+        link = _file(job, recording, format, decision)
+        return (
+            Response(303, body="", headers={"Location": link.url})
+            if redirect
+            else Response(200, "application/json", link)
+        )
+    settings = job.settings_of(decision)
+    return _answer(found, job, recording, decision, lambda: job.result(recording, settings), predictions=True)
+
+
+@router.post(
+    "/executions/<execution>/decisions",
+    summary="Decide again",
+    tags=["results"],
+    responses=answers(200, ResultsOut, 400, 404, 409, 415, text="Events under the new settings, and the decision's id"),
+)
+def decide(execution: ExecutionId, body: DecisionBody, recording: Recording = 0) -> Response[Any]:
+    """From stored scores, without inference; the same as a fresh execution with these settings, byte for byte."""
+    found, job = _of(execution)
+    decision, result = job.decide(recording, body.changes())
+    return _answer(found, job, recording, decision, lambda: result, predictions=False)
+
+
+def _of(identifier: str) -> tuple[Execution, JobResults]:
+    executions = services().executions
+    execution = executions.get(tenant_of(router.current_event.raw_event), identifier)
+    if execution.status != SUCCEEDED:
+        reason = f": {execution.error['error']}: {execution.error['message']}" if execution.error else ""
+        raise WrongState(f"execution {identifier} has no results, it is {execution.status}{reason}")
+    return execution, JobResults(executions.job(execution), services().models)
+
+
+def _answer(
+    execution: Execution,
+    job: JobResults,
+    recording: int,
+    decision: str | None,
+    result_of: Any,
+    *,
+    predictions: bool,
+) -> Response[Any]:
+    result: RecordingResult = result_of()
+    inline = predictions and len(result.scores) <= MOST_INLINE
+    document = lab_document(result, predictions=inline, processing_seconds=execution.seconds)
+    document |= {
+        "execution": execution.id,
+        "decision": decision,
+        "recording": recording,
+        "predictions_url": None if inline or not predictions else _file(job, recording, "json", decision).url,
+        "recordings": [
+            {
+                "recording": number,
+                "name": each.name,
+                "windows": each.windows,
+                "events": each.events,
+                "error": None
+                if each.failure is None
+                else {"error": each.failure.error, "message": public_words(each.failure.message)},
+            }
+            for number, each in enumerate(job.recordings())
+        ],
+    }
+    return Response(200, "application/json", document)
+
+
+def _file(job: JobResults, recording: int, form: Any, decision: str | None) -> FileOut:
+    key, filename = job.file(recording, form, decision)
+    url = services().downloads.get_link(key, filename, _CONTENT_TYPES.get(form, "text/plain; charset=utf-8"))
+    expires = clock.to_text(clock.now() + timedelta(seconds=LINK_SECONDS))
+    return FileOut(format=form, filename=filename, url=url, expires_at=expires)

@@ -1,0 +1,405 @@
+"""The shapes of requests and answers; the OpenAPI document is made of them.
+
+Limits repeat those of the domain, so that a client can know them beforehand; the domain checks all the same.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from anemonefish.jobs import MOST_RECORDINGS
+from anemonefish.uploads import MOST_BYTES
+
+__all__ = [
+    "Catalog",
+    "CompleteBody",
+    "DecisionBody",
+    "ErrorOut",
+    "ExecutionBody",
+    "ExecutionOut",
+    "ExecutionPage",
+    "FileOut",
+    "Health",
+    "ModelOut",
+    "PartPage",
+    "Prediction",
+    "PredictionOut",
+    "QuoteOut",
+    "ResultsOut",
+    "UploadBody",
+    "UploadOut",
+]
+
+UPLOAD_ID = r"^u-[a-z2-7]{26}$"
+EXECUTION_ID = r"^e-[a-z2-7]{26}$"
+DECISION_ID = r"^d-[0-9a-f]{16}$"
+MODEL_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+MODEL_REFERENCE = r"^[a-z0-9][a-z0-9._-]{0,63}(@[a-z0-9][a-z0-9._-]{0,63})?$"
+
+Moment = Annotated[str, Field(description="ISO 8601, UTC", examples=["2026-11-23T10:00:00.000Z"])]
+Format = Literal["json", "csv", "scores", "raven", "audacity", "classes", "parquet"]
+
+
+class _Body(BaseModel):
+    """Something a client sends: a name that does not exist is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Detail(BaseModel):
+    """One field that is wrong, and why."""
+
+    field: str
+    message: str
+
+
+class ErrorOut(BaseModel):
+    """Every error."""
+
+    error: str = Field(description="Name of the error", examples=["InvalidSettings"])
+    message: str = Field(description="What is wrong, where, and the mend")
+    details: list[Detail] | None = None
+    request_id: str = Field(description="To ask us about")
+
+
+# --- uploads -----------------------------------------------------------------------------------------------------
+
+
+class UploadBody(_Body):
+    """A file to upload."""
+
+    filename: str = Field(
+        min_length=1,
+        max_length=200,
+        description="Name of the file, without folders",
+        examples=["20230210_000001_LL_B55_M_R.wav"],
+    )
+    size: int = Field(ge=1, le=MOST_BYTES, description="Length in bytes")
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="SHA-256 of the file, hexadecimal")
+
+
+class PutLink(BaseModel):
+    """Where to PUT the whole file, and with which headers."""
+
+    url: str
+    headers: dict[str, str]
+
+
+class Part(BaseModel):
+    """Where to PUT one part; ``etag`` once it has arrived."""
+
+    number: int
+    size: int
+    url: str
+    etag: str | None
+
+
+class PartPage(BaseModel):
+    """Some of the parts."""
+
+    parts: list[Part]
+    next: str | None = Field(description="Path of the next page")
+
+
+class Multipart(PartPage):
+    """How the file is cut, and the first parts."""
+
+    part_size: int
+    part_count: int
+
+
+class UploadOut(BaseModel):
+    """An upload."""
+
+    id: str
+    filename: str
+    size: int
+    status: Literal["OPEN", "COMPLETE"]
+    created_at: Moment
+    expires_at: Moment = Field(description="Complete it, or once it is complete use it, before this moment")
+    sha256: str | None
+    sha256_checked: bool = Field(description="Whether S3 compares the hash; it does for a single PUT")
+    put: PutLink | None = None
+    multipart: Multipart | None = None
+
+
+class SentPart(_Body):
+    """A part as its sender knows it."""
+
+    number: int = Field(ge=1, le=10_000)
+    etag: str = Field(min_length=1, max_length=100)
+
+
+class CompleteBody(_Body):
+    """Tags of the parts, to compare; without them what has arrived counts."""
+
+    parts: list[SentPart] | None = Field(None, max_length=10_000)
+
+
+# --- executions --------------------------------------------------------------------------------------------------
+
+
+class DecisionBody(_Body):
+    """Settings that turn scores into events."""
+
+    target_class: str | None = Field(None, min_length=1, max_length=64, description="Class whose events are found")
+    threshold: float | None = Field(None, ge=0, lt=1, description="Smoothed score above which a window counts")
+    median_windows: int | None = Field(
+        None,
+        ge=1,
+        le=99,
+        description="Kernel of the median filter, an odd number of windows",
+        json_schema_extra={"enum": [*range(1, 100, 2), None]},
+    )
+    min_duration_seconds: float | None = Field(None, ge=0, le=3600)
+    min_gap_seconds: float | None = Field(None, ge=0, le=3600)
+
+    def changes(self) -> dict[str, Any]:
+        """Return what the client has set."""
+        return self.model_dump(exclude_none=True)
+
+
+class SettingsBody(DecisionBody):
+    """Everything a client can set; docs/settings.md explains each."""
+
+    window_seconds: float | None = Field(None, ge=0.001, le=60)
+    hop_seconds: float | None = Field(None, ge=0.001, le=60)
+    resample: bool | None = None
+    formats: list[Format] | None = Field(None, min_length=1, max_length=20)
+    target_seconds: float | None = Field(None, gt=0, le=86_400)
+    max_concurrency: int | None = Field(None, ge=1, le=10_000)
+    max_range_seconds: float | None = Field(None, ge=1, le=86_400)
+
+
+class ExecutionBody(_Body):
+    """Recordings to analyse."""
+
+    recordings: list[Annotated[str, Field(pattern=UPLOAD_ID)]] = Field(
+        min_length=1, max_length=MOST_RECORDINGS, description="Ids of complete uploads"
+    )
+    model: str = Field("reef@production", pattern=MODEL_REFERENCE, description="name, name@alias or name@version")
+    settings: SettingsBody = SettingsBody()
+    webhook: str | None = Field(None, max_length=2048, description="https URL to call at the end")
+
+
+class PinnedModel(BaseModel):
+    """Exactly one model."""
+
+    name: str
+    version: str
+    hash: str
+
+
+class Reason(BaseModel):
+    """Why something failed."""
+
+    error: str
+    message: str
+
+
+class RecordingState(BaseModel):
+    """How far one recording is."""
+
+    recording: int
+    name: str
+    ranges_done: int
+    ranges_total: int | None
+    error: Reason | None
+
+
+Status = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
+
+
+class ExecutionSummary(BaseModel):
+    """An execution in a list."""
+
+    id: str
+    status: Status
+    status_url: str
+    model: PinnedModel
+    recordings: int
+    created_at: Moment
+    finished_at: Moment | None
+    error: Reason | None
+
+
+class ExecutionPage(BaseModel):
+    """Some of the executions, newest first."""
+
+    executions: list[ExecutionSummary]
+    next: str | None
+
+
+class ExecutionOut(BaseModel):
+    """An execution."""
+
+    id: str
+    status: Status
+    status_url: str
+    results_url: str | None
+    attempt: int
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    expected_end: Moment | None
+    model: PinnedModel
+    settings: dict[str, Any]
+    ranges_done: int
+    ranges_total: int | None = Field(description="null until the plan is made")
+    recordings: list[RecordingState]
+    error: Reason | None
+
+
+class Quote(BaseModel):
+    """What a job is expected to take."""
+
+    recordings: int
+    ranges: int
+    windows: int
+    audio_seconds: float
+    expected_seconds: float
+    expected_usd: float
+
+
+class QuotedRecording(BaseModel):
+    """One recording of a plan."""
+
+    name: str
+    sample_rate: int | None
+    duration_seconds: float | None
+    windows: int | None
+    ranges: int
+    error: Reason | None
+
+
+class QuoteOut(BaseModel):
+    """The plan of a job that was not started."""
+
+    model: PinnedModel
+    quote: Quote
+    recordings: list[QuotedRecording]
+
+
+# --- results -----------------------------------------------------------------------------------------------------
+
+
+class Prediction(BaseModel):
+    """One window, as the lab's front end knows it. ``confidence`` and ``probabilities`` are scores."""
+
+    timestamp: str
+    start_time: float
+    end_time: float
+    class_: str = Field(alias="class")
+    confidence: float
+    probabilities: dict[str, float]
+
+
+class EventOut(BaseModel):
+    """One event."""
+
+    start_time: float
+    end_time: float
+    duration: float
+    class_: str = Field(alias="class")
+    mean_confidence: float
+    max_confidence: float
+    num_windows: int
+    start_sample: int
+    end_sample: int
+
+
+class Metadata(BaseModel):
+    """About a result. Of each pair of names the longer is the one to use; the other is kept for older front ends."""
+
+    audio_duration: float
+    audio_duration_seconds: float
+    processing_time: float | None
+    processing_time_seconds: float | None
+    model_version: str
+    num_predictions: int
+    total_windows: int
+    num_events: int
+    total_events: int
+    target_class: str
+    confidence_threshold: float
+
+
+class PredictionOut(BaseModel):
+    """The lab's JSON."""
+
+    predictions: list[Prediction]
+    events: list[EventOut]
+    metadata: Metadata
+
+
+class RecordingOutcome(BaseModel):
+    """What became of one recording."""
+
+    recording: int
+    name: str
+    windows: int | None
+    events: int | None
+    error: Reason | None
+
+
+class ResultsOut(PredictionOut):
+    """The results of one recording of an execution."""
+
+    execution: str
+    decision: str | None
+    recording: int
+    predictions_url: str | None = Field(description="All predictions as a file, where they are too many to be here")
+    recordings: list[RecordingOutcome]
+
+
+class FileOut(BaseModel):
+    """A link to a file."""
+
+    format: Format
+    filename: str
+    url: str
+    expires_at: Moment
+
+
+# --- models ------------------------------------------------------------------------------------------------------
+
+
+class CatalogEntry(BaseModel):
+    """A model with its versions."""
+
+    name: str
+    versions: list[str]
+    aliases: dict[str, str]
+
+
+class Catalog(BaseModel):
+    """All models."""
+
+    models: list[CatalogEntry]
+
+
+class ModelOut(BaseModel):
+    """A model without its weights."""
+
+    name: str
+    version: str
+    hash: str
+    description: str
+    license: str
+    classes: list[str]
+    target_class: str
+    sample_rate: int | None
+    window_seconds: float
+    hop_seconds: float
+    profile: dict[str, Any]
+    training: dict[str, Any]
+    parity: dict[str, Any]
+
+
+class Health(BaseModel):
+    """Whether the API answers."""
+
+    status: Literal["ok"]
+    version: str

@@ -1,0 +1,66 @@
+"""What the routes call, made once per process from the environment of the function."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+
+from anemonefish.cloud.table import RecordTable
+from anemonefish.cloud.transfer import Transfers
+from anemonefish.cloud.workflow import Workflow
+from anemonefish.executions import Executions
+from anemonefish.models.repository import ModelRepository
+from anemonefish.stores import open_store
+from anemonefish.uploads import Uploads
+
+__all__ = ["Services", "services"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The domain as the API uses it.
+
+    Attributes
+    ----------
+    uploads : Uploads
+    executions : Executions
+    models : ModelRepository
+    models_uri : str
+    downloads : Transfers
+        Of the output bucket.
+    webhooks : bool
+        Whether this stack calls webhooks.
+    """
+
+    uploads: Uploads
+    executions: Executions
+    models: ModelRepository
+    models_uri: str
+    downloads: Transfers
+    webhooks: bool
+
+
+@cache
+def services() -> Services:
+    """Return the services of this function."""
+    env = os.environ
+    table = RecordTable(env.get("ANEMONEFISH_RECORD_TABLE", ""))
+    models_uri = f"s3://{env['ANEMONEFISH_MODELS_BUCKET']}"
+    models = ModelRepository(open_store(models_uri))
+    executions = Executions(
+        table,
+        Workflow(env.get("ANEMONEFISH_STATE_MACHINE", "")),
+        open_store(f"s3://{env['ANEMONEFISH_OUTPUT_BUCKET']}"),
+        models,
+        env["ANEMONEFISH_INPUT_BUCKET"],
+        timedelta(days=int(env.get("ANEMONEFISH_RECORD_DAYS", "365"))),
+    )
+    uploads = Uploads(
+        table,
+        Transfers(env["ANEMONEFISH_INPUT_BUCKET"]),
+        timedelta(days=int(env.get("ANEMONEFISH_INPUT_DAYS", "30"))),
+    )
+    downloads = Transfers(env["ANEMONEFISH_OUTPUT_BUCKET"])
+    return Services(uploads, executions, models, models_uri, downloads, bool(env.get("ANEMONEFISH_WEBHOOK_QUEUE")))

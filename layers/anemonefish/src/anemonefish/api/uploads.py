@@ -1,0 +1,108 @@
+"""``/uploads``: a recording goes up."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
+
+from anemonefish.api.caller import tenant_of
+from anemonefish.api.documents import answers
+from anemonefish.api.schemas import UPLOAD_ID, CompleteBody, Part, PartPage, UploadBody, UploadOut
+from anemonefish.api.services import services
+from anemonefish.uploads import Upload
+
+__all__ = ["router"]
+
+router = Router()
+
+UploadId = Annotated[str, Path(pattern=UPLOAD_ID)]
+
+
+@router.post(
+    "/uploads",
+    summary="Begin an upload",
+    tags=["uploads"],
+    status_code=201,
+    responses=answers(201, UploadOut, 400, 415, text="Where to send the bytes"),
+)
+def begin(body: UploadBody) -> UploadOut:
+    """Up to 64 MiB a file is one PUT, above it is cut into parts that are PUT in any order."""
+    uploads = services().uploads
+    upload = uploads.open(tenant_of(router.current_event.raw_event), body.filename, body.size, body.sha256)
+    document = _shown(upload)
+    if upload.multipart is None:
+        url, headers = uploads.put_link(upload)
+        document |= {"put": {"url": url, "headers": headers}}
+    else:
+        page = _page(upload, 1)
+        sizes = {"part_size": upload.part_size, "part_count": upload.part_count}
+        document |= {"multipart": {**page.model_dump(), **sizes}}
+    return UploadOut.model_validate(document)
+
+
+@router.get(
+    "/uploads/<upload>", summary="Look at an upload", tags=["uploads"], responses=answers(200, UploadOut, 404, 410)
+)
+def look(upload: UploadId) -> UploadOut:
+    """Without links; ask for its parts to have those."""
+    return UploadOut.model_validate(_shown(_get(upload)))
+
+
+@router.get(
+    "/uploads/<upload>/parts",
+    summary="Links of the parts",
+    tags=["uploads"],
+    responses=answers(200, PartPage, 400, 404, 409, 410),
+)
+def parts(
+    upload: UploadId,
+    first: Annotated[int, Query(alias="from", ge=1, le=10_000, description="Number of the first part")] = 1,
+) -> PartPage:
+    """A hundred from a number on, with fresh links; a part that has arrived carries its tag."""
+    return _page(_get(upload), first)
+
+
+@router.post(
+    "/uploads/<upload>/complete",
+    summary="Complete an upload",
+    tags=["uploads"],
+    responses=answers(200, UploadOut, 400, 404, 409, 410, 415, text="A recording"),
+)
+def complete(upload: UploadId, body: Annotated[CompleteBody | None, Body()] = None) -> UploadOut:
+    """Joins the parts and compares the size. A second time changes nothing."""
+    tags = {part.number: part.etag for part in body.parts or ()} if body else None
+    done = services().uploads.complete(tenant_of(router.current_event.raw_event), upload, tags)
+    return UploadOut.model_validate(_shown(done))
+
+
+@router.delete(
+    "/uploads/<upload>",
+    summary="Forget an upload and its bytes",
+    tags=["uploads"],
+    status_code=204,
+    responses=answers(204, None, 404, text="Gone"),
+)
+def delete(upload: UploadId) -> Response[str]:
+    """Also a complete one; executions that still need it fail."""
+    services().uploads.delete(tenant_of(router.current_event.raw_event), upload)
+    return Response(204, body="")
+
+
+def _get(identifier: str) -> Upload:
+    return services().uploads.get(tenant_of(router.current_event.raw_event), identifier)
+
+
+def _shown(upload: Upload) -> dict[str, object]:
+    return {**asdict(upload), "sha256_checked": upload.sha256_checked, "multipart": None}
+
+
+def _page(upload: Upload, first: int) -> PartPage:
+    links, following = services().uploads.part_links(upload, first)
+    return PartPage(
+        parts=[Part(**asdict(link)) for link in links],
+        next=None if following is None else f"/uploads/{upload.id}/parts?from={following}",
+    )

@@ -1,0 +1,103 @@
+"""Decide: the scores of one recording become its result.
+
+Owns reading a recording's parts in order, smoothing them and finding events. Deciding again with other settings
+is the same call on the same parts: no inference, and the same bytes as a fresh job with those settings.
+Writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.errors import RecordingNotFound
+from anemonefish.events import find_class_runs, find_events, smooth
+from anemonefish.jobs import Job, PlannedRecording, RangeTask
+from anemonefish.models.bundle import ModelSpec, sha256
+from anemonefish.models.repository import PinnedModel
+from anemonefish.report import RecordingResult
+from anemonefish.score import part_from_bytes
+from anemonefish.settings import Settings
+
+__all__ = ["decide", "read_scores"]
+
+NOISE = "noise"
+"""The class that is no sound of interest; its runs are not labelled."""
+
+_PARTS_AT_ONCE = 16
+"""Parts read at once: each is small and a round trip away."""
+
+
+def decide(
+    recording: PlannedRecording,
+    spec: ModelSpec,
+    model: PinnedModel,
+    settings: Settings,
+    scores: NDArray[np.float32],
+) -> RecordingResult:
+    """Smooth scores and find events.
+
+    Parameters
+    ----------
+    recording : PlannedRecording
+        One that could be analysed.
+    scores : ndarray, shape (n_windows, n_classes), float32
+        Raw.
+
+    Raises
+    ------
+    RecordingNotFound
+        The recording was not analysed.
+    """
+    how = recording.analysis
+    if how is None:
+        raise RecordingNotFound(f"{recording.path}: this recording was not analysed; its failure says why")
+    settings = replace(settings, target_class=settings.target_class or spec.target_class)
+    smoothed = smooth(scores, settings.median_windows)
+    target = spec.classes.index(str(settings.target_class))
+    return RecordingResult(
+        recording=recording,
+        analysis=how,
+        spec=spec,
+        model=model,
+        settings=settings,
+        scores=scores,
+        smoothed=smoothed,
+        events=find_events(smoothed[:, target], how.grid, how.sample_rate, spec.classes[target], settings),
+        class_runs=find_class_runs(smoothed, how.grid, spec.classes, NOISE, settings),
+    )
+
+
+def read_scores(job: Job, spec: ModelSpec, tasks: Sequence[RangeTask]) -> tuple[NDArray[np.float32], dict[str, str]]:
+    """Put the parts of one recording together.
+
+    Parameters
+    ----------
+    tasks : sequence of RangeTask
+        All ranges of the recording, in order.
+
+    Returns
+    -------
+    scores : ndarray, shape (n_windows, n_classes), float32
+    hashes : dict of str to str
+        SHA-256 of each part by its number.
+
+    Raises
+    ------
+    DamagedPart
+        A part does not fit its range.
+    """
+    scores = np.empty((tasks[0].grid.n_windows if tasks else 0, len(spec.classes)), np.float32)
+    hashes = {}
+    with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
+        read = pool.map(lambda task: job.store.read(job.part_key(task.identity, task.index)), tasks)
+        for task, data in zip(tasks, read, strict=True):
+            where = f"{job.work}: part {task.index}"
+            part = part_from_bytes(data, (len(task.windows), len(spec.classes)), where)
+            scores[task.windows.start : task.windows.stop] = part
+            hashes[f"{task.index:06d}"] = sha256(data)
+    return scores, hashes

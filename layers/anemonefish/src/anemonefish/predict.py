@@ -1,0 +1,84 @@
+"""Predict: one short clip, answered at once.
+
+Owns the limits of a synchronous answer. Plans, scores and decides with the very functions of the workflow, so a clip
+has the scores it would have in a job. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from anemonefish.audio import open_audio
+from anemonefish.decide import decide
+from anemonefish.errors import ClipTooLarge
+from anemonefish.jobs import RecordingRequest
+from anemonefish.models.repository import ModelRepository, ready_model
+from anemonefish.plan import CostModel, plan_job
+from anemonefish.report import RecordingResult
+from anemonefish.resample import at_rate
+from anemonefish.score import score_windows
+from anemonefish.settings import Settings
+from anemonefish.stores import open_store
+from anemonefish.windows import WindowRange
+
+__all__ = ["MOST_BYTES", "predict_clip"]
+
+MOST_BYTES = 4_400_000
+"""A synchronous call of Lambda carries 6 MiB, of which base64 leaves three quarters."""
+
+_MOST_SECONDS = 20.0
+"""API Gateway waits 29 seconds; a cold start and the answer's way are in them."""
+
+_MOST_WINDOWS = 20_000
+"""Their scores as JSON fit an answer of 6 MiB."""
+
+_HOW_ELSE = "upload it (POST /uploads) and start an execution (POST /executions)"
+
+
+def predict_clip(
+    path: Path, name: str, reference: str, settings: Settings, models_uri: str, bytes_in: int
+) -> RecordingResult:
+    """Find events in a clip.
+
+    Parameters
+    ----------
+    path : Path
+        Where the clip lies.
+    name : str
+        What its owner calls it; results and messages do too.
+    reference : str
+        The model.
+    settings : Settings
+        ``memory_mb`` and ``architecture`` say how fast this place computes.
+    models_uri : str
+    bytes_in : int
+        Length of the clip.
+
+    Raises
+    ------
+    ClipTooLarge
+        It is larger, or would take longer, than one answer may.
+    RecordingError, ModelError, InvalidSettings
+        As for a job.
+    """
+    if bytes_in > MOST_BYTES:
+        raise ClipTooLarge(f"{name}: {bytes_in} bytes are more than the {MOST_BYTES} one call carries; {_HOW_ELSE}")
+    models = ModelRepository(open_store(models_uri))
+    plan = plan_job([RecordingRequest(str(path), name, name)], reference, settings, models)
+    recording, spec = plan.recordings[0], models.spec(plan.model)
+    how = recording.analysis
+    assert how is not None  # plan_job raises the only recording's own error
+    _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings))
+    model = ready_model(models_uri, plan.model)
+    with open_audio(str(path), version=how.version, name=name, dtype=spec.profile.sample_dtype) as audio:
+        windows = WindowRange(0, how.grid.n_windows)
+        scores = score_windows(at_rate(audio, how.sample_rate), how.grid, windows, model)
+    return decide(recording, spec, plan.model, settings, scores)
+
+
+def _check_effort(name: str, windows: int, cost: CostModel) -> None:
+    seconds = cost.range_seconds(windows)
+    if windows > _MOST_WINDOWS or seconds > _MOST_SECONDS:
+        raise ClipTooLarge(
+            f"{name}: {windows} windows would take about {seconds:.0f} s, more than one call may; {_HOW_ELSE}"
+        )

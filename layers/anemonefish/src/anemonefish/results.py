@@ -1,0 +1,166 @@
+"""Results: what a job that has ended answers with.
+
+Owns re-deciding (events of other settings from stored scores), the files of a decision, made when somebody asks
+for them, and the table of a job's recordings. Files lie under keys that name what decided them, so a file that is
+there is the file that is wanted::
+
+    {work}/results/{recording}{suffix}                 written by the aggregate
+    {work}/decisions/{decision}/settings.json          what a decision asked for
+    {work}/decisions/{decision}/{recording}{suffix}    made on demand
+
+Never scores a window.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.decide import decide, read_scores
+from anemonefish.errors import DecisionNotFound, InvalidRequest, WrongState
+from anemonefish.jobs import Failure, Job, Plan, PlannedRecording, dump_json, shown
+from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.repository import ModelRepository
+from anemonefish.plan import check_settings
+from anemonefish.report import REPORTS, RecordingResult, write_report
+from anemonefish.settings import Settings
+
+__all__ = ["DECIDING", "JobResults", "RecordingSummary"]
+
+DECIDING = ("target_class", "threshold", "median_windows", "min_duration_seconds", "min_gap_seconds")
+"""Settings that need no inference."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSummary:
+    """What became of one recording."""
+
+    name: str
+    windows: int | None
+    events: int | None
+    failure: Failure | None
+
+
+class JobResults:
+    """The results of one job that has a manifest."""
+
+    def __init__(self, job: Job, models: ModelRepository) -> None:
+        self._job = job
+        self._models = models
+        self._plan, self._spec, self._manifest = _facts_of(job, models)
+
+    def recordings(self) -> list[RecordingSummary]:
+        """Return what the manifest says of each recording."""
+        return [
+            RecordingSummary(
+                found["name"],
+                None if planned.analysis is None or found["failure"] else planned.analysis.grid.n_windows,
+                found["events"],
+                None if found["failure"] is None else Failure(**found["failure"]),
+            )
+            for found, planned in zip(self._manifest["recordings"], self._plan.recordings, strict=True)
+        ]
+
+    def decide(self, number: int, changes: Mapping[str, Any]) -> tuple[str, RecordingResult]:
+        """Decide again and remember the settings; return the decision's id and the result.
+
+        Raises
+        ------
+        InvalidRequest, InvalidSettings
+            There is no such recording, or a setting is not usable.
+        """
+        settings = self._settings(changes)
+        result = self.result(number, settings)
+        decision = _decision_id(settings)
+        self._job.store.write(f"{self._folder(decision)}/settings.json", dump_json(dict(changes)))
+        return decision, result
+
+    def settings_of(self, decision: str | None) -> Settings:
+        """Return the settings of a decision, or the job's own; raise :class:`DecisionNotFound`."""
+        if decision is None:
+            return self._plan.settings
+        try:
+            changes = json.loads(self._job.store.read(f"{self._folder(decision)}/settings.json"))
+        except FileNotFoundError:
+            raise DecisionNotFound(f"there is no decision {shown(decision)} of this execution; decide first") from None
+        return self._settings(changes)
+
+    def result(self, number: int, settings: Settings) -> RecordingResult:
+        """Return one recording's result under the settings.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no such recording.
+        RecordingError
+            It was not analysed; the error is its own.
+        """
+        planned = self._planned(number)
+        failure = self.recordings()[number].failure
+        if failure is not None:
+            raise failure.to_error()
+        scores = _scores_of(self._job, self._models, number)
+        return decide(planned, self._spec, self._plan.model, settings, scores)
+
+    def file(self, number: int, form: str, decision: str | None) -> tuple[str, str]:
+        """Return key and file name of a report, which is made unless it is there."""
+        settings = self.settings_of(decision)
+        name = f"{self._planned(number).name}{REPORTS[form].suffix}"
+        key = self._job.result_key(name)
+        if decision is not None or form not in settings.formats:
+            key = f"{self._folder(_decision_id(settings))}/{name}"
+        if not self._job.store.exists(key):
+            self._make(key, form, self.result(number, settings))
+        return key, name.rpartition("/")[2]
+
+    def _planned(self, number: int) -> PlannedRecording:
+        if not 0 <= number < len(self._plan.recordings):
+            raise InvalidRequest(f"recording must be from 0 to {len(self._plan.recordings) - 1}, not {number}")
+        return self._plan.recordings[number]
+
+    def _make(self, key: str, form: str, result: RecordingResult) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "report")
+            write_report(form, path, result)
+            self._job.store.upload(key, path)
+
+    def _settings(self, changes: Mapping[str, Any]) -> Settings:
+        settings = Settings.load({**self._plan.settings.to_dict(), **changes}, environment={})
+        check_settings(self._spec, settings)
+        return settings
+
+    def _folder(self, decision: str) -> str:
+        return f"{self._job.work}/decisions/{decision}"
+
+
+def _decision_id(settings: Settings) -> str:
+    text = json.dumps(settings.decision(), sort_keys=True)
+    return f"d-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+@lru_cache(maxsize=16)
+def _facts_of(job: Job, models: ModelRepository) -> tuple[Plan, ModelSpec, dict[str, Any]]:
+    """Return plan, model and manifest: a job that has a manifest never changes again."""
+    plan = job.read_plan()
+    try:
+        manifest: dict[str, Any] = json.loads(job.store.read(job.manifest_key))
+    except FileNotFoundError:
+        raise WrongState(f"{job.work} has no results yet; wait until it has ended") from None
+    return plan, models.spec(plan.model), manifest
+
+
+@lru_cache(maxsize=2)
+def _scores_of(job: Job, models: ModelRepository, number: int) -> NDArray[np.float32]:
+    """Return the scores of a recording, kept for the next threshold of whoever moves a slider."""
+    plan, spec, _ = _facts_of(job, models)
+    scores, _ = read_scores(job, spec, [task for task in plan.tasks() if task.recording == number])
+    return scores

@@ -1,0 +1,335 @@
+"""Uploads: from a file name and a size to a recording in the input bucket.
+
+Owns what may be uploaded, where it lies (``uploads/{tenant}/{upload}/{file name}``), how it is cut into parts and
+when it counts as complete. The bytes go from their owner to S3 by signed links; here is only the record of them.
+A name is never taken for a path, and nobody sees the uploads of another tenant.
+"""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b32encode
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+
+from anemonefish import clock
+from anemonefish.cloud.table import Record, RecordTable
+from anemonefish.cloud.transfer import StoredObject, StoredPart, Transfers
+from anemonefish.containers import AUDIO_EXTENSIONS
+from anemonefish.errors import (
+    InvalidRequest,
+    UploadExpired,
+    UploadIncomplete,
+    UploadNotFound,
+    WrongState,
+)
+from anemonefish.jobs import RecordingRequest, shown
+
+__all__ = ["MOST_BYTES", "PARTS_PER_PAGE", "SINGLE_BYTES", "PartLink", "Upload", "Uploads", "new_id"]
+
+_MIB = 1 << 20
+MOST_BYTES = 50 << 30
+"""A day at 192 kHz, 24 bit, has 50 GB."""
+
+SINGLE_BYTES = 64 * _MIB
+"""Largest file that is sent in one PUT; a broken connection costs no more."""
+
+_PART_BYTES = 16 * _MIB
+_MOST_PARTS = 9_000  # S3 takes 10,000
+PARTS_PER_PAGE = 100
+_TIME_TO_COMPLETE = timedelta(days=1)
+_LONGEST_FILENAME = 200
+
+OPEN, COMPLETE, DELETED = "OPEN", "COMPLETE", "DELETED"
+
+
+def new_id(prefix: str) -> str:
+    """Return an identifier nobody can guess."""
+    return f"{prefix}-{b32encode(secrets.token_bytes(16)).decode().rstrip('=').lower()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """One upload.
+
+    Attributes
+    ----------
+    id, owner, filename, key : str
+    size : int
+        Announced length in bytes.
+    status : {"OPEN", "COMPLETE"}
+    created_at, expires_at : str
+        ISO 8601, UTC. An open upload must be complete, a complete one be used, before it expires.
+    sha256 : str or None
+        As announced, in hexadecimal.
+    multipart : str or None
+        S3's id of the multipart upload; None for a single PUT.
+    etag : str or None
+        Of the complete object: the version that is analysed.
+    """
+
+    id: str
+    owner: str
+    filename: str
+    key: str
+    size: int
+    status: str
+    created_at: str
+    expires_at: str
+    sha256: str | None = None
+    multipart: str | None = None
+    etag: str | None = None
+
+    @property
+    def part_size(self) -> int:
+        """Bytes of every part but the last: whole MiB, and few enough parts for S3."""
+        least = -(-self.size // _MOST_PARTS)
+        return max(_PART_BYTES, -(-least // _MIB) * _MIB)
+
+    @property
+    def part_count(self) -> int:
+        """Number of parts."""
+        return -(-self.size // self.part_size)
+
+    def part_bytes(self, number: int) -> int:
+        """Return the length of part ``number``, counted from 1."""
+        return min(self.part_size, self.size - (number - 1) * self.part_size)
+
+    @property
+    def sha256_checked(self) -> bool:
+        """Whether S3 compared the hash: it does for a single PUT, it cannot for parts."""
+        return self.sha256 is not None and self.multipart is None
+
+    def request(self, bucket: str) -> RecordingRequest:
+        """Return the recording as a job reads it: exactly these bytes, under its owner's name."""
+        return RecordingRequest(f"s3://{bucket}/{self.key}", self.filename, self.filename, self.etag)
+
+
+@dataclass(frozen=True, slots=True)
+class PartLink:
+    """Where to PUT one part; ``etag`` when it has arrived already."""
+
+    number: int
+    size: int
+    url: str
+    etag: str | None
+
+
+class Uploads:
+    """The uploads of all tenants.
+
+    Parameters
+    ----------
+    table : RecordTable
+    transfers : Transfers
+        Of the input bucket.
+    keep : timedelta
+        How long the bucket keeps a recording.
+    now : callable
+    """
+
+    def __init__(
+        self,
+        table: RecordTable,
+        transfers: Transfers,
+        keep: timedelta,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._table = table
+        self._transfers = transfers
+        self._keep = keep
+        self._now = now
+
+    def open(self, owner: str, filename: str, size: int, sha256: str | None = None) -> Upload:
+        """Begin an upload.
+
+        Raises
+        ------
+        InvalidRequest
+            The name or the size is not usable.
+        """
+        _check_filename(filename)
+        if not 1 <= size <= MOST_BYTES:
+            raise InvalidRequest(f"{filename}: size must be from 1 to {MOST_BYTES} bytes, not {shown(size)}")
+        identifier, moment = new_id("u"), self._now()
+        key = f"uploads/{owner}/{identifier}/{filename}"
+        upload = Upload(
+            id=identifier,
+            owner=owner,
+            filename=filename,
+            key=key,
+            size=size,
+            status=OPEN,
+            created_at=clock.to_text(moment),
+            expires_at=clock.to_text(moment + _TIME_TO_COMPLETE),
+            sha256=sha256,
+            multipart=self._transfers.begin_parts(key, sha256) if size > SINGLE_BYTES else None,
+        )
+        self._table.create(self._record(upload))
+        return upload
+
+    def get(self, owner: str, identifier: str) -> Upload:
+        """Return an upload; raise :class:`UploadNotFound` or :class:`UploadExpired`."""
+        return self._current(_owned(owner, identifier, self._table.read(identifier))[1])
+
+    def put_link(self, upload: Upload) -> tuple[str, dict[str, str]]:
+        """Return the link and the headers of a single PUT."""
+        return self._transfers.put_link(upload.key, upload.size, upload.sha256)
+
+    def part_links(self, upload: Upload, first: int) -> tuple[list[PartLink], int | None]:
+        """Return a page of parts from number ``first`` on, and where the next page begins.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no such part.
+        WrongState
+            The upload has no parts, or is complete.
+        """
+        if upload.multipart is None or upload.status != OPEN:
+            raise WrongState(f"upload {upload.id} takes no parts: it is {'complete' if upload.etag else 'one PUT'}")
+        if not 1 <= first <= upload.part_count:
+            raise InvalidRequest(f"upload {upload.id} has parts 1 to {upload.part_count}, not {first}")
+        last = min(first + PARTS_PER_PAGE - 1, upload.part_count)
+        arrived = self._transfers.parts(upload.key, upload.multipart, after=first - 1, most=PARTS_PER_PAGE) or ()
+        tags = {part.number: part.etag for part in arrived if part.size == upload.part_bytes(part.number)}
+        links = [
+            PartLink(
+                number,
+                upload.part_bytes(number),
+                self._transfers.part_link(upload.key, upload.multipart, number, upload.part_bytes(number)),
+                tags.get(number),
+            )
+            for number in range(first, last + 1)
+        ]
+        return links, last + 1 if last < upload.part_count else None
+
+    def complete(self, owner: str, identifier: str, tags: dict[int, str] | None = None) -> Upload:
+        """Make a recording of an upload; a second time changes nothing.
+
+        Parameters
+        ----------
+        tags : dict of int to str, optional
+            Entity tags of the parts as their sender knows them, to compare.
+
+        Raises
+        ------
+        UploadNotFound, UploadExpired
+        UploadIncomplete
+            Bytes are missing, or are others than announced.
+        """
+        while True:
+            record, upload = _owned(owner, identifier, self._table.read(identifier))
+            self._current(upload)
+            if upload.status == COMPLETE:
+                return upload
+            stored = self._joined(upload, tags)
+            done = replace(
+                upload,
+                status=COMPLETE,
+                etag=stored.etag,
+                expires_at=clock.to_text(clock.from_text(upload.created_at) + self._keep),
+            )
+            if self._table.replace(record, asdict(done), _expiry(done)):
+                return done
+
+    def delete(self, owner: str, identifier: str) -> None:
+        """Forget an upload and its bytes; raise :class:`UploadNotFound` when there is none."""
+        record, upload = _owned(owner, identifier, self._table.read(identifier))
+        if upload.multipart is not None and upload.status == OPEN:
+            self._transfers.drop_parts(upload.key, upload.multipart)
+        self._transfers.delete(upload.key)
+        self._table.replace(record, {**asdict(upload), "status": DELETED})
+
+    def recordings(self, owner: str, identifiers: Sequence[str]) -> list[Upload]:
+        """Return complete uploads in the order asked for.
+
+        Raises
+        ------
+        UploadNotFound, UploadExpired, UploadIncomplete
+            One of them cannot be analysed.
+        """
+        records = self._table.read_many(identifiers)
+        uploads = [self._current(_owned(owner, each, records.get(each))[1]) for each in identifiers]
+        for upload in uploads:
+            if upload.status != COMPLETE:
+                raise UploadIncomplete(f"upload {upload.id} ({upload.filename}) is not complete; complete it first")
+        return uploads
+
+    def _joined(self, upload: Upload, tags: dict[int, str] | None) -> StoredObject:
+        """Return the object of an upload whose bytes have all arrived."""
+        if upload.multipart is not None:
+            parts = self._transfers.parts(upload.key, upload.multipart)
+            if parts is not None:  # else it was joined by a call whose answer got lost
+                _check_parts(upload, parts, tags)
+                self._transfers.join_parts(upload.key, upload.multipart, parts)
+        stored = self._transfers.find(upload.key)
+        if stored is None:
+            raise UploadIncomplete(f"upload {upload.id} ({upload.filename}): nothing has arrived; send the bytes first")
+        if stored.size != upload.size:
+            raise UploadIncomplete(
+                f"upload {upload.id} ({upload.filename}): {stored.size} bytes arrived, {upload.size} were announced; "
+                f"send the file again"
+            )
+        return stored
+
+    def _current(self, upload: Upload) -> Upload:
+        if clock.from_text(upload.expires_at) <= self._now():
+            raise UploadExpired(
+                f"upload {upload.id} ({upload.filename}) expired at {upload.expires_at}; upload it again"
+            )
+        return upload
+
+    def _record(self, upload: Upload) -> Record:
+        return Record(
+            id=upload.id,
+            owner=upload.owner,
+            created=upload.created_at,
+            document=asdict(upload),
+            expires=_expiry(upload),
+        )
+
+
+def _owned(owner: str, identifier: str, record: Record | None) -> tuple[Record, Upload]:
+    """Return a record as an upload; raise :class:`UploadNotFound` unless it is one, and the owner's."""
+    if record is None or record.owner != owner or not identifier.startswith("u-"):
+        raise UploadNotFound(f"there is no upload {shown(identifier)}; it may have expired")
+    upload = Upload(**record.document)
+    if upload.status == DELETED:
+        raise UploadNotFound(f"there is no upload {shown(identifier)}; it was deleted")
+    return record, upload
+
+
+def _expiry(upload: Upload) -> int:
+    """Return when the record may go: a week after the upload, so that its user still hears that it expired."""
+    return int((clock.from_text(upload.expires_at) + timedelta(days=7)).timestamp())
+
+
+def _check_filename(filename: str) -> None:
+    extension = filename[filename.rfind(".") :].lower() if "." in filename else ""
+    if extension not in AUDIO_EXTENSIONS:
+        raise InvalidRequest(
+            f"{shown(filename)}: a recording's name must end in one of {' '.join(sorted(AUDIO_EXTENSIONS))}"
+        )
+    unprintable = any(not letter.isprintable() for letter in filename)
+    if "/" in filename or "\\" in filename or unprintable or filename.startswith("."):
+        raise InvalidRequest(f"{shown(filename)}: send the name of the file, without folders or control characters")
+    if len(filename.encode()) > _LONGEST_FILENAME:
+        raise InvalidRequest(f"{shown(filename)}: a file name may have {_LONGEST_FILENAME} bytes; shorten it")
+
+
+def _check_parts(upload: Upload, parts: Sequence[StoredPart], tags: dict[int, str] | None) -> None:
+    where = f"upload {upload.id} ({upload.filename})"
+    arrived = {part.number: part for part in parts}
+    missing = [number for number in range(1, upload.part_count + 1) if number not in arrived]
+    if missing:
+        raise UploadIncomplete(
+            f"{where}: {len(missing)} of {upload.part_count} parts have not arrived, the first is {missing[0]}"
+        )
+    for number, part in arrived.items():
+        if part.size != upload.part_bytes(number):
+            raise UploadIncomplete(f"{where}: part {number} has {part.size} bytes, not {upload.part_bytes(number)}")
+    for number, tag in (tags or {}).items():
+        if number not in arrived or arrived[number].etag.strip('"') != tag.strip('"'):
+            raise UploadIncomplete(f"{where}: part {number} is not the one that was sent; send it again")

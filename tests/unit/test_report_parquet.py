@@ -1,0 +1,225 @@
+"""The Parquet report: exact values, what it says of itself, and the same bytes in every process."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from arro3.core import DataType, Table
+from arro3.io import read_parquet
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anemonefish import report
+from anemonefish.events import smooth
+from anemonefish.jobs import RecordingRequest
+from anemonefish.models.repository import ModelRepository
+from anemonefish.plan import plan_job
+from anemonefish.report import RecordingResult, write_report
+from anemonefish.settings import FORMATS, Settings
+from anemonefish.stores import open_store
+from anemonefish.tables import seconds
+
+WINDOWS = 1_000
+
+
+@pytest.fixture
+def result(models_uri: str, make_recording: Callable[..., Path]) -> RecordingResult:
+    """Random scores for a recording of that many windows; its length is only said."""
+    return made_result(models_uri, make_recording("töne, day 2.wav"))
+
+
+def made_result(models_uri: str, recording: Path, windows: int = WINDOWS) -> RecordingResult:
+    models = ModelRepository(open_store(models_uri))
+    request = RecordingRequest(str(recording), recording.name, f"/deployment/{recording.name}")
+    settings = Settings.load({"target_class": "anemonefish"}, {})
+    plan = plan_job([request], "reef", settings, models)
+    planned, spec = plan.recordings[0], models.spec(plan.model)
+    how = planned.analysis
+    assert how is not None
+    samples = (windows - 1) * how.grid.hop + how.grid.window if windows else 0
+    scores = np.random.default_rng(7).dirichlet(np.ones(len(spec.classes)), windows).astype(np.float32)
+    return RecordingResult(
+        recording=planned,
+        analysis=replace(how, grid=replace(how.grid, n_samples=samples)),
+        spec=spec,
+        model=plan.model,
+        settings=settings,
+        scores=scores,
+        smoothed=smooth(scores, settings.median_windows),
+        events=(),
+        class_runs=(),
+    )
+
+
+def written(result: RecordingResult, folder: Path) -> bytes:
+    write_report("parquet", folder / "report", result)
+    return (folder / "report").read_bytes()
+
+
+def read_back(content: bytes) -> Table:
+    return read_parquet(io.BytesIO(content)).read_all()
+
+
+def column(table: Table, name: str) -> np.ndarray[Any, Any]:
+    return np.asarray(table[name].combine_chunks())
+
+
+def footer(content: bytes) -> bytes:
+    """Return the file's metadata: Thrift, whose strings stand in it as they are."""
+    assert content[:4] == content[-4:] == b"PAR1"
+    return content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
+
+
+def test_every_value_is_exact(result: RecordingResult, tmp_path: Path) -> None:
+    table = read_back(written(result, tmp_path))
+    windows = list(result.windows())
+    assert column(table, "start_sample").tolist() == [start for start, _ in windows]
+    assert column(table, "end_sample").tolist() == [stop for _, stop in windows]
+    assert column(table, "start_time").tolist() == [seconds(start, result.sample_rate) for start, _ in windows]
+    assert column(table, "end_time").tolist() == [seconds(stop, result.sample_rate) for _, stop in windows]
+    for number, name in enumerate(result.spec.classes):
+        assert column(table, name).tobytes() == np.ascontiguousarray(result.scores[:, number]).tobytes()
+    smoothed = np.ascontiguousarray(result.smoothed[:, result.target])
+    assert column(table, "smoothed_anemonefish").tobytes() == smoothed.tobytes()
+
+
+def test_columns_and_their_types(result: RecordingResult, tmp_path: Path) -> None:
+    schema = read_back(written(result, tmp_path)).schema
+    expected = [
+        ("start_sample", DataType.int64()),
+        ("end_sample", DataType.int64()),
+        ("start_time", DataType.float64()),
+        ("end_time", DataType.float64()),
+        ("noise", DataType.float32()),
+        ("anemonefish", DataType.float32()),
+        ("biological", DataType.float32()),
+        ("smoothed_anemonefish", DataType.float32()),
+    ]
+    fields = [schema.field(index) for index in range(len(schema))]
+    assert [(field.name, field.type) for field in fields] == expected
+    assert not any(field.nullable for field in fields)
+
+
+def test_rounded_it_is_the_csv(result: RecordingResult, tmp_path: Path) -> None:
+    table = read_back(written(result, tmp_path))
+    write_report("scores", tmp_path / "scores.csv", result)
+    rows = list(csv.DictReader((tmp_path / "scores.csv").open(encoding="utf-8")))
+    assert len(rows) == table.num_rows
+    for name in rows[0]:
+        assert [f"{value:.6f}" for value in column(table, name)] == [row[name] for row in rows], name
+
+
+def test_it_names_recording_model_and_settings(result: RecordingResult, tmp_path: Path) -> None:
+    content = written(result, tmp_path)
+    write_report("json", tmp_path / "json", result)
+    document = json.loads((tmp_path / "json").read_text(encoding="utf-8"))
+    said = json.loads(read_back(content).schema.metadata_str["anemonefish"])
+    assert said == {name: document[name] for name in ("recording", "model", "settings")}
+    assert said["recording"]["name"] == "töne, day 2.wav"
+    assert (said["model"]["name"], said["model"]["hash"]) == (result.model.name, result.model.hash)
+    assert b"anemonefish version 1" in footer(content)
+    assert b"parquet-rs" not in content  # the library's version would change the bytes
+    assert b"ARROW:schema" not in content
+
+
+def test_a_recording_without_a_window_has_its_columns(
+    models_uri: str, make_recording: Callable[..., Path], tmp_path: Path
+) -> None:
+    table = read_back(written(made_result(models_uri, make_recording(), windows=0), tmp_path))
+    assert (table.num_rows, len(table.schema)) == (0, 8)
+    assert "anemonefish" in table.schema.metadata_str
+
+
+@pytest.mark.parametrize("rows", [1, 999, 1_000, 1_001])
+def test_the_size_of_row_groups_changes_no_value(
+    result: RecordingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    whole = read_back(written(result, tmp_path))
+    monkeypatch.setattr(report, "_ROW_GROUP", rows)
+    cut = read_back(written(result, tmp_path))
+    for name in whole.schema.names:
+        assert column(cut, name).tobytes() == column(whole, name).tobytes()
+
+
+def test_row_groups_are_bounded(result: RecordingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups: list[int] = []
+    columns = report._columns
+
+    def watched(result: RecordingResult, first: int, stop: int) -> list[tuple[str, np.ndarray[Any, Any]]]:
+        made = columns(result, first, stop)
+        groups.append(len(made[0][1]))
+        return made
+
+    monkeypatch.setattr(report, "_columns", watched)
+    monkeypatch.setattr(report, "_ROW_GROUP", 300)
+    content = written(result, tmp_path)
+    assert groups == [0, 300, 300, 300, 100]  # the first asks for names and types
+    assert footer(content).count(b"smoothed_anemonefish") == 1 + 4  # in the schema, and in every group
+
+
+IN_ANOTHER_PROCESS = """
+import hashlib, importlib.util, sys
+from pathlib import Path
+spec = importlib.util.spec_from_file_location("test_report_parquet", sys.argv[1])
+tests = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tests)
+result = tests.made_result(sys.argv[2], Path(sys.argv[3]))
+print(hashlib.sha256(tests.written(result, Path(sys.argv[4]))).hexdigest())
+"""
+
+
+def test_every_process_writes_the_same_bytes(
+    models_uri: str, make_recording: Callable[..., Path], tmp_path: Path
+) -> None:
+    recording = make_recording()
+    expected = hashlib.sha256(written(made_result(models_uri, recording), tmp_path)).hexdigest()
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        arguments = [__file__, models_uri, str(recording), str(folder)]
+        answer = subprocess.run(
+            [sys.executable, "-c", IN_ANOTHER_PROCESS, *arguments], capture_output=True, text=True, check=True
+        )
+        assert answer.stdout.strip() == expected
+
+
+def test_the_library_is_loaded_only_by_who_writes_parquet() -> None:
+    script = "import sys, anemonefish.aggregate; print(any(name.startswith('arro3') for name in sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "False"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in {"audacity", "classes"}])  # no label, no byte
+def test_a_full_disk_is_an_error_of_the_system_not_a_crash(result: RecordingResult, name: str) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        write_report(name, Path("/dev/full"), result)
+
+
+def test_awkward_class_names_stay_columns(result: RecordingResult, tmp_path: Path) -> None:
+    spec = replace(result.spec, classes=("Geräusch, laut", "anemonefish", "a.b"), target_class="anemonefish")
+    table = read_back(written(replace(result, spec=spec), tmp_path))
+    assert table.schema.names[4:] == ["Geräusch, laut", "anemonefish", "a.b", "smoothed_anemonefish"]
+    assert column(table, "a.b").tobytes() == np.ascontiguousarray(result.scores[:, 2]).tobytes()
+
+
+@given(
+    n_windows=st.integers(0, 50),
+    hop=st.integers(1, 10**6),
+    rate=st.integers(1_000, 1_000_000),
+    first=st.integers(0, 10**12),
+)
+def test_times_are_those_of_every_other_table(n_windows: int, hop: int, rate: int, first: int) -> None:
+    samples = first + np.arange(n_windows, dtype=np.int64) * hop
+    assert report._seconds(samples, rate).tolist() == [seconds(int(sample), rate) for sample in samples]
