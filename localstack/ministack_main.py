@@ -1,6 +1,6 @@
 """Runs in ministack's own environment, as a script: ministack, ending with its parent, and with its gaps filled.
 
-What template and state machine say, ministack 1.5.33 does but for three things, which are done here so that neither is
+What template and state machine say, ministack 1.5.33 does but for four things, which are done here so that neither is
 changed for it:
 
 * ``MaxConcurrencyPath`` and ``ToleratedFailurePercentagePath`` of a Distributed Map are looked up and handed on under
@@ -8,6 +8,7 @@ changed for it:
 * ``x-amazon-apigateway-any-method``, ``-binary-media-types`` and ``-gateway-responses`` of an API's body are put in
   place.
 * The id of the key that a request came with is told to the function.
+* Stopping an execution stops the children of its Map, and it stays stopped.
 
 It touches private functions, which is why requirements.txt pins the version exactly.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socketserver
 import sys
 import threading
 from typing import Any
@@ -26,6 +28,8 @@ from ministack.services import apigateway_v1, stepfunctions  # type: ignore[impo
 _PATHS = ("MaxConcurrency", "ToleratedFailurePercentage")
 _ANY = "x-amazon-apigateway-any-method"
 _run_distributed_map = stepfunctions._run_distributed_map
+_run_sub_machine = stepfunctions._run_sub_machine
+_fail_execution = stepfunctions._fail_execution
 _import_rest_api = apigateway_v1._import_rest_api
 _import_path_item = apigateway_v1._import_path_item
 _build_lambda_event = apigateway_v1._build_lambda_event_v1
@@ -58,12 +62,27 @@ def _with_key_id(*args: Any, **more: Any) -> Any:
     return event
 
 
+def _unless_stopped(states: Any, start: str, document: Any, execution: Any, context: dict[str, Any]) -> Any:
+    if stepfunctions._executions[context["Execution"]["Id"]]["status"] == "ABORTED":
+        raise stepfunctions._ExecutionError("States.TaskFailed", "its execution was stopped")
+    return _run_sub_machine(states, start, document, execution, context)
+
+
+def _fail_unless_stopped(execution: dict[str, Any], error: str, cause: str) -> None:
+    if execution["status"] != "ABORTED":
+        _fail_execution(execution, error, cause)
+
+
 def _fill_gaps() -> None:
     stepfunctions._run_distributed_map = _with_paths
+    stepfunctions._run_sub_machine = _unless_stopped
+    stepfunctions._fail_execution = _fail_unless_stopped
     apigateway_v1._import_rest_api = _with_extensions
     apigateway_v1._import_path_item = _with_any_method
     apigateway_v1._OPENAPI_HTTP_METHODS = {*apigateway_v1._OPENAPI_HTTP_METHODS, "any"}
     apigateway_v1._build_lambda_event_v1 = _with_key_id
+    # Its runtime interface sends head and body of an answer apart, and the kernel holds the second back for 40 ms.
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 
 def _end_with_parent() -> None:

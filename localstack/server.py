@@ -135,6 +135,8 @@ def _environment(endpoint_url: str, port: int, state: str) -> dict[str, str]:
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         "IOT_MTLS_ENABLED": "0",
+        "CLOUDTRAIL_RECORDING": "1",  # who called what, for tests that count calls
+        "CLOUDTRAIL_MAX_EVENTS": "100000",
         "AUTH": "true",  # functions act as their roles, so a policy that is too narrow fails here
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": _ROOT_KEY,

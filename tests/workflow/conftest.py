@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -29,10 +32,19 @@ def s3(aws: LocalAws) -> Any:
     return aws.client("s3")
 
 
+# What the API's tests need beyond the defaults; a test of throttling has a plan of its own.
+PARAMETERS = {
+    "Webhooks": "enabled",
+    "AllowedOrigins": "https://lab.example,http://localhost:5173",
+    "RequestRate": 10_000,
+    "RequestBurst": 10_000,
+}
+
+
 @pytest.fixture(scope="session")
 def stack(aws: LocalAws, s3: Any) -> Stack:
     """The stack as it is deployed."""
-    deployed = aws.deploy(REPOSITORY / "template.yaml", BUILD / "layers")
+    deployed = aws.deploy(REPOSITORY / "template.yaml", BUILD / "layers", PARAMETERS)
     upload_models(s3, deployed, REPOSITORY / "models")
     return deployed
 
@@ -46,7 +58,7 @@ def trouble_stack(aws: LocalAws, s3: Any, tmp_path_factory: pytest.TempPathFacto
         shutil.copytree(REPOSITORY / name, folder / name)
     (folder / "functions/score/app.py").rename(folder / "functions/score/real_app.py")
     shutil.copy(REPOSITORY / "tests/workflow/trouble.py", folder / "functions/score/app.py")
-    deployed = aws.deploy(folder / "template.yaml", BUILD / "layers", name="trouble")
+    deployed = aws.deploy(folder / "template.yaml", BUILD / "layers", PARAMETERS, name="trouble")
     upload_models(s3, deployed, REPOSITORY / "models")
     return deployed
 
@@ -68,3 +80,78 @@ def run_job(s3: Any, tmp_path: Path, request: pytest.FixtureRequest) -> RunJob:
 
     run.count = 0
     return run
+
+
+class Api:
+    """The API of a stack as one tenant sees it, over HTTP only."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        self.key = key
+        limits = httpx.Limits(max_connections=64)
+        self.http = httpx.Client(base_url=url, headers={"x-api-key": key}, timeout=60, limits=limits)
+
+    def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return self.http.request(method, path, **more)
+
+    def upload(self, path: Path, filename: str | None = None) -> str:
+        """Upload a small file; return the upload's id."""
+        data = path.read_bytes()
+        upload = self("POST", "/uploads", json={"filename": filename or path.name, "size": len(data)}).json()
+        httpx.put(upload["put"]["url"], content=data, headers=upload["put"]["headers"]).raise_for_status()
+        self("POST", f"/uploads/{upload['id']}/complete").raise_for_status()
+        return str(upload["id"])
+
+    def start(self, *uploads: str, **more: Any) -> dict[str, Any]:
+        answer = self("POST", "/executions", json={"recordings": list(uploads), **more})
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json())
+
+    def ended(self, execution: str, timeout: float = 120.0) -> dict[str, Any]:
+        """Poll an execution until it has ended."""
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self("GET", f"/executions/{execution}").json()
+            if found["status"] not in {"PENDING", "RUNNING"}:
+                return dict(found)
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
+
+    def file(self, execution: str, form: str, **query: Any) -> bytes:
+        """Return a result file by the redirect."""
+        answer = self("GET", f"/executions/{execution}/results", params={"format": form, **query})
+        assert answer.status_code == 303, answer.text
+        return httpx.get(answer.headers["location"]).raise_for_status().content
+
+
+def new_key(aws: LocalAws, stack: Stack, **plan: Any) -> str:
+    """Make another tenant's key and return its value."""
+    gateway = aws.client("apigateway")
+    key = gateway.create_api_key(enabled=True)
+    stages = [{"apiId": stack.outputs["ApiUrl"].removeprefix("https://").partition(".")[0], "stage": "v1"}]
+    made = gateway.create_usage_plan(name=key["id"], apiStages=stages, **plan)
+    gateway.create_usage_plan_key(usagePlanId=made["id"], keyId=key["id"], keyType="API_KEY")
+    return str(key["value"])
+
+
+@pytest.fixture(scope="session")
+def api(stack: Stack) -> Api:
+    return Api(stack.api_url, stack.api_key)
+
+
+@pytest.fixture(scope="session")
+def stranger(aws: LocalAws, stack: Stack) -> Api:
+    """Another tenant."""
+    return Api(stack.api_url, new_key(aws, stack))
+
+
+@pytest.fixture(scope="session")
+def calls(aws: LocalAws) -> Callable[[str, datetime], int]:
+    """Return a function that counts the calls of an AWS operation since a moment, up to fifty."""
+    trail = aws.client("cloudtrail")
+
+    def count(operation: str, since: datetime) -> int:
+        wanted = [{"AttributeKey": "EventName", "AttributeValue": operation}]
+        return len(trail.lookup_events(LookupAttributes=wanted, StartTime=since)["Events"])
+
+    return count

@@ -4,6 +4,7 @@ The name of a recording says what happens to the worker of its ranges.
 """
 
 import os
+import time
 from typing import Any
 
 import boto3
@@ -14,6 +15,8 @@ from anemonefish.errors import InvalidSamples, StorageError
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     name, attempt = event["range"]["uri"], _attempt(event)
+    if "slow" in name:
+        time.sleep(0.3)
     if "fails-twice" in name and attempt <= 2:
         raise StorageError(f"{name}: S3 answered 503 at attempt {attempt}; try again")
     if "dies-once" in name and attempt == 1:

@@ -1,0 +1,610 @@
+"""The API on a local AWS, over HTTP only: what each of its users does, and what nobody may do."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from anemonefish.simulate import SceneSettings, scene, write_scene
+from localstack import LocalAws, Stack
+
+from .conftest import Api, new_key
+
+FORMATS = {
+    "json": ".json",
+    "csv": ".events.csv",
+    "scores": ".scores.csv",
+    "raven": ".selections.txt",
+    "audacity": ".audacity.txt",
+    "classes": ".classes.txt",
+    "parquet": ".scores.parquet",
+}
+Calls = Callable[[str, datetime], int]
+NOBODY = "e-aaaaaaaaaaaaaaaaaaaaaaaaaa"
+NOTHING = "u-aaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty seconds of a busy reef."""
+    path = tmp_path_factory.mktemp("clip") / "20230210_000001_LL_B55_M_R.wav"
+    write_scene(scene(20, seed=11, settings=SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def upload(api: Api, clip: Path) -> str:
+    return api.upload(clip)
+
+
+@pytest.fixture(scope="module")
+def finished(api: Api, upload: str) -> dict[str, Any]:
+    """An execution that has succeeded."""
+    execution = api.ended(api.start(upload)["id"])
+    assert execution["status"] == "SUCCEEDED", execution
+    return execution
+
+
+# --- results -----------------------------------------------------------------------------------------------------
+
+
+def test_results_are_those_of_the_workflow_in_every_format(
+    api: Api, s3: Any, stack: Stack, finished: dict[str, Any], clip: Path
+) -> None:
+    s3.upload_file(str(clip), stack.outputs["InputBucketName"], f"direct/{clip.name}")
+    uri = f"s3://{stack.outputs['InputBucketName']}/direct/{clip.name}"
+    direct = stack.run(
+        {"job": {"tenant": "direct", "id": "all"}, "recordings": [{"uri": uri, "name": clip.name, "path": clip.name}]}
+    )
+    assert direct.status == "SUCCEEDED"
+    for form, suffix in FORMATS.items():
+        key = f"{direct.output['job']}/results/{clip.name}{suffix}"
+        expected = s3.get_object(Bucket=stack.outputs["OutputBucketName"], Key=key)["Body"].read()
+        assert api.file(finished["id"], form) == expected, form
+
+
+def test_a_download_has_a_sensible_name(api: Api, finished: dict[str, Any], clip: Path) -> None:
+    link = api("GET", f"/executions/{finished['id']}/results", params={"format": "raven", "redirect": "false"}).json()
+    assert link["filename"] == f"{clip.name}.selections.txt"
+    file = httpx.get(link["url"])
+    assert file.headers["content-disposition"].startswith(f'attachment; filename="{clip.name}.selections.txt"')
+    assert file.content == api.file(finished["id"], "raven")
+
+
+def test_the_answer_is_the_labs_json_with_both_spellings(api: Api, finished: dict[str, Any]) -> None:
+    answer = api("GET", finished["results_url"]).json()
+    file = json.loads(api.file(finished["id"], "json"))
+    assert answer["predictions"] == file["predictions"]
+    assert answer["events"] == file["events"]
+    metadata = answer["metadata"]
+    assert metadata["processing_time"] == metadata["processing_time_seconds"] > 0
+    assert metadata["audio_duration"] == metadata["audio_duration_seconds"] == 20.0
+    assert metadata["num_predictions"] == metadata["total_windows"] == len(answer["predictions"]) == 99
+    assert metadata["num_events"] == metadata["total_events"] == len(answer["events"]) > 1
+    assert {**metadata, **file["metadata"]} == metadata
+    assert answer["recordings"][0]["events"] == len(answer["events"])
+
+
+def test_a_format_nobody_asked_for_is_made_when_somebody_does(api: Api, upload: str, finished: dict[str, Any]) -> None:
+    lean = api.ended(api.start(upload, settings={"formats": ["csv"]})["id"])
+    assert api.file(lean["id"], "raven") == api.file(finished["id"], "raven")
+
+
+def test_many_recordings_one_of_them_broken(api: Api, upload: str, clip: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(clip.read_bytes()[:100_000])
+    execution = api.ended(api.start(upload, api.upload(broken), settings={"max_range_seconds": 5})["id"])
+    assert execution["status"] == "SUCCEEDED"
+    assert [each["name"] for each in execution["recordings"]] == [clip.name, "broken.wav"]
+    assert execution["recordings"][1]["error"]["error"] == "TruncatedRecording"
+    assert (execution["ranges_done"], execution["ranges_total"]) == (4, 4)
+    first = api("GET", execution["results_url"]).json()
+    assert [each["error"] is None for each in first["recordings"]] == [True, False]
+    second = api("GET", execution["results_url"], params={"recording": 1})
+    assert (second.status_code, second.json()["error"]) == (400, "TruncatedRecording")
+    assert "s3://" not in second.text
+
+
+def test_an_execution_that_failed_says_why(api: Api, clip: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(clip.read_bytes()[:100_000])
+    execution = api.ended(api.start(api.upload(broken))["id"])
+    assert (execution["status"], execution["error"]["error"]) == ("FAILED", "TruncatedRecording")
+    assert execution["error"]["message"].startswith("broken.wav: the header promises")
+    answer = api("GET", f"/executions/{execution['id']}/results")
+    assert (answer.status_code, answer.json()["error"]) == (409, "WrongState")
+    assert "the header promises" in answer.json()["message"]
+
+
+def test_a_quote_starts_nothing(api: Api, upload: str, calls: Calls) -> None:
+    before = datetime.now(UTC)
+    answer = api("POST", "/executions", params={"dry_run": "true"}, json={"recordings": [upload]})
+    assert answer.status_code == 200
+    quote = answer.json()["quote"]
+    assert (quote["recordings"], quote["ranges"], quote["windows"], quote["audio_seconds"]) == (1, 1, 99, 20.0)
+    assert 0 < quote["expected_usd"] < 0.01
+    assert calls("HeadObject", before) > 0  # the counter counts
+    assert calls("StartExecution", before) == 0
+
+
+def test_executions_are_listed_newest_first_in_pages(aws: LocalAws, stack: Stack, clip: Path) -> None:
+    tenant = Api(stack.api_url, new_key(aws, stack))
+    upload = tenant.upload(clip)
+    started = [tenant.start(upload, settings={"threshold": 0.1 * number})["id"] for number in range(1, 6)]
+    seen, path = [], "/executions?limit=2"
+    while path:
+        page = tenant("GET", path).json()
+        seen += [each["id"] for each in page["executions"]]
+        path = page["next"]
+    assert seen == started[::-1]
+
+
+# --- once, and no more -------------------------------------------------------------------------------------------
+
+
+def test_a_hundred_starts_with_one_key_make_one_execution(api: Api, upload: str, aws: LocalAws, stack: Stack) -> None:
+    def start(_: int) -> httpx.Response:
+        return api("POST", "/executions", json={"recordings": [upload]}, headers={"Idempotency-Key": "a-hundred"})
+
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(start, range(100)))
+    assert {answer.status_code for answer in answers} == {202}
+    ids = {answer.json()["id"] for answer in answers}
+    assert len(ids) == 1
+    pages = aws.client("stepfunctions").get_paginator("list_executions")
+    machine = stack.outputs["StateMachineArn"]
+    names = [each["name"] for page in pages.paginate(stateMachineArn=machine) for each in page["executions"]]
+    assert [name for name in names if name.startswith(ids.copy().pop())] == [f"{ids.pop()}-1"]
+
+
+def test_the_same_key_with_another_body_is_a_conflict(api: Api, upload: str) -> None:
+    key = {"Idempotency-Key": "one-body"}
+    first = api("POST", "/executions", json={"recordings": [upload]}, headers=key)
+    again = api("POST", "/executions", json={"recordings": [upload]}, headers=key)
+    other = api("POST", "/executions", json={"recordings": [upload], "settings": {"threshold": 0.7}}, headers=key)
+    assert first.json()["id"] == again.json()["id"]
+    assert (other.status_code, other.json()["error"]) == (409, "IdempotencyConflict")
+
+
+def test_two_tenants_may_use_the_same_key(api: Api, stranger: Api, upload: str, clip: Path) -> None:
+    key = {"Idempotency-Key": "shared"}
+    mine = api("POST", "/executions", json={"recordings": [upload]}, headers=key).json()
+    theirs = stranger("POST", "/executions", json={"recordings": [stranger.upload(clip)]}, headers=key).json()
+    assert mine["id"] != theirs["id"]
+
+
+def test_polls_describe_nothing(api: Api, upload: str, calls: Calls) -> None:
+    execution = api.start(upload, settings={"max_range_seconds": 1})["id"]
+    before = datetime.now(UTC)
+    with ThreadPoolExecutor(200) as pool:
+        answers = list(pool.map(lambda _: api("GET", f"/executions/{execution}"), range(200)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert calls("GetItem", before) == 50  # the counter counts, up to its limit
+    for operation in ("DescribeExecution", "DescribeMapRun", "GetExecutionHistory", "ListExecutions", "ListMapRuns"):
+        assert calls(operation, before) == 0, operation
+    assert api.ended(execution)["status"] == "SUCCEEDED"
+
+
+# --- stop and go on ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trouble_api(trouble_stack: Stack) -> Api:
+    return Api(trouble_stack.api_url, trouble_stack.api_key)
+
+
+def test_cancel_stops_and_resume_computes_what_is_missing(
+    trouble_api: Api, trouble_stack: Stack, s3: Any, clip: Path, api: Api, finished: dict[str, Any]
+) -> None:
+    api = trouble_api
+    execution = api.start(api.upload(clip, "slow.wav"), settings={"max_range_seconds": 1})["id"]
+    while api("GET", f"/executions/{execution}").json()["ranges_done"] < 4:
+        time.sleep(0.05)
+    stopped = api("DELETE", f"/executions/{execution}")
+    assert (stopped.status_code, stopped.json()["status"]) == (202, "CANCELLED")
+    time.sleep(1.5)  # what was on its way when it was stopped
+    attempts = _attempts(s3, trouble_stack, execution)
+    still = api("GET", f"/executions/{execution}").json()
+    assert (still["status"], still["ranges_done"], still["ranges_total"]) == ("CANCELLED", len(attempts), 20)
+    assert 4 <= len(attempts) < 20
+    resumed = api("POST", f"/executions/{execution}/resume")
+    assert (resumed.status_code, resumed.json()["attempt"]) == (202, 2)
+    done = api.ended(execution)
+    assert (done["status"], done["ranges_done"]) == ("SUCCEEDED", 20)
+    assert sorted(_attempts(s3, trouble_stack, execution)) == list(range(20))  # each once
+    assert api("DELETE", f"/executions/{execution}").status_code == 409
+    assert api("POST", f"/executions/{execution}/resume").status_code == 409
+
+
+def test_a_job_that_failed_can_be_resumed(trouble_api: Api, clip: Path) -> None:
+    execution = trouble_api.start(trouble_api.upload(clip, "always-fails.wav"))["id"]
+    assert trouble_api.ended(execution)["error"]["error"] == "InvalidSamples"
+    assert trouble_api("POST", f"/executions/{execution}/resume").status_code == 202
+    again = trouble_api.ended(execution)
+    assert (again["status"], again["attempt"], again["error"]["error"]) == ("FAILED", 2, "InvalidSamples")
+
+
+def _attempts(s3: Any, stack: Stack, execution: str) -> list[int]:
+    """Return the range of each call of the score function for an execution."""
+    bucket = stack.outputs["OutputBucketName"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="jobs/")
+    keys = (item["Key"].split("/") for page in pages for item in page.get("Contents", ()))
+    return [int(key[4]) for key in keys if key[2] == execution and key[3] == "attempts"]
+
+
+# --- decide again ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"threshold": 0.7}, {"median_windows": 1, "min_duration_seconds": 0}, {"target_class": "biological"}],
+)
+def test_a_decision_is_a_fresh_run_byte_for_byte(
+    api: Api, upload: str, finished: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    decided = api("POST", f"/executions/{finished['id']}/decisions", json=changes)
+    assert decided.status_code == 200, decided.text
+    fresh = api.ended(api.start(upload, settings=changes)["id"])
+    expected = api("GET", fresh["results_url"]).json()
+    assert decided.json()["events"] == expected["events"]
+    for form in FORMATS:
+        again = api.file(finished["id"], form, decision=decided.json()["decision"])
+        assert again == api.file(fresh["id"], form), form
+
+
+# --- one clip ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/inference/predict", "/predict"])
+@pytest.mark.parametrize("field", ["audio_file", "audio"])
+def test_predict_answers_the_labs_front_end(
+    api: Api, clip: Path, finished: dict[str, Any], path: str, field: str
+) -> None:
+    answer = api("POST", path, files={field: (clip.name, clip.read_bytes(), "audio/wav")})
+    assert answer.status_code == 200, answer.text
+    results = api("GET", finished["results_url"]).json()
+    for part in ("predictions", "events"):
+        assert answer.json()[part] == results[part]
+    assert answer.json()["metadata"].keys() == results["metadata"].keys()
+
+
+def test_predict_takes_a_configuration(api: Api, clip: Path) -> None:
+    config = {"model": "reef@1.0.0", "threshold": 0.99, "target_class": "biological"}
+    form = {"audio": (clip.name, clip.read_bytes(), "audio/wav")}
+    answer = api("POST", "/predict", files=form, data={"config": json.dumps(config)}).json()
+    assert answer["metadata"]["confidence_threshold"] == 0.99
+    assert answer["metadata"]["target_class"] == "biological"
+
+
+# --- who may, and what comes back --------------------------------------------------------------------------------
+
+WAV = ("clip.wav", b"RIFF", "audio/wav")
+BROKEN_FORM = b'--x\r\nContent-Disposition: form-data; name="audio_file"; filename="a.wav"\r\n\r\nRIFF'
+FORM = {"content-type": "multipart/form-data; boundary=x"}
+
+REFUSED: list[tuple[str, str, str, dict[str, Any], int, str, str]] = [
+    ("an unknown path", "GET", "/nothing", {}, 404, "RouteNotFound", "no such path"),
+    ("another method", "PUT", "/uploads", {}, 405, "MethodNotAllowed", "POST only"),
+    ("no body", "POST", "/uploads", {}, 400, "InvalidRequest", "body"),
+    ("a body that is not JSON", "POST", "/uploads", {"content": b"{"}, 400, "InvalidRequest", "JSON"),
+    ("another content type", "POST", "/uploads", {"content": b"a", "headers": {"content-type": "text/xml"}},
+     415, "UnsupportedMediaType", "application/json"),
+    ("a mistyped field", "POST", "/uploads", {"json": {"filename": "a.wav", "size": "big"}},
+     400, "InvalidRequest", "body.size"),
+    ("an unknown field", "POST", "/uploads", {"json": {"filename": "a.wav", "size": 1, "tenant": "other"}},
+     400, "InvalidRequest", "body.tenant"),
+    ("a path for a name", "POST", "/uploads", {"json": {"filename": "../../etc/a.wav", "size": 1}},
+     400, "InvalidRequest", "without folders"),
+    ("a Windows path", "POST", "/uploads", {"json": {"filename": "..\\a.wav", "size": 1}},
+     400, "InvalidRequest", "without folders"),
+    ("a name with a newline", "POST", "/uploads", {"json": {"filename": "a\n.wav", "size": 1}},
+     400, "InvalidRequest", "control characters"),
+    ("another extension", "POST", "/uploads", {"json": {"filename": "a.exe", "size": 1}},
+     400, "InvalidRequest", "must end in one of"),
+    ("an empty file", "POST", "/uploads", {"json": {"filename": "a.wav", "size": 0}}, 400, "InvalidRequest", "size"),
+    ("a file of a petabyte", "POST", "/uploads", {"json": {"filename": "a.wav", "size": 10**15}},
+     400, "InvalidRequest", "size"),
+    ("a hash that is none", "POST", "/uploads", {"json": {"filename": "a.wav", "size": 1, "sha256": "xyz"}},
+     400, "InvalidRequest", "sha256"),
+    ("an unknown upload", "GET", f"/uploads/{NOTHING}", {}, 404, "UploadNotFound", "no upload"),
+    ("an upload by a strange id", "GET", "/uploads/..%2Fx", {}, 404, "RouteNotFound", ""),
+    ("to complete what is not there", "POST", f"/uploads/{NOTHING}/complete", {}, 404, "UploadNotFound", "no upload"),
+    ("an unknown execution", "GET", f"/executions/{NOBODY}", {}, 404, "ExecutionNotFound", "no execution"),
+    ("to stop an unknown execution", "DELETE", f"/executions/{NOBODY}", {}, 404, "ExecutionNotFound", "no execution"),
+    ("an upload's id for an execution", "GET", f"/executions/{NOTHING}", {}, 404, "RouteNotFound", ""),
+    ("no recordings", "POST", "/executions", {"json": {"recordings": []}}, 400, "InvalidRequest", "recordings"),
+    ("1,001 recordings", "POST", "/executions", {"json": {"recordings": [NOTHING] * 1001}},
+     400, "InvalidRequest", "recordings"),
+    ("a recording that is not there", "POST", "/executions", {"json": {"recordings": [NOTHING]}},
+     404, "UploadNotFound", "no upload"),
+    ("a key with a space", "POST", "/executions",
+     {"json": {"recordings": [NOTHING]}, "headers": {"Idempotency-Key": "a b"}},
+     400, "InvalidRequest", "idempotency-key"),
+    ("a webhook at home", "POST", "/executions", {"json": {"recordings": [NOTHING], "webhook": "https://127.0.0.1/x"}},
+     400, "InvalidRequest", "127.0.0.1"),
+    ("a webhook in the clear", "POST", "/executions", {"json": {"recordings": [NOTHING], "webhook": "http://lab.org"}},
+     400, "InvalidRequest", "https"),
+    ("a page of nothing", "GET", "/executions?limit=0", {}, 400, "InvalidRequest", "limit"),
+    ("a format nobody knows", "GET", f"/executions/{NOBODY}/results?format=docx", {}, 400, "InvalidRequest", "format"),
+    ("an unknown model", "GET", "/models/nemo/1.0.0", {}, 404, "ModelNotFound", "nemo"),
+    ("a clip as JSON", "POST", "/predict", {"json": {}}, 415, "UnsupportedMediaType", "multipart/form-data"),
+    ("a form without a clip", "POST", "/predict", {"files": {"other": WAV}}, 400, "InvalidRequest", "other"),
+    ("a form that breaks off", "POST", "/predict", {"content": BROKEN_FORM, "headers": FORM},
+     400, "InvalidRequest", "breaks off"),
+    ("a form without a boundary", "POST", "/predict",
+     {"content": BROKEN_FORM, "headers": {"content-type": "multipart/form-data"}}, 400, "InvalidRequest", "boundary"),
+    ("a clip that is no audio", "POST", "/predict", {"files": {"audio": WAV}}, 400, "UnreadableRecording", "clip.wav"),
+    ("an empty clip", "POST", "/predict", {"files": {"audio": ("a.wav", b"", "audio/wav")}},
+     400, "EmptyRecording", "a.wav"),
+    ("a configuration that is not JSON", "POST", "/predict", {"files": {"audio": WAV}, "data": {"config": "{"}},
+     400, "InvalidRequest", "config"),
+    ("a configuration with a typing mistake", "POST", "/predict",
+     {"files": {"audio": WAV}, "data": {"config": '{"treshold": 1}'}}, 400, "InvalidSettings", "treshold"),
+    ("an unknown model for a clip", "POST", "/predict",
+     {"files": {"audio": WAV}, "data": {"config": '{"model": "nemo"}'}}, 404, "ModelNotFound", "nemo"),
+    ("a clip of 5 MB", "POST", "/predict", {"files": {"audio": ("a.wav", b"0" * 5_000_000, "audio/wav")}},
+     413, "ClipTooLarge", "POST /uploads"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "request_", "status", "error", "words"),
+    [row[1:] for row in REFUSED],
+    ids=[r[0] for r in REFUSED],
+)
+def test_what_is_refused_says_what_and_why(
+    api: Api, method: str, path: str, request_: dict[str, Any], status: int, error: str, words: str
+) -> None:
+    answer = api(method, path, **request_)
+    _check_error(answer, status, error, words)
+
+
+@pytest.mark.parametrize("key", [None, "", "wrong", "x" * 200])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/models"), ("POST", "/executions"), ("POST", "/predict")])
+def test_without_the_right_key_there_is_nothing(api: Api, method: str, path: str, key: str | None) -> None:
+    answer = httpx.request(method, api.url + path, headers={} if key is None else {"x-api-key": key})
+    _check_error(answer, 403, "NotAllowed", "x-api-key")
+
+
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs"])
+def test_what_is_no_secret_needs_no_key(api: Api, path: str) -> None:
+    assert httpx.get(api.url + path).status_code == 200
+
+
+def test_another_tenants_things_are_not_there(api: Api, stranger: Api, upload: str, finished: dict[str, Any]) -> None:
+    execution = f"/executions/{finished['id']}"
+    for method, path, body in [
+        ("GET", f"/uploads/{upload}", None),
+        ("GET", f"/uploads/{upload}/parts", None),
+        ("POST", f"/uploads/{upload}/complete", None),
+        ("DELETE", f"/uploads/{upload}", None),
+        ("POST", "/executions", {"recordings": [upload]}),
+        ("POST", "/executions?dry_run=true", {"recordings": [upload]}),
+    ]:
+        _check_error(stranger(method, path, json=body), 404, "UploadNotFound", "no upload")
+    for method, path, body in [
+        ("GET", execution, None),
+        ("DELETE", execution, None),
+        ("POST", f"{execution}/resume", None),
+        ("GET", f"{execution}/results", None),
+        ("GET", f"{execution}/results?format=csv", None),
+        ("POST", f"{execution}/decisions", {"threshold": 0.6}),
+    ]:
+        _check_error(stranger(method, path, json=body), 404, "ExecutionNotFound", "no execution")
+    listed = stranger("GET", "/executions").json()["executions"]
+    assert finished["id"] not in [each["id"] for each in listed]
+    assert api("GET", f"/uploads/{upload}").status_code == 200
+
+
+def test_an_order_that_cannot_be_filled_is_refused_before_it_starts(api: Api, upload: str) -> None:
+    def order(**more: Any) -> httpx.Response:
+        return api("POST", "/executions", json={"recordings": [upload], **more})
+
+    _check_error(order(model="nemo"), 404, "ModelNotFound", "nemo")
+    _check_error(order(model="reef@9.9.9"), 404, "ModelNotFound", "9.9.9")
+    _check_error(order(settings={"threshold": 2}), 400, "InvalidRequest", "threshold")
+    _check_error(order(settings={"treshold": 0.5}), 400, "InvalidRequest", "treshold")
+    _check_error(order(settings={"median_windows": 4}), 400, "InvalidSettings", "odd")
+    _check_error(order(settings={"target_class": "whale"}), 400, "InvalidSettings", "whale")
+    _check_error(order(settings={"window_seconds": 3}), 400, "InvalidSettings", "window_seconds")
+
+
+def test_a_key_that_asks_too_often_waits(aws: LocalAws, stack: Stack) -> None:
+    key = new_key(aws, stack, throttle={"rateLimit": 1.0, "burstLimit": 2})
+    answers = [httpx.get(f"{stack.api_url}/models", headers={"x-api-key": key}) for _ in range(5)]
+    assert answers[0].status_code == 200
+    _check_error(answers[-1], 429, "TooManyRequests", "wait")
+    assert int(answers[-1].headers["retry-after"]) > 0
+
+
+def _check_error(answer: httpx.Response, status: int, error: str, words: str) -> None:
+    assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
+    assert words in answer.json()["message"]
+    assert set(answer.json()) <= {"error", "message", "details", "request_id"}
+    assert answer.json()["request_id"]
+    for secret in ("Traceback", "s3://", "bucket", "arn:aws", ".py"):
+        assert secret not in answer.text
+
+
+# --- uploads -----------------------------------------------------------------------------------------------------
+
+
+def test_a_link_takes_the_announced_bytes_and_no_others(api: Api) -> None:
+    upload = api("POST", "/uploads", json={"filename": "a.wav", "size": 10}).json()
+    put = upload["put"]
+    assert httpx.put(put["url"], content=b"0" * 11, headers=put["headers"]).status_code == 403
+    assert api("POST", f"/uploads/{upload['id']}/complete").json()["error"] == "UploadIncomplete"
+    assert httpx.put(put["url"], content=b"0" * 10, headers=put["headers"]).status_code == 200
+    assert api("POST", f"/uploads/{upload['id']}/complete").json()["status"] == "COMPLETE"
+    again = api("POST", f"/uploads/{upload['id']}/complete")
+    assert (again.status_code, again.json()["status"]) == (200, "COMPLETE")
+
+
+def test_parts_arrive_in_any_order_and_twice(api: Api) -> None:
+    size = (64 << 20) + 5
+    upload = api("POST", "/uploads", json={"filename": "a.wav", "size": size}).json()
+    parts = upload["multipart"]
+    assert (upload["put"], parts["part_count"], len(parts["parts"]), parts["next"]) == (None, 5, 5, None)
+    path = f"/uploads/{upload['id']}"
+    for part in reversed(parts["parts"][1:]):
+        assert httpx.put(part["url"], content=bytes(part["size"])).status_code == 200
+    missing = api("POST", f"{path}/complete")
+    assert (missing.status_code, missing.json()["error"]) == (409, "UploadIncomplete")
+    assert "1 of 5 parts" in missing.json()["message"]
+    page = api("GET", f"{path}/parts").json()["parts"]
+    assert [part["etag"] is None for part in page] == [True, False, False, False, False]
+    httpx.put(page[0]["url"], content=bytes(page[0]["size"])).raise_for_status()
+    etag = httpx.put(page[0]["url"], content=bytes(page[0]["size"])).headers["etag"]
+    wrong = api("POST", f"{path}/complete", json={"parts": [{"number": 1, "etag": "other"}]})
+    assert (wrong.status_code, wrong.json()["error"]) == (409, "UploadIncomplete")
+    done = api("POST", f"{path}/complete", json={"parts": [{"number": 1, "etag": etag}]})
+    assert (done.status_code, done.json()["status"]) == (200, "COMPLETE")
+    assert api("GET", f"{path}/parts").status_code == 409
+    assert api("DELETE", path).status_code == 204
+    assert api("GET", path).status_code == 404
+
+
+def test_a_large_upload_has_its_links_in_pages(api: Api) -> None:
+    upload = api("POST", "/uploads", json={"filename": "day.wav", "size": 5 << 30}).json()
+    pages, path = [upload["multipart"]], upload["multipart"]["next"]
+    while path:
+        pages.append(api("GET", path).json())
+        path = pages[-1]["next"]
+    parts = [part for page in pages for part in page["parts"]]
+    assert [part["number"] for part in parts] == list(range(1, 321))
+    assert sum(part["size"] for part in parts) == 5 << 30
+    past = api("GET", f"/uploads/{upload['id']}/parts?from=321")
+    assert (past.status_code, past.json()["error"]) == (400, "InvalidRequest")
+    assert api("DELETE", f"/uploads/{upload['id']}").status_code == 204
+
+
+def test_an_upload_that_took_too_long_is_gone(api: Api, aws: LocalAws, stack: Stack, clip: Path) -> None:
+    complete, half = api.upload(clip), api("POST", "/uploads", json={"filename": "a.wav", "size": 10}).json()["id"]
+    for upload in (complete, half):
+        _expire(aws, stack, upload)
+    for method, path in [
+        ("GET", f"/uploads/{half}"),
+        ("GET", f"/uploads/{half}/parts"),
+        ("POST", f"/uploads/{half}/complete"),
+    ]:
+        _check_error(api(method, path), 410, "UploadExpired", "upload it again")
+    answer = api("POST", "/executions", json={"recordings": [complete]})
+    _check_error(answer, 410, "UploadExpired", "upload it again")
+    assert api("DELETE", f"/uploads/{half}").status_code == 204
+
+
+def test_an_upload_that_is_not_complete_cannot_be_analysed(api: Api) -> None:
+    half = api("POST", "/uploads", json={"filename": "a.wav", "size": 10}).json()["id"]
+    answer = api("POST", "/executions", json={"recordings": [half]})
+    _check_error(answer, 409, "UploadIncomplete", "complete it first")
+
+
+def _expire(aws: LocalAws, stack: Stack, upload: str) -> None:
+    """Let a record be two days old."""
+    table = next(
+        name for name in aws.client("dynamodb").list_tables()["TableNames"] if name.startswith(stack.name + "-")
+    )
+    dynamodb = aws.client("dynamodb")
+    item = dynamodb.get_item(TableName=table, Key={"id": {"S": upload}})["Item"]
+    document = json.loads(item["document"]["S"])
+    document["expires_at"] = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    item["document"] = {"S": json.dumps(document)}
+    dynamodb.put_item(TableName=table, Item=item)
+
+
+# --- browsers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/models"), ("POST", "/predict"), ("GET", f"/executions/{NOBODY}")]
+)
+def test_a_page_of_the_lab_may_call_and_no_other(api: Api, method: str, path: str) -> None:
+    for origin in ("https://lab.example", "http://localhost:5173"):
+        ask = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "x-api-key"}
+        preflight = httpx.options(api.url + path, headers=ask)
+        assert preflight.status_code == 204
+        assert preflight.headers["access-control-allow-origin"] == origin
+        assert method in preflight.headers["access-control-allow-methods"]
+        assert "x-api-key" in preflight.headers["access-control-allow-headers"].lower()
+        answer = api(method, path, headers={"Origin": origin})
+        assert answer.headers["access-control-allow-origin"] == origin
+        assert "ETag" in answer.headers["access-control-expose-headers"]
+    answer = api(method, path, headers={"Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_page_can_read_an_error_of_the_gateway(api: Api) -> None:
+    answer = httpx.get(f"{api.url}/models", headers={"Origin": "https://lab.example"})
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (403, "*")
+
+
+def test_a_page_may_send_parts_and_read_their_tags(api: Api) -> None:
+    upload = api("POST", "/uploads", json={"filename": "a.wav", "size": 10}).json()["put"]
+    page = {"Origin": "https://lab.example"}
+    preflight = httpx.options(upload["url"], headers={**page, "Access-Control-Request-Method": "PUT"})
+    assert preflight.headers["access-control-allow-origin"] in {"https://lab.example", "*"}
+    put = httpx.put(upload["url"], content=b"0" * 10, headers={**upload["headers"], **page})
+    assert "ETag" in put.headers["access-control-expose-headers"]
+
+
+# --- at the end --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def topic_messages(aws: LocalAws, stack: Stack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Return a function that tells what the completion topic has told so far."""
+    sqs, sns = aws.client("sqs"), aws.client("sns")
+    queue = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+            }
+        ],
+    }
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
+    listening = sns.subscribe(TopicArn=stack.outputs["CompletionTopicArn"], Protocol="sqs", Endpoint=arn)
+    told: list[dict[str, Any]] = []
+
+    def messages() -> list[dict[str, Any]]:
+        received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ())
+        told.extend(json.loads(json.loads(message["Body"])["Message"]) for message in received)
+        return told
+
+    yield messages
+    sns.unsubscribe(SubscriptionArn=listening["SubscriptionArn"])
+
+
+def test_the_end_is_told_to_the_topic_and_to_the_webhook(
+    api: Api, stack: Stack, upload: str, topic_messages: Callable[[], list[dict[str, Any]]]
+) -> None:
+    execution = api.start(upload, webhook="https://receiver.invalid/done")
+    ended = api.ended(execution["id"])
+    deadline = time.monotonic() + 20
+    while not any(each["execution"] == execution["id"] for each in topic_messages()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    told = next(each for each in topic_messages() if each["execution"] == execution["id"])
+    assert told == {
+        "execution": execution["id"],
+        "status": "SUCCEEDED",
+        "tenant": told["tenant"],
+        "finished_at": ended["finished_at"],
+    }
+    while "receiver.invalid" not in (log := stack.logs("Notify")):  # a name that nobody has
+        assert time.monotonic() < deadline, log
+        time.sleep(0.2)
+    assert '"again": true' in log
