@@ -482,7 +482,7 @@ def test_a_large_upload_has_its_links_in_pages(api: Api) -> None:
     assert [part["number"] for part in parts] == list(range(1, 321))
     assert sum(part["size"] for part in parts) == 5 << 30
     past = api("GET", f"/uploads/{upload['id']}/parts?from=321")
-    assert (past.status_code, past.json()["error"]) == (400, "InvalidRequest")
+    assert past.json() == {"parts": [], "next": None}
     assert api("DELETE", f"/uploads/{upload['id']}").status_code == 204
 
 

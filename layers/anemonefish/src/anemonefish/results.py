@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.decide import decide, read_scores
-from anemonefish.errors import DecisionNotFound, InvalidRequest, WrongState
+from anemonefish.errors import DecisionNotFound, RecordingNotFound, WrongState
 from anemonefish.jobs import Failure, Job, Plan, PlannedRecording, dump_json, shown
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
@@ -75,7 +75,7 @@ class JobResults:
 
         Raises
         ------
-        InvalidRequest, InvalidSettings
+        RecordingNotFound, InvalidSettings
             There is no such recording, or a setting is not usable.
         """
         settings = self._settings(changes)
@@ -99,7 +99,7 @@ class JobResults:
 
         Raises
         ------
-        InvalidRequest
+        RecordingNotFound
             There is no such recording.
         RecordingError
             It was not analysed; the error is its own.
@@ -124,7 +124,8 @@ class JobResults:
 
     def _planned(self, number: int) -> PlannedRecording:
         if not 0 <= number < len(self._plan.recordings):
-            raise InvalidRequest(f"recording must be from 0 to {len(self._plan.recordings) - 1}, not {number}")
+            last = len(self._plan.recordings) - 1
+            raise RecordingNotFound(f"this execution has recordings 0 to {last}, not {number}")
         return self._plan.recordings[number]
 
     def _make(self, key: str, form: str, result: RecordingResult) -> None:

@@ -7,6 +7,7 @@ A name is never taken for a path, and nobody sees the uploads of another tenant.
 
 from __future__ import annotations
 
+import re
 import secrets
 from base64 import b32encode
 from collections.abc import Callable, Sequence
@@ -26,7 +27,15 @@ from anemonefish.errors import (
 )
 from anemonefish.jobs import RecordingRequest, shown
 
-__all__ = ["MOST_BYTES", "PARTS_PER_PAGE", "SINGLE_BYTES", "PartLink", "Upload", "Uploads", "new_id"]
+__all__ = [
+    "FILENAME",
+    "LONGEST_FILENAME",
+    "MOST_BYTES",
+    "PartLink",
+    "Upload",
+    "Uploads",
+    "new_id",
+]
 
 _MIB = 1 << 20
 MOST_BYTES = 50 << 30
@@ -37,9 +46,15 @@ SINGLE_BYTES = 64 * _MIB
 
 _PART_BYTES = 16 * _MIB
 _MOST_PARTS = 9_000  # S3 takes 10,000
-PARTS_PER_PAGE = 100
+_PARTS_PER_PAGE = 100
 _TIME_TO_COMPLETE = timedelta(days=1)
-_LONGEST_FILENAME = 200
+LONGEST_FILENAME = 200
+
+_REFUSED = r"/\\\x00-\x1f\x7f-\x9f"  # folders and control characters
+_EXTENSION = "|".join("".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in each[1:])
+                      for each in sorted(AUDIO_EXTENSIONS))  # fmt: skip
+FILENAME = rf"^[^.{_REFUSED}][^{_REFUSED}]{{0,{LONGEST_FILENAME - 6}}}\.({_EXTENSION})$"
+"""What a file may be called, as a regular expression that JavaScript reads as well."""
 
 OPEN, COMPLETE, DELETED = "OPEN", "COMPLETE", "DELETED"
 
@@ -182,17 +197,13 @@ class Uploads:
 
         Raises
         ------
-        InvalidRequest
-            There is no such part.
         WrongState
             The upload has no parts, or is complete.
         """
         if upload.multipart is None or upload.status != OPEN:
             raise WrongState(f"upload {upload.id} takes no parts: it is {'complete' if upload.etag else 'one PUT'}")
-        if not 1 <= first <= upload.part_count:
-            raise InvalidRequest(f"upload {upload.id} has parts 1 to {upload.part_count}, not {first}")
-        last = min(first + PARTS_PER_PAGE - 1, upload.part_count)
-        arrived = self._transfers.parts(upload.key, upload.multipart, after=first - 1, most=PARTS_PER_PAGE) or ()
+        last = min(first + _PARTS_PER_PAGE - 1, upload.part_count)
+        arrived = self._transfers.parts(upload.key, upload.multipart, after=first - 1, most=_PARTS_PER_PAGE) or ()
         tags = {part.number: part.etag for part in arrived if part.size == upload.part_bytes(part.number)}
         links = [
             PartLink(
@@ -307,16 +318,15 @@ def _expiry(upload: Upload) -> int:
 
 
 def _check_filename(filename: str) -> None:
-    extension = filename[filename.rfind(".") :].lower() if "." in filename else ""
-    if extension not in AUDIO_EXTENSIONS:
-        raise InvalidRequest(
-            f"{shown(filename)}: a recording's name must end in one of {' '.join(sorted(AUDIO_EXTENSIONS))}"
-        )
-    unprintable = any(not letter.isprintable() for letter in filename)
-    if "/" in filename or "\\" in filename or unprintable or filename.startswith("."):
-        raise InvalidRequest(f"{shown(filename)}: send the name of the file, without folders or control characters")
-    if len(filename.encode()) > _LONGEST_FILENAME:
-        raise InvalidRequest(f"{shown(filename)}: a file name may have {_LONGEST_FILENAME} bytes; shorten it")
+    if re.fullmatch(FILENAME, filename):
+        return
+    if not filename.lower().endswith(tuple(AUDIO_EXTENSIONS)):
+        extensions = " ".join(sorted(AUDIO_EXTENSIONS))
+        raise InvalidRequest(f"{shown(filename)}: a recording's name must end in one of {extensions}")
+    raise InvalidRequest(
+        f"{shown(filename)}: send the name of the file, up to {LONGEST_FILENAME} characters without folders, "
+        f"control characters or a leading dot"
+    )
 
 
 def _check_parts(upload: Upload, parts: Sequence[StoredPart], tags: dict[int, str] | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
@@ -37,9 +38,12 @@ _REASONS = {
 _ALWAYS = (403, 429, 500, 503)
 
 
-def answers(status: int, model: type[BaseModel] | None, *errors: int, text: str = "Done", **more: Any) -> Any:
+def answers(
+    status: int, model: type[BaseModel] | UnionType | None, *errors: int, text: str = "Done", **more: Any
+) -> Any:
     """Return the ``responses`` of a route: its answer and the errors it can end with."""
-    content = {} if model is None else {"content": {"application/json": {"model": model}}}
+    empty = {"text/plain": {"schema": {"type": "string", "maxLength": 0}}}
+    content = {"content": empty if model is None else {"application/json": {"model": model}}}
     documented: dict[int, Any] = {status: {"description": text, **content, **more}}
     for error in sorted({*errors, *_ALWAYS}):
         documented[error] = {
@@ -61,6 +65,8 @@ def openapi_document(app: APIGatewayRestResolver, base: str) -> dict[str, Any]:
             operation["responses"].pop("422", None)
             if path in _WITHOUT_KEY:
                 operation["security"] = OPEN
+    if not os.environ.get("ANEMONEFISH_WEBHOOK_QUEUE"):
+        document["components"]["schemas"]["ExecutionBody"]["properties"].pop("webhook")
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     document["servers"] = [{"url": base}]

@@ -52,6 +52,14 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
         body = {"error": error, "message": message, **more, "request_id": _request_id(app)}
         return Response(status, "application/json", json.dumps(body, ensure_ascii=False), headers)
 
+    def ours() -> Response[str]:
+        logger.exception("a request failed unforeseen")
+        return answer("InternalError", HTTPStatus.INTERNAL_SERVER_ERROR, _OURS)
+
+    @app.exception_handler(Exception)
+    def _unforeseen(_: Exception) -> Response[str]:
+        return ours()
+
     @app.exception_handler(AnemonefishError)
     def _of_the_tree(error: AnemonefishError) -> Response[str]:
         if isinstance(error, StorageError):
@@ -74,8 +82,11 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
         message = "; ".join(f"{each['field']}: {each['message']}" for each in details[:3])
         return answer(InvalidRequest.__name__, InvalidRequest.status, message, details=details)
 
-    @app.exception_handler(RequestUnsupportedContentType)
-    def _of_the_content_type(_: RequestUnsupportedContentType) -> Response[str]:
+    @app.exception_handler([RequestUnsupportedContentType, ValueError])
+    def _of_the_content_type(error: Exception) -> Response[str]:
+        sent = str(app.current_event.headers.get("content-type") or "")
+        if isinstance(error, ValueError) and sent.startswith("application/json"):
+            return ours()  # Powertools raises it for a form that has no boundary; anything else is our fault
         message = "the body must be JSON; send it with content-type: application/json"
         return answer(UnsupportedMediaType.__name__, UnsupportedMediaType.status, message)
 
@@ -86,11 +97,6 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
             return answer(RouteNotFound.__name__, RouteNotFound.status, "there is no such path; see GET /openapi.json")
         message = f"this path takes {' and '.join(allowed)} only"
         return answer(MethodNotAllowed.__name__, MethodNotAllowed.status, message, {"Allow": ", ".join(allowed)})
-
-    @app.exception_handler(Exception)
-    def _unforeseen(_: Exception) -> Response[str]:
-        logger.exception("a request failed unforeseen")
-        return answer("InternalError", HTTPStatus.INTERNAL_SERVER_ERROR, _OURS)
 
 
 def _methods(app: APIGatewayRestResolver, path: str) -> list[str]:

@@ -16,7 +16,7 @@ from python_multipart.exceptions import FormParserError
 
 from anemonefish.api.caller import tenant_of
 from anemonefish.api.documents import answers
-from anemonefish.api.schemas import PredictionOut
+from anemonefish.api.schemas import ClipConfig, PredictionOut
 from anemonefish.api.services import services
 from anemonefish.errors import ClipTooLarge, InvalidRequest, UnsupportedMediaType
 from anemonefish.jobs import DEFAULT_MODEL, shown
@@ -42,13 +42,13 @@ _FORM = {
                             "format": "binary",
                             "description": "The clip; older front ends call it audio",
                         },
-                        "config": {
-                            "type": "string",
-                            "contentMediaType": "application/json",
-                            "description": "JSON: model, and settings by name",
-                        },
+                        "config": ClipConfig.model_json_schema(),
                     },
-                }
+                },
+                "encoding": {
+                    "audio_file": {"contentType": "audio/wav"},
+                    "config": {"contentType": "application/json"},
+                },
             }
         },
     }
@@ -96,7 +96,7 @@ def _predict() -> Response[Any]:
     event = router.current_event
     tenant_of(event.raw_event)
     form = _form(str(event.headers.get("content-type") or ""), _body(event))
-    config = dict(form.config)
+    config = {name: value for name, value in form.config.items() if value is not None}
     model = config.pop("model", DEFAULT_MODEL)
     if not isinstance(model, str):
         raise InvalidRequest(f"config: model must be text, not {shown(model)}")

@@ -41,7 +41,7 @@ _CONTENT_TYPES = {"json": "application/json", "csv": "text/csv", "scores": "text
     tags=["results"],
     responses={
         **answers(303, None, text="With format: the file"),
-        **answers(200, ResultsOut, 400, 404, 409, text="The lab's JSON; with format and redirect=false a link"),
+        **answers(200, ResultsOut | FileOut, 400, 404, 409, text="The lab's JSON; with redirect=false a link"),
     },
 )
 def results(
@@ -56,7 +56,7 @@ def results(
     if format is not None:
         link = _file(job, recording, format, decision)
         return (
-            Response(303, body="", headers={"Location": link.url})
+            Response(303, "text/plain", "", {"Location": link.url})
             if redirect
             else Response(200, "application/json", link)
         )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from anemonefish.jobs import MOST_RECORDINGS
-from anemonefish.uploads import MOST_BYTES
+from anemonefish.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES
 
 __all__ = [
     "Catalog",
+    "ClipConfig",
     "CompleteBody",
     "DecisionBody",
     "ErrorOut",
@@ -38,6 +39,17 @@ DECISION_ID = r"^d-[0-9a-f]{16}$"
 MODEL_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 MODEL_REFERENCE = r"^[a-z0-9][a-z0-9._-]{0,63}(@[a-z0-9][a-z0-9._-]{0,63})?$"
 
+
+def _whole(value: Any) -> Any:
+    """Take ``5.0`` for 5, as JSON does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# The limits come before the validator, or pydantic writes them into the document under names of its own.
+Size = Annotated[int, Field(ge=1, le=MOST_BYTES), BeforeValidator(_whole)]
+PartNumber = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
+Workers = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
+Median = Annotated[int, Field(ge=1, le=99, json_schema_extra={"enum": [*range(1, 100, 2)]}), BeforeValidator(_whole)]
 Moment = Annotated[str, Field(description="ISO 8601, UTC", examples=["2026-11-23T10:00:00.000Z"])]
 Format = Literal["json", "csv", "scores", "raven", "audacity", "classes", "parquet"]
 
@@ -71,12 +83,12 @@ class UploadBody(_Body):
     """A file to upload."""
 
     filename: str = Field(
-        min_length=1,
-        max_length=200,
+        max_length=LONGEST_FILENAME,
         description="Name of the file, without folders",
+        json_schema_extra={"pattern": FILENAME},
         examples=["20230210_000001_LL_B55_M_R.wav"],
     )
-    size: int = Field(ge=1, le=MOST_BYTES, description="Length in bytes")
+    size: Size = Field(description="Length in bytes")
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="SHA-256 of the file, hexadecimal")
 
 
@@ -128,7 +140,7 @@ class UploadOut(BaseModel):
 class SentPart(_Body):
     """A part as its sender knows it."""
 
-    number: int = Field(ge=1, le=10_000)
+    number: PartNumber
     etag: str = Field(min_length=1, max_length=100)
 
 
@@ -146,13 +158,7 @@ class DecisionBody(_Body):
 
     target_class: str | None = Field(None, min_length=1, max_length=64, description="Class whose events are found")
     threshold: float | None = Field(None, ge=0, lt=1, description="Smoothed score above which a window counts")
-    median_windows: int | None = Field(
-        None,
-        ge=1,
-        le=99,
-        description="Kernel of the median filter, an odd number of windows",
-        json_schema_extra={"enum": [*range(1, 100, 2), None]},
-    )
+    median_windows: Median | None = Field(None, description="Kernel of the median filter, an odd number of windows")
     min_duration_seconds: float | None = Field(None, ge=0, le=3600)
     min_gap_seconds: float | None = Field(None, ge=0, le=3600)
 
@@ -169,7 +175,7 @@ class SettingsBody(DecisionBody):
     resample: bool | None = None
     formats: list[Format] | None = Field(None, min_length=1, max_length=20)
     target_seconds: float | None = Field(None, gt=0, le=86_400)
-    max_concurrency: int | None = Field(None, ge=1, le=10_000)
+    max_concurrency: Workers | None = None
     max_range_seconds: float | None = Field(None, ge=1, le=86_400)
 
 
@@ -181,7 +187,23 @@ class ExecutionBody(_Body):
     )
     model: str = Field("reef@production", pattern=MODEL_REFERENCE, description="name, name@alias or name@version")
     settings: SettingsBody = SettingsBody()
-    webhook: str | None = Field(None, max_length=2048, description="https URL to call at the end")
+    webhook: str | None = Field(
+        None,
+        max_length=2048,
+        description="https URL to call at the end",
+        # Narrower than what is taken, so that whatever fits it is taken.
+        json_schema_extra={"pattern": r"^https://[a-z][a-z0-9]{1,30}\.(org|com|net|edu)/[a-z0-9/]{0,200}$"},
+    )
+
+
+class ClipConfig(_Body):
+    """What a clip is analysed with. Every other setting by its name does as well."""
+
+    model: str = Field("reef@production", pattern=MODEL_REFERENCE)
+    threshold: float | None = Field(None, ge=0, lt=1)
+    median_windows: Median | None = None
+    min_duration_seconds: float | None = Field(None, ge=0, le=3600)
+    min_gap_seconds: float | None = Field(None, ge=0, le=3600)
 
 
 class PinnedModel(BaseModel):

@@ -13,6 +13,7 @@ from anemonefish.api.caller import tenant_of
 from anemonefish.api.documents import answers
 from anemonefish.api.schemas import UPLOAD_ID, CompleteBody, Part, PartPage, UploadBody, UploadOut
 from anemonefish.api.services import services
+from anemonefish.errors import InvalidRequest
 from anemonefish.uploads import Upload
 
 __all__ = ["router"]
@@ -74,6 +75,8 @@ def parts(
 )
 def complete(upload: UploadId, body: Annotated[CompleteBody | None, Body()] = None) -> UploadOut:
     """Joins the parts and compares the size. A second time changes nothing."""
+    if body is None and router.current_event.json_body is not None:
+        raise InvalidRequest("body: must be an object with parts, or absent")  # Powertools takes a list for nothing
     tags = {part.number: part.etag for part in body.parts or ()} if body else None
     done = services().uploads.complete(tenant_of(router.current_event.raw_event), upload, tags)
     return UploadOut.model_validate(_shown(done))
@@ -89,7 +92,7 @@ def complete(upload: UploadId, body: Annotated[CompleteBody | None, Body()] = No
 def delete(upload: UploadId) -> Response[str]:
     """Also a complete one; executions that still need it fail."""
     services().uploads.delete(tenant_of(router.current_event.raw_event), upload)
-    return Response(204, body="")
+    return Response(204, content_type="text/plain", body="")
 
 
 def _get(identifier: str) -> Upload:

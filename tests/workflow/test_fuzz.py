@@ -1,0 +1,73 @@
+"""Schemathesis against the document that the API serves: no 5xx, nothing undocumented, every check it has."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from anemonefish.simulate import scene, write_scene
+
+from .conftest import Api
+
+HERE = Path(__file__).parent
+
+# Whether a class or a window fits depends on the model, which no document can say.
+KNOWN_THINGS = """
+[[operations]]
+include-name = ["POST /executions", "POST /executions/{{execution}}/decisions"]
+checks.positive_data_acceptance.enabled = false
+
+[[operations]]
+include-name = ["DELETE /uploads/{{upload}}"]
+enabled = false
+
+[parameters]
+"path.execution" = "{execution}"
+"path.upload" = "{upload}"
+"path.name" = "reef"
+"path.version" = "1.0.0"
+"""
+
+
+def fuzz(api: Api, folder: Path, examples: int, config: str = "") -> int:
+    """Run schemathesis; return the number of cases, all of which passed."""
+    (folder / "schemathesis.toml").write_text(config)
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "run", f"{api.url}/openapi.json"),
+        *("--url", api.url, "--header", f"x-api-key: {api.key}"),
+        *("--max-examples", str(examples), "--seed", "1", "--generation-database", "none"),
+        *([] if config else ["--checks", "all"]),  # all is the default, but said here it outweighs the configuration
+    ]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "fuzz_hooks", "PYTHONPATH": str(HERE), "NO_COLOR": "1"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    found = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
+    assert found is not None, done.stdout[-2000:]
+    assert found[1] == found[2]
+    print(f"\n{found[0]}")
+    return int(found[1])
+
+
+def test_the_api_is_what_its_document_says(api: Api, tmp_path: Path) -> None:
+    assert fuzz(api, tmp_path, 60) >= 2_000
+
+
+def test_the_same_with_an_execution_and_an_upload_that_exist(api: Api, tmp_path: Path) -> None:
+    write_scene(scene(5, seed=1), tmp_path / "a.wav")
+    upload = api.upload(tmp_path / "a.wav")
+    execution = api.ended(api.start(upload)["id"])
+    assert execution["status"] == "SUCCEEDED"
+    assert fuzz(api, tmp_path, 20, KNOWN_THINGS.format(execution=execution["id"], upload=upload)) >= 500
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+def test_the_document_is_served_as_what_it_is(api: Api, path: str) -> None:
+    answer = api("GET", path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("application/json" if path.endswith("json") else "text/html")
+    assert "/executions/{execution}/results" in answer.text
