@@ -1,0 +1,97 @@
+"""Deciding again against a fresh execution, on the local AWS and over HTTP: time and bytes.
+
+Uploads an hour of a simulated reef in parts, runs it, decides again with another threshold, runs it afresh with that
+threshold, and compares. Nothing is asserted but that the files are the same; figures are read.
+
+    python -m bench.decide --hours 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bench.memory import REPOSITORY, write_recording
+from localstack import LocalAws
+from localstack.demo import upload_models
+
+FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "parquet")
+
+
+def upload(http: httpx.Client, path: Path) -> str:
+    """Upload a file in one PUT or in parts; return the upload's id."""
+    made = http.post("/uploads", json={"filename": path.name, "size": path.stat().st_size}).json()
+    if made["put"]:
+        httpx.put(made["put"]["url"], content=path.read_bytes(), headers=made["put"]["headers"]).raise_for_status()
+    else:
+        page = made["multipart"]
+        with path.open("rb") as file:
+            while page:
+                for part in page["parts"]:
+                    httpx.put(part["url"], content=file.read(part["size"]), timeout=60).raise_for_status()
+                page = http.get(page["next"]).json() if page["next"] else None
+    http.post(f"/uploads/{made['id']}/complete").raise_for_status()
+    return str(made["id"])
+
+
+def run(http: httpx.Client, recording: str, settings: dict[str, Any]) -> tuple[str, float]:
+    """Run an execution; return its id and the seconds from its start to its results."""
+    began = time.perf_counter()
+    execution = http.post("/executions", json={"recordings": [recording], "settings": settings}).json()["id"]
+    while (status := http.get(f"/executions/{execution}").json())["status"] in {"PENDING", "RUNNING"}:
+        time.sleep(0.05)
+    assert status["status"] == "SUCCEEDED", status
+    return execution, time.perf_counter() - began
+
+
+def same_files(http: httpx.Client, decided: str, decision: str, fresh: str) -> int:
+    """Compare every format; return the bytes compared."""
+    compared = 0
+    for form in FORMATS:
+        ours = http.get(f"/executions/{decided}/results", params={"format": form, "decision": decision})
+        theirs = http.get(f"/executions/{fresh}/results", params={"format": form})
+        one, other = (httpx.get(answer.headers["location"], timeout=60).content for answer in (ours, theirs))
+        assert one == other, form
+        compared += len(one)
+    return compared
+
+
+def main() -> None:
+    """Print one line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hours", type=float, default=1.0)
+    hours = parser.parse_args().hours
+    build = REPOSITORY / ".build"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalAws.start(build, REPOSITORY / ".venv-ministack/bin/python") as aws,
+    ):
+        stack = aws.deploy(REPOSITORY / "template.yaml", build / "layers")
+        upload_models(aws.client("s3"), stack, REPOSITORY / "models")
+        path = Path(folder, "hour.wav")
+        write_recording(path, hours)
+        with httpx.Client(base_url=stack.api_url, headers={"x-api-key": stack.api_key}, timeout=60) as http:
+            recording = upload(http, path)
+            run(http, recording, {"target_class": "biological"})  # warms the workers up
+            first, _ = run(http, recording, {})
+            decisions = []
+            for threshold in (0.6, 0.7, 0.8):
+                began = time.perf_counter()
+                decided = http.post(f"/executions/{first}/decisions", json={"threshold": threshold}).json()
+                decisions.append((time.perf_counter() - began, decided["decision"]))
+            fresh, seconds = run(http, recording, {"threshold": 0.7})
+            compared = same_files(http, first, decisions[1][1], fresh)
+    ratios = ", ".join(f"1/{seconds / took:.0f}" for took, _ in decisions)
+    print(
+        f"{hours:g} h: a decision takes {ratios} of the {seconds:.1f} s of a fresh execution; "
+        f"{compared} bytes in {len(FORMATS)} formats are the same"
+    )
+
+
+if __name__ == "__main__":
+    main()
