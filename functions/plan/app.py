@@ -24,15 +24,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     models = ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}"))
     plan = plan_job(request.recordings, request.model, Settings.load(request.settings), models)
     job.write_plan(plan)
-    return _answer(job, plan, plan.quote.ranges)
+    return _answer(job, plan, sum(1 for _ in plan.batches()))
 
 
-def _answer(job: Job, plan: Plan, ranges: int) -> dict[str, Any]:
+def _answer(job: Job, plan: Plan, workers: int) -> dict[str, Any]:
     return {
         "job": job.work,
         "bucket": os.environ["ANEMONEFISH_OUTPUT_BUCKET"],
         "ranges_key": job.ranges_key,
-        "range_count": ranges,
+        "worker_count": workers,
         # A request may ask for fewer workers than the stack allows, never for more.
         "max_concurrency": min(plan.settings.max_concurrency, int(os.environ["ANEMONEFISH_MAX_CONCURRENCY"])),
         # One recording: the first failed range ends the job. Several: the others finish, each on its own.

@@ -14,7 +14,7 @@ from anemonefish.stores import open_store
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:
     """Store the reason; answer ``{"error", "cause"}`` for ErrorPath and CausePath.
 
-    The state machine says which it is: ``execution`` (the whole input) or ``job`` and ``range``. An execution's
+    The state machine says which it is: ``execution`` (the whole input) or ``job`` and ``ranges``. An execution's
     input is a stranger's words, so its job is named by tenant and id, never by a prefix.
     """
     failure = failure_of_task(event.get("error"))
@@ -37,8 +37,8 @@ def _of_execution(event: dict[str, Any]) -> Failure:
 
 
 def _of_range(event: dict[str, Any]) -> Failure:
-    task = RangeTask.from_dict(event.get("range"))
-    return record_range_failure(Job.at(_store(), event.get("job")), task.identity, task.index, event.get("error"))
+    tasks = RangeTask.list_from(event.get("ranges"))
+    return record_range_failure(Job.at(_store(), event.get("job")), tasks, event.get("error"))
 
 
 def _store() -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from anemonefish import errors
 from anemonefish.aggregate import aggregate_job
-from anemonefish.jobs import Failure, Job, RecordingRequest
+from anemonefish.jobs import Failure, Job, RangeTask, RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
 from anemonefish.score import score_range
@@ -27,7 +27,7 @@ def models(models_uri: str) -> ModelRepository:
 
 @pytest.fixture
 def job(models: ModelRepository, make_recording: Callable[..., Path], tmp_path: Path) -> Job:
-    """A scored job of two recordings in five ranges."""
+    """A scored job of two recordings in three ranges."""
     paths = [make_recording("a.wav", frames=96_000), make_recording("b.wav", frames=48_000)]
     requests = [RecordingRequest(str(path), path.name, path.name) for path in paths]
     plan = plan_job(requests, "reef", Settings.load({"max_range_seconds": 1}, {}), models)
@@ -38,15 +38,17 @@ def job(models: ModelRepository, make_recording: Callable[..., Path], tmp_path: 
     return made
 
 
+def range_of(job: Job, index: int) -> RangeTask:
+    return list(job.read_plan().tasks())[index]
+
+
 def part(job: Job, index: int) -> Path:
-    return Path(job.store.uri, job.part_key(job.read_plan().identity, index))
+    return Path(job.store.uri, job.part_key(range_of(job, index)))
 
 
 def test_a_failed_range_fails_its_recording_only(job: Job, models: ModelRepository) -> None:
     part(job, 1).unlink()
-    job.write_range_failure(
-        job.read_plan().identity, 1, Failure("InvalidSamples", "a.wav: sample 5 is not a finite number")
-    )
+    job.write_range_failure(range_of(job, 1), Failure("InvalidSamples", "a.wav: sample 5 is not a finite number"))
     aggregate = aggregate_job(job, models)
     assert [outcome.failed for outcome in aggregate.outcomes] == [True, False]
     assert aggregate.failed == 1
@@ -57,13 +59,13 @@ def test_a_failed_range_fails_its_recording_only(job: Job, models: ModelReposito
 
 
 def test_a_part_outweighs_an_old_reason(job: Job, models: ModelRepository) -> None:
-    job.write_range_failure(job.read_plan().identity, 1, Failure("RangeFailed", "it died once"))
+    job.write_range_failure(range_of(job, 1), Failure("RangeFailed", "it died once"))
     assert aggregate_job(job, models).failed == 0
 
 
 def test_a_missing_part_without_a_reason_is_an_error(job: Job, models: ModelRepository) -> None:
     part(job, 1).unlink()
-    with pytest.raises(errors.MissingParts, match=r"a\.wav: 1 of \d ranges .* the first is 1; resume"):
+    with pytest.raises(errors.MissingParts, match=r"a\.wav: 1 of \d ranges .* the first begins at window 5; resume"):
         aggregate_job(job, models)
     assert not job.store.exists(job.manifest_key)
 
@@ -79,7 +81,7 @@ def test_a_damaged_part_is_found(job: Job, models: ModelRepository, damage: str)
         np.save(part(job, 0), scores * np.nan)
     else:
         np.save(part(job, 0), scores.astype(np.float64))
-    with pytest.raises(errors.DamagedPart, match=r"part 0.*delete it and resume"):
+    with pytest.raises(errors.DamagedPart, match=r"parts/\w{16}/00000000-\d{8}\.npy.*delete it and resume"):
         aggregate_job(job, models)
     assert not job.store.exists(job.manifest_key)
 
@@ -87,7 +89,7 @@ def test_a_damaged_part_is_found(job: Job, models: ModelRepository, damage: str)
 def test_every_failed_recording_is_an_error(job: Job, models: ModelRepository) -> None:
     for index, name in [(0, "a.wav"), (len(list(job.read_plan().tasks())) - 1, "b.wav")]:
         part(job, index).unlink()
-        job.write_range_failure(job.read_plan().identity, index, Failure("TruncatedRecording", f"{name}: ends early"))
+        job.write_range_failure(range_of(job, index), Failure("TruncatedRecording", f"{name}: ends early"))
     with pytest.raises(errors.EveryRecordingFailed, match=r"none of the 2.*a\.wav: ends early; .*b\.wav: ends early"):
         aggregate_job(job, models)
 
@@ -101,15 +103,16 @@ def test_the_manifest_names_every_part_and_result_by_its_hash(job: Job, models: 
         assert len(recording["results"]) == 7
         for name, digest in recording["results"].items():
             assert hashlib.sha256(job.store.read(job.result_key(name))).hexdigest() == digest
-    for index, digest in manifest["parts"].items():
-        assert hashlib.sha256(part(job, int(index)).read_bytes()).hexdigest() == digest
+    assert len(manifest["parts"]) == 3
+    for task in job.read_plan().tasks():
+        content = Path(job.store.uri, job.part_key(task)).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == manifest["parts"][task.name]
 
 
 def test_an_existing_part_is_never_computed_again(job: Job, models: ModelRepository) -> None:
     plan = job.read_plan()
     before = part(job, 0).stat().st_mtime_ns
-    scored = score_range(job, next(iter(plan.tasks())), ready_model(models.store.uri, plan.model))
-    assert not scored.computed
+    assert not score_range(job, next(iter(plan.tasks())), ready_model(models.store.uri, plan.model))
     assert part(job, 0).stat().st_mtime_ns == before
 
 

@@ -41,7 +41,7 @@ FLOORS = [
     {"audio", "simulate"},
     {"resample", "models"},
     {"jobs"},
-    {"plan", "score", "report", "failures"},
+    {"plan", "score", "report", "failures", "contents"},
     {"decide"},
     {"aggregate", "predict", "results", "uploads"},
     {"laptop", "executions"},

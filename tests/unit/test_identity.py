@@ -48,11 +48,11 @@ def run(folder: Path, plan: Plan, order: Sequence[int], models: ModelRepository)
     for number in order:
         index = number if number >= 0 else ~number
         if number < 0:  # a worker whose part was lost scores again
-            (folder / job.part_key(plan.identity, tasks[index].index)).unlink(missing_ok=True)
+            (folder / job.part_key(tasks[index])).unlink(missing_ok=True)
         score_range(job, tasks[index], ready_model(models.store.uri, plan.model))
     aggregate_job(job, models)
     results = {path.name: path.read_bytes() for path in (folder / "results").iterdir()}
-    parts = [np.load(folder / job.part_key(plan.identity, task.index)) for task in tasks]
+    parts = [np.load(folder / job.part_key(task)) for task in tasks]
     results["scores"] = np.concatenate(parts).tobytes() if parts else b""
     return results
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from math import ceil
@@ -81,8 +82,8 @@ def test_the_quote_grows_with_the_work(ranges: int, windows: int, concurrency: i
     model = CostModel(cost, 1.0, memory, "arm64", concurrency)
     assert model.makespan(ranges, windows) >= model.range_seconds(windows)
     assert model.makespan(ranges + 1, windows) >= model.makespan(ranges, windows)
-    assert model.usd(ranges, windows + 1) > model.usd(ranges, windows)
-    assert model.usd(ranges, windows) < replace(model, architecture="x86_64").usd(ranges, windows)
+    assert model.usd(ranges, ranges, windows + 1) > model.usd(ranges, ranges, windows)
+    assert model.usd(ranges, ranges, windows) < replace(model, architecture="x86_64").usd(ranges, ranges, windows)
 
 
 def test_a_range_never_takes_longer_than_a_function_may(
@@ -96,16 +97,43 @@ def test_a_range_never_takes_longer_than_a_function_may(
 def test_ranges_cover_every_recording_once(models: ModelRepository, make_recording: Callable[..., Path]) -> None:
     paths = [make_recording(f"{frames}.wav", frames=frames) for frames in (48_000, 10, 96_000, 480_000)]
     made = plan(models, *paths, max_range_seconds=1)
-    tasks = list(made.tasks())
-    assert [task.index for task in tasks] == list(range(len(tasks))) == list(range(made.quote.ranges))
+    assert len(list(made.tasks())) == made.quote.ranges
     for number, recording in enumerate(made.recordings):
         assert recording.analysis is not None
-        grid = recording.analysis.grid
-        windows = [
-            w for task in tasks if task.recording == number for w in range(task.windows.start, task.windows.stop)
-        ]
-        assert windows == list(range(grid.n_windows))
-        assert sum(task.recording == number for task in tasks) == ceil(grid.n_windows / made.windows_per_range)
+        tasks = list(made.tasks_of(number))
+        assert [w for task in tasks for w in range(task.windows.start, task.windows.stop)] == list(
+            range(recording.analysis.grid.n_windows)
+        )
+        assert len(tasks) == ceil(recording.analysis.grid.n_windows / made.windows_per_range)
+
+
+def test_short_recordings_share_a_worker_and_long_ones_are_cut(
+    models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_model(models, monkeypatch, 1.0)
+    paths = [make_recording(f"{number}.wav", frames=48_000 * 2) for number in range(30)]  # nine windows each
+    made = plan(models, *paths, make_recording("long.wav", frames=48_000 * 60), target_seconds=60)
+    loads = [[len(task.windows) for task in batch] for batch in made.batches()]
+    assert [task for batch in made.batches() for task in batch] == list(made.tasks())
+    assert max(map(sum, loads)) <= made.windows_per_range < 299
+    assert len(loads) < 15
+    assert max(map(len, loads)) > 3
+
+
+def test_a_line_of_many_short_recordings_fits_a_state(
+    models: ModelRepository, make_recording: Callable[..., Path]
+) -> None:
+    path = make_recording(frames=48_000)
+    request = RecordingRequest(str(path), path.name, "d" * 1_024)
+    made = plan_job([request] * 250, "reef", Settings.load({}, {}), models)
+    lines = [json.dumps([task.to_dict() for task in batch]) for batch in made.batches()]
+    assert len(lines) == 3
+    assert max(map(len, lines)) < 200_000
+
+
+def test_a_channel_that_is_not_there(models: ModelRepository, make_recording: Callable[..., Path]) -> None:
+    with pytest.raises(errors.UnsupportedRecording, match=r"there is no channel 2, the recording has 1; set channel"):
+        plan(models, make_recording(frames=48_000), channel=2)
 
 
 def test_a_plan_survives_its_json(models: ModelRepository, make_recording: Callable[..., Path], tmp_path: Path) -> None:

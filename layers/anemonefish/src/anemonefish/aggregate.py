@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from itertools import groupby
 from pathlib import Path
 
 from anemonefish.decide import decide, read_scores
@@ -92,19 +91,20 @@ def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
     """
     plan = job.read_plan()
     spec = models.spec(plan.model)
-    tasks = {number: list(group) for number, group in groupby(plan.tasks(), key=lambda task: task.recording)}
-    scored, reasons = job.scored_ranges(plan.identity), job.failed_ranges(plan.identity)
+    tasks = [list(plan.tasks_of(number)) for number in range(len(plan.recordings))]
+    scored, reasons = job.scored(), job.failed()
     recordings = [
-        _with_range_failure(job, recording, tasks.get(number, []), scored, reasons)
-        for number, recording in enumerate(plan.recordings)
+        _with_range_failure(job, recording, of_it, scored, reasons)
+        for recording, of_it in zip(plan.recordings, tasks, strict=True)
     ]
     check_recordings(recordings)
     parts: dict[str, str] = {}
     with ThreadPoolExecutor(_RECORDINGS_AT_ONCE) as pool:
         outcomes = tuple(
             pool.map(
-                lambda numbered: _finish(job, plan, spec, numbered[1], tasks.get(numbered[0], []), parts),
-                enumerate(recordings),
+                lambda recording, of_it: _finish(job, plan, spec, recording, of_it, parts),
+                recordings,
+                tasks,
             )
         )
     summary = _write_summary(job, outcomes)
@@ -113,20 +113,20 @@ def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
 
 
 def _with_range_failure(
-    job: Job, recording: PlannedRecording, tasks: Sequence[RangeTask], scored: set[int], reasons: set[int]
+    job: Job, recording: PlannedRecording, tasks: Sequence[RangeTask], scored: set[str], reasons: set[str]
 ) -> PlannedRecording:
     """Return the recording with the reason of its first failed range, if it has one.
 
     A part outweighs a reason: the range failed once and was scored later.
     """
-    absent = [task.index for task in tasks if task.index not in scored]
-    for task in tasks:
-        if task.index in reasons and task.index not in scored:
-            return replace(recording, failure=job.read_range_failure(task.identity, task.index))
+    absent = [task for task in tasks if task.name not in scored]
+    for task in absent:
+        if task.name in reasons:
+            return replace(recording, failure=job.read_range_failure(task))
     if absent:
         raise MissingParts(
             f"{recording.name}: {len(absent)} of {len(tasks)} ranges have no scores and no reason, "
-            f"the first is {absent[0]}; resume the job"
+            f"the first begins at window {absent[0].windows.start}; resume the job"
         )
     return recording
 

@@ -2,7 +2,7 @@
 
 Owns opening a recording wherever it lies, the facts about it, and reading any stretch of it. Reads go through
 one block cache (:mod:`anemonefish.blocks`), so a worker fetches the bytes of its range and no others. Decoding
-is libsndfile's. Channels are averaged, as in training.
+is libsndfile's. Channels are averaged, as in training, unless one is asked for.
 
 Promises: facts come from the header alone; a stretch has exactly the samples asked for or an error that names
 the file and the place; the same stretch has the same samples however it is cut. Never resamples
@@ -91,12 +91,20 @@ class AudioFile:
         Where the bytes come from; its ``version`` pins them.
     """
 
-    def __init__(self, source: ByteSource, reader: BlockReader, sound: soundfile.SoundFile, dtype: DTypeLike) -> None:
+    def __init__(
+        self,
+        source: ByteSource,
+        reader: BlockReader,
+        sound: soundfile.SoundFile,
+        dtype: DTypeLike,
+        channel: int | None = None,
+    ) -> None:
         self.source = source
         self.facts = AudioFacts(sound.samplerate, sound.channels, sound.frames, sound.format, sound.subtype)
         self._reader = reader
         self._sound = sound
         self._dtype = np.dtype(dtype)
+        self._channel = channel
 
     @property
     def sample_rate(self) -> int:
@@ -109,7 +117,7 @@ class AudioFile:
         return self.facts.frames
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Return the samples ``[start, stop)`` averaged over channels.
+        """Return the samples ``[start, stop)`` of the channel asked for, or averaged over all.
 
         Returns
         -------
@@ -131,7 +139,7 @@ class AudioFile:
                 f"{self.source.name}: the header promises {self.n_samples} samples, but decoding stopped at sample "
                 f"{start + len(frames)}; copy the file again from the recorder, or cut it there"
             )
-        mono = frames[:, 0] if self.facts.channels == 1 else frames.mean(axis=1)
+        mono = self._mono(frames)
         sound = np.abs(mono) <= LOUDEST  # NaN compares false
         if not sound.all():
             where = start + int(np.argmin(sound))
@@ -139,6 +147,12 @@ class AudioFile:
                 f"{self.source.name}: sample {where} ({where / self.sample_rate:.6f} s) is not a finite number "
                 f"anywhere near full scale; export the recording again as 16 or 24 bit PCM"
             )
+        return mono
+
+    def _mono(self, frames: NDArray[Any]) -> NDArray[Any]:
+        if self._channel is not None:
+            return np.ascontiguousarray(frames[:, self._channel - 1])
+        mono: NDArray[Any] = frames[:, 0] if self.facts.channels == 1 else frames.mean(axis=1)
         return mono
 
     def _decode(self, start: int, stop: int) -> NDArray[Any]:
@@ -167,7 +181,12 @@ class AudioFile:
 
 
 def open_audio(
-    uri: str, *, version: str | None = None, name: str | None = None, dtype: DTypeLike = "float32"
+    uri: str,
+    *,
+    version: str | None = None,
+    name: str | None = None,
+    channel: int | None = None,
+    dtype: DTypeLike = "float32",
 ) -> AudioFile:
     """Open a recording by path or ``s3://bucket/key`` and check what its header promises.
 
@@ -179,6 +198,8 @@ def open_audio(
         The version a job was planned on (``ByteSource.version``).
     name : str, optional
         What error messages call it; ``uri`` unless given.
+    channel : int, optional
+        The channel to listen to, counted from 1; the mean of all unless given.
     dtype : {"float32", "float64"}
         Type of the samples that :meth:`AudioFile.read` returns.
 
@@ -191,17 +212,17 @@ def open_audio(
     TruncatedRecording
         The data is shorter than the header promises.
     UnsupportedRecording
-        A container that cannot be sought exactly.
+        A container that cannot be sought exactly, or no such channel.
     """
     source = open_source(uri, version, name)
     try:
-        return _open(source, dtype)
+        return _open(source, dtype, channel)
     except BaseException:
         source.close()
         raise
 
 
-def _open(source: ByteSource, dtype: DTypeLike) -> AudioFile:
+def _open(source: ByteSource, dtype: DTypeLike, channel: int | None) -> AudioFile:
     if source.size == 0:
         raise EmptyRecording(f"{source.name}: the file is empty (0 bytes); copy it again from the recorder")
     reader = BlockReader(source)
@@ -216,8 +237,13 @@ def _open(source: ByteSource, dtype: DTypeLike) -> AudioFile:
             f"{source.name}: not a readable recording ({error.error_string.strip().rstrip('.')}); "
             f"it must be WAV, RF64, W64, AIFF or FLAC with an intact header"
         ) from None
-    audio = AudioFile(source, reader, sound, dtype)
+    audio = AudioFile(source, reader, sound, dtype, channel)
     _check_facts(source.name, audio.facts)
+    if channel is not None and channel > audio.facts.channels:
+        raise UnsupportedRecording(
+            f"{source.name}: there is no channel {channel}, the recording has {audio.facts.channels}; "
+            f"set channel to one of them, or to null for their mean"
+        )
     return audio
 
 

@@ -84,7 +84,7 @@ def read_scores(job: Job, spec: ModelSpec, tasks: Sequence[RangeTask]) -> tuple[
     -------
     scores : ndarray, shape (n_windows, n_classes), float32
     hashes : dict of str to str
-        SHA-256 of each part by its number.
+        SHA-256 of each part by its name.
 
     Raises
     ------
@@ -94,10 +94,9 @@ def read_scores(job: Job, spec: ModelSpec, tasks: Sequence[RangeTask]) -> tuple[
     scores = np.empty((tasks[0].grid.n_windows if tasks else 0, len(spec.classes)), np.float32)
     hashes = {}
     with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
-        read = pool.map(lambda task: job.store.read(job.part_key(task.identity, task.index)), tasks)
+        read = pool.map(lambda task: job.store.read(job.part_key(task)), tasks)
         for task, data in zip(tasks, read, strict=True):
-            where = f"{job.work}: part {task.index}"
-            part = part_from_bytes(data, (len(task.windows), len(spec.classes)), where)
+            part = part_from_bytes(data, (len(task.windows), len(spec.classes)), job.part_key(task))
             scores[task.windows.start : task.windows.stop] = part
-            hashes[f"{task.index:06d}"] = sha256(data)
+            hashes[task.name] = sha256(data)
     return scores, hashes

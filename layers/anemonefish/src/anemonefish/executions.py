@@ -272,16 +272,14 @@ class Executions:
             request = self.job(execution).read_request() if execution.started_at else None
             names = [each.name for each in request.recordings] if request else []
             return Progress(tuple(RecordingProgress(name, 0, None, None) for name in names), None)
-        counts = plan.range_counts()
-        if execution.status == SUCCEEDED and execution.recordings == 1:
-            scored = set(range(sum(counts)))
-        else:
-            scored = self.job(execution).scored_ranges(plan.identity)
-        recordings, first = [], 0
-        for recording, count in zip(plan.recordings, counts, strict=True):
-            done = sum(index in scored for index in range(first, first + count))
-            recordings.append(RecordingProgress(recording.name, done, count, recording.failure))
-            first += count
+        # A job of one recording that succeeded has every part: no listing is needed to know.
+        whole = execution.status == SUCCEEDED and execution.recordings == 1
+        scored = set() if whole else self.job(execution).scored()
+        recordings = []
+        for number, recording in enumerate(plan.recordings):
+            names = [task.name for task in plan.tasks_of(number)]
+            done = len(names) if whole else sum(name in scored for name in names)
+            recordings.append(RecordingProgress(recording.name, done, len(names), recording.failure))
         return Progress(tuple(recordings), plan.quote.expected_seconds)
 
     def refreshed(self, execution: Execution, progress: Progress) -> Execution:

@@ -8,12 +8,12 @@ only its message leaves here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from anemonefish.errors import error_classes
-from anemonefish.jobs import Failure, Job, dump_json
+from anemonefish.jobs import Failure, Job, RangeTask, dump_json
 
 __all__ = ["failure_of_task", "record_job_failure", "record_range_failure"]
 
@@ -51,10 +51,15 @@ def failure_of_task(caught: object) -> Failure:
     return Failure("RangeFailed", f"{name}: {_WORDS.get(name) or message or 'no cause was given'}")
 
 
-def record_range_failure(job: Job, identity: str, index: int, caught: object) -> Failure:
-    """Keep why a range has no scores; return the reason."""
+def record_range_failure(job: Job, tasks: Sequence[RangeTask], caught: object) -> Failure:
+    """Keep why ranges have no scores; return the reason.
+
+    Of several that were given to one worker, those that it scored, or knows another reason of, are left alone.
+    """
     failure = failure_of_task(caught)
-    job.write_range_failure(identity, index, failure)
+    for task in tasks:
+        if len(tasks) == 1 or not (job.store.exists(job.part_key(task)) or job.read_range_failure(task)):
+            job.write_range_failure(task, failure)
     return failure
 
 
@@ -72,9 +77,9 @@ def record_job_failure(job: Job, caught: object) -> Failure:
 
 
 def _first_range_failure(job: Job) -> Failure | None:
-    identity = job.read_plan().identity
-    unscored = job.failed_ranges(identity) - job.scored_ranges(identity)
-    return job.read_range_failure(identity, min(unscored)) if unscored else None
+    unscored = job.failed() - job.scored()
+    first = next((task for task in job.read_plan().tasks() if task.name in unscored), None)
+    return None if first is None else job.read_range_failure(first)
 
 
 def _message(cause: str) -> str:

@@ -4,17 +4,17 @@ Owns the layout of a job in a store and the value objects that travel between pl
 
     {work}/request.json          what was asked for, where an API started the job
     {work}/plan.json             the plan: recordings, model, settings, quote
-    {work}/ranges.jsonl          one line per range, in order; the Map's items
-    {work}/parts/{identity}/{index}.npy      scores of one range: raw, float32, (n_windows, n_classes)
-    {work}/failures/{identity}/{index}.json  why a range has no part
+    {work}/ranges.jsonl          one line per worker: the ranges it scores; the Map's items
+    {kept}/parts/{identity}/{start}-{stop}.npy      scores of one range: raw, float32, (n_windows, n_classes)
+    {kept}/failures/{identity}/{start}-{stop}.json  why a range has no part
     {work}/failure.json          why the whole job ended without results
-    {results}/...                reports, one set per recording, and summary.csv
+    {results}/...                reports, one set per recording, and what tells of all of them
     {work}/manifest.json         written last: what the job made, with hashes
 
-The identity of a plan is a hash of all that decides a score and of the cut: a part that is found is the part that is
-wanted, even where a job's name is used again. Parts are written once. In an account ``work`` is
-``jobs/{tenant}/{job}`` and ``results`` lies inside it; on a laptop ``results`` is the folder the user named. Never
-computes anything.
+The identity of a recording is a hash of all that decides its scores, its content included: a part that is found is the
+part that is wanted, whatever job it was made for. Parts are written once. In an account ``work`` is
+``jobs/{tenant}/{job}``, ``kept`` is the same and ``results`` lies inside it; on a laptop ``results`` is the folder the
+user named, and ``kept`` is shared by all jobs of that folder. Never computes anything.
 """
 
 from __future__ import annotations
@@ -44,13 +44,17 @@ __all__ = [
     "Quote",
     "RangeTask",
     "RecordingRequest",
+    "batched",
     "dump_json",
     "shown",
     "unique_names",
 ]
 
-MOST_RECORDINGS = 1_000
-"""An execution's input is at most 256 KiB, and an aggregate has 15 minutes: start several jobs."""
+MOST_RECORDINGS = 10_000
+"""Reports of more take an aggregate longer than its 15 minutes: start several jobs."""
+
+_MOST_RANGES = 100
+"""Ranges of one worker: their line must fit a state's input of 256 KiB, and each may have a path of 1,024 bytes."""
 
 DEFAULT_MODEL = "reef@production"
 
@@ -199,6 +203,8 @@ class PlannedRecording:
         None when it cannot be analysed.
     failure : Failure or None
         Why it cannot be analysed.
+    content : str or None
+        A hash of its bytes, where somebody has read them all; None where uri and version stand for them.
     """
 
     name: str
@@ -206,6 +212,7 @@ class PlannedRecording:
     uri: str
     analysis: Analysis | None = None
     failure: Failure | None = None
+    content: str | None = None
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Self:
@@ -224,6 +231,7 @@ class PlannedRecording:
             document["uri"],
             analysis,
             None if failure is None else Failure(**failure),
+            document["content"],
         )
 
 
@@ -261,41 +269,43 @@ class Plan:
 
     @property
     def identity(self) -> str:
-        """Return 16 hexadecimal digits that differ when a range or its scores would."""
-        deciding = [
-            self.model.hash,
-            self.settings.scoring(),
-            self.windows_per_range,
-            [[each.uri, None if each.analysis is None else asdict(each.analysis)] for each in self.recordings],
-        ]
-        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
+        """Return 16 hexadecimal digits that differ when a recording, its scores or the cut would."""
+        identities = [self.identity_of(recording) for recording in self.recordings]
+        return _digest([identities, self.windows_per_range])
 
-    def range_counts(self) -> list[int]:
-        """Return how many ranges each recording has; their indices follow one another."""
-        return [
-            0 if each.analysis is None else -(-each.analysis.grid.n_windows // self.windows_per_range)
-            for each in self.recordings
-        ]
+    def identity_of(self, recording: PlannedRecording) -> str:
+        """Return 16 hexadecimal digits that differ when a score of the recording would."""
+        how = recording.analysis
+        facts = None if how is None else [asdict(how.audio), how.sample_rate, asdict(how.grid)]
+        content = recording.content or [recording.uri, None if how is None else how.version]
+        return _digest([self.model.hash, self.settings.scoring(), content, facts])
 
     def tasks(self) -> Iterator[RangeTask]:
         """Yield the ranges of all recordings, in order."""
-        index, identity = 0, self.identity
-        for number, recording in enumerate(self.recordings):
-            if (how := recording.analysis) is None:
-                continue
-            for windows in how.grid.split(self.windows_per_range):
-                yield RangeTask(
-                    identity,
-                    index,
-                    number,
-                    recording.uri,
-                    how.version,
-                    recording.path,
-                    how.sample_rate,
-                    how.grid,
-                    windows,
-                )
-                index += 1
+        for number in range(len(self.recordings)):
+            yield from self.tasks_of(number)
+
+    def tasks_of(self, number: int) -> Iterator[RangeTask]:
+        """Yield the ranges of one recording, in order: as few as may be, and all but the last alike."""
+        recording = self.recordings[number]
+        if (how := recording.analysis) is None:
+            return
+        identity = self.identity_of(recording)
+        for windows in how.grid.split(self.windows_per_range):
+            yield RangeTask(
+                identity,
+                recording.uri,
+                how.version,
+                recording.path,
+                self.settings.channel,
+                how.sample_rate,
+                how.grid,
+                windows,
+            )
+
+    def batches(self) -> Iterator[list[RangeTask]]:
+        """Yield what one worker is given: a range of a long recording, or several short recordings."""
+        return batched(self.tasks(), self.windows_per_range)
 
     def to_json(self) -> bytes:
         """Return ``plan.json``."""
@@ -329,15 +339,13 @@ class RangeTask:
     Attributes
     ----------
     identity : str
-        The plan's.
-    index : int
-        Number of the range in the job; with the identity it names the part.
-    recording : int
-        Number of the recording in the plan.
+        The recording's.
     uri, version : str
         What to read, exactly.
     path : str
         Where its owner keeps it.
+    channel : int or None
+        The channel to listen to, counted from 1; None for the mean of all.
     sample_rate : int
         The rate to analyse at, in Hz.
     grid : WindowGrid
@@ -347,22 +355,26 @@ class RangeTask:
     """
 
     identity: str
-    index: int
-    recording: int
     uri: str
     version: str
     path: str
+    channel: int | None
     sample_rate: int
     grid: WindowGrid
     windows: WindowRange
 
+    @property
+    def name(self) -> str:
+        """What its part is called, without a suffix."""
+        return f"{self.identity}/{self.windows.start:08d}-{self.windows.stop:08d}"
+
     def to_dict(self) -> dict[str, Any]:
-        """Return one line of ``ranges.jsonl``."""
+        """Return the range as JSON-ready names and values."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, document: Any) -> Self:
-        """Read one line of ``ranges.jsonl``; raise :class:`InvalidRequest` when it is not one."""
+        """Read a range of ``ranges.jsonl``; raise :class:`InvalidRequest` when it is not one."""
         try:
             grid, windows = WindowGrid(**document["grid"]), WindowRange(**document["windows"])
             task = cls(**{**document, "grid": grid, "windows": windows})
@@ -372,9 +384,16 @@ class RangeTask:
             raise InvalidRequest(f"{shown(task.identity)} is not the identity of a plan; ranges come from ranges.jsonl")
         if windows.stop > grid.n_windows:
             raise InvalidRequest(
-                f"range {task.index} ends at window {windows.stop}, but {task.path} has {grid.n_windows} windows"
+                f"the range ends at window {windows.stop}, but {task.path} has {grid.n_windows} windows"
             )
         return task
+
+    @classmethod
+    def list_from(cls, documents: Any) -> list[Self]:
+        """Read one line of ``ranges.jsonl``; raise :class:`InvalidRequest` when it is not one."""
+        if not isinstance(documents, list) or not documents:
+            raise InvalidRequest(f"ranges must be a list of ranges, not {shown(documents)}; it comes from ranges.jsonl")
+        return [cls.from_dict(document) for document in documents]
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,11 +406,14 @@ class Job:
         The store that holds it.
     work, results : str
         Prefixes without a final slash; ``results`` may be empty: the top of the store.
+    shared : str or None
+        Prefix of the scores that other jobs may use as well; ``work`` unless given.
     """
 
     store: Store
     work: str
     results: str
+    shared: str | None = None
 
     @classmethod
     def of_tenant(cls, store: Store, tenant: object, identifier: object) -> Self:
@@ -410,6 +432,11 @@ class Job:
         if len(parts) != 3 or parts[0] != "jobs" or not all(_IDENTIFIER.fullmatch(part) for part in parts):
             raise InvalidRequest(f"{shown(prefix)} is not a job; it must read jobs/tenant/job")
         return cls(store, str(prefix), f"{prefix}/results")
+
+    @property
+    def kept(self) -> str:
+        """Prefix of parts and of their failures."""
+        return self.work if self.shared is None else self.shared
 
     @property
     def plan_key(self) -> str:
@@ -436,13 +463,13 @@ class Job:
         """Key of ``manifest.json``."""
         return f"{self.work}/manifest.json"
 
-    def part_key(self, identity: str, index: int) -> str:
-        """Key of the scores of range ``index``."""
-        return f"{self.work}/parts/{identity}/{index:06d}.npy"
+    def part_key(self, task: RangeTask) -> str:
+        """Key of the scores of a range."""
+        return f"{self.kept}/parts/{task.name}.npy"
 
-    def range_failure_key(self, identity: str, index: int) -> str:
-        """Key of the reason why range ``index`` has no scores."""
-        return f"{self.work}/failures/{identity}/{index:06d}.json"
+    def range_failure_key(self, task: RangeTask) -> str:
+        """Key of the reason why a range has no scores."""
+        return f"{self.kept}/failures/{task.name}.json"
 
     def result_key(self, name: str) -> str:
         """Key of a result file."""
@@ -461,12 +488,15 @@ class Job:
 
     def write_plan(self, plan: Plan) -> None:
         """Write ``ranges.jsonl``, then ``plan.json``."""
-        self.write_ranges(plan.tasks())
+        self.write_ranges(plan.batches())
         self.store.write(self.plan_key, plan.to_json())
 
-    def write_ranges(self, tasks: Iterable[RangeTask]) -> None:
+    def write_ranges(self, batches: Iterable[Sequence[RangeTask]]) -> None:
         """Write ``ranges.jsonl``."""
-        lines = [json.dumps(task.to_dict(), separators=(",", ":")) + "\n" for task in tasks]
+        lines = [
+            json.dumps({"ranges": [task.to_dict() for task in batch]}, separators=(",", ":")) + "\n"
+            for batch in batches
+        ]
         self.store.write(self.ranges_key, "".join(lines).encode())
 
     def read_plan(self) -> Plan:
@@ -476,29 +506,45 @@ class Job:
         except FileNotFoundError:
             raise InvalidRequest(f"{self.work}: there is no such job, or it was not planned; start it again") from None
 
-    def scored_ranges(self, identity: str) -> set[int]:
-        """Return the indices of the ranges that have a part."""
-        return self._indices(self.part_key(identity, 0))
+    def scored(self) -> set[str]:
+        """Return the names of the ranges that have a part."""
+        return self._names(f"{self.kept}/parts/")
 
-    def failed_ranges(self, identity: str) -> set[int]:
-        """Return the indices of the ranges of which a reason was kept."""
-        return self._indices(self.range_failure_key(identity, 0))
+    def failed(self) -> set[str]:
+        """Return the names of the ranges of which a reason was kept; a part outweighs it."""
+        return self._names(f"{self.kept}/failures/")
 
-    def _indices(self, key: str) -> set[int]:
-        prefix = key.rpartition("/")[0] + "/"
-        names = (key.removeprefix(prefix).partition(".")[0] for key in self.store.keys(prefix))
-        return {int(name) for name in names}
+    def _names(self, prefix: str) -> set[str]:
+        return {key.removeprefix(prefix).rpartition(".")[0] for key in self.store.keys(prefix)}
 
-    def write_range_failure(self, identity: str, index: int, failure: Failure) -> None:
+    def write_range_failure(self, task: RangeTask, failure: Failure) -> None:
         """Keep the reason why a range has no scores."""
-        self.store.write(self.range_failure_key(identity, index), dump_json(asdict(failure)))
+        self.store.write(self.range_failure_key(task), dump_json(asdict(failure)))
 
-    def read_range_failure(self, identity: str, index: int) -> Failure | None:
+    def read_range_failure(self, task: RangeTask) -> Failure | None:
         """Return the reason why a range has no scores, if one was kept."""
         try:
-            return Failure(**json.loads(self.store.read(self.range_failure_key(identity, index))))
+            return Failure(**json.loads(self.store.read(self.range_failure_key(task))))
         except FileNotFoundError:
             return None
+
+
+def batched(tasks: Iterable[RangeTask], windows: int) -> Iterator[list[RangeTask]]:
+    """Yield neighbours that have at most ``windows`` windows together."""
+    batch: list[RangeTask] = []
+    room = windows
+    for task in tasks:
+        if batch and (len(task.windows) > room or len(batch) == _MOST_RANGES):
+            yield batch
+            batch, room = [], windows
+        batch.append(task)
+        room -= len(task.windows)
+    if batch:
+        yield batch
+
+
+def _digest(document: Any) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from anemonefish.aggregate import Aggregate, aggregate_job
 from anemonefish.containers import AUDIO_EXTENSIONS
+from anemonefish.contents import with_contents
 from anemonefish.errors import AnemonefishError, RecordingNotFound
 from anemonefish.jobs import Failure, Job, Plan, RangeTask, RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
@@ -28,10 +29,14 @@ from anemonefish.stores import open_store
 
 __all__ = ["detect", "find_recordings"]
 
-_RANGE_SECONDS = 300.0
+_RANGE_SECONDS = 60.0
 """Audio per range on a laptop: a progress bar that moves, and little to lose when it is interrupted."""
 
-_FINISH_AT_ONCE = 1.0
+_NO_HURRY = 86_400.0
+"""A target that every cut meets, so that a recording is always cut alike: its parts serve every job it is in."""
+
+_KEPT = ".anemonefish"
+"""The journal of a folder of results: parts and plans."""
 
 Progress = Callable[[int, int], None]
 """Called with windows done and windows in all."""
@@ -97,7 +102,9 @@ def detect(
     models_uri : str
         Folder or ``s3://bucket`` of the models.
     out : Path
-        Reports go here; plan, parts and manifest below ``.anemonefish`` in it.
+        Reports go here; parts, plans and manifests below ``.anemonefish`` in it. What is scored there is not
+        scored again, for this job or another: it is found by the content of the recording, the model and the
+        settings that change scores.
     processes : int, optional
         How many at once; one per core unless given.
     progress : callable, optional
@@ -117,19 +124,19 @@ def detect(
     cut = replace(
         settings,
         max_concurrency=workers,
-        target_seconds=_FINISH_AT_ONCE,
+        target_seconds=_NO_HURRY,
         max_range_seconds=min(settings.max_range_seconds, _RANGE_SECONDS),
     )
     models = ModelRepository(open_store(models_uri))
-    plan = plan_job(requests, reference, cut, models)
-    # Plans that differ do not meet, even in one folder at one time; other settings of a report share the parts.
-    job = Job(open_store(str(out)), f".anemonefish/{plan.identity}", "")
+    plan = with_contents(plan_job(requests, reference, cut, models), out / _KEPT / "contents.json")
+    # Plans that differ do not meet, even in one folder at one time; all of them share the parts.
+    job = Job(open_store(str(out)), f"{_KEPT}/plans/{plan.identity}", "", shared=_KEPT)
     job.write_plan(plan)
     tasks = list(plan.tasks())
     done, total = 0, sum(len(task.windows) for task in tasks)
     for task, outcome in _score_all(job, tasks, models_uri, plan.model, workers):
         if outcome is not None:
-            job.write_range_failure(task.identity, task.index, outcome)
+            job.write_range_failure(task, outcome)
         done += len(task.windows)
         if progress is not None:
             progress(done, total)
@@ -178,13 +185,13 @@ def _without_greetings() -> None:
 def _submit(
     pool: ProcessPoolExecutor, job: Job, task: RangeTask, models_uri: str, model: PinnedModel
 ) -> Future[Failure | None]:
-    return pool.submit(_score_one, job.store.uri, job.work, task, models_uri, model)
+    return pool.submit(_score_one, job.store.uri, job.kept, task, models_uri, model)
 
 
-def _score_one(store_uri: str, work: str, task: RangeTask, models_uri: str, model: PinnedModel) -> Failure | None:
+def _score_one(store_uri: str, kept: str, task: RangeTask, models_uri: str, model: PinnedModel) -> Failure | None:
     """Score one range in a worker process; the answer is None or the reason, never an exception."""
     try:
-        score_range(Job(open_store(store_uri), work, ""), task, ready_model(models_uri, model))
+        score_range(Job(open_store(store_uri), "", "", shared=kept), task, ready_model(models_uri, model))
     except AnemonefishError as error:
         return Failure.of(error)
     except Exception as error:  # whatever else befalls a range (memory, a defect of ours) is its reason, not a crash

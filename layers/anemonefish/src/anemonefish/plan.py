@@ -7,9 +7,10 @@ faster. The cut changes time and cost, never a result. Reads headers only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import ceil, inf
 
 import numpy as np
@@ -31,6 +32,7 @@ from anemonefish.jobs import (
     Quote,
     RangeTask,
     RecordingRequest,
+    batched,
     unique_names,
 )
 from anemonefish.models.bundle import ModelSpec
@@ -57,6 +59,9 @@ _SLOWER_THAN_PUBLISHER = {"arm64": 6.0, "x86_64": 3.0}
 """How many times longer a window takes on Lambda than where the model was published: our estimate from peak float32
 arithmetic (268 GFLOP/s a core measured there; 16 and 32 operations per cycle at 2.5 GHz), cautious on purpose, because
 a range that is cut too long ends in a timeout."""
+
+_SECONDS_PER_OPENING = 0.1
+"""A header is three round trips away; what each recording costs of many that one worker is given."""
 
 _VCPU_MB = 1769
 """Memory that comes with one vCPU (AWS Lambda documentation)."""
@@ -107,22 +112,23 @@ class CostModel:
         )
 
     def range_seconds(self, windows: int) -> float:
-        """Return the duration of one range."""
+        """Return the duration of one worker's windows."""
         return self.seconds_per_range + windows * self.seconds_per_window
 
-    def makespan(self, ranges: int, windows_per_range: int) -> float:
-        """Return the wall time of equal ranges: starting them, and as many waves as the concurrency asks."""
-        waves = ceil(ranges / self.max_concurrency)
-        starting = min(ranges, self.max_concurrency) / _DISPATCH_PER_SECOND
-        return starting + waves * self.range_seconds(windows_per_range)
+    def makespan(self, workers: int, windows: int, openings: float = 1.0) -> float:
+        """Return the wall time of equal loads: starting them, and as many waves as the concurrency asks."""
+        waves = ceil(workers / self.max_concurrency)
+        starting = min(workers, self.max_concurrency) / _DISPATCH_PER_SECOND
+        return starting + waves * (self.range_seconds(windows) + (openings - 1) * _SECONDS_PER_OPENING)
 
-    def usd(self, ranges: int, windows: int) -> float:
+    def usd(self, workers: int, ranges: int, windows: int) -> float:
         """Return the price of a job in an AWS account."""
-        gb_seconds = (ranges * self.seconds_per_range + windows * self.seconds_per_window) * self.memory_mb / 1024
-        transitions = _TRANSITIONS_PER_JOB + ranges * _TRANSITIONS_PER_RANGE
+        seconds = workers * self.seconds_per_range + (ranges - workers) * _SECONDS_PER_OPENING
+        gb_seconds = (seconds + windows * self.seconds_per_window) * self.memory_mb / 1024
+        transitions = _TRANSITIONS_PER_JOB + workers * _TRANSITIONS_PER_RANGE
         return (
             gb_seconds * _USD_PER_GB_SECOND[self.architecture]
-            + ranges * _USD_PER_INVOCATION
+            + workers * _USD_PER_INVOCATION
             + transitions * _USD_PER_TRANSITION
         )
 
@@ -166,14 +172,15 @@ def plan_job(requests: Sequence[RecordingRequest], reference: str, settings: Set
     return _cut(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), CostModel.of(spec, settings))
 
 
-def plan_resumed(job: Job) -> tuple[Plan, list[RangeTask]] | None:
-    """Return the plan a job was started with and the ranges it still lacks; None when it never got that far."""
+def plan_resumed(job: Job) -> tuple[Plan, list[list[RangeTask]]] | None:
+    """Return the plan a job was started with and what it still lacks; None when it never got that far."""
     try:
         plan = Plan.from_json(job.store.read(job.plan_key))
     except FileNotFoundError:
         return None
-    scored = job.scored_ranges(plan.identity)
-    return plan, [task for task in plan.tasks() if task.index not in scored]
+    scored = job.scored()
+    missing = (task for task in plan.tasks() if task.name not in scored)
+    return plan, list(batched(missing, plan.windows_per_range))
 
 
 def check_recordings(recordings: Sequence[PlannedRecording]) -> None:
@@ -205,14 +212,15 @@ def check_settings(spec: ModelSpec, settings: Settings) -> None:
 
 def _plan_recording(request: RecordingRequest, spec: ModelSpec, settings: Settings) -> PlannedRecording:
     try:
-        with open_audio(request.uri, version=request.version, name=request.path) as audio:
+        with open_audio(request.uri, version=request.version, name=request.path, channel=settings.channel) as audio:
             facts, version = audio.facts, audio.source.version
         sample_rate = _analysis_rate(request, facts, spec, settings)
     except RecordingError as error:
         return PlannedRecording(request.name, request.path, request.uri, failure=Failure.of(error))
     profile: Profile = spec.profile_for(settings)
     grid = profile.grid(resampled_length(facts.frames, facts.sample_rate, sample_rate), sample_rate)
-    return PlannedRecording(request.name, request.path, request.uri, Analysis(version, facts, sample_rate, grid))
+    how = Analysis(version, facts, sample_rate, grid)
+    return PlannedRecording(request.name, request.path, request.uri, how)
 
 
 def _analysis_rate(request: RecordingRequest, facts: AudioFacts, spec: ModelSpec, settings: Settings) -> int:
@@ -241,38 +249,47 @@ def _cut(plan: Plan, cost: CostModel) -> Plan:
     analyses = [recording.analysis for recording in plan.recordings if recording.analysis is not None]
     counts = [analysis.grid.n_windows for analysis in analyses]
     seconds = sum(analysis.grid.n_samples / analysis.sample_rate for analysis in analyses)
-    size = _range_size(counts, plan, cost)
-    ranges = sum(ceil(count / size) for count in counts)
-    longest = min(size, max(counts))
+    cut = replace(plan, windows_per_range=_range_size(counts, plan, cost))
+    loads = [sum(len(task.windows) for task in batch) for batch in cut.batches()]
+    ranges = sum(1 for _ in cut.tasks())
+    openings = ranges / max(1, len(loads))
     quote = Quote(
         len(counts),
         ranges,
         sum(counts),
         round(seconds, 6),
-        round(cost.makespan(ranges, longest), 1),
-        round(cost.usd(ranges, sum(counts)), 6),
+        round(cost.makespan(len(loads), max(loads, default=0), openings), 1),
+        round(cost.usd(len(loads), ranges, sum(counts)), 6),
     )
-    return replace(plan, windows_per_range=size, quote=quote)
+    return replace(cut, quote=quote)
 
 
 def _range_size(counts: Sequence[int], plan: Plan, cost: CostModel) -> int:
-    """Return windows per range; candidates are the sizes that cut the longest recording into equal ranges."""
+    """Return windows per worker; candidates are the sizes that cut the longest recording into equal ranges."""
     longest = max(counts)
     if longest == 0:
         return 1
     largest = max(1, min(_most_windows(plan), int(_MAX_RANGE_COMPUTE / cost.seconds_per_window)))
     windows = np.array(counts)
-    best, best_makespan = 1, inf
-    size = ceil(longest / ceil(longest / largest))
-    while size >= 1:
-        ranges = int(np.sum(-(-windows // size)))
-        makespan = cost.makespan(ranges, size)
+    best, best_makespan = largest, inf
+    # What is short shares a worker, so a whole worker's load is worth considering besides the shares of the longest.
+    for size in chain([largest], _equal_shares(longest, min(longest, largest))):
+        long = windows[windows >= size]
+        workers = int(np.sum(-(-long // size))) + ceil(int(np.sum(windows[windows < size])) / size)
+        makespan = cost.makespan(workers, size, len(counts) / workers)
         if makespan <= plan.settings.target_seconds:
             return size
         if makespan < best_makespan:
             best, best_makespan = size, makespan
-        size = ceil(longest / ceil(longest / (size - 1))) if size > 1 else 0
     return best
+
+
+def _equal_shares(windows: int, largest: int) -> Iterator[int]:
+    """Yield the sizes that cut so many windows into equal ranges, the largest first."""
+    size = ceil(windows / ceil(windows / largest))
+    while size >= 1:
+        yield size
+        size = ceil(windows / ceil(windows / (size - 1))) if size > 1 else 0
 
 
 def _most_windows(plan: Plan) -> int:

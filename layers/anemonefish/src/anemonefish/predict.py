@@ -70,7 +70,8 @@ def predict_clip(
     assert how is not None  # plan_job raises the only recording's own error
     _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings))
     model = ready_model(models_uri, plan.model)
-    with open_audio(str(path), version=how.version, name=name, dtype=spec.profile.sample_dtype) as audio:
+    dtype = spec.profile.sample_dtype
+    with open_audio(str(path), version=how.version, name=name, channel=settings.channel, dtype=dtype) as audio:
         windows = WindowRange(0, how.grid.n_windows)
         scores = score_windows(at_rate(audio, how.sample_rate), how.grid, windows, model)
     return decide(recording, spec, plan.model, settings, scores)

@@ -163,5 +163,5 @@ def _facts_of(job: Job, models: ModelRepository) -> tuple[Plan, ModelSpec, dict[
 def _scores_of(job: Job, models: ModelRepository, number: int) -> NDArray[np.float32]:
     """Return the scores of a recording, kept for the next threshold of whoever moves a slider."""
     plan, spec, _ = _facts_of(job, models)
-    scores, _ = read_scores(job, spec, [task for task in plan.tasks() if task.recording == number])
+    scores, _ = read_scores(job, spec, list(plan.tasks_of(number)))
     return scores

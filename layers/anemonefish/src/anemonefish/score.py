@@ -9,7 +9,7 @@ again, and that is resume. Holds a block of windows at a time, never the range a
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,37 +17,66 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from anemonefish.audio import Samples, open_audio
-from anemonefish.errors import DamagedPart
-from anemonefish.jobs import Job, RangeTask
+from anemonefish.errors import AnemonefishError, DamagedPart
+from anemonefish.jobs import Failure, Job, RangeTask
 from anemonefish.models.engine import Model
 from anemonefish.resample import at_rate
 from anemonefish.windows import WindowGrid, WindowRange
 
-__all__ = ["ScoredRange", "part_from_bytes", "part_to_bytes", "score_range", "score_windows"]
+__all__ = ["Scored", "part_from_bytes", "part_to_bytes", "score_range", "score_ranges", "score_windows"]
 
 BLOCK_WINDOWS = 32
 """Windows held at once: 6.4 s of audio at a hop of 0.2 s, 2.5 MB of spectrograms of the lab's v2, 25 MB of v1."""
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredRange:
-    """What a worker says of its range.
+class Scored:
+    """What a worker says of its ranges.
 
     Attributes
     ----------
-    index, windows : int
-        Number of the range and of its windows.
-    computed : bool
-        False when the part was already there.
+    ranges, windows : int
+        How many it was given.
+    computed : int
+        Ranges it scored; of the others the part was already there.
+    failed : int
+        Ranges it has kept a reason of.
     """
 
-    index: int
+    ranges: int
     windows: int
-    computed: bool
+    computed: int
+    failed: int
 
 
-def score_range(job: Job, task: RangeTask, model: Model) -> ScoredRange:
-    """Score a range and store its part, unless the part exists.
+def score_ranges(job: Job, tasks: Sequence[RangeTask], model: Model) -> Scored:
+    """Score the ranges of one worker; of several, one that fails does not take the others with it.
+
+    Raises
+    ------
+    AnemonefishError
+        The only range's own error; of several, one that another call may not meet, once all were tried.
+    """
+    if len(tasks) == 1:
+        return Scored(1, len(tasks[0].windows), int(score_range(job, tasks[0], model)), 0)
+    computed = failed = 0
+    passing: AnemonefishError | None = None
+    for task in tasks:
+        try:
+            computed += score_range(job, task, model)
+        except AnemonefishError as error:
+            if error.retryable:
+                passing = passing or error
+            else:
+                job.write_range_failure(task, Failure.of(error))
+                failed += 1
+    if passing is not None:
+        raise passing
+    return Scored(len(tasks), sum(len(task.windows) for task in tasks), computed, failed)
+
+
+def score_range(job: Job, task: RangeTask, model: Model) -> bool:
+    """Score a range and store its part; return False when the part is already there.
 
     Raises
     ------
@@ -58,13 +87,14 @@ def score_range(job: Job, task: RangeTask, model: Model) -> ScoredRange:
     StorageError
         The store did not answer; try again.
     """
-    key = job.part_key(task.identity, task.index)
+    key = job.part_key(task)
     if job.store.exists(key):
-        return ScoredRange(task.index, len(task.windows), computed=False)
-    with open_audio(task.uri, version=task.version, name=task.path, dtype=model.spec.profile.sample_dtype) as audio:
+        return False
+    dtype = model.spec.profile.sample_dtype
+    with open_audio(task.uri, version=task.version, name=task.path, channel=task.channel, dtype=dtype) as audio:
         scores = score_windows(at_rate(audio, task.sample_rate), task.grid, task.windows, model)
     job.store.write(key, part_to_bytes(scores))
-    return ScoredRange(task.index, len(task.windows), computed=True)
+    return True
 
 
 def score_windows(samples: Samples, grid: WindowGrid, windows: WindowRange, model: Model) -> NDArray[np.float32]:

@@ -25,7 +25,7 @@ ENVIRONMENT_PREFIX = "ANEMONEFISH_"
 FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "parquet")
 """Names of the report formats, in the order they are written."""
 
-_SCORING = ("window_seconds", "hop_seconds", "resample")
+_SCORING = ("window_seconds", "hop_seconds", "channel", "resample")
 _DECISION = ("target_class", "threshold", "median_windows", "min_duration_seconds", "min_gap_seconds")
 
 
@@ -41,6 +41,7 @@ class Settings:
 
     window_seconds: float | None
     hop_seconds: float | None
+    channel: int | None
     resample: bool
     target_class: str | None
     threshold: float
@@ -58,6 +59,8 @@ class Settings:
         for name in ("window_seconds", "hop_seconds"):
             if getattr(self, name) is not None:
                 _number(self, name, least=0.001, most=60)  # one sample at 1 kHz
+        if self.channel is not None:
+            _whole(self, "channel", least=1, most=1024)
         _flag(self, "resample")
         if self.target_class is not None:
             _text(self, "target_class")

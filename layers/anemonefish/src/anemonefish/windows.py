@@ -86,6 +86,7 @@ class WindowGrid:
         """Return the half-open sample interval that the windows of a non-empty range cover together."""
         return windows.start * self.hop, (windows.stop - 1) * self.hop + self.window
 
-    def split(self, windows_per_range: int) -> Iterator[WindowRange]:
-        """Cut the whole grid into consecutive ranges of at most ``windows_per_range`` windows."""
-        return WindowRange(0, self.n_windows).blocks(windows_per_range)
+    def split(self, most: int) -> Iterator[WindowRange]:
+        """Cut the whole grid into as few ranges of at most ``most`` windows as there can be, all alike but the last."""
+        count = -(-self.n_windows // most)
+        return WindowRange(0, self.n_windows).blocks(-(-self.n_windows // count) if count else 1)

@@ -180,7 +180,7 @@ def _summary(execution: Execution) -> ExecutionSummary:
 
 def _quote(plan: Plan) -> QuoteOut:
     recordings = []
-    for recording, ranges in zip(plan.recordings, plan.range_counts(), strict=True):
+    for number, recording in enumerate(plan.recordings):
         how = recording.analysis
         recordings.append(
             {
@@ -188,7 +188,7 @@ def _quote(plan: Plan) -> QuoteOut:
                 "sample_rate": None if how is None else how.audio.sample_rate,
                 "duration_seconds": None if how is None else round(how.audio.frames / how.audio.sample_rate, 6),
                 "windows": None if how is None else how.grid.n_windows,
-                "ranges": ranges,
+                "ranges": sum(1 for _ in plan.tasks_of(number)),
                 "error": _reason(recording.failure),
             }
         )
