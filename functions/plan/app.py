@@ -6,14 +6,19 @@ from typing import Any
 from anemonefish.errors import InvalidRequest
 from anemonefish.jobs import Job, JobRequest, Plan, shown
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import plan_job, plan_resumed
+from anemonefish.plan import plan_job, plan_resumed, without_transcodes
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Write ``plan.json`` and ``ranges.jsonl``; answer with what the state machine needs to go on."""
-    job = _job(event)
+    """Write ``plan.json`` and ``ranges.jsonl``; answer with what the state machine needs to go on.
+
+    Where recordings must be transcoded the answer counts those; ``event["again"]`` is the same input after that.
+    """
+    transcoded = "again" in event
+    event = event["again"] if transcoded else event
+    job = Job.named(open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}"), event)
     if event.get("resume") and (resumed := plan_resumed(job)) is not None:
         plan, missing = resumed
         job.write_ranges(missing)
@@ -22,13 +27,20 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     request = JobRequest.from_dict(event) if "recordings" in event else job.read_request()
     _check_uris(request)
     models = ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}"))
-    plan = plan_job(request.recordings, request.model, Settings.load(request.settings), models)
+    plan = plan_job(request.recordings, request.model, Settings.load(request.settings), models, job)
+    if transcoded:
+        plan = without_transcodes(plan)
+    if transcodes := job.transcodes(plan):
+        job.write_transcodes(transcodes)
+        return _answer(job, plan, 0) | {"transcode_count": len(transcodes)}
     job.write_plan(plan)
     return _answer(job, plan, sum(1 for _ in plan.batches()))
 
 
 def _answer(job: Job, plan: Plan, workers: int) -> dict[str, Any]:
     return {
+        "transcode_count": 0,
+        "transcodes_key": job.transcodes_key,
         "job": job.work,
         "bucket": os.environ["ANEMONEFISH_OUTPUT_BUCKET"],
         "ranges_key": job.ranges_key,
@@ -46,11 +58,3 @@ def _check_uris(request: JobRequest) -> None:
     for recording in request.recordings:
         if not recording.uri.startswith(bucket):
             raise InvalidRequest(f"{shown(recording.uri)}: recordings are read from {bucket} only; upload it there")
-
-
-def _job(event: dict[str, Any]) -> Job:
-    named = event.get("job")
-    if not isinstance(named, dict):
-        raise InvalidRequest("job must be an object with tenant and id")
-    store = open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}")
-    return Job.of_tenant(store, named.get("tenant"), named.get("id"))

@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from anemonefish.errors import AnemonefishError, InvalidRequest
+from anemonefish.errors import AnemonefishError
 from anemonefish.failures import failure_of_task, record_job_failure, record_range_failure
 from anemonefish.jobs import Failure, Job, RangeTask
 from anemonefish.stores import open_store
@@ -25,11 +25,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:
 
 
 def _of_execution(event: dict[str, Any]) -> Failure:
-    execution = event["execution"]
-    named = execution.get("job") if isinstance(execution, dict) else None
-    if not isinstance(named, dict):
-        raise InvalidRequest("job must be an object with tenant and id")
-    job = Job.of_tenant(_store(), named.get("tenant"), named.get("id"))
+    job = Job.named(_store(), event["execution"])
     failure = record_job_failure(job, event.get("error"))
     # What the alarm listens to: 5xx is the system's fault, 4xx its user's (a metric filter in template.yaml).
     print(json.dumps({"job": job.work, "error": failure.error, "status": failure.to_error().status}))

@@ -35,7 +35,7 @@ def test_the_state_machine_never_retries_what_cannot_mend_itself(machine: dict[s
         if cls.__module__ == errors.__name__ and not cls.retryable and not issubclass(cls, errors.RequestError)
     )
     raising = [task for task in tasks(machine["States"]) if "RecordFunction" not in str(task["Parameters"])]
-    assert len(raising) == 4
+    assert len(raising) == 6
     for task in raising:
         first = task["Retry"][0]
         assert sorted(first["ErrorEquals"]) == final
@@ -56,7 +56,10 @@ def test_the_drawing_in_the_docstring_is_the_tree() -> None:
 def test_every_class_knows_its_status() -> None:
     for name, cls in error_classes().items():
         assert 400 <= cls.status < 600, name
-        assert cls.retryable == issubclass(cls, errors.StorageError) or cls.__module__ != errors.__name__
+        assert (
+            cls.retryable == issubclass(cls, errors.StorageError | errors.OutOfTime)
+            or cls.__module__ != errors.__name__
+        )
     assert recording_error("InvalidSamples")
     assert not recording_error("StorageError")
     assert not recording_error("ValueError")

@@ -95,16 +95,16 @@ def test_a_bad_event_is_refused_by_name(invoke: Invoke, name: str, error: str) -
 def test_the_verbs_in_their_order(invoke: Invoke, s3: Any) -> None:
     found, planned = invoke("plan-two-recordings")
     assert found is None
-    assert (planned["range_count"], planned["tolerated_failure_percentage"]) == (2, 100)
+    assert (planned["worker_count"], planned["tolerated_failure_percentage"]) == (1, 100)
     found, planned = invoke("plan")
-    assert (found, planned["job"], planned["range_count"]) == (None, "jobs/lab/j-123", 1)
+    assert (found, planned["job"], planned["worker_count"]) == (None, "jobs/lab/j-123", 1)
     assert len(json.dumps(planned)) < 1_000
     ranges = s3.get_object(Bucket=planned["bucket"], Key=planned["ranges_key"])["Body"].read()
-    invoke.identity = json.loads(ranges)["identity"]
+    invoke.identity = json.loads(ranges)["ranges"][0]["identity"]
     found, scored = invoke("score")
-    assert (found, scored) == (None, {"index": 0, "windows": 100, "computed": True})
+    assert (found, scored) == (None, {"ranges": 1, "windows": 100, "computed": 1, "failed": 0})
     found, again = invoke("score")
-    assert (found, again) == (None, {"index": 0, "windows": 100, "computed": False})
+    assert (found, again) == (None, {"ranges": 1, "windows": 100, "computed": 0, "failed": 0})
     # The fixture's range is a part of the recording, so its part does not fit the one range that was planned.
     found, answer = invoke("aggregate")
     assert (found, "delete it and resume" in answer["errorMessage"]) == ("DamagedPart", True)

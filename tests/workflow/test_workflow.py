@@ -235,8 +235,8 @@ def test_an_altered_bundle_is_told_in_the_same_words(
         ({"job": {"tenant": "lab", "id": "j"}, "recordings": []}, "InvalidRequest"),
         ({"job": {"tenant": "lab", "id": "j"}, "recordings": [{"uri": "s3://elsewhere/none.wav"}]}, "InvalidRequest"),
         ({"job": {"tenant": "lab", "id": "j"}, "recordings": ["x" * 100_000]}, "InvalidRequest"),
-        ({"job": {"tenant": "lab", "id": "j"}, "recordings": [{}] * 1_001}, "InvalidRequest"),
-        ({"job": "jobs/victim/j", "range": {"index": 0}}, "InvalidRequest"),
+        ({"job": {"tenant": "lab", "id": "j"}, "recordings": [{}] * 10_001}, "InvalidRequest"),
+        ({"job": "jobs/victim/j", "ranges": [{}]}, "InvalidRequest"),
     ],
 )
 def test_an_input_nobody_can_use_ends_with_a_reason(stack: Stack, document: dict[str, Any], error: str) -> None:
@@ -303,6 +303,28 @@ def test_a_worker_that_never_recovers_ends_the_job_with_its_reason(
     assert results == {}
 
 
+def test_a_worker_that_dies_at_one_of_several_recordings_takes_no_other_with_it(
+    trouble_stack: Stack, run_job: RunJob, make_recording: Callable[..., Path]
+) -> None:
+    names = ["a.wav", "always-dies.wav", "b.wav", "always-fails.wav", "c.wav"]
+    execution, results = run_job(trouble_stack, *(make_recording(name, frames=48_000) for name in names))
+    assert execution.status == "SUCCEEDED", execution.cause
+    [history] = [outcomes(child) for child in execution.children]
+    # Together, until the machine gives up; then each alone, and the reason of the one that dies is kept.
+    assert history == [
+        *["Runtime.ExitError"] * 4,
+        *["succeeded"],
+        *["Runtime.ExitError"] * 4,
+        *["succeeded", "succeeded"],
+        *["InvalidSamples", "succeeded"],
+        *["succeeded"],
+    ]
+    rows = [line.split(",")[:2] for line in results["summary.csv"].decode().splitlines()[1:]]
+    assert [status for _, status in rows] == ["done", "failed", "done", "failed", "done"]
+    assert b"its process died" in results["summary.csv"]
+    assert b"sample 5" in results["summary.csv"]
+
+
 def test_a_broken_recording_fails_the_plan_once(trouble_stack: Stack, run_job: RunJob, tmp_path: Path) -> None:
     path = tmp_path / "empty.wav"
     path.write_bytes(b"")
@@ -323,7 +345,9 @@ def test_a_break_that_only_a_worker_can_find(
     assert [outcomes(child) for child in alone.children] == [["InvalidSamples", "succeeded"]]
     assert (alone.status, alone.error) == ("FAILED", "InvalidSamples")
     together, results = run_job(stack, make_recording("good.wav"), poison)
-    assert sorted(outcomes(child) for child in together.children) == [["InvalidSamples", "succeeded"], ["succeeded"]]
+    assert [outcomes(child) for child in together.children] == [
+        ["succeeded"]
+    ]  # one worker for both: it kept the reason
     assert outcomes(together.history) == ["succeeded", "succeeded"]  # Plan, Aggregate: the Map did not fail
     assert "good.wav.json" in results
 

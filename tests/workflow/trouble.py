@@ -10,11 +10,20 @@ from typing import Any
 import boto3
 import real_app
 
+from anemonefish import score
 from anemonefish.errors import InvalidSamples, StorageError
+from anemonefish.jobs import Job, RangeTask
+
+score_range = score.score_range
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    name, attempt = event["range"]["uri"], _attempt(event)
+    score.score_range = in_trouble
+    return real_app.handler(event, context)
+
+
+def in_trouble(job: Job, task: RangeTask, model: Any) -> bool:
+    name, attempt = task.uri, _attempt(job, task)
     if "slow" in name:
         time.sleep(0.3)
     if "fails-twice" in name and attempt <= 2:
@@ -25,13 +34,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         raise InvalidSamples(f"{name}: sample 5 is not a finite number; export the recording again")
     if "always-dies" in name:
         os._exit(137)
-    return real_app.handler(event, context)
+    return score_range(job, task, model)
 
 
-def _attempt(event: dict[str, Any]) -> int:
+def _attempt(job: Job, task: RangeTask) -> int:
     """Count the attempts at this range, across processes."""
     s3, bucket = boto3.client("s3"), os.environ["ANEMONEFISH_OUTPUT_BUCKET"]
-    prefix = f"{event['job']}/attempts/{event['range']['index']}/"
+    prefix = f"{job.work}/attempts/{task.name}/"
     attempt = 1
     while True:
         try:

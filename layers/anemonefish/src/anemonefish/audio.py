@@ -11,6 +11,7 @@ the file and the place; the same stretch has the same samples however it is cut.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -20,9 +21,10 @@ import soundfile
 from numpy.typing import DTypeLike, NDArray
 
 from anemonefish.blocks import BlockReader
-from anemonefish.containers import find_data_chunk
+from anemonefish.containers import DataChunk, find_data_chunk, recognise, rf64_header
 from anemonefish.errors import (
     EmptyRecording,
+    InexactRecording,
     InvalidSamples,
     TruncatedRecording,
     UnreadableRecording,
@@ -30,16 +32,15 @@ from anemonefish.errors import (
 )
 from anemonefish.stores import ByteSource, open_source
 
-__all__ = ["EXACT_CODECS", "EXACT_CONTAINERS", "AudioFacts", "AudioFile", "Samples", "open_audio"]
-
-EXACT_CONTAINERS = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC"})
-"""Containers (libsndfile's names) in which seeking is exact to the sample."""
+__all__ = ["EXACT_CODECS", "AudioFacts", "AudioFile", "Samples", "check_channel", "encode_flac", "open_audio"]
 
 LOUDEST = 1e12
 """Largest sample taken. Full scale is 1; float files scaled like integers reach 2**31, nothing real goes further."""
 
 EXACT_CODECS = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"})
 """Codecs that store each sample by itself; ADPCM and GSM code blocks, and cannot be entered at any sample."""
+
+_READABLE = "it must be WAV, RF64, W64, AIFF, FLAC, OGG, Opus, MP3, M4A, AAC or WebM with an intact header"
 
 _MAX_FRAMES = 1 << 62  # libsndfile's word for "the header does not say" is the largest 63-bit number
 
@@ -79,6 +80,10 @@ class Samples(Protocol):
         """Return the samples ``[start, stop)``, shape ``(stop - start,)``, within [-1, 1] for integer PCM."""
         ...
 
+    def expect(self, stop: int) -> None:
+        """Take note that no sample from ``stop`` on will be read."""
+        ...
+
 
 class AudioFile:
     """One open recording; made by :func:`open_audio`.
@@ -97,7 +102,8 @@ class AudioFile:
         reader: BlockReader,
         sound: soundfile.SoundFile,
         dtype: DTypeLike,
-        channel: int | None = None,
+        channel: int | None,
+        chunk: DataChunk | None,
     ) -> None:
         self.source = source
         self.facts = AudioFacts(sound.samplerate, sound.channels, sound.frames, sound.format, sound.subtype)
@@ -105,6 +111,7 @@ class AudioFile:
         self._sound = sound
         self._dtype = np.dtype(dtype)
         self._channel = channel
+        self._chunk = chunk
 
     @property
     def sample_rate(self) -> int:
@@ -115,6 +122,14 @@ class AudioFile:
     def n_samples(self) -> int:
         """Length in samples of the mono signal."""
         return self.facts.frames
+
+    def expect(self, stop: int) -> None:
+        """Say that no sample from ``stop`` on will be read, so that none is fetched ahead.
+
+        Reading it works all the same. Where a sample's bytes cannot be told beforehand (FLAC), nothing is promised.
+        """
+        if self._chunk is not None and self._chunk.declared and self.facts.frames:
+            self._reader.expect(self._chunk.offset + -(-self._chunk.declared * stop // self.facts.frames))
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Return the samples ``[start, stop)`` of the channel asked for, or averaged over all.
@@ -169,6 +184,7 @@ class AudioFile:
     def close(self) -> None:
         """Close the decoder and the source."""
         self._sound.close()
+        self._reader.close()
         self.source.close()
 
     def __enter__(self) -> Self:
@@ -211,8 +227,10 @@ def open_audio(
         Not audio, a broken header, or no channels.
     TruncatedRecording
         The data is shorter than the header promises.
+    InexactRecording
+        A format that cannot be entered at any sample.
     UnsupportedRecording
-        A container that cannot be sought exactly, or no such channel.
+        There is no such channel.
     """
     source = open_source(uri, version, name)
     try:
@@ -227,57 +245,117 @@ def _open(source: ByteSource, dtype: DTypeLike, channel: int | None) -> AudioFil
         raise EmptyRecording(f"{source.name}: the file is empty (0 bytes); copy it again from the recorder")
     reader = BlockReader(source)
     try:
-        _check_length(source, reader)
+        chunk = _look_at(source, reader)
+        if chunk is not None and chunk.wrapped:
+            head = rf64_header(chunk)
+            reader.close()
+            reader = BlockReader(_Spliced(source, head, chunk))
+            chunk = DataChunk(len(head), chunk.declared)
         reader.seek(0)
         sound = soundfile.SoundFile(reader)
     except soundfile.LibsndfileError as error:
         if reader.error is not None:
             raise reader.error from None
         raise UnreadableRecording(
-            f"{source.name}: not a readable recording ({error.error_string.strip().rstrip('.')}); "
-            f"it must be WAV, RF64, W64, AIFF or FLAC with an intact header"
+            f"{source.name}: not a readable recording ({error.error_string.strip().rstrip('.')}); {_READABLE}"
         ) from None
-    audio = AudioFile(source, reader, sound, dtype, channel)
+    audio = AudioFile(source, reader, sound, dtype, channel, chunk)
     _check_facts(source.name, audio.facts)
-    if channel is not None and channel > audio.facts.channels:
-        raise UnsupportedRecording(
-            f"{source.name}: there is no channel {channel}, the recording has {audio.facts.channels}; "
-            f"set channel to one of them, or to null for their mean"
-        )
+    check_channel(source.name, audio.facts, channel)
     return audio
 
 
-def _check_length(source: ByteSource, reader: BlockReader) -> None:
-    """Hold the length that a chunked container promises against the object's size."""
-    chunk = find_data_chunk(reader, source.size)  # type: ignore[arg-type]  # RawIOBase reads like BinaryIO
+def check_channel(name: str, facts: AudioFacts, channel: int | None) -> None:
+    """Raise :class:`UnsupportedRecording` for a channel that is not there."""
+    if channel is not None and channel > facts.channels:
+        raise UnsupportedRecording(
+            f"{name}: there is no channel {channel}, the recording has {facts.channels}; "
+            f"set channel to one of them, or to null for their mean"
+        )
+
+
+def encode_flac(frames: NDArray[np.int32], sample_rate: int) -> bytes:
+    """Return a FLAC file of 24 bit.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (n, channels), int32
+        Samples at the upper end of each word; the lowest eight bits are dropped.
+    sample_rate : int
+        In Hz.
+    """
+    made = io.BytesIO()
+    soundfile.write(made, frames, sample_rate, format="FLAC", subtype="PCM_24", compression_level=0.25)
+    return made.getvalue()
+
+
+class _Spliced:
+    """A recording behind another header."""
+
+    def __init__(self, source: ByteSource, head: bytes, chunk: DataChunk) -> None:
+        self._source = source
+        self._head = head
+        self._offset = chunk.offset
+        self.name = source.name
+        self.version = source.version
+        self.size = len(head) + (chunk.declared or 0)
+
+    def read(self, offset: int, length: int) -> bytes:
+        head = self._head[offset : offset + length]
+        begin = max(0, offset - len(self._head))
+        rest = min(length - len(head), self.size - len(self._head) - begin)
+        return head + self._source.read(self._offset + begin, rest) if rest > 0 else head
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def _look_at(source: ByteSource, reader: BlockReader) -> DataChunk | None:
+    """Refuse what libsndfile would misread; return where the samples lie, if chunks say so."""
+    container = recognise(reader)  # type: ignore[arg-type]  # RawIOBase reads like BinaryIO
+    chunk = find_data_chunk(reader, source.size)  # type: ignore[arg-type]
     if reader.error is not None:
         raise reader.error
-    if chunk is None or chunk.declared is None:
-        return
+    if container is None:
+        raise UnreadableRecording(
+            f"{source.name}: not a readable recording (its first bytes belong to no format); {_READABLE}"
+        )
+    if not container.exact:
+        raise InexactRecording(
+            f"{source.name}: {container.name} cannot be entered at any sample; it must be transcoded, "
+            f"or converted to FLAC or to WAV with PCM samples"
+        )
+    if chunk is not None and chunk.declared is not None:
+        _check_length(source, chunk, chunk.declared)
+    return chunk
+
+
+def _check_length(source: ByteSource, chunk: DataChunk, declared: int) -> None:
+    """Hold the length that a chunked container promises against the object's size."""
     present = source.size - chunk.offset
-    if chunk.declared > present:
+    if declared > present:
         raise TruncatedRecording(
-            f"{source.name}: the header promises {chunk.declared} bytes of samples from byte {chunk.offset} on, "
+            f"{source.name}: the header promises {declared} bytes of samples from byte {chunk.offset} on, "
             f"but the file ends after {max(0, present)} of them, at byte {source.size}; "
             f"copy the file again from the recorder, or rewrite its header to keep what is there"
         )
-    if chunk.declared == 0 and present > 0:
+    if declared == 0 and present > 0:
         raise UnreadableRecording(
             f"{source.name}: the header says there are no samples, but {present} bytes follow it at byte "
             f"{chunk.offset}; the recorder was probably cut off while writing: rewrite the header"
         )
-    if source.size > 1 << 32 and present - chunk.declared >= 1 << 32:
+    if source.size > 1 << 32 and present - declared >= 1 << 32:
         raise UnreadableRecording(
-            f"{source.name}: {present} bytes of samples do not fit a plain WAV header, which says {chunk.declared}; "
+            f"{source.name}: {present} bytes of samples do not fit the header, which says {declared}; "
             f"convert the file to RF64, W64 or FLAC"
         )
 
 
 def _check_facts(uri: str, facts: AudioFacts) -> None:
-    if facts.container not in EXACT_CONTAINERS or facts.codec not in EXACT_CODECS:
-        raise UnsupportedRecording(
-            f"{uri}: {facts.codec} in {facts.container} cannot be read exactly from any sample; "
-            f"convert the file to FLAC or to WAV with PCM samples"
+    if facts.codec not in EXACT_CODECS:
+        raise InexactRecording(
+            f"{uri}: {facts.codec} in {facts.container} cannot be entered at any sample; it must be transcoded, "
+            f"or converted to FLAC or to WAV with PCM samples"
         )
     if facts.channels < 1 or facts.sample_rate < 1:
         raise UnreadableRecording(

@@ -1,8 +1,10 @@
 """One block cache between an object and the decoder that reads it.
 
-Owns :class:`BlockReader`: a seekable binary file over a :class:`~anemonefish.stores.ByteSource` that fetches
-whole, aligned blocks and keeps the last few. A decoder jumps between header and data and reads a few KiB at
-a time; the cache turns that into few, large, ranged reads, on a disk as on S3.
+Owns :class:`BlockReader`: a seekable binary file over a :class:`~anemonefish.stores.ByteSource`. A decoder jumps
+between header and data and reads a few KiB at a time; what is fetched are aligned blocks: a small one where it jumps,
+twice as many at once wherever it reads on, and the next ones already while it decodes. So a header costs little, a long
+stretch costs few requests, and nobody waits for the next. Where the reader is told how far the decoder will read,
+nothing beyond is fetched ahead. What is kept is bounded.
 
 The decoder calls back from C, where a Python exception cannot travel. A failed read therefore looks like the
 end of the file *and is kept* in :attr:`BlockReader.error`; whoever drives the decoder must look there first.
@@ -12,16 +14,21 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from anemonefish.errors import AnemonefishError
 from anemonefish.stores import ByteSource
 
 __all__ = ["BLOCK_BYTES", "BlockReader"]
 
-BLOCK_BYTES = 1 << 20
-"""1 MiB: a minute of 48 kHz mono in 16 bit is six of them; 60 s out of 2 GB took 7 GETs when measured."""
+BLOCK_BYTES = 1 << 16
+"""64 KiB: what a jump costs. A FLAC decoder jumps a dozen times until it has found a sample."""
 
-_KEPT_BLOCKS = 8
+_MOST_BLOCKS = 16
+"""Blocks fetched at once, after some steps: 1 MiB, eleven seconds of 48 kHz in 16 bit."""
+
+_KEPT_BLOCKS = 128
+"""8 MiB."""
 
 
 class BlockReader(io.RawIOBase):
@@ -39,12 +46,21 @@ class BlockReader(io.RawIOBase):
         self._block_bytes = block_bytes
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._position = 0
+        self._end = -(-source.size // block_bytes)
+        self._run = 1  # blocks of the next request
+        self._next = -1  # the block with which the decoder would read on
+        self._ahead: tuple[int, int, Future[bytes]] | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
         self.error: AnemonefishError | None = None
 
     @property
     def size(self) -> int:
         """Length in bytes."""
         return self._source.size
+
+    def expect(self, stop: int) -> None:
+        """Let nothing beyond the byte ``stop`` be fetched before it is asked for."""
+        self._end = -(-min(stop, self.size) // self._block_bytes)
 
     def readable(self) -> bool:
         """Return True."""
@@ -79,18 +95,47 @@ class BlockReader(io.RawIOBase):
             self._position += len(piece)
         return filled
 
+    def close(self) -> None:
+        """Wait for what is being fetched, and forget it."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        super().close()
+
     def _block(self, index: int) -> bytes:
-        if index in self._blocks:
+        if index not in self._blocks and self.error is None:
+            try:
+                self._fetch(index)
+            except AnemonefishError as error:
+                self.error = error
+        block = self._blocks.get(index, b"")
+        if block:
             self._blocks.move_to_end(index)
-            return self._blocks[index]
-        if self.error is not None:
-            return b""
-        try:
-            block = self._source.read(index * self._block_bytes, self._block_bytes)
-        except AnemonefishError as error:
-            self.error = error
-            return b""
-        self._blocks[index] = block
-        if len(self._blocks) > _KEPT_BLOCKS:
-            self._blocks.popitem(last=False)
         return block
+
+    def _fetch(self, index: int) -> None:
+        if self._ahead is not None and self._ahead[0] <= index < self._ahead[0] + self._ahead[1]:
+            first, count, future = self._ahead
+            self._ahead = None
+            data = future.result()
+            self._run = min(2 * self._run, _MOST_BLOCKS)
+        else:
+            self._run = min(2 * self._run, _MOST_BLOCKS) if index == self._next else 1
+            first, count = index, self._run_from(index)
+            data = self._read(first, count)
+        self._keep(first, data)
+        self._next = first + count
+        if self._run > 1 and self._next < self._end:
+            ahead = self._run_from(self._next)
+            self._ahead = self._next, ahead, self._pool.submit(self._read, self._next, ahead)
+
+    def _run_from(self, index: int) -> int:
+        """Return how many blocks to fetch from ``index`` on: one at least, for it is asked for."""
+        return max(1, min(self._run, self._end - index))
+
+    def _read(self, first: int, count: int) -> bytes:
+        return self._source.read(first * self._block_bytes, count * self._block_bytes)
+
+    def _keep(self, first: int, data: bytes) -> None:
+        for number, offset in enumerate(range(0, len(data), self._block_bytes)):
+            self._blocks[first + number] = data[offset : offset + self._block_bytes]
+        while len(self._blocks) > _KEPT_BLOCKS:
+            self._blocks.popitem(last=False)

@@ -15,6 +15,7 @@ prints and what ends up in an execution's error, so the three doors say the same
     │   ├── InvalidSamples         NaN or infinite samples
     │   ├── RecordingChanged       the object is not the version that was planned
     │   └── UnsupportedRecording   audio, but nothing the model can be given
+    │       └── InexactRecording   a format that cannot be entered at any sample: transcode it first
     ├── ModelError
     │   ├── ModelNotFound
     │   ├── InvalidBundle          a file is missing, altered or contradicts model.json
@@ -24,7 +25,8 @@ prints and what ends up in an execution's error, so the three doors say the same
     │   ├── DamagedPart            stored scores that do not fit their range
     │   ├── MissingParts           an aggregate over ranges nobody has scored
     │   ├── RangeFailed            a range that ended without a typed error: a crash, a timeout
-    │   └── EveryRecordingFailed   a job of which nothing is left
+    │   ├── EveryRecordingFailed   a job of which nothing is left
+    │   └── OutOfTime              a call ended before its work, which the next one takes up
     ├── RequestError               what a client of the API asked for; never raised inside an execution
     │   ├── NotAllowed             nobody the API knows
     │   ├── RouteNotFound          no such path
@@ -38,7 +40,7 @@ prints and what ends up in an execution's error, so the three doors say the same
     │   ├── WrongState             an execution that has not ended, or has
     │   ├── IdempotencyConflict    one key, two bodies
     │   └── ClipTooLarge           more than one synchronous answer can carry
-    └── StorageError               the store did not answer; the only error worth a retry
+    └── StorageError               the store did not answer; it and OutOfTime are worth a retry
 
 Every message names the thing (file, setting, model), the place (offset, range) and the mend. This module
 never formats a traceback and imports nothing.
@@ -58,6 +60,7 @@ __all__ = [
     "ExecutionNotFound",
     "IdempotencyConflict",
     "IncompatibleModel",
+    "InexactRecording",
     "InvalidBundle",
     "InvalidRequest",
     "InvalidSamples",
@@ -68,6 +71,7 @@ __all__ = [
     "ModelError",
     "ModelNotFound",
     "NotAllowed",
+    "OutOfTime",
     "ParityError",
     "RangeFailed",
     "RecordingChanged",
@@ -154,6 +158,10 @@ class UnsupportedRecording(RecordingError):
     """The recording is sound, but the model cannot be given anything made from it."""
 
 
+class InexactRecording(UnsupportedRecording):
+    """The recording is sound, but its format cannot be entered at any sample: it must be transcoded first."""
+
+
 class ModelError(AnemonefishError):
     """Something is wrong with a model bundle."""
 
@@ -198,6 +206,13 @@ class EveryRecordingFailed(JobError):
     """No recording of the job could be analysed."""
 
     status = 400
+
+
+class OutOfTime(JobError):
+    """A call ended before its work; what it did is kept, and the next one goes on there."""
+
+    status = 503
+    retryable = True
 
 
 class RequestError(AnemonefishError):

@@ -7,6 +7,8 @@ Owns the layout of a job in a store and the value objects that travel between pl
     {work}/ranges.jsonl          one line per worker: the ranges it scores; the Map's items
     {kept}/parts/{identity}/{start}-{stop}.npy      scores of one range: raw, float32, (n_windows, n_classes)
     {kept}/failures/{identity}/{start}-{stop}.json  why a range has no part
+    {work}/transcodes.jsonl      recordings to transcode before there can be a plan
+    {kept}/audio/{recording}/... what became of each of them
     {work}/failure.json          why the whole job ended without results
     {results}/...                reports, one set per recording, and what tells of all of them
     {work}/manifest.json         written last: what the job made, with hashes
@@ -44,6 +46,7 @@ __all__ = [
     "Quote",
     "RangeTask",
     "RecordingRequest",
+    "TranscodeTask",
     "batched",
     "dump_json",
     "shown",
@@ -178,12 +181,15 @@ class Analysis:
         The rate it is analysed at, in Hz.
     grid : WindowGrid
         Its windows, in samples of ``sample_rate``.
+    pieces : str or None
+        Where its transcoded pieces lie in the job's store; None for a recording that is read in place.
     """
 
     version: str
     audio: AudioFacts
     sample_rate: int
     grid: WindowGrid
+    pieces: str | None = None
 
     @property
     def resampled(self) -> bool:
@@ -203,6 +209,8 @@ class PlannedRecording:
         None when it cannot be analysed.
     failure : Failure or None
         Why it cannot be analysed.
+    inexact : str or None
+        The version of a recording that must be transcoded before it can be analysed.
     content : str or None
         A hash of its bytes, where somebody has read them all; None where uri and version stand for them.
     """
@@ -212,6 +220,7 @@ class PlannedRecording:
     uri: str
     analysis: Analysis | None = None
     failure: Failure | None = None
+    inexact: str | None = None
     content: str | None = None
 
     @classmethod
@@ -224,6 +233,7 @@ class PlannedRecording:
                 AudioFacts(**analysis["audio"]),
                 analysis["sample_rate"],
                 WindowGrid(**analysis["grid"]),
+                analysis["pieces"],
             )
         return cls(
             document["name"],
@@ -231,6 +241,7 @@ class PlannedRecording:
             document["uri"],
             analysis,
             None if failure is None else Failure(**failure),
+            document["inexact"],
             document["content"],
         )
 
@@ -297,6 +308,7 @@ class Plan:
                 recording.uri,
                 how.version,
                 recording.path,
+                how.pieces,
                 self.settings.channel,
                 how.sample_rate,
                 how.grid,
@@ -344,6 +356,8 @@ class RangeTask:
         What to read, exactly.
     path : str
         Where its owner keeps it.
+    pieces : str or None
+        Where it lies transcoded, in the job's store.
     channel : int or None
         The channel to listen to, counted from 1; None for the mean of all.
     sample_rate : int
@@ -358,6 +372,7 @@ class RangeTask:
     uri: str
     version: str
     path: str
+    pieces: str | None
     channel: int | None
     sample_rate: int
     grid: WindowGrid
@@ -397,6 +412,35 @@ class RangeTask:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscodeTask:
+    """One recording to transcode.
+
+    Attributes
+    ----------
+    uri, version, path : str
+        As in :class:`RangeTask`.
+    prefix : str
+        Where its pieces go.
+    """
+
+    uri: str
+    version: str
+    path: str
+    prefix: str
+
+    @classmethod
+    def from_dict(cls, document: Any) -> Self:
+        """Read one line of ``transcodes.jsonl``; raise :class:`InvalidRequest` when it is not one."""
+        try:
+            task = cls(**document)
+        except TypeError as error:
+            raise InvalidRequest(f"not a recording to transcode ({error}); they come from transcodes.jsonl") from None
+        if not all(isinstance(value, str) for value in (task.uri, task.version, task.path, task.prefix)):
+            raise InvalidRequest("uri, version, path and prefix must be text; they come from transcodes.jsonl")
+        return task
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Where one job lies.
 
@@ -414,6 +458,14 @@ class Job:
     work: str
     results: str
     shared: str | None = None
+
+    @classmethod
+    def named(cls, store: Store, event: object) -> Self:
+        """Return the job that an execution's input names; raise :class:`InvalidRequest` when it names none."""
+        named = event.get("job") if isinstance(event, Mapping) else None
+        if not isinstance(named, Mapping):
+            raise InvalidRequest("job must be an object with tenant and id")
+        return cls.of_tenant(store, named.get("tenant"), named.get("id"))
 
     @classmethod
     def of_tenant(cls, store: Store, tenant: object, identifier: object) -> Self:
@@ -454,6 +506,11 @@ class Job:
         return f"{self.work}/ranges.jsonl"
 
     @property
+    def transcodes_key(self) -> str:
+        """Key of ``transcodes.jsonl``."""
+        return f"{self.work}/transcodes.jsonl"
+
+    @property
     def failure_key(self) -> str:
         """Key of the reason why the job ended without results."""
         return f"{self.work}/failure.json"
@@ -470,6 +527,31 @@ class Job:
     def range_failure_key(self, task: RangeTask) -> str:
         """Key of the reason why a range has no scores."""
         return f"{self.kept}/failures/{task.name}.json"
+
+    def pieces_prefix(self, uri: str, version: str) -> str:
+        """Prefix of what a recording is transcoded into."""
+        return f"{self.kept}/audio/{_digest([uri, version])}"
+
+    def transcodes(self, plan: Plan) -> list[TranscodeTask]:
+        """Return the recordings that must be transcoded before the plan is one."""
+        return [
+            TranscodeTask(each.uri, each.inexact, each.path, self.pieces_prefix(each.uri, each.inexact))
+            for each in plan.recordings
+            if each.inexact is not None
+        ]
+
+    def write_transcodes(self, tasks: Iterable[TranscodeTask]) -> None:
+        """Write ``transcodes.jsonl``."""
+        lines = [json.dumps(asdict(task), separators=(",", ":")) + "\n" for task in tasks]
+        self.store.write(self.transcodes_key, "".join(lines).encode())
+
+    def write_transcode_failure(self, task: TranscodeTask, failure: Failure) -> None:
+        """Keep the reason why a recording cannot be transcoded."""
+        self.store.write(f"{task.prefix}/failure.json", dump_json(asdict(failure)))
+
+    def read_transcode_failure(self, prefix: str) -> Failure | None:
+        """Return the reason why a recording cannot be transcoded, if one was kept."""
+        return self._read_failure(f"{prefix}/failure.json")
 
     def result_key(self, name: str) -> str:
         """Key of a result file."""
@@ -523,8 +605,11 @@ class Job:
 
     def read_range_failure(self, task: RangeTask) -> Failure | None:
         """Return the reason why a range has no scores, if one was kept."""
+        return self._read_failure(self.range_failure_key(task))
+
+    def _read_failure(self, key: str) -> Failure | None:
         try:
-            return Failure(**json.loads(self.store.read(self.range_failure_key(task))))
+            return Failure(**json.loads(self.store.read(key)))
         except FileNotFoundError:
             return None
 

@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 from anemonefish.aggregate import Aggregate, aggregate_job
 from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.contents import with_contents
 from anemonefish.errors import AnemonefishError, RecordingNotFound
-from anemonefish.jobs import Failure, Job, Plan, RangeTask, RecordingRequest
+from anemonefish.jobs import Failure, Job, Plan, RangeTask, RecordingRequest, TranscodeTask
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
-from anemonefish.plan import plan_job
+from anemonefish.plan import plan_job, without_transcodes
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
+from anemonefish.transcode import transcode_task
 
 __all__ = ["detect", "find_recordings"]
 
@@ -37,6 +40,8 @@ _NO_HURRY = 86_400.0
 
 _KEPT = ".anemonefish"
 """The journal of a folder of results: parts and plans."""
+
+_T = TypeVar("_T", RangeTask, TranscodeTask)
 
 Progress = Callable[[int, int], None]
 """Called with windows done and windows in all."""
@@ -128,13 +133,20 @@ def detect(
         max_range_seconds=min(settings.max_range_seconds, _RANGE_SECONDS),
     )
     models = ModelRepository(open_store(models_uri))
-    plan = with_contents(plan_job(requests, reference, cut, models), out / _KEPT / "contents.json")
+    shared = _shared(str(out))
+    plan = plan_job(requests, reference, cut, models, shared)
+    if transcodes := shared.transcodes(plan):
+        transcode = partial(_transcode_one, shared.store.uri)
+        reasons = {task.path: failure for task, failure in _run_all(transcode, transcodes, workers) if failure}
+        plan = without_transcodes(plan_job(requests, reference, cut, models, shared), reasons)
+    plan = with_contents(plan, out / _KEPT / "contents.json")
     # Plans that differ do not meet, even in one folder at one time; all of them share the parts.
-    job = Job(open_store(str(out)), f"{_KEPT}/plans/{plan.identity}", "", shared=_KEPT)
+    job = Job(shared.store, f"{_KEPT}/plans/{plan.identity}", "", shared=_KEPT)
     job.write_plan(plan)
     tasks = list(plan.tasks())
     done, total = 0, sum(len(task.windows) for task in tasks)
-    for task, outcome in _score_all(job, tasks, models_uri, plan.model, workers):
+    score = partial(_score_one, job.store.uri, models_uri, plan.model)
+    for task, outcome in _run_all(score, tasks, workers):
         if outcome is not None:
             job.write_range_failure(task, outcome)
         done += len(task.windows)
@@ -143,25 +155,25 @@ def detect(
     return plan, aggregate_job(job, models)
 
 
-def _score_all(
-    job: Job, tasks: Sequence[RangeTask], models_uri: str, model: PinnedModel, workers: int
-) -> Iterator[tuple[RangeTask, Failure | None]]:
-    """Yield each range with None or its failure, as they finish."""
-    unfinished: list[RangeTask] = []
+def _run_all(
+    work: Callable[[_T], Failure | None], tasks: Sequence[_T], workers: int
+) -> Iterator[tuple[_T, Failure | None]]:
+    """Yield each task with None or the reason it was not done, as they finish."""
+    unfinished: list[_T] = []
     with _pool(min(workers, max(1, len(tasks)))) as pool:
-        futures = {_submit(pool, job, task, models_uri, model): task for task in tasks}
+        futures = {pool.submit(work, task): task for task in tasks}
         for future in as_completed(futures):
             try:
                 yield futures[future], future.result()
             except BrokenProcessPool:
                 unfinished.append(futures[future])
-    # A dead process breaks the whole pool; whose fault it was shows when each range has a process of its own.
+    # A dead process breaks the whole pool; whose fault it was shows when each task has a process of its own.
     for task in unfinished:
         with _pool(1) as pool:
             try:
-                yield task, _submit(pool, job, task, models_uri, model).result()
+                yield task, pool.submit(work, task).result()
             except BrokenProcessPool:
-                yield task, Failure("RangeFailed", f"{task.path}: the process died at {task.windows}; is memory short?")
+                yield task, Failure("RangeFailed", f"{task.path}: the process died; is memory short?")
 
 
 @contextmanager
@@ -182,18 +194,25 @@ def _without_greetings() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
-def _submit(
-    pool: ProcessPoolExecutor, job: Job, task: RangeTask, models_uri: str, model: PinnedModel
-) -> Future[Failure | None]:
-    return pool.submit(_score_one, job.store.uri, job.kept, task, models_uri, model)
-
-
-def _score_one(store_uri: str, kept: str, task: RangeTask, models_uri: str, model: PinnedModel) -> Failure | None:
+def _score_one(store_uri: str, models_uri: str, model: PinnedModel, task: RangeTask) -> Failure | None:
     """Score one range in a worker process; the answer is None or the reason, never an exception."""
+    return _reason(task, lambda: score_range(_shared(store_uri), task, ready_model(models_uri, model)))
+
+
+def _transcode_one(store_uri: str, task: TranscodeTask) -> Failure | None:
+    """Transcode one recording in a worker process; the answer is None or the reason, never an exception."""
+    return _reason(task, lambda: transcode_task(_shared(store_uri), task))
+
+
+def _shared(store_uri: str) -> Job:
+    return Job(open_store(store_uri), "", "", shared=_KEPT)
+
+
+def _reason(task: RangeTask | TranscodeTask, work: Callable[[], object]) -> Failure | None:
     try:
-        score_range(Job(open_store(store_uri), "", "", shared=kept), task, ready_model(models_uri, model))
+        work()
     except AnemonefishError as error:
         return Failure.of(error)
-    except Exception as error:  # whatever else befalls a range (memory, a defect of ours) is its reason, not a crash
+    except Exception as error:  # whatever else befalls a task (memory, a defect of ours) is its reason, not a crash
         return Failure("RangeFailed", f"{task.path}: {type(error).__name__}: {error}")
     return None

@@ -7,7 +7,7 @@ faster. The cut changes time and cost, never a result. Reads headers only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -15,9 +15,10 @@ from math import ceil, inf
 
 import numpy as np
 
-from anemonefish.audio import AudioFacts, open_audio
+from anemonefish.audio import AudioFacts, check_channel, open_audio
 from anemonefish.errors import (
     EveryRecordingFailed,
+    InexactRecording,
     InvalidRequest,
     InvalidSettings,
     RecordingError,
@@ -37,11 +38,12 @@ from anemonefish.jobs import (
 )
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
-from anemonefish.profiles import Profile
+from anemonefish.pieces import read_index
 from anemonefish.resample import resampled_length
 from anemonefish.settings import Settings
+from anemonefish.stores import open_source
 
-__all__ = ["CostModel", "check_recordings", "check_settings", "plan_job", "plan_resumed"]
+__all__ = ["CostModel", "check_recordings", "check_settings", "plan_job", "plan_resumed", "without_transcodes"]
 
 SAMPLE_RATES = (1_000, 1_000_000)
 """Lowest and highest sample rate taken, in Hz; hydrophone recorders lie between 4 and 576 kHz."""
@@ -133,7 +135,13 @@ class CostModel:
         )
 
 
-def plan_job(requests: Sequence[RecordingRequest], reference: str, settings: Settings, models: ModelRepository) -> Plan:
+def plan_job(
+    requests: Sequence[RecordingRequest],
+    reference: str,
+    settings: Settings,
+    models: ModelRepository,
+    job: Job | None = None,
+) -> Plan:
     """Plan the analysis of one or many recordings.
 
     Parameters
@@ -144,11 +152,14 @@ def plan_job(requests: Sequence[RecordingRequest], reference: str, settings: Set
         The model: ``name``, ``name@alias`` or ``name@version``.
     settings : Settings
     models : ModelRepository
+    job : Job, optional
+        Where transcoded recordings are looked for.
 
     Returns
     -------
     Plan
-        Recordings that cannot be analysed carry their failure.
+        Recordings that cannot be analysed carry their failure. Those that must be transcoded first carry a version in
+        ``inexact``; plan again when that is done.
 
     Raises
     ------
@@ -167,7 +178,7 @@ def plan_job(requests: Sequence[RecordingRequest], reference: str, settings: Set
     names = unique_names([request.name for request in requests])
     named = [replace(request, name=name) for request, name in zip(requests, names, strict=True)]
     with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
-        recordings = tuple(pool.map(lambda request: _plan_recording(request, spec, settings), named))
+        recordings = tuple(pool.map(lambda request: _plan_recording(request, spec, settings, job), named))
     check_recordings(recordings)
     return _cut(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), CostModel.of(spec, settings))
 
@@ -210,17 +221,71 @@ def check_settings(spec: ModelSpec, settings: Settings) -> None:
             )
 
 
-def _plan_recording(request: RecordingRequest, spec: ModelSpec, settings: Settings) -> PlannedRecording:
+def without_transcodes(plan: Plan, reasons: Mapping[str, Failure] | None = None) -> Plan:
+    """Return the plan when nothing more can be transcoded: a recording that still should be has failed.
+
+    Parameters
+    ----------
+    plan : Plan
+    reasons : mapping of str to Failure, optional
+        Why, by the recording's path; a transcoder that died leaves none.
+
+    Raises
+    ------
+    AnemonefishError
+        As :func:`plan_job`, when no recording is left.
+    """
+    recordings = tuple(
+        each
+        if each.inexact is None
+        else replace(each, inexact=None, failure=(reasons or {}).get(each.path, _died(each)))
+        for each in plan.recordings
+    )
+    check_recordings(recordings)
+    return replace(plan, recordings=recordings)
+
+
+def _died(recording: PlannedRecording) -> Failure:
+    return Failure(
+        "RangeFailed",
+        f"{recording.path}: its transcoder died, most likely for want of memory or time; resume the job, "
+        f"it goes on where it was",
+    )
+
+
+def _plan_recording(
+    request: RecordingRequest, spec: ModelSpec, settings: Settings, job: Job | None
+) -> PlannedRecording:
+    planned = PlannedRecording(request.name, request.path, request.uri)
+    pieces = None
     try:
-        with open_audio(request.uri, version=request.version, name=request.path, channel=settings.channel) as audio:
-            facts, version = audio.facts, audio.source.version
+        try:
+            facts, version = _look_at(request, settings.channel)
+        except InexactRecording:
+            version = _version_of(request)
+            pieces = None if job is None else job.pieces_prefix(request.uri, version)
+            transcoded = None if job is None or pieces is None else read_index(job.store, pieces)
+            if transcoded is None:
+                failure = None if job is None or pieces is None else job.read_transcode_failure(pieces)
+                return replace(planned, failure=failure, inexact=None if failure else version)
+            facts = transcoded
+            check_channel(request.path, facts, settings.channel)
         sample_rate = _analysis_rate(request, facts, spec, settings)
     except RecordingError as error:
-        return PlannedRecording(request.name, request.path, request.uri, failure=Failure.of(error))
-    profile: Profile = spec.profile_for(settings)
-    grid = profile.grid(resampled_length(facts.frames, facts.sample_rate, sample_rate), sample_rate)
-    how = Analysis(version, facts, sample_rate, grid)
-    return PlannedRecording(request.name, request.path, request.uri, how)
+        return replace(planned, failure=Failure.of(error))
+    grid = spec.profile_for(settings).grid(resampled_length(facts.frames, facts.sample_rate, sample_rate), sample_rate)
+    return replace(planned, analysis=Analysis(version, facts, sample_rate, grid, pieces))
+
+
+def _look_at(request: RecordingRequest, channel: int | None) -> tuple[AudioFacts, str]:
+    with open_audio(request.uri, version=request.version, name=request.path, channel=channel) as audio:
+        return audio.facts, audio.source.version
+
+
+def _version_of(request: RecordingRequest) -> str:
+    source = open_source(request.uri, request.version, request.path)
+    source.close()
+    return source.version
 
 
 def _analysis_rate(request: RecordingRequest, facts: AudioFacts, spec: ModelSpec, settings: Settings) -> int:
@@ -266,7 +331,7 @@ def _cut(plan: Plan, cost: CostModel) -> Plan:
 
 def _range_size(counts: Sequence[int], plan: Plan, cost: CostModel) -> int:
     """Return windows per worker; candidates are the sizes that cut the longest recording into equal ranges."""
-    longest = max(counts)
+    longest = max(counts, default=0)
     if longest == 0:
         return 1
     largest = max(1, min(_most_windows(plan), int(_MAX_RANGE_COMPUTE / cost.seconds_per_window)))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from anemonefish.audio import open_audio
 from anemonefish.decide import decide
-from anemonefish.errors import ClipTooLarge
+from anemonefish.errors import ClipTooLarge, InexactRecording
 from anemonefish.jobs import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import CostModel, plan_job
@@ -66,6 +66,8 @@ def predict_clip(
     models = ModelRepository(open_store(models_uri))
     plan = plan_job([RecordingRequest(str(path), name, name)], reference, settings, models)
     recording, spec = plan.recordings[0], models.spec(plan.model)
+    if recording.inexact is not None:
+        raise InexactRecording(f"{name}: this format must be transcoded, which takes more than one call; {_HOW_ELSE}")
     how = recording.analysis
     assert how is not None  # plan_job raises the only recording's own error
     _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings))

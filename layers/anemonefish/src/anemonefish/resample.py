@@ -64,6 +64,12 @@ class Resampled:
             pieces.append(tile[max(0, start - begin) : stop - begin])
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
+    def expect(self, stop: int) -> None:
+        """Take note that no output sample from ``stop`` on will be read."""
+        tiles = -(-stop // (self._tile_periods * self._up))
+        end = tiles * self._tile_periods + self._halo_periods
+        self._samples.expect(min(end * self._down, self._samples.n_samples))
+
     def _tile(self, index: int) -> NDArray[Any]:
         if self._cached is None or self._cached[0] != index:
             self._cached = index, self._make_tile(index)

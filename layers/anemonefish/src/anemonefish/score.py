@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from anemonefish.audio import Samples, open_audio
-from anemonefish.errors import AnemonefishError, DamagedPart
+from anemonefish.audio import AudioFile, Samples, open_audio
+from anemonefish.errors import AnemonefishError, DamagedPart, MissingParts
 from anemonefish.jobs import Failure, Job, RangeTask
 from anemonefish.models.engine import Model
+from anemonefish.pieces import PieceReader, read_index
 from anemonefish.resample import at_rate
 from anemonefish.windows import WindowGrid, WindowRange
 
@@ -91,10 +92,19 @@ def score_range(job: Job, task: RangeTask, model: Model) -> bool:
     if job.store.exists(key):
         return False
     dtype = model.spec.profile.sample_dtype
-    with open_audio(task.uri, version=task.version, name=task.path, channel=task.channel, dtype=dtype) as audio:
+    with _open(job, task, dtype) as audio:
         scores = score_windows(at_rate(audio, task.sample_rate), task.grid, task.windows, model)
     job.store.write(key, part_to_bytes(scores))
     return True
+
+
+def _open(job: Job, task: RangeTask, dtype: DTypeLike) -> AudioFile | PieceReader:
+    if task.pieces is None:
+        return open_audio(task.uri, version=task.version, name=task.path, channel=task.channel, dtype=dtype)
+    facts = read_index(job.store, task.pieces)
+    if facts is None:
+        raise MissingParts(f"{task.path}: its transcoded pieces are gone from {task.pieces}; start a new job")
+    return PieceReader(job.store, task.pieces, facts, task.path, task.channel, dtype)
 
 
 def score_windows(samples: Samples, grid: WindowGrid, windows: WindowRange, model: Model) -> NDArray[np.float32]:
@@ -105,6 +115,8 @@ def score_windows(samples: Samples, grid: WindowGrid, windows: WindowRange, mode
     ndarray, shape (len(windows), n_classes), float32
     """
     scores = np.empty((len(windows), len(model.spec.classes)), np.float32)
+    if len(windows):
+        samples.expect(grid.samples_of(windows)[1])
     for block, cut in _cut_windows(samples, grid, windows):
         spectrograms = model.spec.profile.spectrograms(cut, samples.sample_rate)
         scores[block.start - windows.start : block.stop - windows.start] = model.scores(spectrograms)
