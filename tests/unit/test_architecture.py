@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 CLOUD = {f"cloud/{name}.py" for name in ("clients", "notices", "secrets", "table", "transfer", "workflow")}
 API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("api/*.py")}
-TERMINAL = {"cli.py", "cli_remote.py", "terminal.py"}
+TERMINAL = {"cli.py", "cli_evaluate.py", "cli_remote.py", "terminal.py"}
 
 ONLY_IN = {
     "boto3": {"stores/s3.py", "cloud/clients.py"},
@@ -22,32 +22,33 @@ ONLY_IN = {
     "pydantic": API,
     "python_multipart": {"api/predict.py"},
     "httpx": {"remote.py"},
-    "arro3": {"report.py"},
+    "arro3": {"report.py", "evaluate.py"},
     "tensorflow": {"models/publish.py"},
     "keras": {"models/publish.py"},
-    "soundfile": {"audio.py", "simulate.py"},
+    "soundfile": {"audio.py", "clips.py", "simulate.py"},
+    "matplotlib": {"pictures.py"},
     "soxr": {"resample.py"},
     "av": {"transcode.py"},
     "ai_edge_litert": {"models/engine.py"},
     "click": TERMINAL,
     "rich": TERMINAL,
 }
-NOWHERE = {"librosa", "matplotlib", "scipy", "pandas"}
+NOWHERE = {"librosa", "scipy", "pandas"}
 
 # Lower floors know nothing of the higher ones.
 FLOORS = [
     {"errors", "clock"},
-    {"windows", "settings", "tables", "containers", "webhook"},
+    {"windows", "settings", "tables", "containers", "labels", "pictures", "webhook"},
     {"profiles", "stores", "cloud", "blocks", "events"},
-    {"audio", "simulate"},
-    {"resample", "models", "pieces"},
+    {"audio", "simulate", "evaluate"},
+    {"resample", "models", "pieces", "clips"},
     {"jobs"},
-    {"plan", "score", "report", "failures", "contents", "transcode"},
+    {"plan", "score", "report", "kaleidoscope", "failures", "contents", "transcode"},
     {"decide"},
     {"aggregate", "predict", "results", "uploads"},
     {"laptop", "executions"},
     {"api", "remote", "terminal"},
-    {"cli_remote"},
+    {"cli_evaluate", "cli_remote"},
     {"cli"},
 ]
 

@@ -25,6 +25,7 @@ FORMATS = {
     "raven": ".selections.txt",
     "audacity": ".audacity.txt",
     "classes": ".classes.txt",
+    "kaleidoscope": ".kaleidoscope.csv",
     "parquet": ".scores.parquet",
 }
 Calls = Callable[[str, datetime], int]

@@ -102,12 +102,11 @@ def test_the_verbs_in_their_order(invoke: Invoke, s3: Any) -> None:
     ranges = s3.get_object(Bucket=planned["bucket"], Key=planned["ranges_key"])["Body"].read()
     invoke.identity = json.loads(ranges)["ranges"][0]["identity"]
     found, scored = invoke("score")
-    assert (found, scored) == (None, {"ranges": 1, "windows": 100, "computed": 1, "failed": 0})
+    assert (found, scored) == (None, {"ranges": 1, "windows": 299, "computed": 1, "failed": 0})
     found, again = invoke("score")
-    assert (found, again) == (None, {"ranges": 1, "windows": 100, "computed": 0, "failed": 0})
-    # The fixture's range is a part of the recording, so its part does not fit the one range that was planned.
+    assert (found, again) == (None, {"ranges": 1, "windows": 299, "computed": 0, "failed": 0})
     found, answer = invoke("aggregate")
-    assert (found, "delete it and resume" in answer["errorMessage"]) == ("DamagedPart", True)
+    assert (found, answer["recordings"], answer["failed"]) == (None, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +125,9 @@ def test_a_reason_is_handed_on_without_a_traceback(invoke: Invoke, name: str, er
     assert "stackTrace" not in answer["cause"]
 
 
-def test_a_map_that_gave_up_ends_with_the_reason_of_its_first_failed_range(invoke: Invoke) -> None:
-    invoke("plan")
+def test_a_map_that_gave_up_ends_with_the_reason_of_its_first_failed_range(invoke: Invoke, s3: Any) -> None:
+    planned = invoke("plan")[1]
+    for item in s3.list_objects_v2(Bucket=planned["bucket"], Prefix=f"{planned['job']}/parts/").get("Contents", ()):
+        s3.delete_object(Bucket=planned["bucket"], Key=item["Key"])
     invoke("record")
     assert invoke("record-map-failed")[1]["error"] == "InvalidSamples"

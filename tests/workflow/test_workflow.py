@@ -43,7 +43,7 @@ def test_the_workflow_gives_the_laptops_results(
 ) -> None:
     execution, results = run_job(stack, reef_scene)
     assert execution.status == "SUCCEEDED", execution.cause
-    assert execution.states[:3] == ["Plan", "HasRanges?", "ScoreRanges"]
+    assert execution.states[:4] == ["Plan", "NeedsTranscoding?", "HasRanges?", "ScoreRanges"]
     assert execution.states[-2:] == ["Aggregate", "Done"]
     assert results == laptop(tmp_path / "laptop", reef_scene)
     events = list(csv.DictReader(io.StringIO(results["scene.wav.events.csv"].decode())))
@@ -345,9 +345,7 @@ def test_a_break_that_only_a_worker_can_find(
     assert [outcomes(child) for child in alone.children] == [["InvalidSamples", "succeeded"]]
     assert (alone.status, alone.error) == ("FAILED", "InvalidSamples")
     together, results = run_job(stack, make_recording("good.wav"), poison)
-    assert [outcomes(child) for child in together.children] == [
-        ["succeeded"]
-    ]  # one worker for both: it kept the reason
+    assert [outcomes(child) for child in together.children] == [["succeeded"]]  # one worker, which kept the reason
     assert outcomes(together.history) == ["succeeded", "succeeded"]  # Plan, Aggregate: the Map did not fail
     assert "good.wav.json" in results
 

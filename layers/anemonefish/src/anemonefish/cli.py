@@ -21,6 +21,7 @@ from rich.table import Table
 
 from anemonefish import __version__
 from anemonefish.aggregate import Aggregate
+from anemonefish.cli_evaluate import evaluate
 from anemonefish.errors import AnemonefishError, InvalidSettings
 from anemonefish.jobs import Plan
 from anemonefish.laptop import detect as detect_on_laptop
@@ -89,6 +90,9 @@ _set_option = click.option(
 @click.version_option(__version__, prog_name="anemonefish")
 def main() -> None:
     """Find anemonefish calls in hydrophone recordings."""
+
+
+main.add_command(evaluate)
 
 
 @main.command()

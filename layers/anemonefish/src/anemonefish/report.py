@@ -5,17 +5,18 @@ model and settings made it, writes an empty table with its header when nothing w
 bytes wherever it is made: it holds no clock, no host and no store. Text is written row by row, Parquet by
 bounded groups of rows.
 
-=========  ==========================  ====================================================
-format     file                        content
-=========  ==========================  ====================================================
-json       ``NAME.json``               the lab's API: predictions, events, metadata
-csv        ``NAME.events.csv``         one row per event
-scores     ``NAME.scores.csv``         one row per window: raw scores, smoothed target score
-raven      ``NAME.selections.txt``     events as a Raven selection table
-audacity   ``NAME.audacity.txt``       events as Audacity labels
-classes    ``NAME.classes.txt``        runs of equal class as Audacity labels, noise left out
-parquet    ``NAME.scores.parquet``     one row per window: the scores as they are, not rounded
-=========  ==========================  ====================================================
+============  ==========================  ====================================================
+format        file                        content
+============  ==========================  ====================================================
+json          ``NAME.json``               the lab's API: predictions, events, metadata
+csv           ``NAME.events.csv``         one row per event
+scores        ``NAME.scores.csv``         one row per window: raw scores, smoothed target score
+raven         ``NAME.selections.txt``     events as a Raven selection table
+audacity      ``NAME.audacity.txt``       events as Audacity labels
+classes       ``NAME.classes.txt``        runs of equal class as Audacity labels, noise left out
+kaleidoscope  ``NAME.kaleidoscope.csv``   events as Kaleidoscope lists them
+parquet       ``NAME.scores.parquet``     one row per window: the scores as they are, not rounded
+============  ==========================  ====================================================
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from numpy.typing import NDArray
 
 from anemonefish.events import Event
 from anemonefish.jobs import Analysis, PlannedRecording
+from anemonefish.kaleidoscope import write_kaleidoscope
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import PinnedModel
 from anemonefish.resample import QUALITY
@@ -367,6 +369,7 @@ REPORTS: dict[str, Report] = {
     "raven": Report(".selections.txt", _text(_write_raven)),
     "audacity": Report(".audacity.txt", _text(_write_audacity)),
     "classes": Report(".classes.txt", _text(_write_classes)),
+    "kaleidoscope": Report(".kaleidoscope.csv", _text(write_kaleidoscope)),
     "parquet": Report(".scores.parquet", _write_parquet),
 }
 """Every format by its name in the settings."""

@@ -22,7 +22,7 @@ __all__ = ["ENVIRONMENT_PREFIX", "FORMATS", "Settings"]
 
 ENVIRONMENT_PREFIX = "ANEMONEFISH_"
 
-FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "parquet")
+FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscope", "parquet")
 """Names of the report formats, in the order they are written."""
 
 _SCORING = ("window_seconds", "hop_seconds", "channel", "resample")

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from anemonefish.jobs import MOST_RECORDINGS
 from anemonefish.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES
 
 __all__ = [
@@ -51,7 +50,10 @@ PartNumber = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
 Workers = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
 Median = Annotated[int, Field(ge=1, le=99, json_schema_extra={"enum": [*range(1, 100, 2)]}), BeforeValidator(_whole)]
 Moment = Annotated[str, Field(description="ISO 8601, UTC", examples=["2026-11-23T10:00:00.000Z"])]
-Format = Literal["json", "csv", "scores", "raven", "audacity", "classes", "parquet"]
+Format = Literal["json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscope", "parquet"]
+
+MOST_UPLOADS = 1_000
+"""Recordings of one order: each is looked up before the answer."""
 
 
 class _Body(BaseModel):
@@ -172,6 +174,7 @@ class SettingsBody(DecisionBody):
 
     window_seconds: float | None = Field(None, ge=0.001, le=60)
     hop_seconds: float | None = Field(None, ge=0.001, le=60)
+    channel: int | None = Field(None, ge=1, le=1024)
     resample: bool | None = None
     formats: list[Format] | None = Field(None, min_length=1, max_length=20)
     target_seconds: float | None = Field(None, gt=0, le=86_400)
@@ -183,7 +186,7 @@ class ExecutionBody(_Body):
     """Recordings to analyse."""
 
     recordings: list[Annotated[str, Field(pattern=UPLOAD_ID)]] = Field(
-        min_length=1, max_length=MOST_RECORDINGS, description="Ids of complete uploads"
+        min_length=1, max_length=MOST_UPLOADS, description="Ids of complete uploads"
     )
     model: str = Field("reef@production", pattern=MODEL_REFERENCE, description="name, name@alias or name@version")
     settings: SettingsBody = SettingsBody()

@@ -1,0 +1,333 @@
+"""Labels people have: exact times, every format, and refusals that name file, line and mend."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anemonefish.containers import AUDIO_EXTENSIONS
+from anemonefish.errors import InvalidRequest
+from anemonefish.labels import Label, LabelFile, RecordingNames, find_label_files, microseconds, read_labels
+from anemonefish.report import EVENT_COLUMNS
+from anemonefish.tables import Selection, write_audacity, write_raven
+
+RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
+RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)"
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    def write_and_read(text: str | bytes, name: str = "reef.wav.txt", **options: str) -> LabelFile:
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_labels(path, **options)
+
+    return write_and_read
+
+
+def times(made: LabelFile) -> list[tuple[int, int, str]]:
+    return [(label.start, label.stop, label.name) for label in made.labels]
+
+
+# ------------------------------------------------------------------------------------------- numbers
+
+
+@given(st.decimals(min_value=0, max_value=10**9, allow_nan=False, allow_infinity=False, places=12))
+def test_decimal_text_becomes_the_nearest_microsecond(value: Decimal) -> None:
+    exact = Fraction(value) * 1_000_000
+    assert abs(microseconds(str(value)) - exact) <= Fraction(1, 2)
+
+
+@given(st.integers(0, 10**15))
+def test_what_has_microseconds_is_exact(micro: int) -> None:
+    assert microseconds(f"{micro // 10**6}.{micro % 10**6:06d}") == micro
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("5.3500000000000005", 5_350_000), ("1e-05", 10), (" 2 ", 2_000_000), (".5", 500_000), ("3.", 3_000_000),
+     ("0.0000005", 1), ("0.00000049", 0), ("0.1", 100_000), ("-1", -1_000_000)],
+)  # fmt: skip
+def test_numbers_as_tools_print_them(text: str, expected: int) -> None:
+    assert microseconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "nan", "inf", "1,5", "1.234,5", "0x10", "1_000", "one", "1e999", "٣", "1 2"])
+def test_what_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"number|comma|missing|further"):
+        microseconds(text)
+
+
+# --------------------------------------------------------------------------------------------- Raven
+
+
+def test_our_own_table_reads_back(read) -> None:
+    file = io.StringIO()
+    selections = [Selection(4_801, 9_602, "anemonefish", 100.5, 2_000, 0.5), Selection(0, 48_000, "biological", 0, 900)]
+    write_raven(file, selections, sample_rate=48_000, begin_path="/data/site/reef.wav", begin_file="reef.wav")
+    made = read(file.getvalue(), "reef.wav.selections.txt")
+    assert (made.format, made.label_column, made.names_recordings) == ("raven", "Class", True)
+    assert times(made) == [(100_021, 200_042, "anemonefish"), (0, 1_000_000, "biological")]
+    assert (made.labels[0].low_hz, made.labels[0].high_hz) == (Fraction(201, 2), 2_000)
+    assert made.labels[0].recording == "/data/site/reef.wav"
+    assert [label.line for label in made.labels] == [2, 3]
+
+
+def test_a_table_of_another_detector() -> None:
+    path = RECORDINGS / "reef" / "FS_plot_AMAR173.4.20190920T004248Z.selections.txt"
+    if not path.exists():
+        pytest.skip("the real recordings are not beside this checkout")
+    made = read_labels(path)
+    assert (made.format, made.label_column, len(made.labels)) == ("raven", "Class", 14)
+    assert times(made)[:3] == [(1_000_000, 1_200_000, "FS"), (4_750_000, 4_950_000, "FS"), (5_350_000, 5_550_000, "FS")]
+    names = RecordingNames(["FS_plot_AMAR173.4.20190920T004248Z.wav"], AUDIO_EXTENSIONS)
+    assert {names.find(label.recording) for label in made.labels} == {"FS_plot_AMAR173.4.20190920T004248Z.wav"}
+
+
+def test_a_row_for_each_view_is_one_selection(read) -> None:
+    rows = [
+        "1\tWaveform 1\t1\t1.5\t2.0\t100\t900\tcall",
+        "1\tSpectrogram 1\t1\t1.5\t2.0\t100\t900\tcall",
+        "2\tWaveform 1\t1\t1.5\t2.0\t100\t900\tcall",  # the same time, marked twice: two selections
+        "2\tSpectrogram 1\t1\t1.5\t2.0\t100\t900\tcall",
+    ]
+    made = read("\n".join([f"{RAVEN}\tAnnotation", *rows]))
+    assert times(made) == [(1_500_000, 2_000_000, "call")] * 2
+
+
+def test_numbers_of_selections_that_begin_again_hide_nothing(read) -> None:
+    rows = ["1\tSpectrogram 1\t1\t1\t2\t0\t9\ta", "1\tSpectrogram 1\t1\t5\t6\t0\t9\ta"]
+    assert len(read("\n".join([f"{RAVEN}\tAnnotation", *rows])).labels) == 2
+
+
+def test_times_in_a_table_over_several_files_count_from_each_file(read) -> None:
+    rows = ["1\tSpectrogram 1\t1\t5\t6.25\t0\t9\t5\ta.wav\tx", "2\tSpectrogram 1\t1\t65.1\t66.6\t0\t9\t5.1\tb.wav\tx"]
+    made = read("\n".join([f"{RAVEN}\tFile Offset (s)\tBegin File\tAnnotation", *rows]), "deployment.txt")
+    assert times(made) == [(5_000_000, 6_250_000, "x"), (5_100_000, 6_600_000, "x")]
+    assert made.recordings == ("a.wav", "b.wav")
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "mend"),
+    [
+        (
+            "Begin File",
+            ["1\tS\t1\t5\t6\t0\t9\ta.wav", "2\tS\t1\t65\t66\t0\t9\tb.wav"],
+            "add the measurement File Offset",
+        ),
+        ("File Offset (s)", ["1\tS\t1\t65\t66\t0\t9\t5"], "add the measurement Begin File"),
+    ],
+)
+def test_a_table_over_several_files_that_cannot_be_told_apart(read, header: str, rows: list[str], mend: str) -> None:
+    with pytest.raises(InvalidRequest, match=mend):
+        read("\n".join([f"{RAVEN}\t{header}", *rows]))
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "found"),
+    [
+        ("Annotation", "a", "Annotation"),
+        ("Whatever", "click", "Whatever"),  # the only column that nobody knows
+        ("Peak Power (dB)\tWhatever\tN", "3\tclick\t7", "Whatever"),
+        ("Common Name\tSpecies Code\tConfidence", "Wren\twren\t0.5", "Common Name"),
+        ("Species\tAnnotation", "x\ty", "Annotation"),
+        ("Confidence", "0.5", None),
+    ],
+)
+def test_the_label_column_is_found(read, columns: str, values: str, found: str | None) -> None:
+    made = read(f"{RAVEN}\t{columns}\n1\tS\t1\t1\t2\t0\t9\t{values}")
+    assert made.label_column == found
+
+
+def test_a_doubtful_label_column_is_asked_for(read) -> None:
+    table = f"{RAVEN}\tOne\tOther\n1\tS\t1\t1\t2\t0\t9\tx\ty"
+    with pytest.raises(InvalidRequest, match="'One' or 'Other'"):
+        read(table)
+    assert times(read(table, label_column="other")) == [(1_000_000, 2_000_000, "y")]
+    with pytest.raises(InvalidRequest, match="no column 'Third'"):
+        read(table, label_column="Third")
+
+
+def test_quotation_marks_in_a_selection_table_are_letters(read) -> None:
+    made = read(f'{RAVEN}\tAnnotation\n1\tS\t1\t1\t2\t0\t9\t"the\n2\tS\t1\t3\t4\t0\t9\tcall"')
+    assert [label.name for label in made.labels] == ['"the', 'call"']
+
+
+@pytest.mark.parametrize("text", [f"{RAVEN}\tAnnotation\n", f"{RAVEN}\tAnnotation"])
+def test_a_table_without_selections(read, text: str) -> None:
+    made = read(text, "reef.wav.Table.1.selections.txt")
+    assert (made.labels, made.recordings) == ((), ("reef.wav",))
+
+
+# ------------------------------------------------------------------------------------------ Audacity
+
+
+def test_our_own_labels_read_back(read) -> None:
+    file = io.StringIO()
+    write_audacity(file, [Selection(4_801, 9_602, "anemonefish", 0, 9)], sample_rate=48_000)
+    made = read(file.getvalue(), "reef.wav.audacity.txt")
+    assert (made.format, made.recording, made.names_recordings) == ("audacity", "reef.wav", False)
+    assert times(made) == [(100_021, 200_042, "anemonefish")]
+
+
+def test_frequencies_points_and_unnamed_labels(read) -> None:
+    text = "1.0\t1.0\tclick\n\\\t6928.5\t6928.5\n2.0\t2.5\ta\tb\n\\\t-1.000000\t6334.58\n3\t3.5\n"
+    made = read(text)
+    assert times(made) == [(1_000_000, 1_000_000, "click"), (2_000_000, 2_500_000, "a\tb"), (3_000_000, 3_500_000, "")]
+    assert [label.is_point for label in made.labels] == [True, False, False]
+    assert [(label.low_hz, label.high_hz) for label in made.labels] == [
+        (Fraction("6928.5"), Fraction("6928.5")),
+        (None, Fraction("6334.58")),
+        (None, None),
+    ]
+
+
+def test_an_empty_file_is_a_track_without_labels(read) -> None:
+    assert read("", "a.wav.audacity.txt") == read("\n\n", "a.wav.audacity.txt")
+    assert read("", "a.wav.audacity.txt").labels == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("1.0\t2.0\tx\n\\\t5\n", "line 2: a line of frequencies has"),
+        ("\\\t5\t6\n", "line 1: a line of frequencies belongs"),
+        ("1,5\t2,0\tx\n", "line 1: '1,5' has a decimal comma; write the file with decimal points"),
+        ("1.0\t2.0\tx\n5.0\t4.0\ty\n", "line 2: the end lies before the start"),
+        ("-1.0\t4.0\ty\n", "line 1: a label cannot begin before"),
+        ("1.0\t2.0\tx\nhello\n", "line 2: a label has a start and an end"),
+    ],
+)
+def test_a_damaged_track_names_its_line(read, text: str, what: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"reef.wav.txt: {what}".replace("(", r"\(")):
+        read(text)
+
+
+# ----------------------------------------------------------------------------------------------- CSV
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "column", "recording"),
+    [
+        (f"{','.join(EVENT_COLUMNS)}\n1.6,4.8,3.2,anemonefish,.9,.99,15,76800,230400,48000,dep/reef.wav,reef@1\n",
+         (1_600_000, 4_800_000, "anemonefish"), "class", "dep/reef.wav"),
+        ("Start (s),End (s),Scientific name,Common name,Confidence,File\n0.0,3.0,Parus major,Great Tit,0.9,/x/a.wav\n",
+         (0, 3_000_000, "Great Tit"), "Common name", "/x/a.wav"),
+        ("INDIR,FOLDER,IN FILE,CHANNEL,OFFSET,DURATION,TOP1MATCH,TOP1DIST,MANUAL ID\n"
+         "D:\\bats\\,n1,a.wav,0,1.5,.25,x,.9,af\n",
+         (1_500_000, 1_750_000, "af"), "MANUAL ID", "D:\\bats/n1/a.wav"),
+        ("sound.files,selec,start,end,label\na.wav,1,1,2,call\n", (1_000_000, 2_000_000, "call"), "label", "a.wav"),
+        ("filename\tonset\toffset\tevent_label\na.wav\t1\t2\tcall\n", (1_000_000, 2_000_000, "call"), "event_label",
+         "a.wav"),
+        ('audio_file,annotation,start_time,end_time,low_f,high_f\n"a, b.wav","one ""call""",1,2,10,20\n',
+         (1_000_000, 2_000_000, 'one "call"'), "annotation", "a, b.wav"),
+        ("begin,duration\n1,0.5\n", (1_000_000, 1_500_000, ""), None, "reef.wav"),
+    ],
+)  # fmt: skip
+def test_tables_of_many_programs(
+    read, text: str, expected: tuple[int, int, str], column: str | None, recording: str
+) -> None:
+    made = read(text, "reef.wav.csv")
+    assert (made.format, made.label_column) == ("csv", column)
+    assert times(made) == [expected]
+    assert made.labels[0].recording == recording
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_marks_of_editors_change_nothing(read, encoding: str, line_end: str) -> None:
+    for text in (
+        "start,end,label\n1,2,Männchen\n",
+        "1\t2\tMännchen\n",
+        f"{RAVEN}\tLabel\n1\tS\t1\t1\t2\t0\t9\tMännchen\n",
+    ):
+        made = read(text.replace("\n", line_end).encode(encoding))
+        assert times(made) == [(1_000_000, 2_000_000, "Männchen")]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("start;end;label\n1,5;2,5;x\n", "separated by semicolons"),
+        ("start,end,label\n1,5,2,5,x\n", "line 2: 5 values under 3 headers; is there a decimal comma"),
+        ('start,end,label\n"1,5",2,x\n', "line 2: start: '1,5' has a decimal comma"),
+        ("start,end,label\n1,2,x\n3,,x\n", "line 3: end: the value is missing"),
+        ("a,b\n1,2\n", "no column says where a label begins; its columns are a, b"),
+        ("start,label\n1,x\n", "no column says where a label ends"),
+        ("start,end,label,Label\n1,2,x,y\n", "line 1: there are several columns 'label'"),
+        ("start,end,label,class\n1,2,x,y\n", "'label' or 'class'; say which"),
+        ('start,end,label\n1,2,"x\n', "not a table"),
+        (b"start,end,label\n1,2,M\xe4nnchen\n", "line 2: byte 0xe4 is not UTF-8; save the file as UTF-8"),
+    ],
+)
+def test_a_damaged_table_names_its_mend(read, text: str | bytes, what: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        read(text)
+    assert what in str(raised.value)
+    assert "reef.wav.txt: " in str(raised.value)
+
+
+@given(st.text(alphabet='0123456789.,;\t\n\r"\\ -eabSeln()', max_size=80))
+def test_no_text_does_anything_but_labels_or_a_refusal(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzz.txt"
+    for head in ("", f"{RAVEN}\tAnnotation\n", "start,end,label\n"):
+        path.write_text(head + text, encoding="utf-8", newline="")
+        try:
+            labels = read_labels(path).labels
+        except InvalidRequest as error:
+            assert str(path) in str(error)  # noqa: PT017
+        else:
+            assert all(0 <= label.start <= label.stop for label in labels)
+
+
+# --------------------------------------------------------------------------------- files and names
+
+
+@pytest.mark.parametrize(
+    ("file", "recording"),
+    [("reef.wav.selections.txt", "reef.wav"), ("reef.Table.1.selections.txt", "reef"), ("reef.wav.txt", "reef.wav"),
+     ("reef.BirdNET.selection.table.txt", "reef"), ("reef.BirdNET.results.csv", "reef"), ("a.b.events.csv", "a.b"),
+     ("labels.txt", "labels"), ("20190920T004248Z.audacity.txt", "20190920T004248Z")],
+)  # fmt: skip
+def test_the_name_of_a_file_suggests_its_recording(read, file: str, recording: str) -> None:
+    assert read("", file).recording == recording
+
+
+def test_the_files_of_a_folder(tmp_path: Path) -> None:
+    for name in ("b.txt", "sub/a.CSV", ".hidden/c.txt", "x.wav", ".d.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in find_label_files(tmp_path)]
+    assert found == ["b.txt", "sub/a.CSV"]
+    assert find_label_files(tmp_path / "x.wav") == (tmp_path / "x.wav",)
+    assert [path.name for path in find_label_files(tmp_path, "*.txt")] == ["b.txt"]
+    with pytest.raises(InvalidRequest, match="no label file"):
+        find_label_files(tmp_path, "*.tsv")
+    with pytest.raises(InvalidRequest, match="no such file or folder"):
+        find_label_files(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [("a/x.wav", "a/x.wav"), ("C:\\data\\a\\x.wav", "a/x.wav"), ("/data/b/x.wav", "b/x.wav"), ("y.wav", "c/y.wav"),
+     ("/elsewhere/y.wav", "c/y.wav"), ("y", "c/y.wav"), ("y.flac", "c/y.wav"), ("b/x", "b/x.wav"), ("q.wav", None),
+     ("", None), ("z", "z")],
+)  # fmt: skip
+def test_a_recording_is_found_by_what_a_label_calls_it(said: str, found: str | None) -> None:
+    assert RecordingNames(["a/x.wav", "b/x.wav", "c/y.wav", "z"], AUDIO_EXTENSIONS).find(said) == found
+
+
+@pytest.mark.parametrize("said", ["x.wav", "x", "/elsewhere/x.wav"])
+def test_two_recordings_of_one_name_are_not_guessed_between(said: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"a/x\.wav, b/x\.wav"):
+        RecordingNames(["a/x.wav", "b/x.wav"], AUDIO_EXTENSIONS).find(said)
+
+
+def test_a_label_is_what_it_says() -> None:
+    assert Label(0, 0, "", None, None, "a.wav", 1).is_point
