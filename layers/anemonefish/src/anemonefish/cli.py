@@ -1,4 +1,4 @@
-"""The command line: ``anemonefish detect | plan | models | simulate``.
+"""The command line: ``anemonefish detect | plan | evaluate | models | simulate | remote``.
 
 Owns words on a terminal and exit codes: 0 done, 1 a recording (or the job) failed, 2 the command was
 mistyped. Every error is one line with the name of its class; nobody sees a traceback. Decides nothing.
@@ -14,15 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from anemonefish import __version__
 from anemonefish.aggregate import Aggregate
 from anemonefish.cli_evaluate import evaluate
-from anemonefish.errors import AnemonefishError, InvalidSettings
+from anemonefish.cli_remote import remote
 from anemonefish.jobs import Plan
 from anemonefish.laptop import detect as detect_on_laptop
 from anemonefish.laptop import find_recordings
@@ -36,28 +33,11 @@ from anemonefish.simulate import Scene, scene, write_scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import atomic_file
 from anemonefish.tables import Selection, format_seconds, write_audacity, write_raven
+from anemonefish.terminal import ERR, OUT, Commands, assigned, complain, progress_bar, set_option
 
 __all__ = ["main"]
 
 _SHOWN_EVENTS = 20
-_OUT = Console()
-_ERR = Console(stderr=True)
-
-
-class _Commands(click.Group):
-    """Commands whose errors of the tree end as one line and exit code 1."""
-
-    def invoke(self, context: click.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except AnemonefishError as error:
-            _complain(type(error).__name__, str(error))
-            context.exit(1)
-
-
-def _complain(name: str, message: str) -> None:
-    _ERR.print(f"[bold red]{name}[/]: ", end="")
-    _ERR.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def _default_models() -> str:
@@ -81,18 +61,16 @@ _models_option = click.option(
     envvar="ANEMONEFISH_MODELS",
     help="Folder or s3://bucket of the model bundles.",
 )
-_set_option = click.option(
-    "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Any setting of docs/settings.md; repeatable."
-)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="anemonefish")
 def main() -> None:
     """Find anemonefish calls in hydrophone recordings."""
 
 
 main.add_command(evaluate)
+main.add_command(remote)
 
 
 @main.command()
@@ -105,7 +83,7 @@ main.add_command(evaluate)
 @click.option("--formats", help=f"Comma-separated; of {', '.join(FORMATS)}.")
 @click.option("--threshold", type=float, help="Score above which a window belongs to an event.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes at once.  [default: one per core]")
-@_set_option
+@set_option
 def detect(
     paths: tuple[str, ...],
     model: str,
@@ -118,10 +96,7 @@ def detect(
 ) -> None:
     """Find events in recordings: files, folders (searched below) or s3:// objects."""
     settings = _settings(assignments, formats=formats.split(",") if formats else None, threshold=threshold)
-    with Progress(
-        TextColumn("scoring"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(),
-        console=_ERR, disable=not _ERR.is_terminal,
-    ) as bar:  # fmt: skip
+    with progress_bar("scoring") as bar:
         task = bar.add_task("scoring", total=None)
         plan, aggregate = detect_on_laptop(
             find_recordings(paths),
@@ -143,13 +118,13 @@ def detect(
 @click.argument("paths", nargs=-1, required=True)
 @_model_option
 @_models_option
-@_set_option
+@set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the quote as JSON.")
 def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Sequence[str], as_json: bool) -> None:
     """Say how an account would cut the work, and the time and cost to expect, before anything runs."""
     made = plan_job(find_recordings(paths), model, _settings(assignments), ModelRepository(open_store(models_uri)))
     if as_json:
-        _OUT.print_json(json.dumps(asdict(made.quote)))
+        OUT.print_json(json.dumps(asdict(made.quote)))
     else:
         _show_notes(made)
         _show_quote(made)
@@ -170,7 +145,7 @@ def simulate(seconds: float, seed: int, sample_rate: int, out: Path) -> None:
         write_scene(made, temporary)
     _write_labels(made, out)
     calls = sum(label.label == "anemonefish" for label in made.labels)
-    _OUT.print(
+    OUT.print(
         f"{out}: {seconds:g} s, {calls} anemonefish calls, {len(made.labels) - calls} other sounds", highlight=False
     )
 
@@ -219,7 +194,7 @@ def publish(
         keras=keras_file,
         name=name,
         version=version,
-        profile=profile_named(profile, **_assigned(profile_set)),
+        profile=profile_named(profile, **assigned(profile_set)),
         classes=tuple(word.strip() for word in classes.split(",") if word.strip()),
         target_class=target,
         sample_rate=sample_rate,
@@ -231,7 +206,7 @@ def publish(
     spec = publish_model(request, repository)
     if alias is not None:
         repository.set_alias(name, alias, version)
-    _OUT.print(
+    OUT.print(
         f"published {spec.title} to {repository.store.uri}: LiteRT within {spec.parity['max_difference']:.1e} of Keras "
         f"on {spec.parity['windows']} windows",
         highlight=False,
@@ -244,7 +219,7 @@ def publish(
 def verify(reference: str, models_uri: str) -> None:
     """Check the hash of every file and the golden scores on this machine."""
     spec, difference = ModelRepository(open_store(models_uri)).verify(reference)
-    _OUT.print(
+    OUT.print(
         f"{spec.title}: {len(spec.files)} files as published, golden scores within {difference:.1e}", highlight=False
     )
 
@@ -260,21 +235,7 @@ def show(reference: str, models_uri: str) -> None:
 
 def _settings(assignments: Sequence[str], **options: Any) -> Settings:
     """Combine ``--set`` with the options that have a name of their own."""
-    return Settings.load({**_assigned(assignments), **{k: v for k, v in options.items() if v is not None}})
-
-
-def _assigned(assignments: Sequence[str]) -> dict[str, Any]:
-    """Read ``NAME=VALUE`` with the value as YAML, so that numbers, null and lists are what they look like."""
-    values = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise InvalidSettings(f"{assignment!r} is not a setting; write NAME=VALUE")
-        try:
-            values[name.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise InvalidSettings(f"{assignment!r}: the value is not YAML") from None
-    return values
+    return Settings.load({**assigned(assignments), **{k: v for k, v in options.items() if v is not None}})
 
 
 def _write_labels(made: Scene, wav: Path) -> None:
@@ -288,7 +249,7 @@ def _write_labels(made: Scene, wav: Path) -> None:
 def _show_notes(made: Plan) -> None:
     for recording in made.recordings:
         if recording.analysis is not None and recording.analysis.resampled:
-            _OUT.print(
+            OUT.print(
                 f"{recording.name}: resampled from {recording.analysis.audio.sample_rate} Hz to "
                 f"{recording.analysis.sample_rate} Hz, the rate of {made.model.name} {made.model.version}",
                 highlight=False,
@@ -310,7 +271,7 @@ def _show_quote(made: Plan) -> None:
         f"{quote.expected_seconds:.1f} s",
         f"{quote.expected_usd:.4f} USD",
     )
-    _OUT.print(table)
+    OUT.print(table)
 
 
 def _show_events(aggregate: Aggregate) -> None:
@@ -328,20 +289,20 @@ def _show_events(aggregate: Aggregate) -> None:
                 table.add_row(outcome.recording.name, *times, event.label, *scores, str(event.n_windows))
             shown += 1
     if shown:
-        _OUT.print(table)
+        OUT.print(table)
     if shown > _SHOWN_EVENTS:
-        _OUT.print(f"... and {shown - _SHOWN_EVENTS} more in the reports", highlight=False)
+        OUT.print(f"... and {shown - _SHOWN_EVENTS} more in the reports", highlight=False)
 
 
 def _show_outcome(aggregate: Aggregate, out: Path) -> None:
     done = len(aggregate.outcomes) - aggregate.failed
-    _OUT.print(f"{done} recordings, {aggregate.events} events; reports in {out}", highlight=False, soft_wrap=True)
+    OUT.print(f"{done} recordings, {aggregate.events} events; reports in {out}", highlight=False, soft_wrap=True)
     _show_failures([(outcome.recording.name, outcome.recording.failure) for outcome in aggregate.outcomes])
 
 
 def _show_failures(recordings: Sequence[tuple[str, Any]]) -> None:
     failed = [(name, failure) for name, failure in recordings if failure is not None]
     if failed:
-        _ERR.print(f"{len(failed)} of {len(recordings)} recordings failed:", highlight=False)
+        ERR.print(f"{len(failed)} of {len(recordings)} recordings failed:", highlight=False)
     for _, failure in failed:
-        _complain(failure.error, failure.message)
+        complain(failure.error, failure.message)
