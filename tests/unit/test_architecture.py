@@ -38,13 +38,13 @@ NOWHERE = {"librosa", "scipy", "pandas"}
 # Lower floors know nothing of the higher ones.
 FLOORS = [
     {"errors", "clock"},
-    {"windows", "settings", "tables", "containers", "labels", "pictures", "webhook"},
+    {"windows", "settings", "tables", "containers", "labels", "pictures", "recorded", "webhook"},
     {"profiles", "stores", "cloud", "blocks", "events"},
     {"audio", "simulate", "evaluate"},
     {"resample", "models", "pieces", "clips"},
     {"jobs"},
     {"plan", "score", "report", "kaleidoscope", "failures", "contents", "transcode"},
-    {"decide"},
+    {"decide", "overview"},
     {"aggregate", "predict", "results", "uploads"},
     {"laptop", "executions"},
     {"api", "remote", "terminal"},

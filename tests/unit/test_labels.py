@@ -15,7 +15,7 @@ from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest
 from anemonefish.labels import Label, LabelFile, RecordingNames, find_label_files, microseconds, read_labels
 from anemonefish.report import EVENT_COLUMNS
-from anemonefish.tables import Selection, write_audacity, write_raven
+from anemonefish.tables import Selection, SoundFile, write_audacity, write_raven
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)"
@@ -70,7 +70,7 @@ def test_what_is_no_number_is_refused(text: str) -> None:
 def test_our_own_table_reads_back(read) -> None:
     file = io.StringIO()
     selections = [Selection(4_801, 9_602, "anemonefish", 100.5, 2_000, 0.5), Selection(0, 48_000, "biological", 0, 900)]
-    write_raven(file, selections, sample_rate=48_000, begin_path="/data/site/reef.wav", begin_file="reef.wav")
+    write_raven(file, [(SoundFile("/data/site/reef.wav", "reef.wav", 48_000), selections)])
     made = read(file.getvalue(), "reef.wav.selections.txt")
     assert (made.format, made.label_column, made.names_recordings) == ("raven", "Class", True)
     assert times(made) == [(100_021, 200_042, "anemonefish"), (0, 1_000_000, "biological")]

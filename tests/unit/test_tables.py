@@ -9,7 +9,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.tables import RAVEN_COLUMNS, Selection, format_seconds, seconds, write_audacity, write_raven
+from anemonefish.tables import RAVEN_COLUMNS, Selection, SoundFile, format_seconds, seconds, write_audacity, write_raven
 
 SELECTIONS = [
     Selection(48_000, 57_600, "anemonefish", 0, 12_000, 0.75),
@@ -34,7 +34,7 @@ def test_no_float_noise() -> None:
 
 def test_raven() -> None:
     file = io.StringIO(newline="")
-    write_raven(file, SELECTIONS, sample_rate=48_000, begin_path="/data/a.wav", begin_file="a.wav")
+    write_raven(file, [(SoundFile("/data/a.wav", "a.wav", 48_000), SELECTIONS)])
     rows = list(csv.DictReader(io.StringIO(file.getvalue()), delimiter="\t"))
     assert [row["Begin Time (s)"] for row in rows] == ["1.000000", "2.000021"]
     assert [row["Delta Time (s)"] for row in rows] == ["0.200000", "0.400000"]
@@ -46,7 +46,7 @@ def test_raven() -> None:
 
 def test_an_empty_raven_table_still_has_its_header() -> None:
     file = io.StringIO()
-    write_raven(file, [], sample_rate=48_000, begin_path="a.wav", begin_file="a.wav")
+    write_raven(file, [])
     assert file.getvalue() == "\t".join(RAVEN_COLUMNS) + "\n"
 
 

@@ -8,54 +8,26 @@ Promises the same bytes whatever the number of ranges and whoever scored them; n
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from anemonefish.decide import decide, read_scores
 from anemonefish.errors import MissingParts
-from anemonefish.events import Event
-from anemonefish.jobs import Failure, Job, Plan, PlannedRecording, RangeTask, dump_json
-from anemonefish.models.bundle import ModelSpec, sha256
+from anemonefish.jobs import Job, Plan, PlannedRecording, RangeTask, dump_json
+from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
+from anemonefish.overview import Outcome, write_overview
 from anemonefish.plan import check_recordings
 from anemonefish.report import REPORTS, RecordingResult, write_report
 
-__all__ = ["Aggregate", "Outcome", "aggregate_job"]
-
-SUMMARY = "summary.csv"
+__all__ = ["Aggregate", "aggregate_job"]
 
 _RECORDINGS_AT_ONCE = 4
 """Recordings finished at once: most of the time is spent waiting for the store. More would hold more scores."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one recording; small, because a job may have thousands.
-
-    Attributes
-    ----------
-    recording : PlannedRecording
-        With its failure, if it failed.
-    n_windows : int
-    events : tuple of Event
-    files : dict of str to str
-        SHA-256 of each result file by its key below the results prefix.
-    """
-
-    recording: PlannedRecording
-    n_windows: int = 0
-    events: tuple[Event, ...] = ()
-    files: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the recording could not be analysed."""
-        return self.recording.failure is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +73,10 @@ def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
     parts: dict[str, str] = {}
     with ThreadPoolExecutor(_RECORDINGS_AT_ONCE) as pool:
         outcomes = tuple(
-            pool.map(
-                lambda recording, of_it: _finish(job, plan, spec, recording, of_it, parts),
-                recordings,
-                tasks,
-            )
+            pool.map(lambda recording, of_it: _finish(job, plan, spec, recording, of_it, parts), recordings, tasks)
         )
-    summary = _write_summary(job, outcomes)
-    job.store.write(job.manifest_key, _manifest(plan, outcomes, parts, summary))
+    overview = _write_overview(job, outcomes, plan.settings.formats)
+    job.store.write(job.manifest_key, _manifest(plan, outcomes, parts, overview))
     return Aggregate(outcomes)
 
 
@@ -144,44 +112,39 @@ def _finish(
     scores, hashes = read_scores(job, spec, tasks)
     parts.update(hashes)
     result = decide(recording, spec, plan.model, plan.settings, scores)
-    return Outcome(recording, len(scores), result.events, _write_reports(job, result))
+    files = _write_reports(job, result)
+    return Outcome(recording, len(scores), replace(result, scores=scores[:0], smoothed=scores[:0]), files)
 
 
 def _write_reports(job: Job, result: RecordingResult) -> dict[str, str]:
     files = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in result.settings.formats:
-            file = f"{result.recording.name}{REPORTS[name].suffix}"
             path = Path(folder, "report")
             write_report(name, path, result)
-            job.store.upload(job.result_key(file), path)
-            with path.open("rb") as content:
-                files[file] = hashlib.file_digest(content, "sha256").hexdigest()
+            file = f"{result.recording.name}{REPORTS[name].suffix}"
+            files[file] = _store(job, file, path)
     return files
 
 
-def _write_summary(job: Job, outcomes: Sequence[Outcome]) -> str:
-    """Write one line per recording, so that a folder of results says what became of each."""
+def _write_overview(job: Job, outcomes: Sequence[Outcome], formats: Sequence[str]) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, SUMMARY)
-        with path.open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(("recording", "status", "windows", "events", "error", "message"))
-            for outcome in outcomes:
-                failure = outcome.recording.failure or Failure("", "")
-                counts = ("", "") if outcome.failed else (outcome.n_windows, len(outcome.events))
-                status = "failed" if outcome.failed else "done"
-                rows.writerow((outcome.recording.name, status, *counts, failure.error, failure.message))
-        job.store.upload(job.result_key(SUMMARY), path)
-        return sha256(path.read_bytes())
+        return {path.name: _store(job, path.name, path) for path in write_overview(Path(folder), outcomes, formats)}
 
 
-def _manifest(plan: Plan, outcomes: Sequence[Outcome], parts: dict[str, str], summary: str) -> bytes:
+def _store(job: Job, name: str, path: Path) -> str:
+    """Store a result file; return its SHA-256."""
+    job.store.upload(job.result_key(name), path)
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _manifest(plan: Plan, outcomes: Sequence[Outcome], parts: dict[str, str], overview: dict[str, str]) -> bytes:
     return dump_json(
         {
             "model": plan.model.to_dict(),
             "settings": plan.settings.to_dict(),
-            "summary": {SUMMARY: summary},
+            "overview": overview,
             "recordings": [
                 {
                     "name": outcome.recording.name,

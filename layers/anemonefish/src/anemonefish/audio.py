@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -30,6 +31,7 @@ from anemonefish.errors import (
     UnreadableRecording,
     UnsupportedRecording,
 )
+from anemonefish.recorded import read_clocks
 from anemonefish.stores import ByteSource, open_source
 
 __all__ = ["EXACT_CODECS", "AudioFacts", "AudioFile", "Samples", "check_channel", "encode_flac", "open_audio"]
@@ -122,6 +124,14 @@ class AudioFile:
     def n_samples(self) -> int:
         """Length in samples of the mono signal."""
         return self.facts.frames
+
+    def clocks(self) -> list[tuple[str, datetime]]:
+        """Return the dates and times in the header, as :func:`~anemonefish.recorded.read_clocks` does."""
+        position = self._reader.tell()
+        try:
+            return read_clocks(self._reader, self._reader.size)  # type: ignore[arg-type]  # reads like BinaryIO
+        finally:
+            self._reader.seek(position)
 
     def expect(self, stop: int) -> None:
         """Say that no sample from ``stop`` on will be read, so that none is fetched ahead.

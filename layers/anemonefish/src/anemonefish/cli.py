@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from anemonefish import __version__
 from anemonefish.aggregate import Aggregate
 from anemonefish.cli_evaluate import evaluate
 from anemonefish.cli_remote import remote
-from anemonefish.jobs import Plan
+from anemonefish.errors import InvalidSettings
+from anemonefish.jobs import Plan, RecordingRequest
 from anemonefish.laptop import detect as detect_on_laptop
 from anemonefish.laptop import find_recordings
 from anemonefish.models.publish import PublishRequest
@@ -32,7 +33,7 @@ from anemonefish.settings import FORMATS, Settings
 from anemonefish.simulate import Scene, scene, write_scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import atomic_file
-from anemonefish.tables import Selection, format_seconds, write_audacity, write_raven
+from anemonefish.tables import Selection, SoundFile, format_seconds, write_audacity, write_raven
 from anemonefish.terminal import ERR, OUT, Commands, assigned, complain, progress_bar, set_option
 
 __all__ = ["main"]
@@ -82,6 +83,7 @@ main.add_command(remote)
 )
 @click.option("--formats", help=f"Comma-separated; of {', '.join(FORMATS)}.")
 @click.option("--threshold", type=float, help="Score above which a window belongs to an event.")
+@click.option("--start", help="When the only recording begins: ISO 8601 with a zone.  [default: name or header]")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes at once.  [default: one per core]")
 @set_option
 def detect(
@@ -91,6 +93,7 @@ def detect(
     out: Path,
     formats: str | None,
     threshold: float | None,
+    start: str | None,
     jobs: int | None,
     assignments: Sequence[str],
 ) -> None:
@@ -99,7 +102,7 @@ def detect(
     with progress_bar("scoring") as bar:
         task = bar.add_task("scoring", total=None)
         plan, aggregate = detect_on_laptop(
-            find_recordings(paths),
+            _starting(find_recordings(paths), start),
             model,
             settings,
             models_uri=models_uri,
@@ -238,10 +241,16 @@ def _settings(assignments: Sequence[str], **options: Any) -> Settings:
     return Settings.load({**assigned(assignments), **{k: v for k, v in options.items() if v is not None}})
 
 
+def _starting(requests: list[RecordingRequest], start: str | None) -> list[RecordingRequest]:
+    if start is not None and len(requests) > 1:
+        raise InvalidSettings(f"--start is of one recording, here are {len(requests)}; set time_zone for their names")
+    return [replace(request, start=start or request.start) for request in requests]
+
+
 def _write_labels(made: Scene, wav: Path) -> None:
     selections = [Selection(each.start, each.stop, each.label, each.low_hz, each.high_hz) for each in made.labels]
     with atomic_file(wav.with_name(f"{wav.name}.selections.txt")) as path, path.open("w", newline="") as file:
-        write_raven(file, selections, sample_rate=made.sample_rate, begin_path=str(wav.resolve()), begin_file=wav.name)
+        write_raven(file, [(SoundFile(str(wav.resolve()), wav.name, made.sample_rate), selections)])
     with atomic_file(wav.with_name(f"{wav.name}.audacity.txt")) as path, path.open("w", newline="") as file:
         write_audacity(file, selections, sample_rate=made.sample_rate)
 
@@ -254,6 +263,10 @@ def _show_notes(made: Plan) -> None:
                 f"{recording.analysis.sample_rate} Hz, the rate of {made.model.name} {made.model.version}",
                 highlight=False,
             )
+    unknown = [each for each in made.recordings if each.begins is not None and each.begins.utc is None]
+    if unknown and unknown[0].begins is not None:
+        others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+        OUT.print(f"{unknown[0].name}{others}: no UTC, {unknown[0].begins.source}", highlight=False, soft_wrap=True)
 
 
 def _show_quote(made: Plan) -> None:

@@ -13,11 +13,21 @@ Sources: Microsoft/IBM RIFF MCI (1991); EBU Tech 3306 (RF64); Sony Wave64 specif
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["AUDIO_EXTENSIONS", "CONTAINERS", "Container", "DataChunk", "find_data_chunk", "recognise", "rf64_header"]
+__all__ = [
+    "AUDIO_EXTENSIONS",
+    "CONTAINERS",
+    "Chunk",
+    "Container",
+    "DataChunk",
+    "find_data_chunk",
+    "recognise",
+    "rf64_header",
+    "riff_chunks",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,25 +176,51 @@ def rf64_header(chunk: DataChunk) -> bytes:
     return struct.pack("<4sI", b"RF64", _UNKNOWN) + body
 
 
-def _walk_riff(file: BinaryIO, size: int, *, plain: bool) -> DataChunk | None:
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a RIFF file: its name, where its content begins, and its length; None for what goes to the end."""
+
+    name: bytes
+    offset: int
+    length: int | None
+
+
+def riff_chunks(file: BinaryIO, size: int) -> Iterator[Chunk]:
+    """Yield the chunks of a WAV or RF64 file in order, those behind the samples included.
+
+    Parameters
+    ----------
+    file : seekable binary file
+        Its position is moved.
+    size : int
+        Length of the file in bytes; the walk stops there.
+    """
     long_size: int | None = None
-    form = b""
     offset = 12
     for _ in range(_MAX_CHUNKS):
         file.seek(offset)
         head = file.read(8)
         if len(head) < 8 or offset >= size:
-            return None
+            return
         name, length = struct.unpack("<4sI", head)
-        if name == b"ds64":
-            long_size = struct.unpack("<8xQ", file.read(16))[0]
-        if name == b"fmt ":
-            form = file.read(min(length, 64))
-        if name == b"data":
-            declared = long_size if length == _UNKNOWN else length
-            found = DataChunk(offset + 8, declared, format=form)
+        if name == b"ds64" and len(sizes := file.read(16)) == 16:
+            long_size = struct.unpack("<8xQ", sizes)[0]
+        known = long_size if name == b"data" and length == _UNKNOWN else length
+        yield Chunk(name, offset + 8, known)
+        if known is None:
+            return
+        offset += 8 + known + (known & 1)
+
+
+def _walk_riff(file: BinaryIO, size: int, *, plain: bool) -> DataChunk | None:
+    form = b""
+    for chunk in riff_chunks(file, size):
+        if chunk.name == b"fmt ":
+            file.seek(chunk.offset)
+            form = file.read(min(chunk.length or 0, 64))
+        if chunk.name == b"data":
+            found = DataChunk(chunk.offset, chunk.length, format=form)
             return _unwrapped(file, size, found) if plain and len(form) >= 16 else found
-        offset += 8 + length + (length & 1)
     return None
 
 

@@ -31,6 +31,7 @@ from typing import Any, Self
 from anemonefish.audio import AudioFacts
 from anemonefish.errors import AnemonefishError, InvalidRequest, RangeFailed, error_classes
 from anemonefish.models.repository import PinnedModel
+from anemonefish.recorded import Start, given_start
 from anemonefish.settings import Settings
 from anemonefish.stores import Store
 from anemonefish.windows import WindowGrid, WindowRange
@@ -107,26 +108,29 @@ class RecordingRequest:
         Where its owner keeps it; goes into selection tables and messages.
     version : str or None
         The version to read; None for the current one.
+    start : str or None
+        When it begins, as ISO 8601 with a zone; None where name or header are to tell.
     """
 
     uri: str
     name: str
     path: str
     version: str | None = None
+    start: str | None = None
 
     @classmethod
     def from_dict(cls, document: Any) -> Self:
         """Read one recording of an execution's input."""
         if not isinstance(document, Mapping) or not isinstance(document.get("uri"), str):
             raise InvalidRequest(f"a recording must be an object with a uri, not {shown(document)}")
-        unknown = set(document) - {"uri", "name", "path", "version"}
+        unknown = set(document) - {"uri", "name", "path", "version", "start"}
         if unknown:
             raise InvalidRequest(f"recording {shown(document['uri'])}: there is no field {shown(sorted(unknown))}")
         if any(value is not None and not isinstance(value, str) for value in document.values()):
-            raise InvalidRequest(f"recording {shown(document['uri'])}: name, path and version must be text")
+            raise InvalidRequest(f"recording {shown(document['uri'])}: name, path, version and start must be text")
         uri = document["uri"]
         name = document.get("name") or uri.rpartition("/")[2]
-        return cls(uri, name, document.get("path") or uri, document.get("version"))
+        return cls(uri, name, document.get("path") or uri, document.get("version"), document.get("start"))
 
     def __post_init__(self) -> None:
         parts = self.name.split("/")
@@ -134,6 +138,8 @@ class RecordingRequest:
             raise InvalidRequest(f"recording name {shown(self.name)} must be a relative path without '..'")
         if any(ord(letter) < 32 for letter in self.name + self.path):
             raise InvalidRequest(f"recording {shown(self.name)}: name and path must not hold control characters")
+        if self.start is not None:
+            given_start(self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +211,8 @@ class PlannedRecording:
     ----------
     name, path, uri : str
         As in :class:`RecordingRequest`.
+    begins : Start or None
+        When its first sample was taken, or why that is not known; None when it cannot be opened.
     analysis : Analysis or None
         None when it cannot be analysed.
     failure : Failure or None
@@ -218,6 +226,7 @@ class PlannedRecording:
     name: str
     path: str
     uri: str
+    begins: Start | None = None
     analysis: Analysis | None = None
     failure: Failure | None = None
     inexact: str | None = None
@@ -239,6 +248,7 @@ class PlannedRecording:
             document["name"],
             document["path"],
             document["uri"],
+            None if document["begins"] is None else Start(**document["begins"]),
             analysis,
             None if failure is None else Failure(**failure),
             document["inexact"],

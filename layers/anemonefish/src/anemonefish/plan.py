@@ -7,9 +7,10 @@ faster. The cut changes time and cost, never a result. Reads headers only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import chain
 from math import ceil, inf
 
@@ -39,6 +40,7 @@ from anemonefish.jobs import (
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.pieces import read_index
+from anemonefish.recorded import Start, find_start, given_start, zone_of
 from anemonefish.resample import resampled_length
 from anemonefish.settings import Settings
 from anemonefish.stores import open_source
@@ -207,7 +209,9 @@ def check_recordings(recordings: Sequence[PlannedRecording]) -> None:
 
 
 def check_settings(spec: ModelSpec, settings: Settings) -> None:
-    """Raise :class:`InvalidSettings` for what a model cannot do."""
+    """Raise :class:`InvalidSettings` for what a model cannot do, and for a zone that there is not."""
+    if settings.time_zone is not None:
+        zone_of(settings.time_zone)
     if settings.target_class is not None and settings.target_class not in spec.classes:
         raise InvalidSettings(
             f"target_class must be one of {', '.join(spec.classes)} for {spec.title}, not {settings.target_class!r}"
@@ -260,9 +264,12 @@ def _plan_recording(
     pieces = None
     try:
         try:
-            facts, version = _look_at(request, settings.channel)
+            with open_audio(request.uri, version=request.version, name=request.path, channel=settings.channel) as audio:
+                facts, version = audio.facts, audio.source.version
+                planned = replace(planned, begins=_begins(request, audio.clocks, settings))
         except InexactRecording:
             version = _version_of(request)
+            planned = replace(planned, begins=_begins(request, list, settings))
             pieces = None if job is None else job.pieces_prefix(request.uri, version)
             transcoded = None if job is None or pieces is None else read_index(job.store, pieces)
             if transcoded is None:
@@ -277,9 +284,10 @@ def _plan_recording(
     return replace(planned, analysis=Analysis(version, facts, sample_rate, grid, pieces))
 
 
-def _look_at(request: RecordingRequest, channel: int | None) -> tuple[AudioFacts, str]:
-    with open_audio(request.uri, version=request.version, name=request.path, channel=channel) as audio:
-        return audio.facts, audio.source.version
+def _begins(request: RecordingRequest, clocks: Callable[[], list[tuple[str, datetime]]], settings: Settings) -> Start:
+    if request.start is not None:
+        return given_start(request.start)
+    return find_start(request.name, clocks, settings.time_zone)
 
 
 def _version_of(request: RecordingRequest) -> str:

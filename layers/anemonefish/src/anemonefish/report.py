@@ -26,6 +26,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -37,9 +38,10 @@ from anemonefish.jobs import Analysis, PlannedRecording
 from anemonefish.kaleidoscope import write_kaleidoscope
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import PinnedModel
+from anemonefish.recorded import moment
 from anemonefish.resample import QUALITY
 from anemonefish.settings import Settings
-from anemonefish.tables import Selection, format_seconds, seconds, write_audacity, write_raven
+from anemonefish.tables import Selection, SoundFile, format_seconds, seconds, write_audacity, write_raven
 
 __all__ = ["REPORTS", "RecordingResult", "Report", "lab_document", "write_report"]
 
@@ -56,6 +58,7 @@ EVENT_COLUMNS = (
     "sample_rate",
     "recording",
     "model",
+    "start_utc",
 )
 
 _ROW_GROUP = 131_072
@@ -110,7 +113,18 @@ class RecordingResult:
         """Yield events as selections over the band that the model hears."""
         low, high = self.spec.profile.band(self.sample_rate)
         for event in events:
-            yield Selection(event.start, event.stop, event.label, low, high, event.mean_score)
+            utc = self.utc(event.start)
+            yield Selection(event.start, event.stop, event.label, low, high, event.mean_score, utc)
+
+    def sound_file(self, before: Fraction = Fraction(0)) -> SoundFile:
+        """Return the recording as a selection table sees it, after ``before`` seconds of others."""
+        path = self.recording.path
+        name = path.replace("\\", "/").rpartition("/")[2]
+        return SoundFile(path, name, self.sample_rate, self.settings.channel or 1, before)
+
+    def utc(self, sample: int) -> str | None:
+        """Return when a sample was taken, where that is known."""
+        return moment(self.recording.begins, sample, self.sample_rate)
 
 
 Writer = Callable[[Path, RecordingResult], None]
@@ -154,7 +168,7 @@ def lab_document(
     """
     return {
         "predictions": list(_predictions(result)) if predictions else [],
-        "events": [_event_fields(event, result.sample_rate) for event in result.events],
+        "events": [_event_fields(event, result) for event in result.events],
         "metadata": {
             **_metadata(result),
             "processing_time": processing_seconds,
@@ -166,7 +180,7 @@ def lab_document(
 def _write_json(file: TextIO, result: RecordingResult) -> None:
     """Write the lab's JSON, one prediction a line: a day of audio has half a million of them."""
     document = {
-        "events": [_event_fields(event, result.sample_rate) for event in result.events],
+        "events": [_event_fields(event, result) for event in result.events],
         "metadata": _metadata(result),
         **_origin(result),
     }
@@ -195,7 +209,8 @@ def _predictions(result: RecordingResult) -> Iterator[dict[str, Any]]:
         }
 
 
-def _event_fields(event: Event, sample_rate: int) -> dict[str, Any]:
+def _event_fields(event: Event, result: RecordingResult) -> dict[str, Any]:
+    sample_rate = result.sample_rate
     return {
         "start_time": seconds(event.start, sample_rate),
         "end_time": seconds(event.stop, sample_rate),
@@ -206,6 +221,7 @@ def _event_fields(event: Event, sample_rate: int) -> dict[str, Any]:
         "class": event.label,
         "start_sample": event.start,
         "end_sample": event.stop,
+        "start_utc": result.utc(event.start),
     }
 
 
@@ -249,29 +265,35 @@ def _recording_fields(result: RecordingResult) -> dict[str, Any]:
         "resampled": f"soxr {QUALITY}" if result.analysis.resampled else None,
         "window_samples": grid.window,
         "hop_samples": grid.hop,
+        "start_utc": None if recording.begins is None else recording.begins.utc,
+        "start_source": None if recording.begins is None else recording.begins.source,
     }
 
 
 def _write_events(file: TextIO, result: RecordingResult) -> None:
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(EVENT_COLUMNS)
+    rows.writerows(event_rows(result))
+
+
+def event_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
+    """Yield the rows under :data:`EVENT_COLUMNS`."""
     rate = result.sample_rate
     for event in result.events:
-        rows.writerow(
-            (
-                format_seconds(event.start, rate),
-                format_seconds(event.stop, rate),
-                format_seconds(event.stop - event.start, rate),
-                event.label,
-                f"{event.mean_score:.6f}",
-                f"{event.max_score:.6f}",
-                event.n_windows,
-                event.start,
-                event.stop,
-                rate,
-                result.recording.name,
-                f"{result.model.name}@{result.model.version}",
-            )
+        yield (
+            format_seconds(event.start, rate),
+            format_seconds(event.stop, rate),
+            format_seconds(event.stop - event.start, rate),
+            event.label,
+            f"{event.mean_score:.6f}",
+            f"{event.max_score:.6f}",
+            event.n_windows,
+            event.start,
+            event.stop,
+            rate,
+            result.recording.name,
+            f"{result.model.name}@{result.model.version}",
+            result.utc(event.start) or "",
         )
 
 
@@ -285,14 +307,7 @@ def _write_scores(file: TextIO, result: RecordingResult) -> None:
 
 
 def _write_raven(file: TextIO, result: RecordingResult) -> None:
-    recording = result.recording
-    write_raven(
-        file,
-        result.selections(result.events),
-        sample_rate=result.sample_rate,
-        begin_path=recording.path,
-        begin_file=recording.path.replace("\\", "/").rpartition("/")[2],
-    )
+    write_raven(file, [(result.sound_file(), result.selections(result.events))])
 
 
 def _write_audacity(file: TextIO, result: RecordingResult) -> None:

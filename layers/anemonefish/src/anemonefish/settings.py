@@ -48,6 +48,7 @@ class Settings:
     median_windows: int
     min_duration_seconds: float
     min_gap_seconds: float
+    time_zone: str | None
     formats: tuple[str, ...]
     target_seconds: float
     max_concurrency: int
@@ -70,6 +71,8 @@ class Settings:
             _refuse("median_windows", self.median_windows, "an odd number, so that a window lies in the middle")
         _number(self, "min_duration_seconds", least=0, most=3600)
         _number(self, "min_gap_seconds", least=0, most=3600)
+        if self.time_zone is not None:
+            _text(self, "time_zone")
         _choices(self, "formats", FORMATS)
         _number(self, "target_seconds", above=0, most=86_400)
         _whole(self, "max_concurrency", least=1, most=10_000)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TextIO
 
-__all__ = ["RAVEN_COLUMNS", "Selection", "format_seconds", "seconds", "write_audacity", "write_raven"]
+__all__ = ["RAVEN_COLUMNS", "Selection", "SoundFile", "format_seconds", "seconds", "write_audacity", "write_raven"]
 
 _MICRO = 1_000_000
 
@@ -30,6 +31,7 @@ RAVEN_COLUMNS = (
     "Begin File",
     "Class",
     "Score",
+    "Begin UTC",
 )
 
 
@@ -45,6 +47,8 @@ class Selection:
     low_hz, high_hz : float
     score : float or None
         None for labels that were drawn or simulated.
+    utc : str or None
+        When it begins, where that is known.
     """
 
     start: int
@@ -53,6 +57,7 @@ class Selection:
     low_hz: float
     high_hz: float
     score: float | None = None
+    utc: str | None = None
 
 
 def _microseconds(samples: int, sample_rate: int) -> int:
@@ -66,46 +71,77 @@ def format_seconds(samples: int, sample_rate: int) -> str:
     return f"{whole}.{rest:06d}"
 
 
+def _format_fraction(time: Fraction) -> str:
+    """Print seconds with six decimals, rounded as :func:`format_seconds` rounds."""
+    return format_seconds(time.numerator, time.denominator)
+
+
 def seconds(samples: int, sample_rate: int) -> float:
     """Return a sample index as seconds, the float nearest to six decimals: never 606.7000000000694."""
     return _microseconds(samples, sample_rate) / _MICRO
 
 
-def write_raven(
-    file: TextIO, selections: Iterable[Selection], *, sample_rate: int, begin_path: str, begin_file: str
-) -> None:
-    """Write a Raven selection table.
+@dataclass(frozen=True, slots=True)
+class SoundFile:
+    """A recording as a selection table sees it.
+
+    Attributes
+    ----------
+    path, name : str
+        Raven opens the sound by them.
+    sample_rate : int
+        Samples per second of its selections' indices.
+    channel : int
+        Counted from 1.
+    before : Fraction
+        Seconds of sound in the files before it, where several are opened as one.
+    """
+
+    path: str
+    name: str
+    sample_rate: int
+    channel: int = 1
+    before: Fraction = Fraction(0)
+
+    def time(self, sample: int) -> str:
+        """Return a sample's time from the start of the first file."""
+        return _format_fraction(self.before + Fraction(sample, self.sample_rate))
+
+
+def write_raven(file: TextIO, parts: Iterable[tuple[SoundFile, Iterable[Selection]]]) -> None:
+    """Write a Raven selection table over one file, or over several that are opened as one sequence.
 
     Parameters
     ----------
     file : text file
         Opened with ``newline=""``.
-    selections : iterable of Selection
-        In the order of the table.
-    sample_rate : int
-        Samples per second of the selections' indices.
-    begin_path, begin_file : str
-        Path and name of the recording; Raven opens the sound by them.
+    parts : iterable of (SoundFile, iterable of Selection)
+        In the order of the sound. ``Begin Time (s)`` counts from the start of the first file, ``File Offset (s)`` from
+        that of the selection's own.
     """
     file.write("\t".join(RAVEN_COLUMNS) + "\n")
-    for number, selection in enumerate(selections, start=1):
-        begin = format_seconds(selection.start, sample_rate)
-        row = (
-            str(number),
-            "Spectrogram 1",
-            "1",
-            begin,
-            format_seconds(selection.stop, sample_rate),
-            format_seconds(selection.stop - selection.start, sample_rate),
-            f"{selection.low_hz:.1f}",
-            f"{selection.high_hz:.1f}",
-            begin_path,
-            begin,
-            begin_file,
-            selection.label,
-            "" if selection.score is None else f"{selection.score:.6f}",
-        )
-        file.write("\t".join(row) + "\n")
+    rows = (_raven_fields(sound, selection) for sound, selections in parts for selection in selections)
+    for number, fields in enumerate(rows, start=1):
+        file.write("\t".join((str(number), *fields)) + "\n")
+
+
+def _raven_fields(sound: SoundFile, selection: Selection) -> tuple[str, ...]:
+    """Return a row without its number."""
+    return (
+        "Spectrogram 1",
+        str(sound.channel),
+        sound.time(selection.start),
+        sound.time(selection.stop),
+        format_seconds(selection.stop - selection.start, sound.sample_rate),
+        f"{selection.low_hz:.1f}",
+        f"{selection.high_hz:.1f}",
+        sound.path,
+        format_seconds(selection.start, sound.sample_rate),
+        sound.name,
+        selection.label,
+        "" if selection.score is None else f"{selection.score:.6f}",
+        selection.utc or "",
+    )
 
 
 def write_audacity(file: TextIO, selections: Iterable[Selection], *, sample_rate: int) -> None:

@@ -176,6 +176,7 @@ class SettingsBody(DecisionBody):
     hop_seconds: float | None = Field(None, ge=0.001, le=60)
     channel: int | None = Field(None, ge=1, le=1024)
     resample: bool | None = None
+    time_zone: str | None = Field(None, min_length=1, max_length=64, examples=["Australia/Brisbane", "+10:00"])
     formats: list[Format] | None = Field(None, min_length=1, max_length=20)
     target_seconds: float | None = Field(None, gt=0, le=86_400)
     max_concurrency: Workers | None = None
@@ -333,6 +334,7 @@ class EventOut(BaseModel):
     num_windows: int
     start_sample: int
     end_sample: int
+    start_utc: str | None = Field(description="null while nobody has said when the recording began")
 
 
 class Metadata(BaseModel):

@@ -1,0 +1,88 @@
+"""What tells of a whole job: one table over many files, with times that stay right."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from anemonefish.cli import main
+from anemonefish.labels import read_labels
+from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS
+from anemonefish.simulate import SceneSettings, scene, write_scene
+
+BUSY = SceneSettings(calls_per_minute=60, calls_per_bout=(1, 1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make_recording: Callable[..., Path]) -> Path:
+    """Three recordings with calls, at two rates, a quiet one and an unreadable one between them."""
+    made = tmp_path / "deployment"
+    made.mkdir()
+    write_scene(scene(20, seed=1, settings=BUSY), made / "a_20230210T000000Z.wav")
+    shutil.move(make_recording("quiet.wav", frames=100_001), made / "b_20230210T000020Z.wav")
+    (made / "c.wav").write_bytes(b"")
+    write_scene(scene(15, seed=2, sample_rate=44_100, settings=BUSY), made / "d_20230210T010000Z.wav")
+    write_scene(scene(10, seed=3, settings=BUSY), made / "e_20230210T020000Z.wav")
+    return made
+
+
+def table(path: Path, delimiter: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines(), delimiter=delimiter))
+
+
+def test_combined_tables_of_a_folder(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert CliRunner().invoke(main, ["detect", str(folder), "--out", str(out)]).exit_code == 1  # the empty one
+    before, rows = Fraction(0), []
+    for path in sorted(folder.glob("*.wav")):
+        if path.stat().st_size == 0:
+            continue
+        for row in table(out / f"{path.name}.selections.txt", "\t"):
+            start = Fraction(row["Begin Time (s)"])
+            rows.append((path.name, row["File Offset (s)"], before + start, row["Begin UTC"]))
+        info = soundfile.info(str(path))
+        before += Fraction(info.frames, info.samplerate)
+    combined = table(out / COMBINED_SELECTIONS, "\t")
+    assert len(combined) == len(rows) > 10
+    assert {row["Begin File"] for row in combined} == {name for name, *_ in rows}
+    assert [row["Selection"] for row in combined] == [str(number) for number in range(1, len(rows) + 1)]
+    for row, (name, offset, begin, utc) in zip(combined, rows, strict=True):
+        assert (row["Begin File"], row["File Offset (s)"], row["Begin UTC"]) == (name, offset, utc)
+        assert abs(Fraction(row["Begin Time (s)"]) - begin) <= Fraction(2, 1_000_000)
+        assert row["Begin Path"] == str(folder / name)
+    events = table(out / COMBINED_EVENTS, ",")
+    own = [row for path in sorted(out.glob("*.wav.events.csv")) for row in table(path, ",")]
+    assert events == own
+    assert events[0]["start_utc"].startswith("2023-02-10T00:00:")
+    assert events[-1]["start_utc"].startswith("2023-02-10T02:00:")
+    assert len(read_labels(out / COMBINED_SELECTIONS).labels) == len(rows)
+
+
+def test_one_recording_needs_no_combined_table(make_recording: Callable[..., Path], tmp_path: Path) -> None:
+    assert CliRunner().invoke(main, ["detect", str(make_recording()), "--out", str(tmp_path / "out")]).exit_code == 0
+    assert not (tmp_path / "out" / COMBINED_EVENTS).exists()
+
+
+TIMESTAMPED = Path(__file__).parents[3] / "shared/recordings/timestamped"
+
+
+@pytest.mark.skipif(not TIMESTAMPED.is_dir(), reason="the real recordings are not beside this checkout")
+def test_a_deployment_with_a_hole(tmp_path: Path) -> None:
+    """Five files of ten seconds, twenty seconds missing after the third: UTC knows of the hole, Raven does not."""
+    options = ["--set", "threshold=0", "--set", "median_windows=1", "--set", "time_zone=+02:00"]
+    done = CliRunner().invoke(main, ["detect", str(TIMESTAMPED), "--out", str(tmp_path), *options])
+    assert done.exit_code == 0, done.output
+    rows = table(tmp_path / COMBINED_SELECTIONS, "\t")
+    names = sorted(path.name for path in TIMESTAMPED.glob("*.wav"))
+    assert [row["Begin File"] for row in rows] == names  # one event over each file: the threshold is 0
+    starts = [soundfile.info(str(TIMESTAMPED / name)).frames for name in names]
+    cumulated = [Fraction(sum(starts[:number]), 48_000) for number in range(len(names))]
+    assert [Fraction(row["Begin Time (s)"]) for row in rows] == cumulated
+    assert [row["Begin UTC"][11:19] for row in rows] == ["20:35:10", "20:35:20", "20:35:30", "20:36:00", "20:36:10"]
