@@ -1,0 +1,36 @@
+"""The table of docs/formats.md, made again: every format opens, seeks exactly, and may be cut anywhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+sys.path.insert(0, str(REPOSITORY))  # bench is a folder of the repository, not an installed package
+
+from bench.formats import DOCUMENT, FORMATS, Format, measure  # noqa: E402
+
+
+def documented() -> dict[str, list[str]]:
+    rows = [
+        [cell.strip() for cell in line.strip("|\n").split("|")]
+        for line in DOCUMENT.read_text(encoding="utf-8").splitlines()
+        if line.startswith("|") and not line.startswith("|---")
+    ]
+    return {row[0]: row[1:] for row in rows[1:]}
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.title)
+def test_a_format_is_what_its_documentation_says(form: Format, tmp_path: Path) -> None:
+    title, read, sought, invariant, fetched, _ = measure(form, tmp_path)
+    assert [read, sought, invariant] == documented()[title][:3]
+    assert (sought, invariant) == ("yes", "yes")
+    if read == "in place":
+        assert 1.0 <= float(fetched) <= 1.3
+        assert float(fetched) == pytest.approx(float(documented()[title][3]), abs=0.02)
+
+
+def test_every_documented_format_is_tested() -> None:
+    assert set(documented()) == {form.title for form in FORMATS}
