@@ -8,6 +8,8 @@ so that the same code runs against a local AWS.
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -41,7 +43,10 @@ _REFUSED = {
     "InvalidObjectState",
     "InvalidArgument",
 }
-_READ_ATTEMPTS = 3
+_READ_ATTEMPTS = 4
+
+_FIRST_BYTE_SECONDS = 30
+"""How long an answer may be silent. S3 answers in a tenth of a second; what takes longer is asked for again."""
 
 
 @cache
@@ -52,7 +57,7 @@ def _client() -> Any:
         config=Config(
             retries={"mode": "standard", "total_max_attempts": 5},
             connect_timeout=5,
-            read_timeout=30,
+            read_timeout=_FIRST_BYTE_SECONDS,
             max_pool_connections=32,  # headers and parts are read 16 at a time
         ),
     )
@@ -153,9 +158,10 @@ class S3Source:
         stop = min(offset + length, self.size)
         if stop <= offset:
             return b""
-        for _ in range(_READ_ATTEMPTS - 1):
+        for attempt in range(1, _READ_ATTEMPTS):
             with suppress(StorageError):  # botocore retries a request, but not a body that breaks off
                 return self._get(offset, stop)
+            time.sleep(random.uniform(0, 0.25 * 2**attempt))
         return self._get(offset, stop)
 
     def _get(self, offset: int, stop: int) -> bytes:
