@@ -89,7 +89,7 @@ def _with_range_failure(
     """
     absent = [task for task in tasks if task.name not in scored]
     for task in absent:
-        if task.name in reasons:
+        if task.reason_name in reasons:
             return replace(recording, failure=job.read_range_failure(task))
     if absent:
         raise MissingParts(

@@ -77,8 +77,9 @@ def record_job_failure(job: Job, caught: object) -> Failure:
 
 
 def _first_range_failure(job: Job) -> Failure | None:
-    unscored = job.failed() - job.scored()
-    first = next((task for task in job.read_plan().tasks() if task.name in unscored), None)
+    scored, reasons = job.scored(), job.failed()
+    unscored = (task for task in job.read_plan().tasks() if task.name not in scored)
+    first = next((task for task in unscored if task.reason_name in reasons), None)
     return None if first is None else job.read_range_failure(first)
 
 

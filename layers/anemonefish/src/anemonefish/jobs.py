@@ -6,7 +6,7 @@ Owns the layout of a job in a store and the value objects that travel between pl
     {work}/plan.json             the plan: recordings, model, settings, quote
     {work}/ranges.jsonl          one line per worker: the ranges it scores; the Map's items
     {kept}/parts/{identity}/{start}-{stop}.npy      scores of one range: raw, float32, (n_windows, n_classes)
-    {kept}/failures/{identity}/{start}-{stop}.json  why a range has no part
+    {kept}/failures/{identity}/{start}-{stop}-{path}.json  why a range has no part
     {work}/transcodes.jsonl      recordings to transcode before there can be a plan
     {kept}/audio/{recording}/... what became of each of them
     {work}/failure.json          why the whole job ended without results
@@ -393,6 +393,11 @@ class RangeTask:
         """What its part is called, without a suffix."""
         return f"{self.identity}/{self.windows.start:08d}-{self.windows.stop:08d}"
 
+    @property
+    def reason_name(self) -> str:
+        """What the reason is called why it has no part: scores are of a content, a reason is of one file."""
+        return f"{self.name}-{_digest(self.path)[:8]}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the range as JSON-ready names and values."""
         return asdict(self)
@@ -536,7 +541,7 @@ class Job:
 
     def range_failure_key(self, task: RangeTask) -> str:
         """Key of the reason why a range has no scores."""
-        return f"{self.kept}/failures/{task.name}.json"
+        return f"{self.kept}/failures/{task.reason_name}.json"
 
     def pieces_prefix(self, uri: str, version: str) -> str:
         """Prefix of what a recording is transcoded into."""
@@ -603,7 +608,7 @@ class Job:
         return self._names(f"{self.kept}/parts/")
 
     def failed(self) -> set[str]:
-        """Return the names of the ranges of which a reason was kept; a part outweighs it."""
+        """Return the names of the reasons that were kept; a part outweighs its reason."""
         return self._names(f"{self.kept}/failures/")
 
     def _names(self, prefix: str) -> set[str]:
