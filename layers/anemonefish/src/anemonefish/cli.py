@@ -23,12 +23,13 @@ from anemonefish.cli_remote import remote
 from anemonefish.errors import InvalidSettings
 from anemonefish.jobs import Plan, RecordingRequest
 from anemonefish.laptop import detect as detect_on_laptop
-from anemonefish.laptop import find_recordings
+from anemonefish.laptop import find_recordings, job_of
 from anemonefish.models.publish import PublishRequest
 from anemonefish.models.publish import publish as publish_model
 from anemonefish.models.repository import ALIASES, ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.profiles import profile_named
+from anemonefish.review import MOST_CLIPS, write_review
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.simulate import Scene, scene, write_scene
 from anemonefish.stores import open_store
@@ -84,6 +85,12 @@ main.add_command(remote)
 @click.option("--formats", help=f"Comma-separated; of {', '.join(FORMATS)}.")
 @click.option("--threshold", type=float, help="Score above which a window belongs to an event.")
 @click.option("--start", help="When the only recording begins: ISO 8601 with a zone.  [default: name or header]")
+@click.option("--clips", is_flag=True, help="Cut each event out as FLAC, into review/clips.")
+@click.option("--pictures", is_flag=True, help="Draw timelines, activity and each clip, into review; needs matplotlib.")
+@click.option("--padding", type=click.FloatRange(0, 60), default=1.0, show_default=True, help="Seconds around a clip.")
+@click.option(
+    "--most-clips", type=click.IntRange(1), default=MOST_CLIPS, show_default=True, help="The best ones first."
+)
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes at once.  [default: one per core]")
 @set_option
 def detect(
@@ -94,6 +101,10 @@ def detect(
     formats: str | None,
     threshold: float | None,
     start: str | None,
+    clips: bool,
+    pictures: bool,
+    padding: float,
+    most_clips: int,
     jobs: int | None,
     assignments: Sequence[str],
 ) -> None:
@@ -113,6 +124,14 @@ def detect(
     _show_notes(plan)
     _show_events(aggregate)
     _show_outcome(aggregate, out)
+    if clips or pictures:
+        models = ModelRepository(open_store(models_uri))
+        review = write_review(
+            job_of(plan, out), models, aggregate, out,
+            clips=clips, pictures=pictures, padding_seconds=padding, most_clips=most_clips,
+        )  # fmt: skip
+        left_out = f" ({review.left_out} events above --most-clips have none)" if review.left_out else ""
+        OUT.print(f"{review.clips} clips{left_out} and {review.pictures} pictures in {out / 'review'}", highlight=False)
     if aggregate.failed:
         sys.exit(1)
 

@@ -10,7 +10,7 @@ A clip that is there is whole. Never scales, filters or resamples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,18 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from anemonefish.audio import LOUDEST, AudioFacts, open_audio
+from anemonefish.audio import LOUDEST, AudioFacts, encode_flac, open_audio
 from anemonefish.blocks import BlockReader
-from anemonefish.errors import InvalidSamples, InvalidSettings, TruncatedRecording, UnsupportedRecording
+from anemonefish.errors import (
+    InvalidSamples,
+    InvalidSettings,
+    RecordingNotFound,
+    TruncatedRecording,
+    UnsupportedRecording,
+)
 from anemonefish.events import Event
-from anemonefish.stores import open_source
+from anemonefish.pieces import PieceReader, read_index
+from anemonefish.stores import Store, open_source
 from anemonefish.stores.local import atomic_file
 
 __all__ = ["Clip", "ClipSource", "Clips", "choose_clips", "clip_name", "cut_clips"]
@@ -54,6 +61,8 @@ class ClipSource:
     events : tuple of Event
     version : str or None
         The version that was analysed; another is refused.
+    pieces : (Store, str) or None
+        Where a transcoded recording lies.
     """
 
     name: str
@@ -61,6 +70,7 @@ class ClipSource:
     sample_rate: int
     events: tuple[Event, ...]
     version: str | None = None
+    pieces: tuple[Store, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +144,7 @@ def choose_clips(sources: Iterable[ClipSource], limit: int | None) -> tuple[list
     for number, source in enumerate(listed):
         events = sorted((event for which, event in chosen if which == number), key=lambda event: event.start)
         if events:
-            kept.append(ClipSource(source.name, source.uri, source.sample_rate, tuple(events), source.version))
+            kept.append(replace(source, events=tuple(events)))
     return kept, len(ranked) - len(chosen)
 
 
@@ -168,7 +178,8 @@ def cut_clips(
     taken: set[str] = set()
     made: list[Clip] = []
     for source in kept:
-        made += _cut(source, folder, Fraction(str(padding_seconds)), taken)
+        cut = _cut if source.pieces is None else _cut_transcoded
+        made += cut(source, folder, Fraction(str(padding_seconds)), taken)
     return Clips(tuple(made), left_out)
 
 
@@ -211,6 +222,30 @@ def _cut(source: ClipSource, folder: Path, padding: Fraction, taken: set[str]) -
                 made.append(Clip(path, source.name, event, start, stop, facts.sample_rate))
     finally:
         byte_source.close()
+    return made
+
+
+def _cut_transcoded(source: ClipSource, folder: Path, padding: Fraction, taken: set[str]) -> list[Clip]:
+    """Cut out of pieces, which have 24 bits: channel by channel, for a clip is short."""
+    assert source.pieces is not None
+    store, prefix = source.pieces
+    facts = read_index(store, prefix)
+    if facts is None:
+        raise RecordingNotFound(f"{source.name}: its transcoded pieces are gone; start a new job")
+    readers = [
+        PieceReader(store, prefix, facts, source.name, channel, "float64") for channel in range(1, facts.channels + 1)
+    ]
+    made = []
+    for event in source.events:
+        start, stop = _interval(event, source.sample_rate, facts, padding)
+        begins = Fraction(event.start, source.sample_rate)
+        path = folder / _free(clip_name(source.name, begins, event.label, event.mean_score), taken)
+        frames = np.stack([reader.read(start, stop) for reader in readers], axis=1)
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(encode_flac((frames * 2.0**31).astype(np.int32), facts.sample_rate))
+        made.append(Clip(path, source.name, event, start, stop, facts.sample_rate))
+    for reader in readers:
+        reader.close()
     return made
 
 

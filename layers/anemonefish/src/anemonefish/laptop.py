@@ -30,7 +30,7 @@ from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.transcode import transcode_task
 
-__all__ = ["detect", "find_recordings"]
+__all__ = ["detect", "find_recordings", "job_of"]
 
 _RANGE_SECONDS = 60.0
 """Audio per range on a laptop: a progress bar that moves, and little to lose when it is interrupted."""
@@ -140,8 +140,7 @@ def detect(
         reasons = {task.path: failure for task, failure in _run_all(transcode, transcodes, workers) if failure}
         plan = without_transcodes(plan_job(requests, reference, cut, models, shared), reasons)
     plan = with_contents(plan, out / _KEPT / "contents.json")
-    # Plans that differ do not meet, even in one folder at one time; all of them share the parts.
-    job = Job(shared.store, f"{_KEPT}/plans/{plan.identity}", "", shared=_KEPT)
+    job = job_of(plan, out)
     job.write_plan(plan)
     tasks = list(plan.tasks())
     done, total = 0, sum(len(task.windows) for task in tasks)
@@ -153,6 +152,14 @@ def detect(
         if progress is not None:
             progress(done, total)
     return plan, aggregate_job(job, models)
+
+
+def job_of(plan: Plan, out: Path) -> Job:
+    """Return the job of a plan in a folder of results.
+
+    Plans that differ do not meet, even in one folder at one time; all of them share the parts.
+    """
+    return Job(open_store(str(out)), f"{_KEPT}/plans/{plan.identity}", "", shared=_KEPT)
 
 
 def _run_all(

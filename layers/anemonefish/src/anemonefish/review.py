@@ -1,0 +1,173 @@
+"""For review: clips of the events to listen to, and pictures of what was found.
+
+Owns which clips and pictures a finished job gets, and where they lie: below ``review`` in the folder of results.
+Cutting is :mod:`anemonefish.clips`', drawing is :mod:`anemonefish.pictures`'. Changes no result::
+
+    review/clips/{recording}_{time}_{class}_{score}.flac    each event with its padding; the best ones first
+    review/clips/....png                                    its spectrogram
+    review/{recording}.timeline.png                         scores, threshold and events
+    review/activity.png                                     events per day and hour
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from anemonefish.aggregate import Aggregate
+from anemonefish.audio import open_audio
+from anemonefish.clips import Clip, Clips, ClipSource, cut_clips
+from anemonefish.decide import decide, read_scores
+from anemonefish.jobs import Job
+from anemonefish.models.repository import ModelRepository
+from anemonefish.overview import Outcome
+from anemonefish.pictures import Span, activity, score_timeline, spectrogram
+from anemonefish.report import RecordingResult
+from anemonefish.stores.local import atomic_file
+from anemonefish.tables import seconds
+
+__all__ = ["MOST_CLIPS", "Review", "write_review"]
+
+MOST_CLIPS = 500
+"""Clips of one job unless somebody asks for more: an afternoon of listening."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """How much there is to look at and to listen to; of events above the limit there is no clip."""
+
+    clips: int = 0
+    left_out: int = 0
+    pictures: int = 0
+
+
+def write_review(
+    job: Job,
+    models: ModelRepository,
+    aggregate: Aggregate,
+    folder: Path,
+    *,
+    clips: bool,
+    pictures: bool,
+    padding_seconds: float = 1.0,
+    most_clips: int = MOST_CLIPS,
+) -> Review:
+    """Cut clips and draw pictures of a finished job.
+
+    Parameters
+    ----------
+    job : Job
+    models : ModelRepository
+    aggregate : Aggregate
+    folder : Path
+        Clips and pictures go below ``review`` in it.
+    clips, pictures : bool
+        Which of them; with both, every clip has its spectrogram.
+    padding_seconds : float
+        Sound before and after an event.
+    most_clips : int
+        The events with the highest mean scores are cut.
+
+    Raises
+    ------
+    RecordingError
+        A recording is no longer what was analysed.
+    InvalidRequest
+        matplotlib is not installed.
+    """
+    review, drawn, made = folder / "review", 0, Clips((), 0)
+    done = [outcome for outcome in aggregate.outcomes if outcome.result is not None]
+    if clips:
+        sources = [_source(job, outcome) for outcome in done]
+        made = cut_clips(sources, review / "clips", padding_seconds=padding_seconds, limit=most_clips)
+    if pictures:
+        for result in _results(job, models, aggregate):
+            _keep(review / f"{result.recording.name}.timeline.png", _timeline(result))
+            drawn += 1
+        if done:
+            _keep(review / "activity.png", _activity(done))
+            drawn += 1
+        rates = {outcome.recording.name: result.sample_rate for outcome in done if (result := outcome.result)}
+        for clip in made.clips:
+            _keep(clip.path.with_suffix(".png"), _spectrogram(clip, rates[clip.recording]))
+            drawn += 1
+    return Review(len(made.clips), made.left_out, drawn)
+
+
+def _keep(path: Path, png: bytes) -> None:
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(png)
+
+
+def _source(job: Job, outcome: Outcome) -> ClipSource:
+    recording, result = outcome.recording, outcome.result
+    assert result is not None
+    how = result.analysis
+    pieces = None if how.pieces is None else (job.store, how.pieces)
+    return ClipSource(recording.name, recording.uri, how.sample_rate, outcome.events, how.version, pieces)
+
+
+def _results(job: Job, models: ModelRepository, aggregate: Aggregate) -> Iterator[RecordingResult]:
+    """Yield the results with their scores again, one at a time: an aggregate keeps none."""
+    plan = job.read_plan()
+    spec = models.spec(plan.model)
+    for number, outcome in enumerate(aggregate.outcomes):
+        if outcome.n_windows:
+            scores, _ = read_scores(job, spec, list(plan.tasks_of(number)))
+            yield decide(outcome.recording, spec, plan.model, plan.settings, scores)
+
+
+def _timeline(result: RecordingResult) -> bytes:
+    starts, rate = [start for start, _ in result.windows()], result.sample_rate
+    middle = result.analysis.grid.window // 2
+    return score_timeline(
+        result.smoothed[:, result.target],
+        (np.array(starts, np.float64) + middle) / rate,
+        threshold=result.settings.threshold,
+        title=result.recording.name,
+        label=str(result.settings.target_class),
+        events=[Span(seconds(event.start, rate), seconds(event.stop, rate), event.label) for event in result.events],
+        begins=_clock(result),
+    )
+
+
+def _clock(result: RecordingResult) -> datetime | None:
+    utc = result.utc(0)
+    return None if utc is None else datetime.fromisoformat(utc)
+
+
+def _activity(done: list[Outcome]) -> bytes:
+    """Draw against the clock where every recording has one, else over the time that was recorded."""
+    results = [outcome.result for outcome in done if outcome.result is not None]
+    title = f"{sum(len(result.events) for result in results)} events in {len(results)} recordings"
+    clocks = [_clock(result) for result in results]
+    lengths = [float(outcome.duration) for outcome in done]
+    if all(clock is not None for clock in clocks):
+        begun = [clock for clock in clocks if clock is not None]
+        events = [
+            clock + timedelta(seconds=seconds(event.start, result.sample_rate))
+            for clock, result in zip(begun, results, strict=True)
+            for event in result.events
+        ]
+        recorded = [(clock, clock + timedelta(seconds=length)) for clock, length in zip(begun, lengths, strict=True)]
+        return activity(events, title=title, recorded=recorded)
+    before = [sum(lengths[:number]) for number in range(len(lengths))]
+    offsets = [
+        begin + seconds(event.start, result.sample_rate)
+        for begin, result in zip(before, results, strict=True)
+        for event in result.events
+    ]
+    return activity(offsets, title=title, recorded=[(0.0, sum(lengths))])
+
+
+def _spectrogram(clip: Clip, rate: int) -> bytes:
+    """Draw a clip; ``rate`` is what its event counts in."""
+    with open_audio(str(clip.path)) as audio:
+        samples = audio.read(0, audio.n_samples)
+    begins = clip.start / clip.sample_rate
+    span = Span(seconds(clip.event.start, rate), seconds(clip.event.stop, rate), clip.event.label)
+    return spectrogram(samples, clip.sample_rate, title=clip.path.stem, begins=begins, events=[span])
