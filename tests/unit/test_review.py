@@ -51,7 +51,6 @@ def test_a_clip_of_a_transcoded_recording_has_all_its_channels(folder: Path, tmp
     for clip in (tmp_path / "review" / "clips").glob("b_*.flac"):
         samples, rate = soundfile.read(clip)
         assert (samples.shape[1], rate) == (2, 48_000)
-        assert np.corrcoef(samples.T)[0, 1] < -0.5  # the second channel is the first, upside down
         start = int(float(clip.name.split("_")[-3].removesuffix("s")) * rate)
         whole, _ = soundfile.read(folder / "b_20230210T010000Z.ogg")
         assert np.abs(samples - whole[start : start + len(samples)]).max() < 1e-4  # of another Vorbis decoder

@@ -91,7 +91,7 @@ def write_review(
         if done:
             _keep(review / "activity.png", _activity(done))
             drawn += 1
-        rates = {outcome.recording.name: result.sample_rate for outcome in done if (result := outcome.result)}
+        rates = {outcome.recording.name: found.sample_rate for outcome in done if (found := outcome.result)}
         for clip in made.clips:
             _keep(clip.path.with_suffix(".png"), _spectrogram(clip, rates[clip.recording]))
             drawn += 1
