@@ -358,3 +358,71 @@ def test_a_worker_in_trouble_does_not_take_other_recordings_along(
     assert execution.output["failed"] == 1
     assert "good.wav.json" in results
     assert "always-fails.wav.json" not in results
+
+
+# --- recordings that must be transcoded --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def lossy(tmp_path_factory: pytest.TempPathFactory, reef_scene: Path) -> list[Path]:
+    """The same scene in four formats that cannot be entered at any sample, and a file that only begins like one."""
+    folder = tmp_path_factory.mktemp("lossy")
+    samples, rate = soundfile.read(reef_scene, dtype="float32")
+    paths = []
+    for name, container, subtype in (
+        ("a.mp3", "MP3", "MPEG_LAYER_III"),
+        ("b.ogg", "OGG", "VORBIS"),
+        ("c.opus", "OGG", "OPUS"),
+        ("d.wav", "WAV", "MS_ADPCM"),
+    ):
+        with soundfile.SoundFile(folder / name, "w", rate, 1, subtype, format=container) as file:
+            for start in range(0, len(samples), rate):
+                file.write(samples[start : start + rate])
+        paths.append(folder / name)
+    (folder / "noise.mp3").write_bytes(b"\xff\xfb\x90\x64" + np.random.default_rng(1).bytes(20_000))
+    return [*paths, folder / "noise.mp3"]
+
+
+def test_lossy_recordings_are_transcoded_once_and_give_the_laptops_results(
+    stack: Stack, s3: Any, run_job: RunJob, lossy: list[Path], reef_scene: Path, tmp_path: Path
+) -> None:
+    execution, results = run_job(stack, *lossy, reef_scene, settings={"max_range_seconds": 10})
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert execution.states[:5] == ["Plan", "NeedsTranscoding?", "TranscodeRecordings", "PlanAgain", "HasRanges?"]
+    assert {key: execution.output[key] for key in ("recordings", "failed")} == {"recordings": 6, "failed": 1}
+    assert results == laptop(tmp_path / "laptop", *lossy, reef_scene)
+    found = {name: len(results[f"{name}.events.csv"].splitlines()) for name in ("a.mp3", "b.ogg", "scene.wav")}
+    assert min(found.values()) > 2
+    bucket, prefix = stack.outputs["OutputBucketName"], f"{execution.output['job']}/audio/"
+    pieces = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
+    assert sorted({key.rpartition("/")[2] for key in pieces}) == ["000000.flac", "failure.json", "index.json"]
+
+
+def test_a_lossy_recording_alone_that_cannot_be_decoded(
+    stack: Stack, run_job: RunJob, lossy: list[Path], tmp_path: Path
+) -> None:
+    execution, _ = run_job(stack, lossy[-1])
+    assert execution.status == "FAILED"
+    told = CliRunner().invoke(main, ["detect", str(lossy[-1]), "--out", str(tmp_path / "laptop")]).stderr.strip()
+    assert f"{execution.error}: {execution.cause}" == told
+
+
+def test_a_prefix_is_a_job(stack: Stack, s3: Any, make_recording: Callable[..., Path], tmp_path: Path) -> None:
+    bucket = stack.outputs["InputBucketName"]
+    for name in ("day1/a.wav", "day1/b.flac", "day2/a.wav"):
+        path = make_recording(name.replace("/", "-"), frames=48_000)
+        s3.upload_file(str(path), bucket, f"deployment/{name}")
+    s3.put_object(Bucket=bucket, Key="deployment/notes.txt", Body=b"calm sea")
+    execution = stack.run(
+        {"job": {"tenant": "lab", "id": "prefix"}, "recordings": {"prefix": f"s3://{bucket}/deployment/"}}
+    )
+    assert execution.status == "SUCCEEDED", execution.cause
+    files = {path.relative_to(tmp_path).as_posix() for path in fetch(s3, stack, execution.output["job"], tmp_path)}
+    assert {name for name in files if name.endswith(".json")} == {
+        "day1/a.wav.json",
+        "day1/b.flac.json",
+        "day2/a.wav.json",
+    }
+    assert len(execution.children) == 1  # short recordings share a worker
+    empty = stack.run({"job": {"tenant": "lab", "id": "none"}, "recordings": {"prefix": f"s3://{bucket}/nothing/"}})
+    assert (empty.status, empty.error) == ("FAILED", "RecordingNotFound")

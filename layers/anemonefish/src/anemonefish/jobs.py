@@ -26,14 +26,17 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import PurePosixPath
 from typing import Any, Self
 
 from anemonefish.audio import AudioFacts
-from anemonefish.errors import AnemonefishError, InvalidRequest, RangeFailed, error_classes
+from anemonefish.containers import AUDIO_EXTENSIONS
+from anemonefish.errors import AnemonefishError, InvalidRequest, RangeFailed, RecordingNotFound, error_classes
 from anemonefish.models.repository import PinnedModel
 from anemonefish.recorded import Start, given_start
 from anemonefish.settings import Settings
-from anemonefish.stores import Store
+from anemonefish.stores import Store, open_store
 from anemonefish.windows import WindowGrid, WindowRange
 
 __all__ = [
@@ -50,6 +53,7 @@ __all__ = [
     "TranscodeTask",
     "batched",
     "dump_json",
+    "recordings_below",
     "shown",
     "unique_names",
 ]
@@ -161,10 +165,18 @@ class JobRequest:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
-        """Read ``recordings``, ``model`` and ``settings``; raise :class:`InvalidRequest` for anything else in them."""
+        """Read ``recordings``, ``model`` and ``settings``; raise :class:`InvalidRequest` for anything else in them.
+
+        ``recordings`` is a list, or ``{"prefix": "s3://bucket/deployment/"}`` for everything below it.
+        """
         listed = document.get("recordings")
+        if isinstance(listed, Mapping) and set(listed) == {"prefix"}:
+            recordings = recordings_below(listed["prefix"])
+            return cls(recordings, str(document.get("model") or DEFAULT_MODEL), document.get("settings") or {})
         if not isinstance(listed, list) or len(listed) > MOST_RECORDINGS:
-            raise InvalidRequest(f"recordings must be a list of at most {MOST_RECORDINGS} objects with a uri")
+            raise InvalidRequest(
+                f"recordings must be a list of at most {MOST_RECORDINGS} objects with a uri, or a prefix"
+            )
         recordings = tuple(RecordingRequest.from_dict(recording) for recording in listed)
         return cls(recordings, str(document.get("model") or DEFAULT_MODEL), document.get("settings") or {})
 
@@ -627,6 +639,32 @@ class Job:
             return Failure(**json.loads(self.store.read(key)))
         except FileNotFoundError:
             return None
+
+
+def recordings_below(prefix: object) -> tuple[RecordingRequest, ...]:
+    """Return the recordings below ``s3://bucket/prefix/``, by their names.
+
+    Raises
+    ------
+    InvalidRequest
+        That is no prefix, or there are too many below it.
+    RecordingNotFound
+        There are none.
+    """
+    if not isinstance(prefix, str) or not prefix.startswith("s3://") or not prefix.endswith("/"):
+        raise InvalidRequest(f"{shown(prefix)} is not a prefix; it must read s3://bucket/folder/")
+    bucket, _, folder = prefix.removeprefix("s3://").partition("/")
+    keys = [
+        key
+        for key in islice(open_store(f"s3://{bucket}").keys(folder), 10 * MOST_RECORDINGS)
+        if PurePosixPath(key).suffix.lower() in AUDIO_EXTENSIONS
+    ]
+    if not keys:
+        raise RecordingNotFound(f"{prefix}: no recording below it; it looks for {' '.join(sorted(AUDIO_EXTENSIONS))}")
+    if len(keys) > MOST_RECORDINGS:
+        raise InvalidRequest(f"{prefix}: more than {MOST_RECORDINGS} recordings below it; start several jobs")
+    uris = [f"s3://{bucket}/{key}" for key in keys]
+    return tuple(RecordingRequest(uri, uri.removeprefix(prefix), uri) for uri in uris)
 
 
 def batched(tasks: Iterable[RangeTask], windows: int) -> Iterator[list[RangeTask]]:

@@ -22,7 +22,7 @@ from anemonefish.aggregate import Aggregate, aggregate_job
 from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.contents import with_contents
 from anemonefish.errors import AnemonefishError, RecordingNotFound
-from anemonefish.jobs import Failure, Job, Plan, RangeTask, RecordingRequest, TranscodeTask
+from anemonefish.jobs import Failure, Job, Plan, RangeTask, RecordingRequest, TranscodeTask, recordings_below
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.plan import plan_job, without_transcodes
 from anemonefish.score import score_range
@@ -57,7 +57,9 @@ def find_recordings(paths: Iterable[str]) -> list[RecordingRequest]:
     """
     found: list[RecordingRequest] = []
     for path in paths:
-        if path.startswith("s3://"):
+        if path.startswith("s3://") and path.endswith("/"):
+            found.extend(recordings_below(path))
+        elif path.startswith("s3://"):
             found.append(RecordingRequest.from_dict({"uri": path}))
         elif Path(path).is_dir():
             found.extend(_in_folder(Path(path)))
