@@ -1,164 +1,288 @@
-"""``anemonefish remote`` on a local AWS, over HTTP only: the command a lab types."""
+"""``anemonefish remote`` as it is typed, against the API on a local AWS, over HTTP only.
+
+What it fetches is compared with what ``anemonefish detect`` writes for the same recordings on this machine.
+"""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
-import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from click.testing import CliRunner
 
-from anemonefish.cli import main
+from anemonefish.remote import Remote
 from anemonefish.report import REPORTS
 from anemonefish.simulate import SceneSettings, scene, write_scene
-from localstack import Stack
+from localstack import LocalAws, Stack
 
-from .conftest import Api
+from .conftest import Api, new_key
 
-MINUTES = 21
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+SAME = {"scores", "audacity", "classes"}
+"""Formats that name no recording. ``csv`` has its name, which for the API is without folders; the others have its path,
+which here is that of a file and there its name."""
+
+LARGE = "20230210_000002_LL_B55_M_R.wav"
+
+
+def command(stack: Stack, key: str | None = None) -> Command:
+    """Return a function that runs ``anemonefish remote`` as a user does."""
+    access = {"ANEMONEFISH_API_URL": stack.api_url, "ANEMONEFISH_API_KEY": key or stack.api_key}
+
+    def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "anemonefish", "remote", *map(str, arguments)]
+        environment = os.environ | access
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+        return done
+
+    return run
 
 
 @pytest.fixture(scope="module")
-def long_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording above 100 MB: a busy minute, again and again."""
-    path = tmp_path_factory.mktemp("long") / "20230210_000001_LL_B55_M_R.wav"
-    minute = np.concatenate(list(scene(60, seed=7, settings=SceneSettings(calls_per_minute=20)).blocks(480_000)))
-    with soundfile.SoundFile(path, "w", 48_000, 1, "PCM_16") as file:
-        for _ in range(MINUTES):
-            file.write(minute)
-    assert path.stat().st_size > 100_000_000
+def remote(stack: Stack) -> Command:
+    return command(stack)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty seconds of a busy reef."""
+    path = tmp_path_factory.mktemp("clip") / "20230210_000001_LL_B55_M_R.wav"
+    write_scene(scene(20, seed=11, settings=SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))), path)
     return path
 
 
-@pytest.fixture
-def run(stack: Stack) -> Callable[..., subprocess.CompletedProcess[str]]:
-    environment = {**os.environ, "ANEMONEFISH_API_URL": stack.api_url, "ANEMONEFISH_API_KEY": stack.api_key}
-
-    def command(*words: object, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "anemonefish", "remote", *map(str, words)],
-            env={**environment, **more}, capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
-
-    return command
-
-
-def on_the_laptop(out: Path, *paths: Path) -> dict[str, bytes]:
-    done = CliRunner().invoke(main, ["detect", *map(str, paths), "--out", str(out)])
-    assert done.exit_code in {0, 1}, done.output
-    return files_of(out)
+@pytest.fixture(scope="module")
+def deployment(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty minutes of it, 115 MB; the clip in a folder, twice; a broken and an empty file."""
+    folder = tmp_path_factory.mktemp("deployment")
+    samples, rate = soundfile.read(clip, dtype="int16")
+    soundfile.write(folder / LARGE, np.tile(samples, 60), rate, subtype="PCM_16")
+    for name in ("day 2/reef.wav", "day 3/reef.wav"):
+        (folder / name).parent.mkdir()
+        (folder / name).write_bytes(clip.read_bytes())
+    (folder / "day 3" / "broken.wav").write_bytes(clip.read_bytes()[:100_000])
+    (folder / "empty.wav").touch()
+    return folder
 
 
-def files_of(out: Path) -> dict[str, bytes]:
-    return {
-        file.relative_to(out).as_posix(): file.read_bytes()
-        for file in sorted(out.rglob("*"))
-        if file.is_file() and ".anemonefish" not in file.parts
-    }
+@pytest.fixture(scope="module")
+def laptop(deployment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``anemonefish detect`` writes for the deployment."""
+    return _detect(deployment, tmp_path_factory.mktemp("laptop"))
 
 
-# What names the recording by its path on this machine, which an upload has not.
-WITH_PATHS = (".selections.txt", ".json", ".scores.parquet", ".kaleidoscope.csv")
+@pytest.fixture(scope="module")
+def fetched(remote: Command, deployment: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """What ``anemonefish remote detect`` fetches and says, and its execution."""
+    out = tmp_path_factory.mktemp("fetched")
+    done = remote("detect", deployment, "--out", out, code=1)
+    execution = next(line.split()[1] for line in done.stderr.splitlines() if line.startswith("execution e-"))
+    return out, done.stdout + done.stderr, execution
 
 
-def test_a_long_recording_gives_the_laptops_files(
-    run: Callable[..., subprocess.CompletedProcess[str]], long_recording: Path, tmp_path: Path
+def _detect(deployment: Path, out: Path, *options: str) -> Path:
+    line = [sys.executable, "-m", "anemonefish", "detect", str(deployment), "--out", str(out), *options]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1, done.stderr  # two of the recordings are no recordings
+    return out
+
+
+def _files(folder: Path) -> set[str]:
+    """Return the files below a folder but those of the laptop's journal."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return {name for name in found if not name.startswith(".anemonefish")}
+
+
+def _rows(folder: Path) -> dict[str, dict[str, str]]:
+    return {row["recording"]: row for row in csv.DictReader((folder / "summary.csv").open())}
+
+
+# --- the whole way -----------------------------------------------------------------------------------------------
+
+
+def test_a_large_recording_is_uploaded_in_parts(
+    api: Api, s3: Any, stack: Stack, deployment: Path, fetched: tuple[Path, str, str]
 ) -> None:
-    done = run("detect", long_recording, "--out", tmp_path / "remote")
-    assert done.returncode == 0, done.stderr
-    remote, local = files_of(tmp_path / "remote"), on_the_laptop(tmp_path / "local", long_recording)
-    assert (
-        set(remote)
-        == set(local)
-        == {f"{long_recording.name}{each.suffix}" for each in REPORTS.values()} | {"summary.csv"}
-    )
-    for name, content in remote.items():
-        if not name.endswith(WITH_PATHS):
-            assert content == local[name], name
-    here, there = (json.loads(files[f"{long_recording.name}.json"]) for files in (local, remote))
-    assert here["events"] == there["events"] != []
-    assert here["predictions"] == there["predictions"]
+    size = (deployment / LARGE).stat().st_size
+    assert size > 100e6
+    bucket = stack.outputs["InputBucketName"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="uploads/")
+    (stored,) = (each for page in pages for each in page["Contents"] if each["Size"] == size and LARGE in each["Key"])
+    assert stored["ETag"].strip('"').endswith(f"-{-(-size // (16 << 20))}")  # S3's mark of an object made of parts
+    assert s3.get_object(Bucket=bucket, Key=stored["Key"])["Body"].read() == (deployment / LARGE).read_bytes()
+    names = [each["name"] for each in api("GET", f"/executions/{fetched[2]}").json()["recordings"]]
+    assert names == [LARGE, "reef.wav", "broken.wav", "reef-2.wav"]
 
 
-def test_step_by_step(run: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
-    clip = tmp_path / "a.wav"
-    write_scene(scene(20, seed=11, settings=SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))), clip)
-    quote = json.loads(run("quote", clip).stdout)
-    assert quote["quote"]["windows"] == 99
-    execution = run("start", clip, "--threshold", "0.4").stdout.strip()
-    ended = json.loads(run("status", execution, "--wait").stdout)
-    assert (ended["status"], ended["settings"]["threshold"]) == ("SUCCEEDED", 0.4)
-    assert execution in run("list").stdout
-    assert run("results", execution, "--out", tmp_path / "a", "--formats", "csv,raven").returncode == 0
-    assert set(files_of(tmp_path / "a")) == {"a.wav.events.csv", "a.wav.selections.txt", "summary.csv"}
-    decided = run("decide", execution, "--threshold", "0.9", "--out", tmp_path / "b", "--formats", "csv")
-    assert decided.returncode == 0, decided.stderr
-    fresh = run("detect", clip, "--threshold", "0.9", "--out", tmp_path / "c", "--formats", "csv")
-    assert fresh.returncode == 0, fresh.stderr
-    assert files_of(tmp_path / "b")["a.wav.events.csv"] == files_of(tmp_path / "c")["a.wav.events.csv"]
-    answer = json.loads(run("predict", clip, "--threshold", "0.4").stdout)
-    assert answer["metadata"]["total_windows"] == 99
-    assert answer["metadata"]["confidence_threshold"] == 0.4
-    for words, status in (("cancel", "SUCCEEDED"), ("resume", "SUCCEEDED")):
-        refused = run(words, execution)
-        assert refused.returncode == 1
-        assert refused.stderr.startswith("WrongState: ")
-        assert status.lower() in refused.stderr.lower()
+def test_it_fetches_the_files_that_detect_writes(laptop: Path, fetched: tuple[Path, str, str]) -> None:
+    out, words, _ = fetched
+    assert _files(out) == _files(laptop)
+    assert "3 recordings," in words
+    assert "2 of 5 recordings failed" in words
+    ours, theirs = _rows(laptop), _rows(out)
+    assert list(theirs) == list(ours)
+    for name, row in theirs.items():
+        for column in ("status", "windows", "events", "error"):
+            assert row[column] == ours[name][column], name
+    assert theirs["day 3/broken.wav"]["error"] == "TruncatedRecording"
+    assert theirs["day 3/broken.wav"]["message"].startswith("day 3/broken.wav: the header promises")
+    assert theirs["empty.wav"]["error"] == "EmptyRecording"
 
 
-def test_a_folder_with_a_broken_recording(run: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
-    """Folders are kept, the good ones are finished, and each bad one has its reason: one here, one there."""
-    folder = tmp_path / "deployment"
-    for name in ("day1/a.wav", "day2/a.wav"):
-        (folder / name).parent.mkdir(parents=True)
-        write_scene(scene(5, seed=len(name)), folder / name)
-    (folder / "day2" / "empty.wav").write_bytes(b"")
-    (folder / "day2" / "notes.wav").write_text("calm sea\n" * 50)
-    done = run("detect", folder, "--out", tmp_path / "out", "--formats", "csv,audacity")
-    assert done.returncode == 1
-    assert "UnreadableRecording: day2/notes.wav: " in done.stderr
-    assert "day2/empty.wav: " in done.stderr
-    assert "Traceback" not in done.stderr
-    assert set(files_of(tmp_path / "out")) == {
-        *(f"day{day}/a.wav{suffix}" for day in (1, 2) for suffix in (".events.csv", ".audacity.txt")),
-        "summary.csv",
-    }
-    local = on_the_laptop(tmp_path / "laptop", folder)
-    for name, content in files_of(tmp_path / "out").items():
-        if name.endswith(".audacity.txt"):
-            assert content == local[name]
+@pytest.mark.parametrize("name", [LARGE, "day 2/reef.wav", "day 3/reef.wav"])
+def test_the_files_are_those_of_the_laptop(laptop: Path, fetched: tuple[Path, str, str], name: str) -> None:
+    """Byte for byte where no path is in them; where one is, it is all that differs."""
+    for form, report in REPORTS.items():
+        ours, theirs = (folder / f"{name}{report.suffix}" for folder in (laptop, fetched[0]))
+        if form in SAME or (form == "csv" and "/" not in name):
+            assert theirs.read_bytes() == ours.read_bytes(), form
+        elif form == "parquet":
+            assert _scores(theirs) == _scores(ours)
+        elif form == "json":
+            assert _document(theirs) == _document(ours)
+        else:
+            assert _without_paths(theirs) == _without_paths(ours), form
+        assert len(theirs.read_bytes()) > 50, form
+
+
+def _document(path: Path) -> Any:
+    """Return the lab's JSON without the two names of the recording."""
+    document = json.loads(path.read_text())
+    for name in ("name", "path"):
+        document["recording"].pop(name)
+    return document
+
+
+def _scores(path: Path) -> tuple[list[str], list[Any]]:
+    from arro3.io import read_parquet
+
+    table = read_parquet(path).read_all()
+    return table.schema.names, [table.column(name).to_numpy().tolist() for name in table.schema.names]
+
+
+def _without_paths(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table without the columns that say which recording it is, or where."""
+    where = {"recording", "Begin Path", "Begin File", "INDIR", "FOLDER", "IN FILE"}
+    with path.open(newline="") as file:
+        lines = file.read().splitlines()
+    delimiter = "\t" if "\t" in lines[0] else ","
+    rows = list(csv.reader(lines, delimiter=delimiter))
+    kept = [number for number, name in enumerate(rows[0]) if name not in where]
+    assert len(kept) > 2
+    return [{rows[0][number]: row[number] for number in kept} for row in rows]
+
+
+# --- one execution -----------------------------------------------------------------------------------------------
+
+
+def test_decide_is_detect_with_other_settings(
+    remote: Command, deployment: Path, fetched: tuple[Path, str, str], laptop: Path, tmp_path: Path
+) -> None:
+    other, out = ("--threshold", "0.9", "--set", "median_windows=1"), tmp_path / "again"
+    done = remote("decide", fetched[2], *other, "--out", out, code=1)
+    assert "1 of 4 recordings failed" in done.stderr
+    ours = _detect(deployment, tmp_path / "laptop", *other)
+    for form in SAME | {"csv"}:
+        file = f"{LARGE}{REPORTS[form].suffix}"
+        assert (out / file).read_bytes() == (ours / file).read_bytes(), form
+    events = f"{LARGE}{REPORTS['csv'].suffix}"
+    assert (out / events).read_bytes() != (laptop / events).read_bytes()
+    assert _rows(out)[LARGE]["events"] == _rows(ours)[LARGE]["events"] != _rows(laptop)[LARGE]["events"]
+
+
+def test_start_status_results_and_list(
+    remote: Command, clip: Path, aws: LocalAws, stack: Stack, tmp_path: Path
+) -> None:
+    mine = command(stack, new_key(aws, stack))
+    execution = mine("start", clip, "--threshold", 0.6).stdout.strip()
+    assert execution.startswith("e-")
+    found = json.loads(mine("status", execution, "--wait", "--json").stdout)
+    assert (found["status"], found["settings"]["threshold"]) == ("SUCCEEDED", 0.6)
+    mine("results", execution, "--out", tmp_path / "out", "--formats", "raven,audacity")
+    assert _files(tmp_path / "out") == {f"{clip.name}.selections.txt", f"{clip.name}.audacity.txt", "summary.csv"}
+    assert [each["id"] for each in json.loads(mine("list", "--json").stdout)] == [execution]
+    assert mine("list").stdout.startswith(f"{execution}  SUCCEEDED")
+    hidden = remote("status", execution, code=1)  # another key's
+    assert "ExecutionNotFound" in hidden.stderr
+
+
+def test_a_quote_names_uploads_that_start_takes(remote: Command, clip: Path, tmp_path: Path) -> None:
+    answer = json.loads(remote("quote", clip, "--json").stdout)
+    assert (answer["quote"]["recordings"], answer["quote"]["windows"]) == (1, 99)
+    assert 0 < answer["quote"]["expected_usd"] < 0.01
+    execution = remote("start", *answer["uploads"]).stdout.strip()
+    assert "is SUCCEEDED, 1 of 1 ranges done" in remote("status", execution, "--wait").stdout
+
+
+def test_an_execution_is_stopped_and_goes_on(trouble_stack: Stack, clip: Path, tmp_path: Path) -> None:
+    mine = command(trouble_stack)
+    slow = tmp_path / "slow.wav"
+    slow.write_bytes(clip.read_bytes())
+    execution = mine("start", slow, "--set", "max_range_seconds=1").stdout.strip()
+    with Remote(trouble_stack.api_url, trouble_stack.api_key) as client:
+        while client.status(execution)["ranges_done"] < 4:
+            time.sleep(0.05)
+    assert "is CANCELLED" in mine("cancel", execution).stdout
+    assert "Cancelled" in mine("status", execution, "--wait", code=1).stderr
+    assert "attempt 2" in mine("resume", execution).stdout
+    assert "is SUCCEEDED, 20 of 20 ranges done" in mine("status", execution, "--wait").stdout
+    for verb in ("cancel", "resume"):
+        assert "WrongState" in mine(verb, execution, code=1).stderr
+
+
+def test_the_only_recording_being_broken_is_one_line(remote: Command, clip: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(clip.read_bytes()[:100_000])
+    done = remote("detect", broken, "--out", tmp_path / "out", code=1)
+    assert done.stderr.splitlines()[1].startswith("TruncatedRecording: broken.wav: the header promises")
+    assert len(done.stderr.splitlines()) == 2  # the other names the execution
+    assert not (tmp_path / "out").exists()
+
+
+def test_predict_prints_the_labs_json(remote: Command, api: Api, clip: Path) -> None:
+    answer = json.loads(remote("predict", clip, "--threshold", 0.8).stdout)
+    form = {"audio_file": (clip.name, clip.read_bytes(), "audio/wav")}
+    expected = api("POST", "/inference/predict", files=form, data={"config": '{"threshold": 0.8}'}).json()
+    assert (answer["predictions"], answer["events"]) == (expected["predictions"], expected["events"])
+    assert (len(answer["predictions"]), answer["metadata"]["confidence_threshold"]) == (99, 0.8)
+
+
+def test_a_clip_that_is_too_large_is_told_how_else(remote: Command, tmp_path: Path) -> None:
+    path = tmp_path / "large.wav"
+    soundfile.write(path, np.zeros(2_500_000, np.int16), 48_000, subtype="PCM_16")
+    assert "ClipTooLarge: large.wav" in remote("predict", path, code=1).stderr
+
+
+# --- mistakes ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("words", "more", "said"),
+    ("options", "words"),
     [
-        (["list"], {"ANEMONEFISH_API_KEY": "x" * 40}, "NotAllowed: the key is missing or unknown"),
-        (["list"], {"ANEMONEFISH_API_URL": ""}, "InvalidRequest: which API?"),
-        (["status", "e-aaaaaaaaaaaaaaaaaaaaaaaaaa"], {}, "ExecutionNotFound: "),
-        (["detect", "nothing.wav"], {}, "RecordingNotFound: nothing.wav: "),
-        (["detect", "s3://bucket/a.wav"], {}, "InvalidRequest: s3://bucket/a.wav: files are uploaded from here"),
-        (["decide", "e-aaaaaaaaaaaaaaaaaaaaaaaaaa", "--threshold", "7"], {}, "ExecutionNotFound: "),
-        (["results", "e-aaaaaaaaaaaaaaaaaaaaaaaaaa", "--formats", "doc"], {}, "ExecutionNotFound|there is no format"),
+        (["--model", "whale"], "ModelNotFound: "),
+        (["--set", "treshold=1"], "InvalidSettings: there is no setting 'treshold'"),
+        (["--set", "target_class=whale"], "InvalidSettings: target_class must be one of"),
+        (["--set", "memory_mb=1024"], "InvalidRequest: body.settings.memory_mb"),
     ],
 )
-def test_mistakes_are_one_line(
-    run: Callable[..., subprocess.CompletedProcess[str]], words: list[str], more: dict[str, str], said: str
-) -> None:
-    done = run(*words, **more)
-    assert done.returncode == 1
-    assert re.search(said, done.stderr), done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_mistakes_are_told(remote: Command, clip: Path, tmp_path: Path, options: list[str], words: str) -> None:
+    assert words in remote("detect", clip, "--out", tmp_path / "out", *options, code=1).stderr
+    assert not (tmp_path / "out").exists()
 
 
-def test_the_key_is_asked_for_where_the_environment_has_none(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ANEMONEFISH_API_KEY", raising=False)
-    done = CliRunner().invoke(main, ["remote", "--url", api.url, "list"], input=f"{api.key}\n")
-    assert done.exit_code == 0, done.output
-    assert api.key not in done.output
+def test_a_wrong_key_opens_nothing(stack: Stack, clip: Path) -> None:
+    for arguments in (("list",), ("detect", clip), ("predict", clip)):
+        done = command(stack, "wrong")(*arguments, code=1)
+        assert done.stderr.startswith("NotAllowed: the key is missing or unknown")

@@ -337,4 +337,4 @@ def _show_failures(recordings: Sequence[tuple[str, Any]]) -> None:
     if failed:
         ERR.print(f"{len(failed)} of {len(recordings)} recordings failed:", highlight=False)
     for _, failure in failed:
-        complain(failure.error, failure.message)
+        complain(failure)

@@ -1,8 +1,9 @@
-"""The commands ``anemonefish remote ...``: the workflow of an account from a terminal, over HTTP only.
+"""The commands ``anemonefish remote ...``: a deployed stack from a terminal, over HTTP only.
 
-Owns words, folders and exit codes of these commands: 0 done, 1 a recording (or the execution) failed, 2 mistyped. The
-key comes from the environment or is asked for, never from an option: options are seen by everybody on a machine.
-Results have the names that ``detect`` gives them.
+Owns words, folders and exit codes of these commands: 0 done, 1 a recording (or the execution) failed, 2 mistyped. Files
+of results have the names that ``detect`` gives them. The key comes from the environment or is asked for, never from an
+option: everybody on a machine sees those. Speaks no HTTP itself; that is :mod:`anemonefish.remote`, loaded when it is
+used, so that every other command does without httpx.
 """
 
 from __future__ import annotations
@@ -10,212 +11,243 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import update_wrapper
+from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.table import Table
 
-from anemonefish.errors import AnemonefishError, InvalidRequest
-from anemonefish.jobs import RecordingRequest, unique_names
+from anemonefish.errors import AnemonefishError, InvalidRequest, WrongState
+from anemonefish.jobs import DEFAULT_MODEL, Failure, RecordingRequest, unique_names
 from anemonefish.laptop import find_recordings
-from anemonefish.remote import Document, Remote, RemoteError
 from anemonefish.report import REPORTS
+from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores.local import atomic_file
-from anemonefish.terminal import ERR, OUT, Commands, assigned, complain, progress_bar, set_option
+from anemonefish.terminal import ERR, OUT, Commands, assigned, complain, progress_bar, reason_of, set_option
+
+if TYPE_CHECKING:
+    from anemonefish.remote import Document, Remote
 
 __all__ = ["remote"]
 
 URL_VARIABLE, KEY_VARIABLE = "ANEMONEFISH_API_URL", "ANEMONEFISH_API_KEY"
 
 _MOST_RECORDINGS = 1_000
-_FILES_AT_ONCE = 4
+_LONGEST_FILENAME = 200
+_AT_ONCE = 4
+_FAILED = frozenset({"FAILED", "CANCELLED"})
+_UPLOAD = re.compile(r"u-[a-z2-7]{26}")
+_SUMMARY = ("recording", "status", "windows", "events", "error", "message")
 
-_model_option = click.option("--model", envvar="ANEMONEFISH_MODEL", help="NAME, NAME@ALIAS or NAME@VERSION.")
+_R = TypeVar("_R")
+
+_model_option = click.option(
+    "--model",
+    default=DEFAULT_MODEL,
+    show_default=True,
+    envvar="ANEMONEFISH_MODEL",
+    help="NAME, NAME@ALIAS or NAME@VERSION.",
+)
 _threshold_option = click.option("--threshold", type=float, help="Score above which a window belongs to an event.")
 _out_option = click.option(
     "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder for the reports."
 )
-_formats_option = click.option("--formats", help=f"Comma-separated; of {', '.join(REPORTS)}.  [default: all]")
-
-
-@click.group(cls=Commands)
-@click.option("--url", envvar=URL_VARIABLE, show_envvar=True, help="The stack's output ApiUrl.")
-@click.pass_context
-def remote(context: click.Context, url: str | None) -> None:
-    """Use a deployed stack over its API. The key is taken from ANEMONEFISH_API_KEY, or asked for."""
-    context.obj = url
-
-
-def _pass_api(command: Callable[..., None]) -> Callable[..., None]:
-    """Hand the API to a command when it runs: its help needs neither URL nor key."""
-
-    @click.pass_context
-    def connected(context: click.Context, *arguments: Any, **options: Any) -> None:
-        if not context.obj:
-            raise InvalidRequest(
-                f"which API? set {URL_VARIABLE}, or write anemonefish remote --url https://... COMMAND"
-            )
-        key = os.environ.get(KEY_VARIABLE) or click.prompt("API key", hide_input=True, err=True)
-        context.invoke(command, context.with_resource(Remote(context.obj, key)), *arguments, **options)
-
-    return update_wrapper(connected, command)
+_formats_option = click.option("--formats", help=f"Comma-separated; of {', '.join(FORMATS)}.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's answer.")
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
-    """A recording on its way: what it is called here, and its upload or the reason why there is none."""
+class _Recording:
+    """One recording of ours: what its results are called here, and how far it came.
+
+    Attributes
+    ----------
+    name : str
+    upload : str or None
+        None if it could not be uploaded.
+    windows, events : int or None
+        Once it is analysed.
+    failure : Failure or None
+    """
 
     name: str
-    upload: str | None
-    error: AnemonefishError | None = None
+    upload: str | None = None
+    windows: int | None = None
+    events: int | None = None
+    failure: Failure | None = None
+
+
+@click.group(cls=Commands)
+def remote() -> None:
+    """Use a deployed stack over its API. The key is taken from ANEMONEFISH_API_KEY, or asked for."""
+
+
+def _with_api(command: Callable[..., None]) -> Callable[..., None]:
+    """Hand the API to a command, and give it the option ``--url``."""
+
+    @click.option("--url", envvar=URL_VARIABLE, show_envvar=True, required=True, help="The stack's output ApiUrl.")
+    @wraps(command)
+    def connected(*arguments: Any, url: str, **options: Any) -> None:
+        with _connect(url) as api:
+            command(api, *arguments, **options)
+
+    return connected
+
+
+def _connect(url: str) -> Remote:
+    try:
+        from anemonefish.remote import Remote
+    except ImportError:
+        raise click.ClickException(
+            "this needs httpx, which is not installed; pip install 'anemonefish[remote]'"
+        ) from None
+    key = os.environ.get(KEY_VARIABLE)
+    if not key and not sys.stdin.isatty():
+        raise click.UsageError(f"there is no API key; set {KEY_VARIABLE}")
+    return Remote(url, key or click.prompt("API key", hide_input=True, err=True))
+
+
+# --- the whole way -----------------------------------------------------------------------------------------------
 
 
 @remote.command()
+@_with_api
 @click.argument("paths", nargs=-1, required=True)
 @_model_option
 @_out_option
 @_formats_option
 @_threshold_option
 @set_option
-@_pass_api
 def detect(
     api: Remote,
     paths: tuple[str, ...],
-    model: str | None,
+    model: str,
     out: Path,
     formats: str | None,
     threshold: float | None,
     assignments: Sequence[str],
 ) -> None:
     """Find events in recordings: upload files or folders, start, wait, fetch every report."""
-    settings = _given(assignments, threshold=threshold)
-    wanted = _formats(formats)
-    sent = _upload_all(api, _requests(paths))
-    uploads = [each.upload for each in sent if each.upload is not None]
-    if not uploads:
-        _show_unsent(sent)
-        sys.exit(1)
-    execution = api.start(uploads, model=model, settings=settings)["id"]
+    settings = _given(assignments, threshold=threshold, formats=_split(formats))
+    wanted = _checked(api, model, settings).formats
+    recordings = _upload_all(api, _requests(paths))
+    execution = _start(api, recordings, model, settings)
     ERR.print(f"execution {execution}", highlight=False)
+    sent = [each for each in recordings if each.upload is not None]
     ended = _wait(api, execution)
-    names = [each.name for each in sent if each.upload is not None]
-    failed = _fetch(api, ended, names, wanted, out, None) if ended["status"] == "SUCCEEDED" else _failure(ended)
-    _show_unsent(sent)
-    if failed or len(uploads) < len(sent):
-        sys.exit(1)
+    _check_succeeded(ended, [each.name for each in sent])
+    found = iter(_fetch(api, execution, _outcomes(api, ended, sent), wanted, out))
+    _conclude([each if each.upload is None else next(found) for each in recordings], out)
 
 
 @remote.command()
-@click.argument("paths", nargs=-1, required=True)
-@_model_option
-@set_option
-@_pass_api
-def quote(api: Remote, paths: tuple[str, ...], model: str | None, assignments: Sequence[str]) -> None:
-    """Upload recordings and say what an execution would take, in time and money; start nothing."""
-    sent = _upload_all(api, _requests(paths))
-    uploads = [each.upload for each in sent if each.upload is not None]
-    if uploads:
-        OUT.print_json(json.dumps(api.quote(uploads, model=model, settings=_given(assignments))))
-    _show_unsent(sent)
-    if len(uploads) < len(sent):
-        sys.exit(1)
-
-
-@remote.command()
+@_with_api
 @click.argument("paths", nargs=-1, required=True)
 @_model_option
 @_threshold_option
 @set_option
-@_pass_api
-def start(
-    api: Remote, paths: tuple[str, ...], model: str | None, threshold: float | None, assignments: Sequence[str]
+@_json_option
+def quote(
+    api: Remote,
+    paths: tuple[str, ...],
+    model: str,
+    threshold: float | None,
+    assignments: Sequence[str],
+    as_json: bool,
 ) -> None:
-    """Upload recordings and start an execution; print its id and do not wait."""
+    """Upload recordings and say what an execution would take, in time and money. Start it with the uploads it names."""
     settings = _given(assignments, threshold=threshold)
-    sent = _upload_all(api, _requests(paths))
-    uploads = [each.upload for each in sent if each.upload is not None]
-    if uploads:
-        click.echo(api.start(uploads, model=model, settings=settings)["id"])
-    _show_unsent(sent)
-    if len(uploads) < len(sent):
+    _checked(api, model, settings)
+    recordings = _upload_all(api, _requests(paths))
+    uploads = _uploads(recordings)
+    answer = api.quote(uploads, model=model, settings=settings)
+    if as_json:
+        OUT.print_json(json.dumps(answer | {"uploads": uploads}))
+    else:
+        _show_quote(answer)
+        _show_uploads(uploads)
+    broken = [_reason(each) for each in answer["recordings"]]
+    _complain(broken)
+    if any(broken) or len(uploads) < len(recordings):
         sys.exit(1)
 
 
 @remote.command()
+@_with_api
+@click.argument("paths", nargs=-1, required=True)
+@_model_option
+@_formats_option
+@_threshold_option
+@set_option
+def start(
+    api: Remote,
+    paths: tuple[str, ...],
+    model: str,
+    formats: str | None,
+    threshold: float | None,
+    assignments: Sequence[str],
+) -> None:
+    """Upload recordings, start an execution, print its id and do not wait. PATHS may be uploads (u-...) as well."""
+    settings = _given(assignments, threshold=threshold, formats=_split(formats))
+    _checked(api, model, settings)
+    there = [_Recording(path, path) for path in paths if _UPLOAD.fullmatch(path)]
+    files = [path for path in paths if not _UPLOAD.fullmatch(path)]
+    recordings = [*there, *_upload_all(api, _requests(files, len(there)))]
+    click.echo(_start(api, recordings, model, settings))
+    if any(each.failure for each in recordings):
+        sys.exit(1)
+
+
+# --- one execution -----------------------------------------------------------------------------------------------
+
+
+@remote.command()
+@_with_api
 @click.argument("execution")
 @click.option("--wait", is_flag=True, help="Until it has ended.")
-@_pass_api
-def status(api: Remote, execution: str, wait: bool) -> None:
-    """Print how far an execution is, as JSON."""
+@_json_option
+def status(api: Remote, execution: str, wait: bool, as_json: bool) -> None:
+    """Say how far an execution is."""
     found = _wait(api, execution) if wait else api.status(execution)
-    OUT.print_json(json.dumps(found))
-    if found["status"] in {"FAILED", "CANCELLED"}:
+    if as_json:
+        OUT.print_json(json.dumps(found))
+    else:
+        total = "?" if found["ranges_total"] is None else found["ranges_total"]
+        end = f", expected to end {found['expected_end']}" if found["expected_end"] else ""
+        words = f"{execution} is {found['status']}, {found['ranges_done']} of {total} ranges done{end}"
+        OUT.print(words, highlight=False, soft_wrap=True)
+    _complain(_reasons(found))
+    if found["status"] in _FAILED:
         sys.exit(1)
 
 
 @remote.command()
+@_with_api
 @click.argument("execution")
 @_out_option
 @_formats_option
-@click.option("--decision", help="Of an earlier decide.")
-@_pass_api
-def results(api: Remote, execution: str, out: Path, formats: str | None, decision: str | None) -> None:
+def results(api: Remote, execution: str, out: Path, formats: str | None) -> None:
     """Fetch the reports of an execution that succeeded."""
+    wanted = _known_formats(formats)
     ended = api.status(execution)
-    if ended["status"] != "SUCCEEDED":
-        raise RemoteError("WrongState", f"{execution} is {ended['status']}; there are results once it is SUCCEEDED")
-    names = [each["name"] for each in ended["recordings"]]
-    if _fetch(api, ended, names, _formats(formats), out, decision):
-        sys.exit(1)
+    _check_succeeded(ended)
+    _conclude(_fetch(api, execution, _outcomes(api, ended, _theirs(ended)), wanted, out), out)
 
 
 @remote.command()
-@click.argument("execution")
-@_pass_api
-def cancel(api: Remote, execution: str) -> None:
-    """Stop an execution; what is scored stays for resume."""
-    OUT.print(f"{execution} is {api.cancel(execution)['status']}", highlight=False)
-
-
-@remote.command()
-@click.argument("execution")
-@_pass_api
-def resume(api: Remote, execution: str) -> None:
-    """Start an ended execution again, for what it lacks."""
-    found = api.resume(execution)
-    OUT.print(f"{execution} is {found['status']}, attempt {found['attempt']}", highlight=False)
-
-
-@remote.command("list")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
-@_pass_api
-def list_(api: Remote, limit: int) -> None:
-    """List executions, newest first."""
-    table = Table()
-    for name in ("execution", "status", "created", "model", "recordings", "error"):
-        table.add_column(name, no_wrap=name == "execution")
-    for _, each in zip(range(limit), api.executions(), strict=False):
-        model, error = each["model"], each["error"]
-        reason = error["error"] if error else ""
-        row = (each["id"], each["status"], each["created_at"], f"{model['name']}@{model['version']}")
-        table.add_row(*row, str(each["recordings"]), reason)
-    OUT.print(table)
-
-
-@remote.command()
+@_with_api
 @click.argument("execution")
 @_threshold_option
 @_out_option
 @_formats_option
 @set_option
-@_pass_api
 def decide(
     api: Remote,
     execution: str,
@@ -225,66 +257,126 @@ def decide(
     assignments: Sequence[str],
 ) -> None:
     """Decide again from stored scores, and fetch the reports."""
+    wanted = _known_formats(formats)
     settings = _given(assignments, threshold=threshold)
     ended = api.status(execution)
-    sound = [number for number, each in enumerate(ended["recordings"]) if each["error"] is None]
-    # A decision is named by its settings, so it is the same for every recording.
-    decision = api.decide(execution, settings, recording=sound[0] if sound else 0)["decision"]
-    ERR.print(f"decision {decision}", highlight=False)
-    names = [each["name"] for each in ended["recordings"]]
-    if _fetch(api, ended, names, _formats(formats), out, decision):
-        sys.exit(1)
+    _check_succeeded(ended)
+    decision = str(api.decide(execution, settings, recording=_first_sound(ended))["decision"])
+
+    def decided(number: int, recording: _Recording) -> _Recording:
+        if recording.failure is not None:
+            return recording
+        return replace(recording, events=len(api.decide(execution, settings, recording=number)["events"]))
+
+    recordings = _at_once(api, decided, *_numbered(_outcomes(api, ended, _theirs(ended))))
+    _conclude(_fetch(api, execution, recordings, wanted, out, decision), out)
 
 
 @remote.command()
+@_with_api
+@click.argument("execution")
+def cancel(api: Remote, execution: str) -> None:
+    """Stop an execution; what is scored stays for resume."""
+    OUT.print(f"{execution} is {api.cancel(execution)['status']}", highlight=False)
+
+
+@remote.command()
+@_with_api
+@click.argument("execution")
+def resume(api: Remote, execution: str) -> None:
+    """Start an execution that failed or was stopped again, for what it lacks."""
+    found = api.resume(execution)
+    OUT.print(f"{execution} is {found['status']}, attempt {found['attempt']}", highlight=False)
+
+
+@remote.command("list")
+@_with_api
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@_json_option
+def list_(api: Remote, limit: int, as_json: bool) -> None:
+    """List executions, newest first."""
+    found = list(api.executions(limit))
+    if as_json:
+        OUT.print_json(json.dumps(found))
+        return
+    for each in found:
+        model, error = each["model"], each["error"] or {"error": ""}
+        words = f"{model['name']}@{model['version']}  {each['recordings']} recordings  {error['error']}"
+        click.echo(f"{each['id']}  {each['status']:9}  {each['created_at']}  {words}".rstrip())
+
+
+@remote.command()
+@_with_api
 @click.argument("clip", type=click.Path(path_type=Path))
 @_model_option
 @_threshold_option
 @set_option
-@_pass_api
-def predict(api: Remote, clip: Path, model: str | None, threshold: float | None, assignments: Sequence[str]) -> None:
-    """Send one clip of up to 4 MB and print the answer, as JSON."""
-    config = _given(assignments, threshold=threshold) | ({} if model is None else {"model": model})
-    OUT.print_json(json.dumps(api.predict(clip, config)))
+def predict(api: Remote, clip: Path, model: str, threshold: float | None, assignments: Sequence[str]) -> None:
+    """Send one clip of up to 4 MB and print what the API answers, as JSON."""
+    OUT.print_json(json.dumps(api.predict(clip, _given(assignments, threshold=threshold) | {"model": model})))
+
+
+# --- what was typed ----------------------------------------------------------------------------------------------
 
 
 def _given(assignments: Sequence[str], **options: Any) -> dict[str, Any]:
-    """Return the settings that were typed; the API knows the others, and checks all of them."""
+    """Return the settings that were typed; the others are the API's to know."""
     return assigned(assignments) | {name: value for name, value in options.items() if value is not None}
 
 
-def _formats(text: str | None) -> list[str]:
-    wanted = [word.strip() for word in text.split(",")] if text else list(REPORTS)
-    if unknown := [word for word in wanted if word not in REPORTS]:
-        raise InvalidRequest(f"there is no format {', '.join(unknown)}; the formats are {', '.join(REPORTS)}")
-    return wanted
+def _split(formats: str | None) -> list[str] | None:
+    return None if formats is None else [word.strip() for word in formats.split(",")]
 
 
-def _requests(paths: Sequence[str]) -> list[RecordingRequest]:
+def _known_formats(formats: str | None) -> tuple[str, ...]:
+    return Settings.load(_given((), formats=_split(formats)), environment={}).formats
+
+
+def _checked(api: Remote, model: str, settings: dict[str, Any]) -> Settings:
+    """Return the settings; a mistake in them, the model or the key shows before hours of uploading."""
+    found = Settings.load(settings, environment={})
+    name, _, version = model.partition("@")
+    api.model(name, version or "production")
+    return found
+
+
+def _requests(paths: Sequence[str], others: int = 0) -> list[RecordingRequest]:
     if there := [path for path in paths if path.startswith("s3://")]:
-        raise InvalidRequest(f"{there[0]}: files are uploaded from here; name a file or a folder")
+        raise InvalidRequest(f"{there[0]}: recordings are uploaded from here; name a file or a folder")
     found = find_recordings(paths)
-    if len(found) > _MOST_RECORDINGS:
+    if len(found) + others > _MOST_RECORDINGS:
         raise InvalidRequest(
-            f"{len(found)} recordings are more than the {_MOST_RECORDINGS} of one execution; start several, by folder"
+            f"{len(found) + others} recordings are more than the {_MOST_RECORDINGS} of one execution; "
+            f"start several, folder by folder"
         )
     return found
 
 
-def _upload_all(api: Remote, requests: Sequence[RecordingRequest]) -> list[_Sent]:
-    """Upload recordings, some at once; one that cannot be uploaded is told of and the others go on."""
-    names = unique_names([request.name for request in requests])
-    with progress_bar("uploading") as bar, ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+# --- up ----------------------------------------------------------------------------------------------------------
+
+
+def _upload_all(api: Remote, requests: Sequence[RecordingRequest]) -> list[_Recording]:
+    """Upload recordings, some at once; one that cannot be uploaded is told of, and the others go on."""
+    with progress_bar("uploading") as bar:
         task = bar.add_task("uploading", total=sum(_size(request.uri) for request in requests) or None)
 
-        def send(request: RecordingRequest, name: str) -> _Sent:
+        def send(request: RecordingRequest, name: str) -> _Recording:
             try:
-                upload = api.upload(Path(request.uri), progress=lambda sent: bar.advance(task, sent))
+                done = api.upload(Path(request.uri), _filename(name), progress=lambda sent: bar.advance(task, sent))
             except AnemonefishError as error:
-                return _Sent(name, None, error)
-            return _Sent(name, upload["id"])
+                reason = reason_of(error)
+                return _Recording(name, failure=Failure(reason.error, _named(name, request.path, reason.message)))
+            return _Recording(name, done["id"])
 
-        return list(pool.map(send, requests, names))
+        recordings = _at_once(api, send, requests, unique_names([request.name for request in requests]))
+    _complain(each.failure for each in recordings)
+    return recordings
+
+
+def _filename(name: str) -> str:
+    """Return a name that an upload may have: not too long, without folders and without a dot at its beginning."""
+    file = name.rpartition("/")[2][-_LONGEST_FILENAME:]
+    return f"_{file[1:]}" if file.startswith(".") else file
 
 
 def _size(path: str) -> int:
@@ -293,75 +385,182 @@ def _size(path: str) -> int:
     return 0
 
 
+def _uploads(recordings: Iterable[_Recording]) -> list[str]:
+    """Return the uploads there are; end the command where there are none."""
+    return [each.upload for each in recordings if each.upload is not None] or sys.exit(1)
+
+
+def _start(api: Remote, recordings: Sequence[_Recording], model: str, settings: dict[str, Any]) -> str:
+    uploads = _uploads(recordings)
+    try:
+        return str(api.start(uploads, model=model, settings=settings)["id"])
+    except AnemonefishError:
+        _show_uploads(uploads)
+        raise
+
+
+def _show_uploads(uploads: Sequence[str]) -> None:
+    words = f"the recordings are there: anemonefish remote start {' '.join(uploads)}"
+    ERR.print(words, highlight=False, soft_wrap=True)
+
+
 def _wait(api: Remote, execution: str) -> Document:
+    """Wait for the end of an execution; whoever does not, hears how to go on."""
     with progress_bar("scoring") as bar:
         task = bar.add_task("scoring", total=None)
+
+        def show(found: Document) -> None:
+            bar.update(task, completed=found["ranges_done"], total=found["ranges_total"])
+
         try:
-            return api.wait(
-                execution,
-                lambda found: bar.update(task, completed=found["ranges_done"], total=found["ranges_total"]),
+            return api.wait(execution, show)
+        except (KeyboardInterrupt, AnemonefishError):
+            words = (
+                f"{execution} goes on by itself: anemonefish remote status {execution} --wait, then anemonefish remote "
+                f"results {execution}; or anemonefish remote cancel {execution}"
             )
-        except KeyboardInterrupt:
-            ERR.print(
-                f"{execution} goes on without us: anemonefish remote status --wait {execution}, then "
-                f"remote results {execution}; or remote cancel {execution}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            ERR.print(words, highlight=False, soft_wrap=True)
             raise
 
 
-def _fetch(
-    api: Remote, ended: Document, names: Sequence[str], formats: Sequence[str], out: Path, decision: str | None
-) -> int:
-    """Fetch all reports into a folder, write its summary and tell what failed; return how many recordings did."""
-    outcomes = api.results(ended["id"], recording=_first_sound(ended))["recordings"]
-    wanted = [
-        (number, form, out / f"{name}{REPORTS[form].suffix}")
-        for number, name in enumerate(names)
-        if outcomes[number]["error"] is None
-        for form in formats
+# --- down --------------------------------------------------------------------------------------------------------
+
+
+def _theirs(ended: Document) -> list[_Recording]:
+    """Return the recordings of an execution under the names it has for them, which must be names of files here."""
+    return [_Recording(RecordingRequest("", each["name"], "").name) for each in ended["recordings"]]
+
+
+def _outcomes(api: Remote, ended: Document, recordings: Sequence[_Recording]) -> list[_Recording]:
+    """Return what became of the recordings of an execution, under our names."""
+    found = api.results(ended["id"], recording=_first_sound(ended))["recordings"]
+    return [
+        replace(ours, windows=its["windows"], events=its["events"], failure=_reason(its, ours.name))
+        for ours, its in zip(recordings, found, strict=True)
     ]
-    with progress_bar("fetching") as bar, ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        task = bar.add_task("fetching", total=len(wanted))
-
-        def fetch(each: tuple[int, str, Path]) -> None:
-            number, form, path = each
-            api.download(ended["id"], form, path, recording=number, decision=decision)
-            bar.advance(task)
-
-        list(pool.map(fetch, wanted))
-    if decision is None:
-        _write_summary(out / "summary.csv", names, outcomes)
-    failed = [(name, each["error"]) for name, each in zip(names, outcomes, strict=True) if each["error"]]
-    OUT.print(f"{len(names) - len(failed)} recordings; reports in {out}", highlight=False, soft_wrap=True)
-    for name, error in failed:
-        complain(error["error"], f"{name}: {error['message']}")
-    return len(failed)
 
 
 def _first_sound(ended: Document) -> int:
     return next((number for number, each in enumerate(ended["recordings"]) if each["error"] is None), 0)
 
 
-def _write_summary(path: Path, names: Sequence[str], outcomes: Sequence[Document]) -> None:
-    """Write what became of each recording, as ``detect`` does."""
+def _fetch(
+    api: Remote,
+    execution: str,
+    recordings: Sequence[_Recording],
+    formats: Sequence[str],
+    out: Path,
+    decision: str | None = None,
+) -> list[_Recording]:
+    """Fetch the reports into a folder; a recording of which one cannot be fetched carries the reason."""
+    with progress_bar("fetching") as bar:
+        task = bar.add_task("fetching", total=len(recordings))
+
+        def fetch(number: int, recording: _Recording) -> _Recording:
+            try:
+                for form in formats if recording.failure is None else ():
+                    path = out / f"{recording.name}{REPORTS[form].suffix}"
+                    api.download(execution, form, path, recording=number, decision=decision)
+            except AnemonefishError as error:
+                reason = reason_of(error)
+                return replace(recording, failure=Failure(reason.error, f"{recording.name}: {reason.message}"))
+            bar.advance(task)
+            return recording
+
+        return _at_once(api, fetch, *_numbered(recordings))
+
+
+def _numbered(recordings: Sequence[_Recording]) -> tuple[range, Sequence[_Recording]]:
+    return range(len(recordings)), recordings
+
+
+def _at_once(api: Remote, work: Callable[..., _R], *columns: Iterable[Any]) -> list[_R]:
+    """Do the same for many, some at once, in their order. Ctrl-C stops what is on its way."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            return list(pool.map(work, *columns))
+        except BaseException:
+            api.close()
+            raise
+
+
+# --- what is said ------------------------------------------------------------------------------------------------
+
+
+def _conclude(recordings: Sequence[_Recording], out: Path) -> None:
+    """Write the summary that ``detect`` writes, say what became of all, and exit."""
+    _write_summary(out / "summary.csv", recordings)
+    done = [each for each in recordings if each.failure is None]
+    events = sum(each.events or 0 for each in done)
+    OUT.print(f"{len(done)} recordings, {events} events; reports in {out}", highlight=False, soft_wrap=True)
+    if len(done) < len(recordings):
+        ERR.print(f"{len(recordings) - len(done)} of {len(recordings)} recordings failed:", highlight=False)
+        _complain(each.failure for each in recordings)
+        sys.exit(1)
+
+
+def _write_summary(path: Path, recordings: Sequence[_Recording]) -> None:
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("recording", "status", "windows", "events", "error", "message"))
-        for name, each in zip(names, outcomes, strict=True):
-            error = each["error"] or {"error": "", "message": ""}
-            status = "failed" if each["error"] else "done"
-            rows.writerow((name, status, each["windows"], each["events"], error["error"], error["message"]))
+        rows.writerow(_SUMMARY)
+        for each in recordings:
+            failure = each.failure or Failure("", "")
+            counts = ("", "") if each.failure else (each.windows, each.events)
+            rows.writerow((each.name, "failed" if each.failure else "done", *counts, failure.error, failure.message))
 
 
-def _failure(ended: Document) -> int:
-    error = ended["error"] or {"error": ended["status"], "message": f"{ended['id']} is {ended['status']}"}
-    complain(error["error"], error["message"])
-    return 1
+def _check_succeeded(found: Document, names: Sequence[str] | None = None) -> None:
+    """End the command where an execution has no results."""
+    if found["status"] in _FAILED:
+        _complain(_reasons(found, names))
+        sys.exit(1)
+    if found["status"] != "SUCCEEDED":
+        raise WrongState(f"{found['id']} is {found['status']}; it has results once it is SUCCEEDED")
 
 
-def _show_unsent(sent: Sequence[_Sent]) -> None:
-    for each in sent:
-        if each.error is not None:
-            complain(getattr(each.error, "name", type(each.error).__name__), f"{each.name}: {each.error}")
+def _reasons(found: Document, names: Sequence[str] | None = None) -> list[Failure | None]:
+    """Return why an execution and its recordings failed; one recording's reason is that of the execution."""
+    recordings = found["recordings"]
+    names = names or [each["name"] for each in recordings]
+    each_reason = [_reason(each, name) for each, name in zip(recordings, names, strict=True)]
+    if found["status"] not in _FAILED:
+        return each_reason
+    error = found["error"] or {
+        "error": found["status"].capitalize(),
+        "message": f"{found['id']} is {found['status']}",
+    }
+    return [Failure(**error), *(each_reason if len(recordings) > 1 else ())]
+
+
+def _reason(recording: Document, name: str | None = None) -> Failure | None:
+    """Return why a recording of an execution failed, under our name for it."""
+    error = recording["error"]
+    if error is None:
+        return None
+    return Failure(error["error"], _named(name or recording["name"], recording["name"], error["message"]))
+
+
+def _named(ours: str, theirs: str, message: str) -> str:
+    return f"{ours}: {message.removeprefix(f'{theirs}: ')}"
+
+
+def _complain(failures: Iterable[Failure | None]) -> None:
+    for failure in failures:
+        if failure is not None:
+            complain(failure)
+
+
+def _show_quote(answer: Document) -> None:
+    quoted, model = answer["quote"], answer["model"]
+    table = Table(title=f"{model['name']} {model['version']}")
+    for name in ("recordings", "audio", "windows", "ranges", "expected time", "expected cost"):
+        table.add_column(name, justify="right")
+    table.add_row(
+        str(quoted["recordings"]),
+        f"{quoted['audio_seconds']:.1f} s",
+        str(quoted["windows"]),
+        str(quoted["ranges"]),
+        f"{quoted['expected_seconds']:.1f} s",
+        f"{quoted['expected_usd']:.4f} USD",
+    )
+    OUT.print(table)

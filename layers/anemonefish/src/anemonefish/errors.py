@@ -39,7 +39,8 @@ prints and what ends up in an execution's error, so the three doors say the same
     │   ├── DecisionNotFound
     │   ├── WrongState             an execution that has not ended, or has
     │   ├── IdempotencyConflict    one key, two bodies
-    │   └── ClipTooLarge           more than one synchronous answer can carry
+    │   ├── ClipTooLarge           more than one synchronous answer can carry
+    │   └── RemoteError            what an API answered its client instead, under the API's own name for it
     └── StorageError               the store did not answer; it and OutOfTime are worth a retry
 
 Every message names the thing (file, setting, model), the place (offset, range) and the mend. This module
@@ -77,6 +78,7 @@ __all__ = [
     "RecordingChanged",
     "RecordingError",
     "RecordingNotFound",
+    "RemoteError",
     "RequestError",
     "RouteNotFound",
     "StorageError",
@@ -291,6 +293,41 @@ class ClipTooLarge(RequestError):
     """The clip is more than one synchronous answer can carry."""
 
     status = 413
+
+
+class RemoteError(RequestError):
+    """A deployed API, or the storage it points to, answered something else than was asked for; raised by its client.
+
+    Attributes
+    ----------
+    name : str
+        The API's or the storage's name of it; ``NetworkError`` where nobody answered, ``UnexpectedAnswer`` where
+        somebody else did.
+    http_status : int
+        0 where nobody answered.
+    details : tuple of dict
+        ``{"field", "message"}`` each.
+    request_id : str or None
+    retry_after : float
+        Seconds to wait before asking again.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        name: str = "RemoteError",
+        http_status: int = 0,
+        details: tuple[dict[str, str], ...] = (),
+        request_id: str | None = None,
+        retry_after: float = 0.0,
+    ) -> None:
+        super().__init__(message)
+        self.name = name
+        self.http_status = http_status
+        self.details = details
+        self.request_id = request_id
+        self.retry_after = retry_after
 
 
 class StorageError(AnemonefishError):

@@ -1,4 +1,4 @@
-"""What every command shares: consoles, errors as one line, settings from ``NAME=VALUE``.
+"""What the commands share: consoles, errors as one line, a progress bar, settings from ``NAME=VALUE``.
 
 Owns how an error looks on a terminal and how a setting is typed. Knows no command.
 """
@@ -13,12 +13,15 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from anemonefish.errors import AnemonefishError, InvalidSettings
+from anemonefish.errors import AnemonefishError, InvalidSettings, RemoteError
+from anemonefish.jobs import Failure
 
-__all__ = ["ERR", "OUT", "Commands", "assigned", "complain", "progress_bar", "set_option"]
+__all__ = ["ERR", "OUT", "Commands", "assigned", "complain", "progress_bar", "reason_of", "set_option"]
 
 OUT = Console()
 ERR = Console(stderr=True)
+
+_SERVER_ERROR = 500
 
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Any setting of docs/settings.md; repeatable."
@@ -33,14 +36,22 @@ class Commands(click.Group):
         try:
             return super().invoke(context)
         except AnemonefishError as error:
-            complain(getattr(error, "name", type(error).__name__), str(error))
+            complain(reason_of(error))
             context.exit(1)
 
 
-def complain(name: str, message: str) -> None:
+def reason_of(error: AnemonefishError) -> Failure:
+    """Describe an error: one of an API by the API's name, and one that is the API's fault with the request it was."""
+    if not isinstance(error, RemoteError):
+        return Failure.of(error)
+    theirs = error.request_id is not None and error.http_status >= _SERVER_ERROR
+    return Failure(error.name, f"{error} (request_id {error.request_id})" if theirs else str(error))
+
+
+def complain(failure: Failure) -> None:
     """Print an error's name and words to standard error."""
-    ERR.print(f"[bold red]{name}[/]: ", end="")
-    ERR.print(message, markup=False, highlight=False, soft_wrap=True)
+    ERR.print(failure.error, style="bold red", markup=False, highlight=False, end="")
+    ERR.print(f": {failure.message}", markup=False, highlight=False, soft_wrap=True)
 
 
 def assigned(assignments: Sequence[str]) -> dict[str, Any]:
