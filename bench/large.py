@@ -112,7 +112,7 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self.highest: dict[str, float] = {}
 
-    def run(self) -> None:
+    def run(self) -> None:  # noqa: D102
         while True:
             for status in Path("/proc").glob("[0-9]*/status"):
                 try:

@@ -100,7 +100,7 @@ def test_the_manifest_names_every_part_and_result_by_its_hash(job: Job, models: 
     aggregate_job(job, models)
     manifest = json.loads(job.store.read(job.manifest_key))
     for recording in manifest["recordings"]:
-        assert len(recording["results"]) == 8
+        assert len(recording["results"]) == 9
         for name, digest in recording["results"].items():
             assert hashlib.sha256(job.store.read(job.result_key(name))).hexdigest() == digest
     assert len(manifest["parts"]) == 3

@@ -38,7 +38,9 @@ NOWHERE = {"librosa", "scipy", "pandas"}
 # Lower floors know nothing of the higher ones.
 FLOORS = [
     {"errors", "clock"},
-    {"windows", "settings", "tables", "containers", "labels", "pictures", "recorded", "webhook"},
+    {"windows", "settings", "tables", "containers", "labels", "pictures", "webhook"},
+    {"metadata"},
+    {"recorded"},
     {"profiles", "stores", "cloud", "blocks", "events"},
     {"audio", "simulate", "evaluate"},
     {"resample", "models", "pieces"},

@@ -1,218 +1,574 @@
-"""When a recording was made: names of recorders, headers, zones - and never a guess."""
+"""When a recording began: names of every recorder, headers, zones, clock changes; and nothing guessed."""
 
 from __future__ import annotations
 
-import io
-import struct
+import contextlib
+import sys
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.errors import InvalidRequest, InvalidSettings
-from anemonefish.recorded import Start, find_start, given_start, moment, read_clocks, zone_of
-
-REEF = "Australia/Brisbane"
-
-
-@pytest.mark.parametrize(
-    ("name", "utc"),
-    [
-        ("AMAR173.4.20190920T004248Z.wav", "2019-09-20T00:42:48.000000Z"),  # JASCO AMAR
-        ("ICLISTENHF1234_20180101T000000.125Z.flac", "2018-01-01T00:00:00.125000Z"),  # Ocean Networks Canada
-        ("site/deep/2023-02-10T00:00:01+10:00.wav", "2023-02-09T14:00:01.000000Z"),
-        ("2023-02-10_23-59-59-0330.wav", "2023-02-11T03:29:59.000000Z"),
-        ("20230210T000001Z_part2.wav", "2023-02-10T00:00:01.000000Z"),
-        ("5D84230A.WAV", "2019-09-20T00:53:30.000000Z"),  # first AudioMoths: seconds of the Unix clock
-    ],
+from anemonefish.errors import InvalidSettings, UnsupportedRecording
+from anemonefish.metadata import BroadcastExtension, Metadata, read_metadata
+from anemonefish.recorded import (
+    PATTERNS,
+    RecordingStart,
+    find_start,
+    format_utc,
+    parse_pattern,
+    parse_start,
+    parse_time_zone,
+    utc_of,
 )
-def test_a_name_that_tells_its_zone_needs_no_other(name: str, utc: str) -> None:
-    assert find_start(name, list, None) == Start(utc, "the name")
-    assert find_start(name, list, REEF) == Start(utc, "the name")
 
-
-@pytest.mark.parametrize(
-    ("name", "local"),
-    [
-        ("20230210_000001_LL_B55_M_R.wav", "2023-02-10T00:00:01"),  # the lab's
-        ("20190920_004248.WAV", "2019-09-20T00:42:48"),  # AudioMoth
-        ("5123.201231120000.wav", "2020-12-31T12:00:00"),  # SoundTrap
-        ("671854636.221105010203.wav", "2022-11-05T01:02:03"),
-        ("S4A12345_20190920_004248.wav", "2019-09-20T00:42:48"),  # Wildlife Acoustics
-        ("SMM05555_0+1_20221105_010203.w4v", "2022-11-05T01:02:03"),
-        ("SBW1676_20200101_103000.wav", "2020-01-01T10:30:00"),  # icListen
-        ("sample_220925_223510.wav", "2022-09-25T22:35:10"),  # OSEkit's
-        ("20190920T004248_0001234567890123_2.0.wav", "2019-09-20T00:42:48"),  # Loggerhead
-        ("channelA_2019-09-20_00-42-48.wav", "2019-09-20T00:42:48"),  # RTsys
-        ("2019-09-20 00:42:48.500.wav", "2019-09-20T00:42:48.500000"),
-    ],
+RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
+AUDIOMOTH = (
+    "Recorded at {} by AudioMoth 24F3190361CB5B21 at medium gain while battery was 4.2V and temperature was 21.4C."
 )
-def test_a_name_without_a_zone_waits_for_one(name: str, local: str) -> None:
-    unknown = find_start(name, list, None)
-    assert unknown.utc is None
-    assert unknown.source == f"the name says {local.replace('T', ' ')} without a zone; set time_zone"
-    expected = datetime.fromisoformat(local).replace(tzinfo=timezone(timedelta(hours=10))).astimezone(UTC)
-    found = find_start(name, list, REEF)
-    assert found.source == f"the name, in {REEF}"
-    assert found.utc is not None
-    assert datetime.fromisoformat(found.utc) == expected
+
+
+def comment(time: str) -> Metadata:
+    return Metadata(info={"ICMT": AUDIOMOTH.format(time)})
+
+
+def guano(time: str) -> Metadata:
+    return Metadata(guano={"Timestamp": time})
+
+
+def bext(time: str, date: str = "2020-02-14", reference: int = 0) -> Metadata:
+    return Metadata(broadcast=BroadcastExtension(date, time, reference), sample_rate=48_000)
+
+
+WITH_ZONE = [
+    ("AMAR173.4.20190920T004248Z.wav", "iso", "2019-09-20T00:42:48.000000Z"),
+    ("AMAR613.20190604T182000Z.wav", "iso", "2019-06-04T18:20:00.000000Z"),
+    ("ICLISTENHF1251_20130813T063620.983Z.wav", "iso", "2013-08-13T06:36:20.983000Z"),
+    ("ICLISTENHF6016_20250101T000000.000Z.flac", "iso", "2025-01-01T00:00:00.000000Z"),
+    ("ICLISTENHF1560_20181004T235903.000Z-spect.png", "iso", "2018-10-04T23:59:03.000000Z"),
+    ("20230210T000001+1000_reef.wav", "iso", "2023-02-09T14:00:01.000000Z"),
+    ("20230210T000001-0330_reef.wav", "iso", "2023-02-10T03:30:01.000000Z"),
+    ("Queens_20230502_010000_Z.WAV", "date_time", "2023-05-02T01:00:00.000000Z"),
+    ("reef_20230210_000001_UTC.wav", "date_time", "2023-02-10T00:00:01.000000Z"),
+    ("reef_20230210_000001_UTC+10.wav", "date_time", "2023-02-09T14:00:01.000000Z"),
+    ("2024_02_24_19_56_18_000000+0100.wav", "separated", "2024-02-24T18:56:18.000000Z"),
+    ("2024_02_24_20_56_58_250000+0200.wav", "separated", "2024-02-24T18:56:58.250000Z"),
+    ("2019-09-20T00:42:48Z.wav", "separated", "2019-09-20T00:42:48.000000Z"),
+    ("SanctSound_CI01_181112T190000Z.wav", "short_date", "2018-11-12T19:00:00.000000Z"),
+    ("5E90A4D4.WAV", "audiomoth_hex", "2020-04-10T16:54:44.000000Z"),
+    ("deployment 3/5A8DC6AA.WAV", "audiomoth_hex", "2018-02-21T19:21:14.000000Z"),
+]
+
+LOCAL = [
+    ("20230210_000001_LL_B55_M_R.wav", "date_time", "2023-02-10 00:00:01"),
+    ("20200214_191730.WAV", "date_time", "2020-02-14 19:17:30"),
+    ("20200214_191730T.WAV", "date_time", "2020-02-14 19:17:30"),
+    ("24E144036035E7EC_20220415_104500.WAV", "date_time", "2022-04-15 10:45:00"),
+    ("SMA01234_20230210_000001.wav", "date_time", "2023-02-10 00:00:01"),
+    ("HGSM3A_0+1_20160304_060000.wav", "date_time", "2016-03-04 06:00:00"),
+    ("ARIZONA-1_20161023$195550.wav", "date_time", "2016-10-23 19:55:50"),
+    ("SBW1391_20181001_120000.wav", "date_time", "2018-10-01 12:00:00"),
+    ("RBW6737_20250724_093800.wav", "date_time", "2025-07-24 09:38:00"),
+    ("PAM_20171108_094819_000.wav", "date_time", "2017-11-08 09:48:19"),
+    ("PAM_20171108_094819_125.wav", "date_time", "2017-11-08 09:48:19.125000"),
+    ("buoy_20171108_094819_123456.wav", "date_time", "2017-11-08 09:48:19.123456"),
+    ("buoy_20171108_000101_120000.wav", "date_time", "2017-11-08 00:01:01.120000"),
+    ("buoy_20171108_000101_120000_left.wav", "date_time", "2017-11-08 00:01:01"),  # not 2000-01-01 12:00:00
+    ("a_20171108_094819_125_left.wav", "date_time", "2017-11-08 09:48:19"),  # a counter, for all we know
+    ("SanctSound_SB01_15_67403784_20210324_223239.wav", "date_time", "2021-03-24 22:32:39"),
+    ("SNMS_20060629_023000.aif", "date_time", "2006-06-29 02:30:00"),
+    ("channelA_2021-10-11_13-11-09.wav", "separated", "2021-10-11 13:11:09"),
+    ("channelA_2025-08-07_20-44-20_02.wav", "separated", "2025-08-07 20:44:20"),
+    ("channelA_2022_07_17_00_25_46_seg000.wav", "separated", "2022-07-17 00:25:46"),
+    ("2020-05-19_11-45-43_rpi_bush_point-68-98-11.flac", "separated", "2020-05-19 11:45:43"),
+    ("MMS_Dep1-e1d282a3.e1d282a3.Chan_1-24bps.1277236867.2010-06-22-20-01-07.wav", "separated", "2010-06-22 20:01:07"),
+    ("OO-HYEA2--YDH-2016-01-07T142750.968688.flac", "separated", "2016-01-07 14:27:50.968688"),
+    ("6075.220210084905.wav", "soundtrap", "2022-02-10 08:49:05"),
+    ("335564853.200222210624.wav", "soundtrap", "2020-02-22 21:06:24"),
+    ("5123.201231120000.wav", "soundtrap", "2020-12-31 12:00:00"),
+    ("5123.201011121314.wav", "soundtrap", "2020-10-11 12:13:14"),
+    ("SanctSound_SB01_01_1678032935_181112190000.wav", "compact", "2018-11-12 19:00:00"),
+    ("hydrophone_20230210000001.wav", "compact_long", "2023-02-10 00:00:01"),
+    ("hydrophone_202302100005.wav", "compact_minute", "2023-02-10 00:05:00"),
+    ("sample_220925_223510.wav", "short_date", "2022-09-25 22:35:10"),
+    ("NRS08-140523-001620.wav", "short_date", "2014-05-23 00:16:20"),
+    ("WAT_NC_03_170716_180000_df100.x.wav", "short_date", "2017-07-16 18:00:00"),
+    ("harp_990716_180000.x.wav", "short_date", "1999-07-16 18:00:00"),
+    ("0222.DSG_RAWD_HMS_21_50_ 0__DMY_ 1_ 7_10.wav", "dsg", "2010-07-01 21:50:00"),
+    ("s3://bucket/20220101_000000/SBW1391_20181001_120000.wav", "date_time", "2018-10-01 12:00:00"),
+    (r"C:\2022\20220101_000000\SBW1391_20181001_120000.wav", "date_time", "2018-10-01 12:00:00"),
+]
+
+
+@pytest.mark.parametrize(("name", "pattern", "utc"), WITH_ZONE)
+def test_names_with_a_zone_are_known(name: str, pattern: str, utc: str) -> None:
+    found = find_start(name)
+    assert found.utc is not None, found.reason
+    assert (format_utc(found.utc), found.source, found.reason) == (utc, f"name ({pattern})", "")
+    # A time zone that was given for the others does not change them.
+    assert find_start(name, time_zone="+05:00").utc == found.utc
+
+
+@pytest.mark.parametrize(("name", "pattern", "local"), LOCAL)
+def test_names_without_a_zone_are_known_locally_only(name: str, pattern: str, local: str) -> None:
+    found = find_start(name)
+    assert found.utc is None
+    assert str(found.local) == local
+    assert found.source == f"name ({pattern})"
+    assert name in found.reason
+    assert "--set time_zone=" in found.reason
+    assert found == find_start(name, pattern=pattern), "the pattern by its name reads the same"
+    utc = find_start(name, time_zone="+10:00").utc
+    assert utc == (found.local - timedelta(hours=10)).replace(tzinfo=UTC)
+
+
+def test_every_pattern_has_an_example_of_its_own_and_a_source() -> None:
+    for pattern in PATTERNS.values():
+        assert find_start(pattern.example).source == f"name ({pattern.name})"
+        assert pattern.source
+    assert {pattern for _, pattern, _ in WITH_ZONE + LOCAL} == set(PATTERNS)
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "reef.wav",
-        "20231301_000000.wav",  # there is no month 13
-        "20230230_000000.wav",
-        "20230210_250000.wav",
-        "1234567890123456.wav",
-        "99991231_235959.wav",
-        "02130210_000000.wav",
-        "DEADBEEF.wav",
-        "20230210.wav",
+        "noise.wav",
         "",
+        "reef 12.wav",
+        "1678032935.wav",
+        "20200101.WAV",  # a day, or hexadecimal digits
+        "61234567.WAV",
+        "DEADBEEF.WAV",
+        "5e90a4d4.wav",
+        "site_5E90A4D4.wav",
+        "120000.wav",
+        "3_20230210.wav",
+        "20230210_0000.wav",
+        "920190920T004248.wav",
+        "20190920T0042481.wav",
+        "5123.2012311200001.wav",
+        "18991231_235959.wav",
     ],
 )
 def test_digits_that_are_no_time(name: str) -> None:
-    assert find_start(name, list, "UTC") == Start(
-        None, "neither the name nor the header tells when it began; give its start"
-    )
+    found = find_start(name, time_zone="UTC")
+    assert (found.utc, found.local, found.notes) == (None, None, ())
+    assert "--set start=" in found.reason
 
 
 @pytest.mark.parametrize(
-    ("zone", "local", "utc"),
+    "name",
     [
-        ("UTC", "20230701_120000", "12:00:00"),
-        ("+10:00", "20230701_120000", "02:00:00"),
-        ("UTC-3:30", "20230701_120000", "15:30:00"),
-        ("Europe/Berlin", "20230701_120000", "10:00:00"),
-        ("Europe/Berlin", "20230101_120000", "11:00:00"),
+        "site_20231301_120000.wav",
+        "site_20230229_120000.wav",
+        "site_20230131_240000.wav",
+        "site_20230131_126000.wav",
+        "AMAR1.20190931T004248Z.wav",
+        "channelA_2021-02-30_13-11-09.wav",
+        "5123.201331120000.wav",
+        "reef_20230210_000001+9900.wav",
     ],
 )
-def test_zones(zone: str, local: str, utc: str) -> None:
-    assert (find_start(f"{local}.wav", list, zone).utc or "")[11:19] == utc
+def test_dates_that_do_not_exist(name: str) -> None:
+    found = find_start(name, time_zone="UTC")
+    assert (found.utc, found.local) == (None, None)
+    assert "there is none such" in found.reason
+    assert name in found.reason
 
 
-@pytest.mark.parametrize("local", ["20231029_023000", "20230326_023000"])  # shown twice; never shown
-def test_an_hour_that_clocks_showed_twice_or_never_is_not_guessed(local: str) -> None:
-    found = find_start(f"{local}.wav", list, "Europe/Berlin")
-    assert found.utc is None
-    assert "twice or never" in found.source
-    assert find_start(f"{local}.wav", list, "+01:00").utc is not None
+@pytest.mark.parametrize(
+    "name",
+    [
+        "20230101T085500_20230101T145500.wav",  # beginning and end
+        "120101_230210_000001.wav",  # two pairs of three numbers
+        "x_201011121314.wav",  # 2020-10-11 12:13:14, or 2010-11-12 13:14
+        "reef_20230210_000001-0330.wav",  # an offset, or the next number
+        "reef_20230210_000001_UTC-3.wav",
+        "20230210T000001-0002.wav",
+    ],
+)
+def test_names_that_can_be_read_in_two_ways_are_not_read(name: str) -> None:
+    found = find_start(name, time_zone="UTC")
+    assert (found.utc, found.local) == (None, None)
+    assert "--set name_pattern=" in found.reason
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "+25:00", "../etc/passwd", "10", ""])
-def test_a_zone_that_is_none(zone: str) -> None:
+def test_a_pattern_decides_between_two_readings() -> None:
+    assert find_start("x_201011121314.wav", pattern="compact").local == datetime(2020, 10, 11, 12, 13, 14)
+    assert find_start("x_201011121314.wav", pattern="%Y%m%d%H%M").local == datetime(2010, 11, 12, 13, 14)
+    name = "reef_20230210_000001-0330.wav"
+    assert find_start(name, pattern="%Y%m%d_%H%M%S").local == datetime(2023, 2, 10, 0, 0, 1)
+    assert find_start(name, pattern="%Y%m%d_%H%M%S%z").utc == datetime(2023, 2, 10, 3, 30, 1, tzinfo=UTC)
+    assert find_start("61234567.WAV", pattern="audiomoth_hex").utc == datetime.fromtimestamp(0x61234567, UTC)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "local"),
+    [
+        ("%d%m%y_%H%M%S", "pu11wh87_210714_070957.wav", "2014-07-21 07:09:57"),
+        ("%d.%m.%y_%H%M%S", "Motorboat_08.08.23_105220_20sec.wav", "2023-08-08 10:52:20"),
+        ("%Y%j-%H%M", "2024366-2359.wav", "2024-12-31 23:59:00"),
+        ("%Y%m%d_*_%H%M%S", "20230210_LL_B55_000001.wav", "2023-02-10 00:00:01"),
+        ("%H%M%S,%f %Y%m%d", "000001,5 20230210.wav", "2023-02-10 00:00:01.500000"),
+        ("100%%_%Y%m%d%H%M", "gain 100%_202302100001.wav", "2023-02-10 00:01:00"),
+        ("[%Y%m%d](%H%M%S)", "[20230210](000001).wav", "2023-02-10 00:00:01"),
+    ],
+)
+def test_own_patterns(pattern: str, name: str, local: str) -> None:
+    assert str(find_start(name, pattern=pattern).local) == local
+
+
+def test_an_own_pattern_is_the_only_one() -> None:
+    found = find_start("20230210_000001.wav", pattern="%y%m%dT%H%M%S")
+    assert found.local is None
+    assert "does not fit the pattern %y%m%dT%H%M%S" in found.reason
+    # The header may still know, but what went wrong is said.
+    known = find_start("20230210_000001.wav", guano("2023-02-10T00:00:01Z"), pattern="%y%m%dT%H%M%S")
+    assert known.utc is not None
+    assert "does not fit" in known.notes[0]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "",
+        "%Y%m%d",
+        "%H%M%S",
+        "%Y%m_%H%M",
+        "%Y%y%m%d_%H%M",
+        "%Y%m%d%j_%H%M",
+        "%Y%m%d_%I%M%S",
+        "%Y%m%d_%H%M%",
+        "%Y%m%d_%Y_%H%M",
+        "*%Y%m%d*%H%M",
+        "soundtrp",
+        r"(\d+)",
+        "%Y%m%d%H%M" + "x" * 300,
+    ],
+)
+def test_patterns_that_cannot_work_are_refused(pattern: str) -> None:
+    with pytest.raises(InvalidSettings, match="name_pattern"):
+        parse_pattern(pattern)
+
+
+def test_no_day_366_in_a_common_year() -> None:
+    assert find_start("2023366-2359.wav", pattern="%Y%j-%H%M").local is None
+    assert find_start("2023000-2359.wav", pattern="%Y%j-%H%M").local is None
+
+
+@pytest.mark.parametrize(
+    ("metadata", "utc", "source"),
+    [
+        (comment("19:17:30 14/02/2020 (UTC+2)"), "2020-02-14T17:17:30", "AudioMoth comment"),
+        (comment("19:17:30 14/02/2020 (UTC)"), "2020-02-14T19:17:30", "AudioMoth comment"),
+        (comment("19:17:30 14/02/2020 (UTC-9:30)"), "2020-02-15T04:47:30", "AudioMoth comment"),
+        (comment("19:17:30 14/02/2020 (UTC-0:30)"), "2020-02-14T19:47:30", "AudioMoth comment"),
+        (comment("19:17:30.250 14/02/2020 (UTC+11)"), "2020-02-14T08:17:30.25", "AudioMoth comment"),
+        (
+            Metadata(tags={"COMMENT": "Recorded at 19:17:30 14/02/2020 (UTC) during deployment 0123456789ABCDEF by A"}),
+            "2020-02-14T19:17:30",
+            "AudioMoth comment",
+        ),
+        (
+            Metadata(info={"ANNO": AUDIOMOTH.format("19:17:30 14/02/2020 (UTC)")}),
+            "2020-02-14T19:17:30",
+            "AudioMoth comment",
+        ),
+        (guano("2020-02-14T19:17:30+02:00"), "2020-02-14T17:17:30", "GUANO Timestamp"),
+        (guano("2020-02-14T19:17:30.123456789Z"), "2020-02-14T19:17:30.123456", "GUANO Timestamp"),
+        (guano("2020-02-14 19:17:30-0330"), "2020-02-14T22:47:30", "GUANO Timestamp"),
+        (Metadata(info={"ICRD": "2020-02-14T19:17:30Z"}), "2020-02-14T19:17:30", "ICRD"),
+        (Metadata(tags={"DATE": "2020-02-14T19:17:30+10"}), "2020-02-14T09:17:30", "DATE"),
+    ],
+)
+def test_headers_with_a_zone(metadata: Metadata, utc: str, source: str) -> None:
+    found = find_start("noise.wav", metadata, time_zone="+05:00")
+    assert found.utc == datetime.fromisoformat(utc).replace(tzinfo=UTC)
+    assert (found.source, found.notes) == (source, ())
+
+
+@pytest.mark.parametrize(
+    ("metadata", "local", "source"),
+    [
+        (guano("2020-02-14T19:17:30"), "2020-02-14 19:17:30", "GUANO Timestamp"),
+        (comment("19:17:30 14/02/2020"), "2020-02-14 19:17:30", "AudioMoth comment"),  # firmware 1.0
+        (Metadata(info={"ICRD": "2020/02/14 19:17"}), "2020-02-14 19:17:00", "ICRD"),
+        (bext("19:17:30"), "2020-02-14 19:17:30", "bext"),
+        (bext("19-17-30", "2020:02:14"), "2020-02-14 19:17:30", "bext"),
+        (bext("19:17:30", reference=(69_450 * 48_000) + 12_000), "2020-02-14 19:17:30.250000", "bext"),
+        (bext("19:17:30", reference=3_600 * 48_000), "2020-02-14 19:17:30", "bext"),  # an editor's hour
+        (bext("19:17:30", reference=2**64 - 1), "2020-02-14 19:17:30", "bext"),
+        (Metadata(broadcast=BroadcastExtension("2020-02-14", "19:17:30", 99)), "2020-02-14 19:17:30", "bext"),
+    ],
+)
+def test_headers_without_a_zone_are_known_locally_only(metadata: Metadata, local: str, source: str) -> None:
+    found = find_start("noise.wav", metadata)
+    assert (found.utc, str(found.local), found.source) == (None, local, source)
+    assert "--set time_zone=" in found.reason
+    assert find_start("noise.wav", metadata, time_zone="UTC").utc == found.local.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        Metadata(),
+        guano("yesterday"),
+        guano("2020-02-30T00:00:00Z"),
+        guano("2020-02-14T19:17:30+99:00"),
+        guano("9999-12-31T23:59:59-14:00"),
+        guano("2020-02-14"),
+        comment("19:17:30 30/02/2020 (UTC)"),
+        comment("19:17:30 14/02/2020 (UTC+99)"),
+        Metadata(info={"ICRD": "2020-02-14"}),
+        Metadata(tags={"DATE": "2020"}),
+        bext("        "),
+        bext("99:17:30"),
+        bext("19:17:30", "0000-00-00"),
+    ],
+)
+def test_headers_that_say_nothing(metadata: Metadata) -> None:
+    found = find_start("noise.wav", metadata, time_zone="UTC")
+    assert (found.utc, found.local) == (None, None)
+
+
+def test_what_counts_first() -> None:
+    name_z, name = "a_20200214T191731Z.wav", "a_20200214_191732.wav"
+    header = Metadata(
+        guano={"Timestamp": "2020-02-14T19:17:30Z"},
+        info={"ICMT": AUDIOMOTH.format("19:17:29 14/02/2020 (UTC)")},
+        broadcast=BroadcastExtension("2020-02-14", "19:17:33"),
+    )
+    assert find_start(name, header, time_zone="UTC", start="2020-02-14T19:17:28Z").source == "given"
+    assert find_start(name, header, time_zone="UTC").source == "GUANO Timestamp"
+    assert find_start(name_z, Metadata(info=header.info)).source == "AudioMoth comment"
+    assert find_start(name_z, bext("19:17:33"), time_zone="UTC").source == "name (iso)"
+    assert find_start(name, bext("19:17:33"), time_zone="UTC").source == "name (date_time) and time zone UTC"
+    assert find_start(name, guano("2020-02-14T19:17:30"), time_zone="UTC").source.startswith("name")
+    both = Metadata(guano={"Timestamp": "2020-02-14T19:17:30"}, broadcast=header.broadcast)
+    assert find_start("noise.wav", both, time_zone="UTC").source == "GUANO Timestamp and time zone UTC"
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata", "zone", "disagree"),
+    [
+        ("a_20200214T191730Z.wav", guano("2020-02-14T19:17:35Z"), None, False),
+        ("a_20200214T191730Z.wav", guano("2020-02-14T19:17:36Z"), None, True),
+        ("a_20200214_191730.wav", comment("19:17:30 14/02/2020 (UTC+2)"), None, False),
+        ("a_20200214_171731.wav", comment("19:17:30 14/02/2020 (UTC+2)"), None, False),  # the name may be in UTC
+        ("a_20200214_171800.wav", comment("19:17:30 14/02/2020 (UTC+2)"), None, True),
+        ("a_20200216_191730.wav", comment("19:17:30 14/02/2020 (UTC+2)"), None, True),
+        ("a_20200214_191730.wav", comment("19:17:30 14/02/2020 (UTC+2)"), "Europe/Athens", False),
+        ("a_20200214_191730.wav", comment("19:17:30 14/02/2020 (UTC+2)"), "UTC", True),
+        ("a_20200214_191730.wav", bext("19:17:30"), None, False),
+        ("a_20200214_191730.wav", bext("20:17:30"), None, True),
+        ("a_20200214_191730.wav", bext("20:17:30"), "Europe/Athens", True),
+        ("a_20200329_040000.wav", bext("03:30:00", "2020-03-29"), "Europe/Athens", True),  # bext: a time that was not
+    ],
+)
+def test_name_and_header_that_disagree_are_said(
+    name: str, metadata: Metadata, zone: str | None, disagree: bool
+) -> None:
+    notes = find_start(name, metadata, time_zone=zone).notes
+    assert bool(notes) == disagree
+    assert all("the first is used" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "utc"),
+    [
+        ("Europe/Paris", "20191027_013000", "2019-10-26T23:30:00.000000Z"),
+        ("Europe/Paris", "20191027_030000", "2019-10-27T02:00:00.000000Z"),
+        ("Europe/Paris", "20190331_015959", "2019-03-31T00:59:59.000000Z"),
+        ("Europe/Paris", "20190331_030000", "2019-03-31T01:00:00.000000Z"),
+        ("Australia/Brisbane", "20191006_023000", "2019-10-05T16:30:00.000000Z"),  # no summer time there
+        ("Asia/Tokyo", "20230210_000001", "2023-02-09T15:00:01.000000Z"),
+    ],
+)
+def test_places(zone: str, hour: str, utc: str) -> None:
+    found = find_start(f"reef_{hour}.wav", time_zone=zone).utc
+    assert found is not None
+    assert format_utc(found) == utc
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "word", "offsets"),
+    [
+        ("Europe/Paris", "20191027_020000", "twice", "+02:00 or +01:00"),
+        ("Europe/Paris", "20191027_025959", "twice", "+02:00 or +01:00"),
+        ("Europe/Paris", "20190331_020000", "did not exist", "+01:00 or +02:00"),
+        ("America/Los_Angeles", "20190310_023000", "did not exist", "-08:00 or -07:00"),
+        ("Australia/Sydney", "20190407_023000", "twice", "+11:00 or +10:00"),
+        ("Australia/Lord_Howe", "20191006_021500", "did not exist", "+10:30 or +11:00"),
+        ("Pacific/Apia", "20111230_120000", "did not exist", "-10:00 or +14:00"),
+    ],
+)
+def test_hours_that_were_twice_or_never_are_errors(zone: str, hour: str, word: str, offsets: str) -> None:
+    name = f"reef_{hour}.wav"
+    with pytest.raises(UnsupportedRecording) as caught:
+        find_start(name, time_zone=zone)
+    assert word in str(caught.value)
+    assert name in str(caught.value)
+    assert f"--set time_zone={offsets}" in str(caught.value)
+    for offset in offsets.split(" or "):
+        assert find_start(name, time_zone=offset).utc is not None
+
+
+def test_a_repeated_hour_is_no_error_where_the_zone_is_not_needed() -> None:
+    name = "reef_20191027_023000.wav"
+    assert find_start(name, guano("2019-10-27T02:30:00+01:00"), time_zone="Europe/Paris").utc is not None
+    assert find_start(name, time_zone="Europe/Paris", start="2019-10-27T02:30:00+01:00").utc is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "offset"),
+    [
+        ("UTC", "00:00"), ("Z", "00:00"), ("+10:00", "10:00"), ("UTC+10", "10:00"), ("GMT+1", "01:00"),
+        ("-03:30", "-03:30"), ("UTC-3:30", "-03:30"), ("+0545", "05:45"), ("+14:00", "14:00"), ("Asia/Tokyo", "09:00"),
+    ],
+)  # fmt: skip
+def test_time_zones(text: str, offset: str) -> None:
+    sign = -1 if offset.startswith("-") else 1
+    hours, minutes = (int(part) for part in offset.lstrip("-").split(":"))
+    moment = datetime(2020, 1, 1, tzinfo=parse_time_zone(text))
+    assert moment.utcoffset() == sign * timedelta(hours=hours, minutes=minutes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "local", "EST", "CET", "10", "+15:00", "+10:60", "UTC+100", "Europe/Pariss", "Europe", "Europe/", "../UTC",
+     "/etc/localtime", "Europe/../Europe/Paris", "Asia/Tokyo\0"],
+)  # fmt: skip
+def test_what_is_no_time_zone(text: str) -> None:
     with pytest.raises(InvalidSettings, match="time_zone"):
-        zone_of(zone)
+        find_start("20200101_000000.wav", time_zone=text)
 
 
-@pytest.mark.parametrize("text", ["2023-02-10T00:00:01", "yesterday", "", "2023-02-30T00:00:00Z"])
-def test_a_given_start_must_tell_its_zone(text: str) -> None:
-    with pytest.raises(InvalidRequest, match="with a zone"):
-        given_start(text)
+def test_a_machine_without_a_database_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    import zoneinfo
+
+    zoneinfo.ZoneInfo.clear_cache()
+    monkeypatch.setitem(sys.modules, "tzdata", None)
+    zoneinfo.reset_tzpath(to=[])
+    try:
+        with pytest.raises(InvalidSettings, match=r"no time zone database.*offset such as"):
+            parse_time_zone("Europe/Paris")
+        assert parse_time_zone("+10:00") is not None
+    finally:
+        zoneinfo.reset_tzpath()
+        zoneinfo.ZoneInfo.clear_cache()
 
 
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)))
-def test_what_is_printed_is_read_again(time: datetime) -> None:
-    printed = time.isoformat().replace("+00:00", "Z")
-    utc = given_start(printed).utc
-    assert utc is not None
-    assert datetime.fromisoformat(utc) == time
-    assert find_start(f"X_{time:%Y%m%dT%H%M%S.%f}Z.wav", list, None).utc == utc
-
-
-@given(st.integers(0, 10**11), st.sampled_from([8_000, 44_100, 48_000, 576_000]))
-def test_the_moment_of_a_sample_is_exact_to_the_microsecond(sample: int, rate: int) -> None:
-    begins = Start("2023-02-10T00:00:01.000000Z", "given")
-    printed = moment(begins, sample, rate)
-    assert printed is not None
-    gone = datetime.fromisoformat(printed) - datetime(2023, 2, 10, 0, 0, 1, tzinfo=UTC)
-    assert abs(gone // timedelta(microseconds=1) * rate - sample * 1_000_000) <= rate / 2
-    assert moment(None, sample, rate) is None
-    assert moment(Start(None, "nobody knows"), sample, rate) is None
-
-
-# --- headers -----------------------------------------------------------------------------------------------------
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) & 1)
-
-
-def wav(*before: bytes, behind: bytes = b"") -> tuple[io.BytesIO, int]:
-    form = chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, 48_000, 96_000, 2, 16))
-    body = b"WAVE" + b"".join(before) + form + chunk(b"data", bytes(1_001)) + behind
-    whole = b"RIFF" + struct.pack("<I", len(body)) + body
-    return io.BytesIO(whole), len(whole)
-
-
-def bext(date: bytes = b"2019-09-20", time: bytes = b"00:42:48") -> bytes:
-    return chunk(b"bext", bytes(320) + date + time + bytes(264))
-
-
-def comment(text: str) -> bytes:
-    return chunk(b"LIST", b"INFO" + chunk(b"IART", b"AudioMoth 24") + chunk(b"ICMT", text.encode()))
-
-
-AUDIOMOTH = "Recorded at 19:17:30 14/02/2020 {} by AudioMoth 24E144085F256FB9 at medium gain while battery was 4.2V."
-
-
-@pytest.mark.parametrize(
-    ("text", "utc"),
-    [
-        ("(UTC)", "2020-02-14T19:17:30.000000Z"),
-        ("(UTC+10)", "2020-02-14T09:17:30.000000Z"),
-        ("(UTC-3:30)", "2020-02-14T22:47:30.000000Z"),
-    ],
-)
-@pytest.mark.parametrize("behind", [False, True])
-def test_an_audiomoth_tells_its_zone_in_its_comment(text: str, utc: str, behind: bool) -> None:
-    written = comment(AUDIOMOTH.format(text))
-    file, size = wav(behind=written) if behind else wav(written)
-    assert find_start("20200214_191730.WAV", lambda: read_clocks(file, size), None) == Start(
-        utc, "the header (AudioMoth)"
+def test_a_start_that_is_given() -> None:
+    assert parse_start("2019-09-20T00:42:48.5Z") == datetime(2019, 9, 20, 0, 42, 48, 500_000, tzinfo=UTC)
+    assert find_start("x.wav", start="2019-09-20T10:42:48+10:00") == RecordingStart(
+        datetime(2019, 9, 20, 0, 42, 48, tzinfo=UTC), "given"
     )
 
 
-def test_guano_with_a_zone_outweighs_a_name_without() -> None:
-    file, size = wav(behind=chunk(b"guan", b"GUANO|Version: 1.0\nTimestamp: 2023-02-10T00:00:01+10:00\n"))
-    found = find_start("20200101_000000.wav", lambda: read_clocks(file, size), "UTC")
-    assert found == Start("2023-02-09T14:00:01.000000Z", "the header (GUANO)")
+@pytest.mark.parametrize("text", ["", "now", "2019-09-20", "2019-09-20T00:42:48", "2019-02-30T00:42:48Z", "20/09/2019"])
+def test_a_start_without_an_offset_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSettings, match="start"):
+        find_start("x.wav", start=text)
 
 
-def test_a_broadcast_header_has_no_zone_and_comes_last() -> None:
-    file, size = wav(bext())
-    assert find_start("reef.wav", lambda: read_clocks(file, size), None).utc is None
-    assert find_start("reef.wav", lambda: read_clocks(file, size), "+01:00") == Start(
-        "2019-09-19T23:42:48.000000Z", "the header (bext), in +01:00"
+MOMENTS = st.datetimes(datetime(1980, 1, 1), datetime(2068, 12, 31))
+OFFSETS = st.integers(-48, 56).map(lambda quarters: timezone(timedelta(minutes=15 * quarters)))
+
+
+@given(MOMENTS.map(lambda moment: moment.replace(tzinfo=UTC)))
+def test_what_is_printed_is_what_is_read(moment: datetime) -> None:
+    text = format_utc(moment)
+    assert parse_start(text) == moment
+    assert find_start("x.wav", guano(text)).utc == moment
+    assert find_start(f"{moment:%Y%m%dT%H%M%S.%fZ}.wav").utc == moment
+
+
+@given(MOMENTS, OFFSETS)
+def test_an_offset_is_taken_off_exactly(wall: datetime, zone: timezone) -> None:
+    moment = wall.replace(tzinfo=zone)
+    offset = moment.isoformat()[-6:]
+    assert find_start(f"a_{wall:%Y%m%d_%H%M%S_%f}.wav", time_zone=offset).utc == moment
+    assert find_start("a.wav", guano(wall.isoformat() + offset)).utc == moment
+    named = find_start(f"{wall:%Y%m%dT%H%M%S.%f}+{offset[1:].replace(':', '')}.wav")
+    assert named.utc == wall.replace(tzinfo=timezone(abs(zone.utcoffset(None))))
+
+
+@given(MOMENTS, st.sampled_from(["%Y%m%d_%H%M%S", "%d-%m-%y %H.%M.%S", "%Y%j%H%M%S", "%S%M%H_%d%m%Y"]))
+def test_own_patterns_read_what_they_print(moment: datetime, pattern: str) -> None:
+    found = find_start(f"reef_{moment.strftime(pattern)}_x.wav", pattern=pattern)
+    assert found.local == moment.replace(microsecond=0)
+
+
+@given(st.text(max_size=60), st.none() | st.sampled_from(["UTC", "Europe/Paris"]))
+def test_no_name_is_a_crash(name: str, zone: str | None) -> None:
+    find_start(name, time_zone=zone)
+
+
+@given(st.text(alphabet="0123456789_-T.Z+", max_size=40))
+def test_no_digits_are_a_crash(name: str) -> None:
+    find_start(name, time_zone="+10:00")
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_no_header_is_a_crash(text: str, other: str) -> None:
+    find_start(
+        "x.wav", Metadata({"Timestamp": text}, {"ICMT": other, "ICRD": text}, {}, BroadcastExtension(text, other, 5), 1)
     )
-    assert find_start("20230210_000001.wav", lambda: read_clocks(file, size), "UTC").source == "the name, in UTC"
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
-        bext(b"0000-00-00"),
-        bext(b"\xff" * 10),
-        chunk(b"bext", b"short"),
-        chunk(b"guan", b"Timestamp: soon\n"),
-        chunk(b"guan", b"\xff\xfe" * 100),
-        comment("Recorded at 99:99:99 99/99/2020 (UTC)"),
-        chunk(b"LIST", b"INFO" + b"ICMT" + struct.pack("<I", 1 << 30) + b"x"),
-        chunk(b"LIST", b"adtl"),
-    ],
-)
-def test_a_broken_header_tells_nothing(broken: bytes) -> None:
-    file, size = wav(broken)
-    assert read_clocks(file, size) == []
+@given(st.text(alphabet="%YmdHMSfzj*_[(.)", max_size=30))
+def test_no_pattern_is_a_crash(text: str) -> None:
+    with contextlib.suppress(InvalidSettings):
+        find_start("20230210_000001.wav", pattern=text)
 
 
-def test_a_name_with_a_zone_costs_no_look_into_the_header() -> None:
-    find_start("AMAR173.4.20190920T004248Z.wav", lambda: pytest.fail("the header was read"), None)
+def test_the_moment_of_a_sample() -> None:
+    start = datetime(2019, 9, 20, 0, 42, 48, tzinfo=UTC)
+    assert format_utc(utc_of(start, 0, 32_000)) == "2019-09-20T00:42:48.000000Z"
+    assert format_utc(utc_of(start, 16_001, 32_000)) == "2019-09-20T00:42:48.500031Z"  # …031.25
+    assert format_utc(utc_of(start, 1, 2_000_000)) == "2019-09-20T00:42:48.000001Z"  # half a microsecond
+    assert format_utc(utc_of(start.astimezone(timezone(timedelta(hours=10))), 32_000, 32_000)).endswith(
+        "00:42:49.000000Z"
+    )
 
 
-@given(st.binary(max_size=300))
-def test_any_bytes_are_no_crash(data: bytes) -> None:
-    read_clocks(io.BytesIO(b"RIFF....WAVE" + data), 12 + len(data))
+@given(MOMENTS, st.integers(0, 2**45), st.integers(1, 2**20))
+def test_a_sample_is_never_off_by_more_than_half_a_microsecond(moment: datetime, sample: int, rate: int) -> None:
+    start = moment.replace(tzinfo=UTC)
+    try:
+        passed = utc_of(start, sample, rate) - start
+    except OverflowError:  # past the year 9999
+        return
+    micro = passed // timedelta(microseconds=1)
+    assert abs(2 * (micro * rate - sample * 1_000_000)) <= rate
+
+
+def test_a_moment_has_a_zone() -> None:
+    with pytest.raises(ValueError, match="zone"):
+        utc_of(datetime(2020, 1, 1), 0, 1)
+    with pytest.raises(ValueError, match="zone"):
+        format_utc(datetime(2020, 1, 1))
+
+
+def real(path: str) -> tuple[str, Metadata]:
+    file = RECORDINGS / path
+    if not file.exists():
+        pytest.skip("the real recordings are not beside this checkout")
+    with file.open("rb") as opened:
+        return file.name, read_metadata(opened, file.stat().st_size)
+
+
+def test_a_real_amar_recording_is_known() -> None:
+    found = find_start(*real("reef/AMAR173.4.20190920T004248Z.wav"))
+    assert found == RecordingStart(
+        datetime(2019, 9, 20, 0, 42, 48, tzinfo=UTC), "name (iso)", datetime(2019, 9, 20, 0, 42, 48)
+    )
+
+
+def test_a_real_deployment_keeps_its_hole() -> None:
+    names = [real(f"timestamped/sample_220925_{time}.wav") for time in ("223510", "223520", "223530", "223600")]
+    assert all(find_start(*each).utc is None for each in names)
+    starts = [find_start(*each, time_zone="UTC").utc for each in names]
+    assert [format_utc(each)[14:19] for each in starts if each] == ["35:10", "35:20", "35:30", "36:00"]

@@ -26,6 +26,7 @@ FORMATS = {
     "audacity": ".audacity.txt",
     "classes": ".classes.txt",
     "kaleidoscope": ".kaleidoscope.csv",
+    "longterm": ".longterm.csv",
     "parquet": ".scores.parquet",
 }
 Calls = Callable[[str, datetime], int]

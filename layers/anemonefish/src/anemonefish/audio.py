@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -31,7 +30,7 @@ from anemonefish.errors import (
     UnreadableRecording,
     UnsupportedRecording,
 )
-from anemonefish.recorded import read_clocks
+from anemonefish.metadata import Metadata, read_metadata
 from anemonefish.stores import ByteSource, open_source
 
 __all__ = ["EXACT_CODECS", "AudioFacts", "AudioFile", "Samples", "check_channel", "encode_flac", "open_audio"]
@@ -125,13 +124,13 @@ class AudioFile:
         """Length in samples of the mono signal."""
         return self.facts.frames
 
-    def clocks(self) -> list[tuple[str, datetime]]:
-        """Return the dates and times in the header, as :func:`~anemonefish.recorded.read_clocks` does."""
-        position = self._reader.tell()
-        try:
-            return read_clocks(self._reader, self._reader.size)  # type: ignore[arg-type]  # reads like BinaryIO
-        finally:
-            self._reader.seek(position)
+    def metadata(self) -> Metadata:
+        """Return what the header says besides the sound; raise :class:`StorageError` when it cannot be fetched."""
+        with BlockReader(self.source) as reader:  # not the decoder's: that has a position, and maybe another header
+            found = read_metadata(reader, self.source.size)  # type: ignore[arg-type]  # reads like BinaryIO
+            if reader.error is not None:
+                raise reader.error
+        return found
 
     def expect(self, stop: int) -> None:
         """Say that no sample from ``stop`` on will be read, so that none is fetched ahead.

@@ -285,7 +285,7 @@ def _show_notes(made: Plan) -> None:
     unknown = [each for each in made.recordings if each.begins is not None and each.begins.utc is None]
     if unknown and unknown[0].begins is not None:
         others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-        OUT.print(f"{unknown[0].name}{others}: no UTC, {unknown[0].begins.source}", highlight=False, soft_wrap=True)
+        OUT.print(f"no UTC for {unknown[0].name}{others}: {unknown[0].begins.source}", highlight=False, soft_wrap=True)
 
 
 def _show_quote(made: Plan) -> None:

@@ -34,7 +34,7 @@ from anemonefish.audio import AudioFacts
 from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import AnemonefishError, InvalidRequest, RangeFailed, RecordingNotFound, error_classes
 from anemonefish.models.repository import PinnedModel
-from anemonefish.recorded import Start, given_start
+from anemonefish.recorded import parse_start
 from anemonefish.settings import Settings
 from anemonefish.stores import Store, open_store
 from anemonefish.windows import WindowGrid, WindowRange
@@ -50,6 +50,7 @@ __all__ = [
     "Quote",
     "RangeTask",
     "RecordingRequest",
+    "Start",
     "TranscodeTask",
     "batched",
     "dump_json",
@@ -143,7 +144,7 @@ class RecordingRequest:
         if any(ord(letter) < 32 for letter in self.name + self.path):
             raise InvalidRequest(f"recording {shown(self.name)}: name and path must not hold control characters")
         if self.start is not None:
-            given_start(self.start)
+            parse_start(self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,22 @@ class JobRequest:
     def to_json(self) -> bytes:
         """Return ``request.json``."""
         return dump_json(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """When a recording began, as far as that is known.
+
+    Attributes
+    ----------
+    utc : str or None
+        ISO 8601 with six decimals and a Z; None while it is not known.
+    source : str
+        Where it is from, or why it is not known and what to do.
+    """
+
+    utc: str | None
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

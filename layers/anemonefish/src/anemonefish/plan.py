@@ -7,10 +7,9 @@ faster. The cut changes time and cost, never a result. Reads headers only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import chain
 from math import ceil, inf
 
@@ -34,13 +33,15 @@ from anemonefish.jobs import (
     Quote,
     RangeTask,
     RecordingRequest,
+    Start,
     batched,
     unique_names,
 )
+from anemonefish.metadata import Metadata
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.pieces import read_index
-from anemonefish.recorded import Start, find_start, given_start, zone_of
+from anemonefish.recorded import find_start, format_utc, parse_pattern, parse_time_zone
 from anemonefish.resample import resampled_length
 from anemonefish.settings import Settings
 from anemonefish.stores import open_source
@@ -209,9 +210,11 @@ def check_recordings(recordings: Sequence[PlannedRecording]) -> None:
 
 
 def check_settings(spec: ModelSpec, settings: Settings) -> None:
-    """Raise :class:`InvalidSettings` for what a model cannot do, and for a zone that there is not."""
+    """Raise :class:`InvalidSettings` for what a model cannot do, and for a zone or a pattern that is none."""
     if settings.time_zone is not None:
-        zone_of(settings.time_zone)
+        parse_time_zone(settings.time_zone)
+    if settings.name_pattern is not None:
+        parse_pattern(settings.name_pattern)
     if settings.target_class is not None and settings.target_class not in spec.classes:
         raise InvalidSettings(
             f"target_class must be one of {', '.join(spec.classes)} for {spec.title}, not {settings.target_class!r}"
@@ -266,10 +269,10 @@ def _plan_recording(
         try:
             with open_audio(request.uri, version=request.version, name=request.path, channel=settings.channel) as audio:
                 facts, version = audio.facts, audio.source.version
-                planned = replace(planned, begins=_begins(request, audio.clocks, settings))
+                planned = replace(planned, begins=_begins(request, audio.metadata(), settings))
         except InexactRecording:
             version = _version_of(request)
-            planned = replace(planned, begins=_begins(request, list, settings))
+            planned = replace(planned, begins=_begins(request, None, settings))
             pieces = None if job is None else job.pieces_prefix(request.uri, version)
             transcoded = None if job is None or pieces is None else read_index(job.store, pieces)
             if transcoded is None:
@@ -284,10 +287,17 @@ def _plan_recording(
     return replace(planned, analysis=Analysis(version, facts, sample_rate, grid, pieces))
 
 
-def _begins(request: RecordingRequest, clocks: Callable[[], list[tuple[str, datetime]]], settings: Settings) -> Start:
-    if request.start is not None:
-        return given_start(request.start)
-    return find_start(request.name, clocks, settings.time_zone)
+def _begins(request: RecordingRequest, metadata: Metadata | None, settings: Settings) -> Start:
+    """Return when a recording began; what nobody can know stops no analysis."""
+    try:
+        found = find_start(
+            request.name, metadata, time_zone=settings.time_zone, pattern=settings.name_pattern, start=request.start
+        )
+    except UnsupportedRecording as error:  # an hour that clocks showed twice, or never
+        return Start(None, str(error))
+    if found.utc is None:
+        return Start(None, found.reason)
+    return Start(format_utc(found.utc), "; ".join((found.source, *found.notes)))
 
 
 def _version_of(request: RecordingRequest) -> str:

@@ -15,6 +15,7 @@ raven         ``NAME.selections.txt``     events as a Raven selection table
 audacity      ``NAME.audacity.txt``       events as Audacity labels
 classes       ``NAME.classes.txt``        runs of equal class as Audacity labels, noise left out
 kaleidoscope  ``NAME.kaleidoscope.csv``   events as Kaleidoscope lists them
+longterm      ``NAME.longterm.csv``       one row per minute: windows above the threshold, scores, events
 parquet       ``NAME.scores.parquet``     one row per window: the scores as they are, not rounded
 ============  ==========================  ====================================================
 """
@@ -24,8 +25,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
@@ -38,7 +41,7 @@ from anemonefish.jobs import Analysis, PlannedRecording
 from anemonefish.kaleidoscope import write_kaleidoscope
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import PinnedModel
-from anemonefish.recorded import moment
+from anemonefish.recorded import format_utc, utc_of
 from anemonefish.resample import QUALITY
 from anemonefish.settings import Settings
 from anemonefish.tables import Selection, SoundFile, format_seconds, seconds, write_audacity, write_raven
@@ -124,7 +127,10 @@ class RecordingResult:
 
     def utc(self, sample: int) -> str | None:
         """Return when a sample was taken, where that is known."""
-        return moment(self.recording.begins, sample, self.sample_rate)
+        begins = self.recording.begins
+        if begins is None or begins.utc is None:
+            return None
+        return format_utc(utc_of(datetime.fromisoformat(begins.utc), sample, self.sample_rate))
 
 
 Writer = Callable[[Path, RecordingResult], None]
@@ -306,6 +312,27 @@ def _write_scores(file: TextIO, result: RecordingResult) -> None:
         rows.writerow((*times, *(f"{score:.6f}" for score in scores), f"{smoothed[target]:.6f}"))
 
 
+def _write_long_term(file: TextIO, result: RecordingResult) -> None:
+    """Write a row per minute; windows and events belong to the minute in which they begin."""
+    rows = csv.writer(file, lineterminator="\n")
+    target, rate, hop = result.target, result.sample_rate, result.analysis.grid.hop
+    name = result.spec.classes[target]
+    rows.writerow(
+        ("start_time", "end_time", "start_utc", "windows", "windows_above", f"mean_{name}", f"max_{name}", "events")
+    )
+    minute = 60 * rate
+    events = Counter(event.start // minute for event in result.events)
+    scores = result.smoothed[:, target].astype(np.float64)
+    for number in range(-(-len(scores) * hop // minute)):
+        first, stop = (-(-edge * minute // hop) for edge in (number, number + 1))
+        here = scores[first:stop]
+        if len(here):
+            times = (format_seconds(edge * minute, rate) for edge in (number, number + 1))
+            above = int((here > result.settings.threshold).sum())
+            counts = (len(here), above, f"{here.mean():.6f}", f"{here.max():.6f}", events[number])
+            rows.writerow((*times, result.utc(number * minute) or "", *counts))
+
+
 def _write_raven(file: TextIO, result: RecordingResult) -> None:
     write_raven(file, [(result.sound_file(), result.selections(result.events))])
 
@@ -385,6 +412,7 @@ REPORTS: dict[str, Report] = {
     "audacity": Report(".audacity.txt", _text(_write_audacity)),
     "classes": Report(".classes.txt", _text(_write_classes)),
     "kaleidoscope": Report(".kaleidoscope.csv", _text(write_kaleidoscope)),
+    "longterm": Report(".longterm.csv", _text(_write_long_term)),
     "parquet": Report(".scores.parquet", _write_parquet),
 }
 """Every format by its name in the settings."""

@@ -22,7 +22,7 @@ __all__ = ["ENVIRONMENT_PREFIX", "FORMATS", "Settings"]
 
 ENVIRONMENT_PREFIX = "ANEMONEFISH_"
 
-FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscope", "parquet")
+FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscope", "longterm", "parquet")
 """Names of the report formats, in the order they are written."""
 
 _SCORING = ("window_seconds", "hop_seconds", "channel", "resample")
@@ -49,6 +49,7 @@ class Settings:
     min_duration_seconds: float
     min_gap_seconds: float
     time_zone: str | None
+    name_pattern: str | None
     formats: tuple[str, ...]
     target_seconds: float
     max_concurrency: int
@@ -71,8 +72,9 @@ class Settings:
             _refuse("median_windows", self.median_windows, "an odd number, so that a window lies in the middle")
         _number(self, "min_duration_seconds", least=0, most=3600)
         _number(self, "min_gap_seconds", least=0, most=3600)
-        if self.time_zone is not None:
-            _text(self, "time_zone")
+        for name in ("time_zone", "name_pattern"):
+            if getattr(self, name) is not None:
+                _text(self, name)
         _choices(self, "formats", FORMATS)
         _number(self, "target_seconds", above=0, most=86_400)
         _whole(self, "max_concurrency", least=1, most=10_000)

@@ -30,7 +30,7 @@ MOST_INLINE = 10_000
 
 ExecutionId = Annotated[str, Path(pattern=EXECUTION_ID)]
 Recording = Annotated[int, Query(ge=0, le=999, description="Number of the recording in the execution")]
-_CONTENT_TYPES = {"json": "application/json", "csv": "text/csv", "scores": "text/csv"} | {
+_CONTENT_TYPES = {"json": "application/json", "csv": "text/csv", "scores": "text/csv", "longterm": "text/csv"} | {
     "parquet": "application/vnd.apache.parquet"
 }
 

@@ -50,7 +50,7 @@ PartNumber = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
 Workers = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
 Median = Annotated[int, Field(ge=1, le=99, json_schema_extra={"enum": [*range(1, 100, 2)]}), BeforeValidator(_whole)]
 Moment = Annotated[str, Field(description="ISO 8601, UTC", examples=["2026-11-23T10:00:00.000Z"])]
-Format = Literal["json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscope", "parquet"]
+Format = Literal["json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscope", "longterm", "parquet"]
 
 MOST_UPLOADS = 1_000
 """Recordings of one order: each is looked up before the answer."""
@@ -177,6 +177,7 @@ class SettingsBody(DecisionBody):
     channel: int | None = Field(None, ge=1, le=1024)
     resample: bool | None = None
     time_zone: str | None = Field(None, min_length=1, max_length=64, examples=["Australia/Brisbane", "+10:00"])
+    name_pattern: str | None = Field(None, min_length=1, max_length=100, examples=["date_time", "%Y%m%d_%H%M%S"])
     formats: list[Format] | None = Field(None, min_length=1, max_length=20)
     target_seconds: float | None = Field(None, gt=0, le=86_400)
     max_concurrency: Workers | None = None
