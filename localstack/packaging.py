@@ -76,13 +76,18 @@ class Package:
     @property
     def body(self) -> str:
         """The packaged template."""
-        return json.dumps(self.template)
+        return json.dumps(self.template, separators=(",", ":"))
 
-    def upload(self, s3: Any) -> None:
-        """Put the objects where the packaged template looks for them."""
+    def upload(self, s3: Any) -> str:
+        """Put the objects where the packaged template looks for them, and it beside them; return its path.
+
+        A template in a request may have 51,200 letters, one in a bucket a million.
+        """
         s3.create_bucket(Bucket=_BUCKET)
+        s3.put_object(Bucket=_BUCKET, Key="template.json", Body=self.body.encode())
         for key, data in self.objects.items():
             s3.put_object(Bucket=_BUCKET, Key=key, Body=data)
+        return f"{_BUCKET}/template.json"
 
     def _add(self, key: str, data: bytes) -> dict[str, str]:
         self.objects[key] = data

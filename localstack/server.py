@@ -110,12 +110,12 @@ class LocalAws:
             CloudFormation refused; the message says which resource and why.
         """
         package = Package.of(template, layers.resolve())
-        package.upload(self.client("s3"))
+        uploaded = package.upload(self.client("s3"))
         values = {"MaxConcurrency": os.cpu_count() or 1, **(parameters or {})}
         cloudformation = self.client("cloudformation")
         cloudformation.create_stack(
             StackName=name,
-            TemplateBody=package.body,
+            TemplateURL=f"{self.endpoint_url}/{uploaded}",
             Capabilities=CAPABILITIES,
             Parameters=[{"ParameterKey": key, "ParameterValue": str(value)} for key, value in values.items()],
         )

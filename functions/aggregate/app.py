@@ -19,4 +19,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "recordings": len(aggregate.outcomes),
         "failed": aggregate.failed,
         "events": aggregate.events,
+        "asks_for_review": bool(job.read_plan().settings.review),
     }

@@ -35,7 +35,7 @@ def test_the_state_machine_never_retries_what_cannot_mend_itself(machine: dict[s
         if cls.__module__ == errors.__name__ and not cls.retryable and not issubclass(cls, errors.RequestError)
     )
     raising = [task for task in tasks(machine["States"]) if "RecordFunction" not in str(task["Parameters"])]
-    assert len(raising) == 6
+    assert len(raising) == 7
     for task in raising:
         first = task["Retry"][0]
         assert sorted(first["ErrorEquals"]) == final

@@ -73,6 +73,30 @@ def test_results_are_those_of_the_workflow_in_every_format(
         assert api.file(finished["id"], form) == expected, form
 
 
+def test_a_job_of_several_has_files_of_the_whole(api: Api, clip: Path, upload: str) -> None:
+    second = api.upload(clip, "20230210_000101_LL_B55_M_R.wav")
+    execution = api.start(upload, second, settings={"review": ["clips", "pictures"], "time_zone": "+10:00"})["id"]
+    assert api.ended(execution)["status"] == "SUCCEEDED"
+
+    def files() -> dict[str, str]:
+        return {each["name"]: each["url"] for each in api("GET", f"/executions/{execution}/files").json()["files"]}
+
+    events = httpx.get(files()["combined.events.csv"]).text.splitlines()[1:]
+    deadline = time.monotonic() + 60
+    while len(files()) < 3 + 3 + 2 * len(events):  # clips and pictures come after the results
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    found = {name: httpx.get(url) for name, url in files().items()}
+    assert sum(name.endswith(".flac") for name in found) == len(events) > 6
+    assert sum(name.endswith(".png") for name in found) == len(events) + 3
+    assert len(found["summary.csv"].text.splitlines()) == 3
+    assert len(found["combined.selections.txt"].text.splitlines()) == len(events) + 1
+    assert found["review/activity.png"].content.startswith(b"\x89PNG")
+    assert found["review/activity.png"].headers["content-type"] == "image/png"
+    assert all(file.content.startswith(b"fLaC") for name, file in found.items() if name.endswith(".flac"))
+    assert all(",2023-02-09T14:0" in event for event in events)
+
+
 def test_a_download_has_a_sensible_name(api: Api, finished: dict[str, Any], clip: Path) -> None:
     link = api("GET", f"/executions/{finished['id']}/results", params={"format": "raven", "redirect": "false"}).json()
     assert link["filename"] == f"{clip.name}.selections.txt"

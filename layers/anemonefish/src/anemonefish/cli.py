@@ -127,7 +127,7 @@ def detect(
     if clips or pictures:
         models = ModelRepository(open_store(models_uri))
         review = write_review(
-            job_of(plan, out), models, aggregate, out,
+            job_of(plan, out), models, out,
             clips=clips, pictures=pictures, padding_seconds=padding, most_clips=most_clips,
         )  # fmt: skip
         left_out = f" ({review.left_out} events above --most-clips have none)" if review.left_out else ""

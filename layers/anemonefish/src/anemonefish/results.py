@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ __all__ = ["DECIDING", "JobResults", "RecordingSummary"]
 
 DECIDING = ("target_class", "threshold", "median_windows", "min_duration_seconds", "min_gap_seconds")
 """Settings that need no inference."""
+
+_MOST_REVIEWED = 3_000
+"""Links of a kilobyte each; an answer may have six megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,18 @@ class JobResults:
         if not self._job.store.exists(key):
             self._make(key, form, self.result(number, settings))
         return key, name.rpartition("/")[2]
+
+    def files(self) -> list[tuple[str, str]]:
+        """Return key and name of what tells of the whole job: summary, combined tables, clips and pictures.
+
+        At most so many that an answer can hold their links; clips and pictures come when they are made.
+        """
+        prefix = self._job.result_key("")
+        reviewed = islice(self._job.store.keys(f"{prefix}review/"), _MOST_REVIEWED)
+        return [
+            (key, key.removeprefix(prefix))
+            for key in (*(prefix + name for name in self._manifest["overview"]), *reviewed)
+        ]
 
     def _planned(self, number: int) -> PlannedRecording:
         if not 0 <= number < len(self._plan.recordings):

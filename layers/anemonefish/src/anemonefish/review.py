@@ -11,26 +11,25 @@ Cutting is :mod:`anemonefish.clips`', drawing is :mod:`anemonefish.pictures`'. C
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from anemonefish.aggregate import Aggregate
 from anemonefish.audio import open_audio
 from anemonefish.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.decide import decide, read_scores
 from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository
-from anemonefish.overview import Outcome
 from anemonefish.pictures import Span, activity, score_timeline, spectrogram
 from anemonefish.report import RecordingResult
 from anemonefish.stores.local import atomic_file
 from anemonefish.tables import seconds
 
-__all__ = ["MOST_CLIPS", "Review", "write_review"]
+__all__ = ["MOST_CLIPS", "Review", "store_review", "write_review"]
 
 MOST_CLIPS = 500
 """Clips of one job unless somebody asks for more: an afternoon of listening."""
@@ -48,7 +47,6 @@ class Review:
 def write_review(
     job: Job,
     models: ModelRepository,
-    aggregate: Aggregate,
     folder: Path,
     *,
     clips: bool,
@@ -61,8 +59,8 @@ def write_review(
     Parameters
     ----------
     job : Job
+        One that has a manifest.
     models : ModelRepository
-    aggregate : Aggregate
     folder : Path
         Clips and pictures go below ``review`` in it.
     clips, pictures : bool
@@ -77,25 +75,41 @@ def write_review(
     RecordingError
         A recording is no longer what was analysed.
     InvalidRequest
-        matplotlib is not installed.
+        matplotlib is not installed, or the job was never planned.
     """
     review, drawn, made = folder / "review", 0, Clips((), 0)
-    done = [outcome for outcome in aggregate.outcomes if outcome.result is not None]
-    if clips:
-        sources = [_source(job, outcome) for outcome in done]
-        made = cut_clips(sources, review / "clips", padding_seconds=padding_seconds, limit=most_clips)
-    if pictures:
-        for result in _results(job, models, aggregate):
+    results = []
+    for result in _results(job, models):
+        if pictures:
             _keep(review / f"{result.recording.name}.timeline.png", _timeline(result))
             drawn += 1
-        if done:
-            _keep(review / "activity.png", _activity(done))
-            drawn += 1
-        rates = {outcome.recording.name: found.sample_rate for outcome in done if (found := outcome.result)}
+        results.append(replace(result, scores=result.scores[:0], smoothed=result.smoothed[:0]))
+    if clips:
+        sources = [_source(job, result) for result in results]
+        made = cut_clips(sources, review / "clips", padding_seconds=padding_seconds, limit=most_clips)
+    if pictures and results:
+        _keep(review / "activity.png", _activity(results))
+        rates = {result.recording.name: result.sample_rate for result in results}
         for clip in made.clips:
             _keep(clip.path.with_suffix(".png"), _spectrogram(clip, rates[clip.recording]))
-            drawn += 1
+        drawn += 1 + len(made.clips)
     return Review(len(made.clips), made.left_out, drawn)
+
+
+def store_review(job: Job, models: ModelRepository) -> Review:
+    """Do what the job's setting ``review`` asks for and store it among its results.
+
+    Raises
+    ------
+    As :func:`write_review`, and StorageError when the store does not take it.
+    """
+    asked = job.read_plan().settings.review
+    with tempfile.TemporaryDirectory() as name:
+        made = write_review(job, models, Path(name), clips="clips" in asked, pictures="pictures" in asked)
+        for path in sorted(Path(name).rglob("*")):
+            if path.is_file():
+                job.store.upload(job.result_key(path.relative_to(name).as_posix()), path)
+    return made
 
 
 def _keep(path: Path, png: bytes) -> None:
@@ -103,22 +117,21 @@ def _keep(path: Path, png: bytes) -> None:
         temporary.write_bytes(png)
 
 
-def _source(job: Job, outcome: Outcome) -> ClipSource:
-    recording, result = outcome.recording, outcome.result
-    assert result is not None
-    how = result.analysis
+def _source(job: Job, result: RecordingResult) -> ClipSource:
+    recording, how = result.recording, result.analysis
     pieces = None if how.pieces is None else (job.store, how.pieces)
-    return ClipSource(recording.name, recording.uri, how.sample_rate, outcome.events, how.version, pieces)
+    return ClipSource(recording.name, recording.uri, how.sample_rate, result.events, how.version, pieces)
 
 
-def _results(job: Job, models: ModelRepository, aggregate: Aggregate) -> Iterator[RecordingResult]:
-    """Yield the results with their scores again, one at a time: an aggregate keeps none."""
-    plan = job.read_plan()
+def _results(job: Job, models: ModelRepository) -> Iterator[RecordingResult]:
+    """Yield the results of the recordings that have one, in order; they are decided again from stored scores."""
+    plan, scored = job.read_plan(), job.scored()
     spec = models.spec(plan.model)
-    for number, outcome in enumerate(aggregate.outcomes):
-        if outcome.n_windows:
-            scores, _ = read_scores(job, spec, list(plan.tasks_of(number)))
-            yield decide(outcome.recording, spec, plan.model, plan.settings, scores)
+    for number, recording in enumerate(plan.recordings):
+        tasks = list(plan.tasks_of(number))
+        if recording.analysis is not None and all(task.name in scored for task in tasks):
+            scores, _ = read_scores(job, spec, tasks)
+            yield decide(recording, spec, plan.model, plan.settings, scores)
 
 
 def _timeline(result: RecordingResult) -> bytes:
@@ -140,14 +153,12 @@ def _clock(result: RecordingResult) -> datetime | None:
     return None if utc is None else datetime.fromisoformat(utc)
 
 
-def _activity(done: list[Outcome]) -> bytes:
+def _activity(results: Sequence[RecordingResult]) -> bytes:
     """Draw against the clock where every recording has one, else over the time that was recorded."""
-    results = [outcome.result for outcome in done if outcome.result is not None]
     title = f"{sum(len(result.events) for result in results)} events in {len(results)} recordings"
-    clocks = [_clock(result) for result in results]
-    lengths = [float(outcome.duration) for outcome in done]
-    if all(clock is not None for clock in clocks):
-        begun = [clock for clock in clocks if clock is not None]
+    lengths = [result.analysis.audio.frames / result.analysis.audio.sample_rate for result in results]
+    begun = [clock for clock in map(_clock, results) if clock is not None]
+    if len(begun) == len(results):
         events = [
             clock + timedelta(seconds=seconds(event.start, result.sample_rate))
             for clock, result in zip(begun, results, strict=True)

@@ -18,12 +18,15 @@ import yaml
 
 from anemonefish.errors import InvalidSettings
 
-__all__ = ["ENVIRONMENT_PREFIX", "FORMATS", "Settings"]
+__all__ = ["ENVIRONMENT_PREFIX", "FORMATS", "REVIEWS", "Settings"]
 
 ENVIRONMENT_PREFIX = "ANEMONEFISH_"
 
 FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscope", "longterm", "parquet")
 """Names of the report formats, in the order they are written."""
+
+REVIEWS = ("clips", "pictures")
+"""What an account can make for review besides the results."""
 
 _SCORING = ("window_seconds", "hop_seconds", "channel", "resample")
 _DECISION = ("target_class", "threshold", "median_windows", "min_duration_seconds", "min_gap_seconds")
@@ -51,6 +54,7 @@ class Settings:
     time_zone: str | None
     name_pattern: str | None
     formats: tuple[str, ...]
+    review: tuple[str, ...]
     target_seconds: float
     max_concurrency: int
     max_range_seconds: float
@@ -76,6 +80,8 @@ class Settings:
             if getattr(self, name) is not None:
                 _text(self, name)
         _choices(self, "formats", FORMATS)
+        if self.review:
+            _choices(self, "review", REVIEWS)
         _number(self, "target_seconds", above=0, most=86_400)
         _whole(self, "max_concurrency", least=1, most=10_000)
         _number(self, "max_range_seconds", least=1, most=86_400)
@@ -107,13 +113,14 @@ class Settings:
             if name not in values:
                 raise InvalidSettings(f"there is no setting {name!r}; the settings are {', '.join(sorted(values))}")
             values[name] = value
-        if isinstance(values["formats"], list):
-            values["formats"] = tuple(values["formats"])
+        for name in ("formats", "review"):
+            if isinstance(values[name], list):
+                values[name] = tuple(values[name])
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready names and values; :meth:`load` reads them back."""
-        return {**asdict(self), "formats": list(self.formats)}
+        return {**asdict(self), "formats": list(self.formats), "review": list(self.review)}
 
     def scoring(self) -> dict[str, Any]:
         """Return the settings that change a score: they, the recording and the model name a part."""

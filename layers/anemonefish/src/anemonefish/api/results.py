@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -13,7 +14,16 @@ from anemonefish import clock
 from anemonefish.api.caller import tenant_of
 from anemonefish.api.documents import answers
 from anemonefish.api.faults import public_words
-from anemonefish.api.schemas import DECISION_ID, EXECUTION_ID, DecisionBody, FileOut, Format, ResultsOut
+from anemonefish.api.schemas import (
+    DECISION_ID,
+    EXECUTION_ID,
+    DecisionBody,
+    FileLink,
+    FileOut,
+    FilesOut,
+    Format,
+    ResultsOut,
+)
 from anemonefish.api.services import services
 from anemonefish.cloud.transfer import LINK_SECONDS
 from anemonefish.errors import WrongState
@@ -77,6 +87,26 @@ def decide(execution: ExecutionId, body: DecisionBody, recording: Recording = 0)
     return _answer(found, job, recording, decision, lambda: result, predictions=False)
 
 
+@router.get(
+    "/executions/<execution>/files",
+    summary="What tells of the whole job",
+    tags=["results"],
+    responses=answers(200, FilesOut, 404, 409, text="Summary, combined tables, clips and pictures"),
+)
+def files(execution: ExecutionId) -> FilesOut:
+    """Clips and pictures, where the setting review asked for them, are made after the results."""
+    _, job = _of(execution)
+    found = [
+        FileLink(name=name, url=services().downloads.get_link(key, name.rpartition("/")[2], _type_of(name)))
+        for key, name in job.files()
+    ]
+    return FilesOut(files=found, expires_at=_expiry())
+
+
+def _type_of(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
 def _of(identifier: str) -> tuple[Execution, JobResults]:
     executions = services().executions
     execution = executions.get(tenant_of(router.current_event.raw_event), identifier)
@@ -122,5 +152,8 @@ def _answer(
 def _file(job: JobResults, recording: int, form: Any, decision: str | None) -> FileOut:
     key, filename = job.file(recording, form, decision)
     url = services().downloads.get_link(key, filename, _CONTENT_TYPES.get(form, "text/plain; charset=utf-8"))
-    expires = clock.to_text(clock.now() + timedelta(seconds=LINK_SECONDS))
-    return FileOut(format=form, filename=filename, url=url, expires_at=expires)
+    return FileOut(format=form, filename=filename, url=url, expires_at=_expiry())
+
+
+def _expiry() -> str:
+    return clock.to_text(clock.now() + timedelta(seconds=LINK_SECONDS))

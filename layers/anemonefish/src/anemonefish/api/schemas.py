@@ -176,9 +176,23 @@ class SettingsBody(DecisionBody):
     hop_seconds: float | None = Field(None, ge=0.001, le=60)
     channel: int | None = Field(None, ge=1, le=1024)
     resample: bool | None = None
-    time_zone: str | None = Field(None, min_length=1, max_length=64, examples=["Australia/Brisbane", "+10:00"])
-    name_pattern: str | None = Field(None, min_length=1, max_length=100, examples=["date_time", "%Y%m%d_%H%M%S"])
+    time_zone: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="UTC, an offset, or a name such as Australia/Brisbane",
+        # Narrower than what is taken, so that whatever fits it is taken.
+        json_schema_extra={"pattern": r"^(UTC|[+-](0[0-9]|1[0-3]):[0-5][0-9])$"},
+    )
+    name_pattern: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="How file names tell the time: a pattern of docs/time.md by its name, or like %Y%m%d_%H%M%S",
+        json_schema_extra={"pattern": r"^(iso|date_time|separated|soundtrap|short_date|compact)$"},
+    )
     formats: list[Format] | None = Field(None, min_length=1, max_length=20)
+    review: list[Literal["clips", "pictures"]] | None = Field(None, max_length=2, description="Made after the results")
     target_seconds: float | None = Field(None, gt=0, le=86_400)
     max_concurrency: Workers | None = None
     max_range_seconds: float | None = Field(None, ge=1, le=86_400)
@@ -388,6 +402,20 @@ class FileOut(BaseModel):
     format: Format
     filename: str
     url: str
+    expires_at: Moment
+
+
+class FileLink(BaseModel):
+    """A file by its name among the results."""
+
+    name: str
+    url: str
+
+
+class FilesOut(BaseModel):
+    """What tells of the whole job; links hold until ``expires_at``."""
+
+    files: list[FileLink]
     expires_at: Moment
 
 
