@@ -98,6 +98,7 @@ class Service:
         self.uploads: dict[str, Upload] = {}
         self.orders: list[dict[str, Any]] = []
         self.states = ["SUCCEEDED"]
+        self.of_the_whole = ["summary.csv"]
         self.generation = 0
         self.keep = True
         self.pause = 0.0
@@ -142,6 +143,7 @@ class Service:
             "DELETE /executions/*": lambda: (202, self.execution() | {"status": "CANCELLED"}, {}),
             "POST /executions/*/resume": lambda: (202, self.execution() | {"attempt": 2}, {}),
             "GET /executions/*/results": lambda: self.results(request.query),
+            "GET /executions/*/files": lambda: (200, {"files": self.whole()}, {}),
             "POST /executions/*/decisions": lambda: (200, self.lab() | {"decision": DECISION}, {}),
             "GET /models": lambda: (200, {"models": [{"name": "reef", "versions": ["1.0.0"], "aliases": {}}]}, {}),
             "GET /models/reef/production": lambda: (200, {"name": "reef", "version": "1.0.0"}, {}),
@@ -246,6 +248,11 @@ class Service:
             for n, (name, why) in enumerate(zip(self.names(), self.errors(), strict=True))
         ]
         return {"predictions": [], "events": [{}, {}, {}], "metadata": {}, "recordings": outcomes}
+
+    def whole(self) -> list[dict[str, str]]:
+        """What tells of the whole job."""
+        links = {name: f"{name.replace('/', '-')}?signature={self.generation}" for name in self.of_the_whole}
+        return [{"name": name, "url": f"{self.storage_url}/results/{link}"} for name, link in links.items()]
 
     def results(self, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
         if "format" not in query:
@@ -972,6 +979,20 @@ def test_status_list_cancel_and_resume(run: Callable[..., Result], service: Serv
         stopped = run(command, EXECUTION)
         assert stopped.exit_code == 1
         assert f"Cancelled: {EXECUTION} is CANCELLED" in stopped.stderr
+
+
+def test_what_tells_of_the_whole_job_is_fetched(run: Callable[..., Result], service: Service, tmp_path: Path) -> None:
+    service.of_the_whole += ["combined.events.csv", "combined.selections.txt", "review/clips/a.flac"]
+    done = run("results", EXECUTION, "--out", tmp_path, "--formats", "csv")
+    assert done.exit_code == 0, done.stderr
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"combined.events.csv", "review/clips/a.flac"} <= names
+    assert "combined.selections.txt" not in names
+    service.of_the_whole = ["../outside.csv"]
+    refused = run("results", EXECUTION, "--out", tmp_path / "inside", "--formats", "csv")
+    assert refused.exit_code == 1
+    assert "would lie outside" in refused.stderr
+    assert not (tmp_path / "outside.csv").exists()
 
 
 def test_results_and_decisions_are_fetched(run: Callable[..., Result], service: Service, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_the_workflow_gives_the_laptops_results(
     execution, results = run_job(stack, reef_scene)
     assert execution.status == "SUCCEEDED", execution.cause
     assert execution.states[:4] == ["Plan", "NeedsTranscoding?", "HasRanges?", "ScoreRanges"]
-    assert execution.states[-2:] == ["Aggregate", "Done"]
+    assert execution.states[-3:] == ["Aggregate", "Review?", "Done"]
     assert results == laptop(tmp_path / "laptop", reef_scene)
     events = list(csv.DictReader(io.StringIO(results["scene.wav.events.csv"].decode())))
     assert execution.output["events"] == len(events) > 3

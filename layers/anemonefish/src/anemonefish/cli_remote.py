@@ -27,6 +27,7 @@ from rich.table import Table
 from anemonefish.errors import AnemonefishError, InvalidRequest, WrongState
 from anemonefish.jobs import DEFAULT_MODEL, Failure, RecordingRequest, unique_names
 from anemonefish.laptop import find_recordings
+from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
 from anemonefish.report import REPORTS
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores.local import atomic_file
@@ -467,7 +468,24 @@ def _fetch(
             bar.advance(task)
             return recording
 
-        return _at_once(api, fetch, *_numbered(recordings))
+        fetched = _at_once(api, fetch, *_numbered(recordings))
+    if decision is None:
+        _fetch_whole(api, execution, formats, out)
+    return fetched
+
+
+def _fetch_whole(api: Remote, execution: str, formats: Sequence[str], out: Path) -> None:
+    """Fetch what tells of the whole job: the combined tables of the formats asked for, clips and pictures.
+
+    The summary is written here, for it tells also of what was never uploaded.
+    """
+    unwanted = {SUMMARY}
+    unwanted |= set() if "csv" in formats else {COMBINED_EVENTS}
+    unwanted |= set() if "raven" in formats else {COMBINED_SELECTIONS}
+    wanted = {name: url for name, url in api.files(execution).items() if name not in unwanted}
+    if strange := [name for name in wanted if not (out / name).resolve().is_relative_to(out.resolve())]:
+        raise InvalidRequest(f"{execution}: the API names a file {strange[0]!r}, which would lie outside of {out}")
+    _at_once(api, lambda name: api.fetch(wanted[name], out / name), wanted)
 
 
 def _numbered(recordings: Sequence[_Recording]) -> tuple[range, Sequence[_Recording]]:
@@ -489,7 +507,7 @@ def _at_once(api: Remote, work: Callable[..., _R], *columns: Iterable[Any]) -> l
 
 def _conclude(recordings: Sequence[_Recording], out: Path) -> None:
     """Write the summary that ``detect`` writes, say what became of all, and exit."""
-    _write_summary(out / "summary.csv", recordings)
+    _write_summary(out / SUMMARY, recordings)
     done = [each for each in recordings if each.failure is None]
     events = sum(each.events or 0 for each in done)
     OUT.print(f"{len(done)} recordings, {events} events; reports in {out}", highlight=False, soft_wrap=True)

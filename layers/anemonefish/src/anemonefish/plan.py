@@ -294,10 +294,15 @@ def _begins(request: RecordingRequest, metadata: Metadata | None, settings: Sett
             request.name, metadata, time_zone=settings.time_zone, pattern=settings.name_pattern, start=request.start
         )
     except UnsupportedRecording as error:  # an hour that clocks showed twice, or never
-        return Start(None, str(error))
+        return Start(None, _unnamed(str(error), request))
     if found.utc is None:
-        return Start(None, found.reason)
+        return Start(None, _unnamed(found.reason, request))
     return Start(format_utc(found.utc), "; ".join((found.source, *found.notes)))
+
+
+def _unnamed(reason: str, request: RecordingRequest) -> str:
+    """Return a reason without the recording's name: results are the same whatever their recording is called."""
+    return reason.removeprefix(f"{request.name}: ")
 
 
 def _version_of(request: RecordingRequest) -> str:

@@ -319,7 +319,15 @@ class Remote:
         self, execution: str, form: str, path: Path, *, recording: int = 0, decision: str | None = None
     ) -> None:
         """Fetch a file of results to ``path``, whole or not at all."""
-        url = self.file(execution, form, recording=recording, decision=decision)["url"]
+        self.fetch(self.file(execution, form, recording=recording, decision=decision)["url"], path)
+
+    def files(self, execution: str) -> dict[str, str]:
+        """Return the links of what tells of the whole job, by their names: summary, tables, clips, pictures."""
+        listed = self._ask("GET", f"{_of(execution)}/files")["files"]
+        return {str(each["name"]): str(each["url"]) for each in listed}
+
+    def fetch(self, url: str, path: Path) -> None:
+        """Fetch what a link of :meth:`files` stands for to ``path``, whole or not at all."""
         with atomic_file(path) as temporary:
             self._persist(lambda: self._fetch(url, temporary), _passing)
 

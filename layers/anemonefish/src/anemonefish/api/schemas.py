@@ -48,6 +48,7 @@ def _whole(value: Any) -> Any:
 Size = Annotated[int, Field(ge=1, le=MOST_BYTES), BeforeValidator(_whole)]
 PartNumber = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
 Workers = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
+Channel = Annotated[int, Field(ge=1, le=1024, description="Counted from 1"), BeforeValidator(_whole)]
 Median = Annotated[int, Field(ge=1, le=99, json_schema_extra={"enum": [*range(1, 100, 2)]}), BeforeValidator(_whole)]
 Moment = Annotated[str, Field(description="ISO 8601, UTC", examples=["2026-11-23T10:00:00.000Z"])]
 Format = Literal["json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscope", "longterm", "parquet"]
@@ -174,7 +175,7 @@ class SettingsBody(DecisionBody):
 
     window_seconds: float | None = Field(None, ge=0.001, le=60)
     hop_seconds: float | None = Field(None, ge=0.001, le=60)
-    channel: int | None = Field(None, ge=1, le=1024)
+    channel: Channel | None = None
     resample: bool | None = None
     time_zone: str | None = Field(
         None,
