@@ -25,7 +25,8 @@
  * @typedef {Record<'predictions' | 'events', Record<string, any>[]> & {metadata: Record<string, any>}} Found
  * @typedef {Found & {execution: string, decision: string | null, recording: number,
  *   predictions_url: string | null, recordings: Record<string, any>[]}} Results
- * @typedef {'json' | 'csv' | 'scores' | 'raven' | 'audacity' | 'classes' | 'parquet'} Format
+ * @typedef {'json' | 'csv' | 'scores' | 'raven' | 'audacity' | 'classes' | 'kaleidoscope' | 'longterm'
+ *   | 'parquet'} Format
  * @typedef {{recording?: number, decision?: string, signal?: AbortSignal}} Which
  * @typedef {{signal?: AbortSignal}} Stoppable
  *
@@ -199,6 +200,16 @@ export class Anemonefish {
       return response.ok ? response : refuse(response.status, await response.text());
     };
     return this.#persist(() => reach(get), which.signal, passing);
+  }
+
+  /**
+   * What tells of the whole job: summary, combined tables, clips, pictures. The links hold for an hour.
+   *
+   * @param {string} id @param {Stoppable} [options]
+   * @returns {Promise<{files: {name: string, url: string}[], expires_at: string}>}
+   */
+  files(id, { signal } = {}) {
+    return this.#ask('GET', `${pathOf(id)}/files`, { signal });
   }
 
   /**

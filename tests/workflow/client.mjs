@@ -11,7 +11,7 @@ import { basename, join } from 'node:path';
 
 import { Anemonefish, AnemonefishError } from '../../clients/javascript/anemonefish.js';
 
-const FORMATS = ['json', 'csv', 'scores', 'raven', 'audacity', 'classes', 'parquet'];
+const FORMATS = ['json', 'csv', 'scores', 'raven', 'audacity', 'classes', 'kaleidoscope', 'longterm', 'parquet'];
 
 /** Waits as the client does, but not as long. */
 const pause = (ms, signal) =>
@@ -70,6 +70,7 @@ const journeys = {
     const execution = await client.wait(started.id, { onProgress: (each) => polls.push(each), timeout: 120_000 });
     const results = await client.results(execution.id);
     await download(client, execution.id, 'results');
+    const { files } = await client.files(execution.id);
     const decided = await client.decide(execution.id, task.changes);
     await download(client, execution.id, 'decided', { decision: decided.decision });
 
@@ -77,8 +78,8 @@ const journeys = {
     const { models } = await client.models();
     const model = await client.model('reef', 'production');
     return {
-      interrupted, progress, sentAgain, upload, quote, started, again, polls, execution, results, decided, listed,
-      models, model,
+      interrupted, progress, sentAgain, upload, quote, started, again, polls, execution, results, files, decided,
+      listed, models, model,
     };
   },
 

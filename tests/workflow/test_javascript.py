@@ -33,6 +33,8 @@ FORMATS = {
     "raven": ".selections.txt",
     "audacity": ".audacity.txt",
     "classes": ".classes.txt",
+    "kaleidoscope": ".kaleidoscope.csv",
+    "longterm": ".longterm.csv",
     "parquet": ".scores.parquet",
 }
 CHANGES = {"threshold": 0.9, "median_windows": 1}
@@ -133,6 +135,7 @@ def test_a_recording_of_a_hundred_megabytes_and_its_results(
     assert identifier in [each["id"] for each in seen["listed"]["executions"]]
     assert seen["models"] == api("GET", "/models").json()["models"]
     assert seen["model"] == api("GET", "/models/reef/production").json()
+    assert [each["name"] for each in seen["files"]] == ["summary.csv"]
 
     # its results
     results = api("GET", f"/executions/{identifier}/results").json()
