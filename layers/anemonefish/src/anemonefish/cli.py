@@ -247,6 +247,39 @@ def verify(reference: str, models_uri: str) -> None:
 
 
 @models.command()
+@click.argument("name")
+@click.argument("version")
+@click.option("--alias", type=click.Choice(ALIASES), default=ALIASES[0], show_default=True)
+@_models_option
+def promote(name: str, version: str, alias: str, models_uri: str) -> None:
+    """Let an alias mean a version, unless that fails to verify here."""
+    difference = ModelRepository(open_store(models_uri)).promote(name, version, alias)
+    OUT.print(f"{name}@{alias} is {version}, golden scores within {difference:.1e}", highlight=False)
+
+
+@models.command()
+@click.argument("name")
+@click.option("--alias", type=click.Choice(ALIASES), default=ALIASES[0], show_default=True)
+@_models_option
+def rollback(name: str, alias: str, models_uri: str) -> None:
+    """Let an alias mean again what it meant before."""
+    version = ModelRepository(open_store(models_uri)).rollback(name, alias)
+    OUT.print(f"{name}@{alias} is {version} again", highlight=False)
+
+
+@models.command("list")
+@_models_option
+def list_(models_uri: str) -> None:
+    """List models with their versions and aliases."""
+    table = Table()
+    for column in ("model", "versions", *ALIASES):
+        table.add_column(column)
+    for entry in ModelRepository(open_store(models_uri)).catalog():
+        table.add_row(entry.name, ", ".join(entry.versions), *(entry.aliases.get(alias, "") for alias in ALIASES))
+    OUT.print(table)
+
+
+@models.command()
 @click.argument("reference")
 @_models_option
 def show(reference: str, models_uri: str) -> None:

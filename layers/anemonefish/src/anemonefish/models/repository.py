@@ -23,6 +23,9 @@ __all__ = ["ALIASES", "CatalogEntry", "ModelRepository", "PinnedModel", "ready_m
 
 ALIASES = ("production", "staging")
 
+_REMEMBERED = 20
+"""Former versions of an alias that can be gone back to."""
+
 _REFERENCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)(@(?P<version>[a-z0-9][a-z0-9._-]*))?")
 
 
@@ -45,6 +48,14 @@ class PinnedModel:
             return cls(str(document["name"]), str(document["version"]), str(document["hash"]))
         except (TypeError, KeyError):
             raise InvalidRequest(f"a pinned model needs name, version and hash, not {repr(document)[:200]}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pointer:
+    """What an alias means, and what it meant before, the latest last."""
+
+    version: str
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,19 +167,62 @@ class ModelRepository:
         return spec, check_golden(model, golden)
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Let ``alias`` mean ``version``, which must exist."""
+        """Let ``alias`` mean ``version``, which must exist; remember what it meant before."""
         if alias not in ALIASES:
             raise InvalidRequest(f"{alias!r} is not an alias; use {' or '.join(ALIASES)}")
         self._read_spec(name, version)
-        self._store.write(f"{name}/{alias}.json", json.dumps({"version": version}).encode() + b"\n")
+        try:
+            former = self._pointer(name, alias)
+        except (ModelNotFound, InvalidBundle):  # none yet, or one that is mended by being set
+            former = _Pointer(version)
+        before = former.before if former.version == version else (*former.before, former.version)
+        self._point(name, alias, _Pointer(version, before[-_REMEMBERED:]))
+
+    def promote(self, name: str, version: str, alias: str) -> float:
+        """Let ``alias`` mean ``version`` once that was verified; return the largest difference of its golden scores.
+
+        Raises
+        ------
+        ModelNotFound, InvalidBundle, IncompatibleModel, ParityError
+            The bundle may not serve, and why; the alias stays what it was.
+        """
+        _, difference = self.verify(f"{name}@{version}")
+        self.set_alias(name, alias, version)
+        return difference
+
+    def rollback(self, name: str, alias: str) -> str:
+        """Let ``alias`` mean again what it meant before, once that was verified; return the version.
+
+        Raises
+        ------
+        ModelNotFound
+            There is no such alias, or it never meant anything else.
+        InvalidBundle, IncompatibleModel, ParityError
+            The former bundle may not serve, and why; the alias stays what it was.
+        """
+        pointer = self._pointer(name, alias)
+        if not pointer.before:
+            raise ModelNotFound(f"{name}@{alias} never meant another version than {pointer.version}; promote one")
+        former = pointer.before[-1]
+        self.verify(f"{name}@{former}")
+        self._point(name, alias, _Pointer(former, pointer.before[:-1]))
+        return former
 
     def _alias(self, name: str, alias: str) -> str:
+        return self._pointer(name, alias).version
+
+    def _pointer(self, name: str, alias: str) -> _Pointer:
         try:
-            return str(json.loads(self._store.read(f"{name}/{alias}.json"))["version"])
+            document = json.loads(self._store.read(f"{name}/{alias}.json"))
+            return _Pointer(str(document["version"]), tuple(map(str, document.get("before", ()))))
         except FileNotFoundError:
             raise ModelNotFound(self._nothing(f"model {name!r} with the alias {alias!r}")) from None
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             raise InvalidBundle(f"alias {name}@{alias} is not a JSON object with a version; set it again") from None
+
+    def _point(self, name: str, alias: str, pointer: _Pointer) -> None:
+        document = {"version": pointer.version} | ({"before": list(pointer.before)} if pointer.before else {})
+        self._store.write(f"{name}/{alias}.json", json.dumps(document).encode() + b"\n")
 
     def _read_spec(self, name: str, version: str) -> bytes:
         try:
