@@ -3,10 +3,11 @@
 import os
 from typing import Any
 
-from anemonefish.errors import InvalidRequest
-from anemonefish.jobs import Job, JobRequest, Plan, shown
+from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job, plan_resumed, without_transcodes
+from anemonefish.planned import Plan
+from anemonefish.request import JobRequest
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 
@@ -25,7 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return _answer(job, plan, len(missing))
     # An API keeps what was asked for beside the job, because an execution's input is small.
     request = JobRequest.from_dict(event) if "recordings" in event else job.read_request()
-    _check_uris(request)
+    request.check_within(f"s3://{os.environ['ANEMONEFISH_INPUT_BUCKET']}/")
     models = ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}"))
     plan = plan_job(request.recordings, request.model, Settings.load(request.settings), models, job)
     if transcoded:
@@ -51,10 +52,3 @@ def _answer(job: Job, plan: Plan, workers: int) -> dict[str, Any]:
         "tolerated_failure_percentage": 0 if len(plan.recordings) == 1 else 100,
         "model": plan.model.to_dict(),
     }
-
-
-def _check_uris(request: JobRequest) -> None:
-    bucket = f"s3://{os.environ['ANEMONEFISH_INPUT_BUCKET']}/"
-    for recording in request.recordings:
-        if not recording.uri.startswith(bucket):
-            raise InvalidRequest(f"{shown(recording.uri)}: recordings are read from {bucket} only; upload it there")

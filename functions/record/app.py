@@ -5,9 +5,10 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from anemonefish.errors import AnemonefishError
+from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.failures import failure_of_task, record_job_failure, record_range_failure
-from anemonefish.jobs import Failure, Job, RangeTask
+from anemonefish.jobs import Job
+from anemonefish.planned import RangeTask
 from anemonefish.stores import open_store
 
 

@@ -4,8 +4,9 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from anemonefish.jobs import Job, RangeTask
+from anemonefish.jobs import Job
 from anemonefish.models.repository import PinnedModel, ready_model
+from anemonefish.planned import RangeTask
 from anemonefish.score import score_ranges
 from anemonefish.stores import open_store
 

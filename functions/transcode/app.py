@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 from anemonefish.errors import InvalidRequest
-from anemonefish.jobs import Job, TranscodeTask
+from anemonefish.jobs import Job
+from anemonefish.planned import TranscodeTask
 from anemonefish.stores import open_store
 from anemonefish.transcode import transcode_task
 

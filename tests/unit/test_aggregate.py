@@ -11,9 +11,12 @@ import pytest
 
 from anemonefish import errors
 from anemonefish.aggregate import aggregate_job
-from anemonefish.jobs import Failure, Job, RangeTask, RecordingRequest
+from anemonefish.errors import Failure
+from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
+from anemonefish.planned import RangeTask
+from anemonefish.request import RecordingRequest
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store

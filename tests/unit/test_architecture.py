@@ -37,14 +37,14 @@ NOWHERE = {"librosa", "scipy", "pandas"}
 
 # Lower floors know nothing of the higher ones.
 FLOORS = [
-    {"errors", "clock"},
+    {"errors", "clock", "canonical"},
     {"windows", "settings", "tables", "containers", "labels", "pictures", "webhook"},
     {"metadata"},
     {"recorded"},
     {"profiles", "stores", "cloud", "blocks", "events"},
-    {"audio", "simulate", "evaluate"},
+    {"audio", "simulate", "evaluate", "request"},
     {"resample", "models", "pieces"},
-    {"clips"},
+    {"clips", "planned"},
     {"jobs"},
     {"plan", "score", "report", "kaleidoscope", "failures", "contents", "transcode"},
     {"decide", "overview"},

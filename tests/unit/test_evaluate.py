@@ -39,10 +39,10 @@ from anemonefish.evaluate import (
     write_evaluation_json,
 )
 from anemonefish.events import smooth
-from anemonefish.jobs import RecordingRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.report import REPORTS, RecordingResult, write_report
+from anemonefish.request import RecordingRequest
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 

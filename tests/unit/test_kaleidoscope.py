@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from anemonefish.events import Event
-from anemonefish.jobs import RecordingRequest
 from anemonefish.kaleidoscope import KALEIDOSCOPE_COLUMNS, write_kaleidoscope
 from anemonefish.labels import read_labels
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.report import RecordingResult
+from anemonefish.request import RecordingRequest
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemonefish import errors
-from anemonefish.jobs import Job, Plan, RecordingRequest, unique_names
+from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import _SLOWER_THAN_PUBLISHER, CostModel, plan_job
+from anemonefish.planned import Plan
+from anemonefish.request import RecordingRequest, unique_names
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore

@@ -12,7 +12,8 @@ import real_app
 
 from anemonefish import score
 from anemonefish.errors import InvalidSamples, StorageError
-from anemonefish.jobs import Job, RangeTask
+from anemonefish.jobs import Job
+from anemonefish.planned import RangeTask
 
 score_range = score.score_range
 

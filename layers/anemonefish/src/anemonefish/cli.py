@@ -21,14 +21,15 @@ from anemonefish.aggregate import Aggregate
 from anemonefish.cli_evaluate import evaluate
 from anemonefish.cli_remote import remote
 from anemonefish.errors import InvalidSettings
-from anemonefish.jobs import Plan, RecordingRequest
 from anemonefish.laptop import detect as detect_on_laptop
 from anemonefish.laptop import find_recordings, job_of
 from anemonefish.models.publish import PublishRequest
 from anemonefish.models.publish import publish as publish_model
 from anemonefish.models.repository import ALIASES, ModelRepository
 from anemonefish.plan import plan_job
+from anemonefish.planned import Plan
 from anemonefish.profiles import profile_named
+from anemonefish.request import RecordingRequest
 from anemonefish.review import MOST_CLIPS, write_review
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.simulate import Scene, scene, write_scene

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.table import Table
 
-from anemonefish.errors import AnemonefishError, InvalidRequest, WrongState
-from anemonefish.jobs import DEFAULT_MODEL, Failure, RecordingRequest, unique_names
+from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, WrongState
 from anemonefish.laptop import find_recordings
 from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
 from anemonefish.report import REPORTS
+from anemonefish.request import DEFAULT_MODEL, RecordingRequest, unique_names
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores.local import atomic_file
 from anemonefish.terminal import ERR, OUT, Commands, assigned, complain, progress_bar, reason_of, set_option

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from anemonefish.jobs import Plan, PlannedRecording
+from anemonefish.planned import Plan, PlannedRecording
 from anemonefish.stores.local import atomic_file
 
 __all__ = ["with_contents"]

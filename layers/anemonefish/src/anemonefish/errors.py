@@ -44,12 +44,13 @@ prints and what ends up in an execution's error, so the three doors say the same
     └── StorageError               the store did not answer; it and OutOfTime are worth a retry
 
 Every message names the thing (file, setting, model), the place (offset, range) and the mend. This module
-never formats a traceback and imports nothing.
+never formats a traceback and imports nothing of ours.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 __all__ = [
     "AnemonefishError",
@@ -59,6 +60,7 @@ __all__ = [
     "EmptyRecording",
     "EveryRecordingFailed",
     "ExecutionNotFound",
+    "Failure",
     "IdempotencyConflict",
     "IncompatibleModel",
     "InexactRecording",
@@ -92,6 +94,7 @@ __all__ = [
     "WrongState",
     "error_classes",
     "recording_error",
+    "shown",
 ]
 
 
@@ -352,3 +355,25 @@ def recording_error(name: str) -> bool:
     """Say whether ``name`` is a class of :class:`RecordingError`: the recording is at fault, not the job."""
     cls = error_classes().get(name)
     return cls is not None and issubclass(cls, RecordingError)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error of the tree as data: the name of its class and its message."""
+
+    error: str
+    message: str
+
+    @classmethod
+    def of(cls, error: AnemonefishError) -> Self:
+        """Describe an error."""
+        return cls(type(error).__name__, str(error))
+
+    def to_error(self) -> AnemonefishError:
+        """Make the error again; a name outside the tree becomes :class:`RangeFailed`."""
+        return error_classes().get(self.error, RangeFailed)(self.message)
+
+
+def shown(value: object) -> str:
+    """Return a value as a message may show it: what a stranger sent can be of any length."""
+    return repr(value)[:200]

@@ -24,10 +24,12 @@ from typing import Any
 from anemonefish import clock
 from anemonefish.cloud.table import Record, RecordTable
 from anemonefish.cloud.workflow import Workflow
-from anemonefish.errors import ExecutionNotFound, IdempotencyConflict, StorageError, WrongState
-from anemonefish.jobs import Failure, Job, JobRequest, Plan, RecordingRequest, shown
+from anemonefish.errors import ExecutionNotFound, Failure, IdempotencyConflict, StorageError, WrongState, shown
+from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import check_settings, plan_job
+from anemonefish.planned import Plan
+from anemonefish.request import JobRequest, RecordingRequest
 from anemonefish.settings import Settings
 from anemonefish.stores import Store
 from anemonefish.uploads import Upload, new_id

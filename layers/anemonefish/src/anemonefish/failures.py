@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from anemonefish.errors import error_classes
-from anemonefish.jobs import Failure, Job, RangeTask, dump_json
+from anemonefish.canonical import dump_json
+from anemonefish.errors import Failure, error_classes
+from anemonefish.jobs import Job
+from anemonefish.planned import RangeTask
 
 __all__ = ["failure_of_task", "record_job_failure", "record_range_failure"]
 

@@ -21,10 +21,12 @@ from typing import TypeVar
 from anemonefish.aggregate import Aggregate, aggregate_job
 from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.contents import with_contents
-from anemonefish.errors import AnemonefishError, RecordingNotFound
-from anemonefish.jobs import Failure, Job, Plan, RangeTask, RecordingRequest, TranscodeTask, recordings_below
+from anemonefish.errors import AnemonefishError, Failure, RecordingNotFound
+from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.plan import plan_job, without_transcodes
+from anemonefish.planned import Plan, RangeTask, TranscodeTask
+from anemonefish.request import RecordingRequest, recordings_below
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from anemonefish.errors import Failure
 from anemonefish.events import Event
-from anemonefish.jobs import Failure, PlannedRecording
+from anemonefish.planned import PlannedRecording
 from anemonefish.report import EVENT_COLUMNS, RecordingResult, event_rows
 from anemonefish.tables import Selection, SoundFile, write_raven
 

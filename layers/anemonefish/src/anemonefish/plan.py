@@ -18,30 +18,21 @@ import numpy as np
 from anemonefish.audio import AudioFacts, check_channel, open_audio
 from anemonefish.errors import (
     EveryRecordingFailed,
+    Failure,
     InexactRecording,
     InvalidRequest,
     InvalidSettings,
     RecordingError,
     UnsupportedRecording,
 )
-from anemonefish.jobs import (
-    Analysis,
-    Failure,
-    Job,
-    Plan,
-    PlannedRecording,
-    Quote,
-    RangeTask,
-    RecordingRequest,
-    Start,
-    batched,
-    unique_names,
-)
+from anemonefish.jobs import Job
 from anemonefish.metadata import Metadata
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.pieces import read_index
+from anemonefish.planned import Analysis, Plan, PlannedRecording, Quote, RangeTask, Start, batched
 from anemonefish.recorded import find_start, format_utc, parse_pattern, parse_time_zone
+from anemonefish.request import RecordingRequest, unique_names
 from anemonefish.resample import resampled_length
 from anemonefish.settings import Settings
 from anemonefish.stores import open_source

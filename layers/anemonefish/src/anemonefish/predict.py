@@ -11,10 +11,10 @@ from pathlib import Path
 from anemonefish.audio import open_audio
 from anemonefish.decide import decide
 from anemonefish.errors import ClipTooLarge, InexactRecording
-from anemonefish.jobs import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import CostModel, plan_job
 from anemonefish.report import RecordingResult
+from anemonefish.request import RecordingRequest
 from anemonefish.resample import at_rate
 from anemonefish.score import score_windows
 from anemonefish.settings import Settings

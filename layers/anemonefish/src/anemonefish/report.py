@@ -37,10 +37,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.events import Event
-from anemonefish.jobs import Analysis, PlannedRecording
 from anemonefish.kaleidoscope import write_kaleidoscope
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import PinnedModel
+from anemonefish.planned import Analysis, PlannedRecording
 from anemonefish.recorded import format_utc, utc_of
 from anemonefish.resample import QUALITY
 from anemonefish.settings import Settings

@@ -26,12 +26,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anemonefish.canonical import dump_json
 from anemonefish.decide import decide, read_scores
-from anemonefish.errors import DecisionNotFound, RecordingNotFound, WrongState
-from anemonefish.jobs import Failure, Job, Plan, PlannedRecording, dump_json, shown
+from anemonefish.errors import DecisionNotFound, Failure, RecordingNotFound, WrongState, shown
+from anemonefish.jobs import Job
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import check_settings
+from anemonefish.planned import Plan, PlannedRecording
 from anemonefish.report import REPORTS, RecordingResult, write_report
 from anemonefish.settings import Settings
 

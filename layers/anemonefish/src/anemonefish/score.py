@@ -17,10 +17,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
 from anemonefish.audio import AudioFile, Samples, open_audio
-from anemonefish.errors import AnemonefishError, DamagedPart, MissingParts
-from anemonefish.jobs import Failure, Job, RangeTask
+from anemonefish.errors import AnemonefishError, DamagedPart, Failure, MissingParts
+from anemonefish.jobs import Job
 from anemonefish.models.engine import Model
 from anemonefish.pieces import PieceReader, read_index
+from anemonefish.planned import RangeTask
 from anemonefish.resample import at_rate
 from anemonefish.windows import WindowGrid, WindowRange
 

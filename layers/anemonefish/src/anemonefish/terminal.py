@@ -13,8 +13,7 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from anemonefish.errors import AnemonefishError, InvalidSettings, RemoteError
-from anemonefish.jobs import Failure
+from anemonefish.errors import AnemonefishError, Failure, InvalidSettings, RemoteError
 
 __all__ = ["ERR", "OUT", "Commands", "assigned", "complain", "progress_bar", "reason_of", "set_option"]
 

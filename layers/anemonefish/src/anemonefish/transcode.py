@@ -25,13 +25,15 @@ from anemonefish.containers import recognise
 from anemonefish.errors import (
     AnemonefishError,
     EmptyRecording,
+    Failure,
     OutOfTime,
     TruncatedRecording,
     UnreadableRecording,
     UnsupportedRecording,
 )
-from anemonefish.jobs import Failure, Job, TranscodeTask
+from anemonefish.jobs import Job
 from anemonefish.pieces import PIECE_SAMPLES, piece_key, read_index, write_index
+from anemonefish.planned import TranscodeTask
 from anemonefish.stores import Store, open_source
 
 __all__ = ["transcode", "transcode_task"]

@@ -24,8 +24,9 @@ from anemonefish.errors import (
     UploadIncomplete,
     UploadNotFound,
     WrongState,
+    shown,
 )
-from anemonefish.jobs import RecordingRequest, shown
+from anemonefish.request import RecordingRequest
 
 __all__ = [
     "FILENAME",

@@ -22,9 +22,9 @@ from anemonefish.api.schemas import (
     QuoteOut,
 )
 from anemonefish.api.services import services
-from anemonefish.errors import InvalidRequest
+from anemonefish.errors import Failure, InvalidRequest
 from anemonefish.executions import SUCCEEDED, Execution, Order
-from anemonefish.jobs import Failure, Plan
+from anemonefish.planned import Plan
 from anemonefish.webhook import check_url
 
 __all__ = ["router"]

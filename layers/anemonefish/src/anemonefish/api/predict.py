@@ -18,8 +18,8 @@ from anemonefish.api.caller import tenant_of
 from anemonefish.api.documents import answers
 from anemonefish.api.schemas import ClipConfig, PredictionOut
 from anemonefish.api.services import services
-from anemonefish.errors import ClipTooLarge, InvalidRequest, UnsupportedMediaType
-from anemonefish.jobs import DEFAULT_MODEL, shown
+from anemonefish.errors import ClipTooLarge, InvalidRequest, UnsupportedMediaType, shown
+from anemonefish.request import DEFAULT_MODEL
 from anemonefish.settings import Settings
 
 __all__ = ["router"]

@@ -1,0 +1,173 @@
+"""What is asked for: recordings, a model, settings.
+
+Owns reading a request, from an execution's input or a document in a store, and the names that results go by. What it
+refuses it refuses with words; whether a recording can be analysed is the plan's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import Any, Self
+
+from anemonefish.canonical import dump_json
+from anemonefish.containers import AUDIO_EXTENSIONS
+from anemonefish.errors import InvalidRequest, RecordingNotFound, shown
+from anemonefish.recorded import parse_start
+from anemonefish.stores import open_store
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "MOST_RECORDINGS",
+    "JobRequest",
+    "RecordingRequest",
+    "recordings_below",
+    "unique_names",
+]
+
+MOST_RECORDINGS = 10_000
+"""Reports of more take an aggregate longer than its 15 minutes: start several jobs."""
+
+DEFAULT_MODEL = "reef@production"
+
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRequest:
+    """One recording a user asks for.
+
+    Attributes
+    ----------
+    uri : str
+        Where it is read from: a path or ``s3://bucket/key``.
+    name : str
+        What its results are called; relative, with ``/`` between folders.
+    path : str
+        Where its owner keeps it; goes into selection tables and messages.
+    version : str or None
+        The version to read; None for the current one.
+    start : str or None
+        When it begins, as ISO 8601 with a zone; None where name or header are to tell.
+    """
+
+    uri: str
+    name: str
+    path: str
+    version: str | None = None
+    start: str | None = None
+
+    @classmethod
+    def from_dict(cls, document: Any) -> Self:
+        """Read one recording of an execution's input."""
+        if not isinstance(document, Mapping) or not isinstance(document.get("uri"), str):
+            raise InvalidRequest(f"a recording must be an object with a uri, not {shown(document)}")
+        unknown = set(document) - {"uri", "name", "path", "version", "start"}
+        if unknown:
+            raise InvalidRequest(f"recording {shown(document['uri'])}: there is no field {shown(sorted(unknown))}")
+        if any(value is not None and not isinstance(value, str) for value in document.values()):
+            raise InvalidRequest(f"recording {shown(document['uri'])}: name, path, version and start must be text")
+        uri = document["uri"]
+        name = document.get("name") or uri.rpartition("/")[2]
+        return cls(uri, name, document.get("path") or uri, document.get("version"), document.get("start"))
+
+    def __post_init__(self) -> None:
+        parts = self.name.split("/")
+        if self.name.startswith("/") or any(part in {"", ".", ".."} for part in parts) or "\\" in self.name:
+            raise InvalidRequest(f"recording name {shown(self.name)} must be a relative path without '..'")
+        if any(ord(letter) < 32 for letter in self.name + self.path):
+            raise InvalidRequest(f"recording {shown(self.name)}: name and path must not hold control characters")
+        if self.start is not None:
+            parse_start(self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What a user asks for.
+
+    Attributes
+    ----------
+    recordings : tuple of RecordingRequest
+    model : str
+        ``name``, ``name@alias`` or ``name@version``.
+    settings : dict
+        Settings by name, as the user gave them.
+    """
+
+    recordings: tuple[RecordingRequest, ...]
+    model: str
+    settings: dict[str, Any]
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        """Read ``recordings``, ``model`` and ``settings``; raise :class:`InvalidRequest` for anything else in them.
+
+        ``recordings`` is a list, or ``{"prefix": "s3://bucket/deployment/"}`` for everything below it.
+        """
+        listed = document.get("recordings")
+        if isinstance(listed, Mapping) and set(listed) == {"prefix"}:
+            recordings = recordings_below(listed["prefix"])
+            return cls(recordings, str(document.get("model") or DEFAULT_MODEL), document.get("settings") or {})
+        if not isinstance(listed, list) or len(listed) > MOST_RECORDINGS:
+            raise InvalidRequest(
+                f"recordings must be a list of at most {MOST_RECORDINGS} objects with a uri, or a prefix"
+            )
+        recordings = tuple(RecordingRequest.from_dict(recording) for recording in listed)
+        return cls(recordings, str(document.get("model") or DEFAULT_MODEL), document.get("settings") or {})
+
+    def check_within(self, prefix: str) -> None:
+        """Raise :class:`InvalidRequest` for a recording that does not lie below ``s3://bucket/``."""
+        for recording in self.recordings:
+            if not recording.uri.startswith(prefix):
+                raise InvalidRequest(f"{shown(recording.uri)}: recordings are read from {prefix} only; upload it there")
+
+    def to_json(self) -> bytes:
+        """Return ``request.json``."""
+        return dump_json(asdict(self))
+
+
+def recordings_below(prefix: object) -> tuple[RecordingRequest, ...]:
+    """Return the recordings below ``s3://bucket/prefix/``, by their names.
+
+    Raises
+    ------
+    InvalidRequest
+        That is no prefix, or there are too many below it.
+    RecordingNotFound
+        There are none.
+    """
+    if not isinstance(prefix, str) or not prefix.startswith("s3://") or not prefix.endswith("/"):
+        raise InvalidRequest(f"{shown(prefix)} is not a prefix; it must read s3://bucket/folder/")
+    bucket, _, folder = prefix.removeprefix("s3://").partition("/")
+    keys = [
+        key
+        for key in islice(open_store(f"s3://{bucket}").keys(folder), 10 * MOST_RECORDINGS)
+        if PurePosixPath(key).suffix.lower() in AUDIO_EXTENSIONS
+    ]
+    if not keys:
+        raise RecordingNotFound(f"{prefix}: no recording below it; it looks for {' '.join(sorted(AUDIO_EXTENSIONS))}")
+    if len(keys) > MOST_RECORDINGS:
+        raise InvalidRequest(f"{prefix}: more than {MOST_RECORDINGS} recordings below it; start several jobs")
+    uris = [f"s3://{bucket}/{key}" for key in keys]
+    return tuple(RecordingRequest(uri, uri.removeprefix(prefix), uri) for uri in uris)
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Number repeated names (``a.wav``, ``a-2.wav``), so that no result overwrites another's; cut very long ones."""
+    used: set[str] = set()
+    unique = []
+    for whole in names:
+        # A file's name has at most 255 bytes, and a format's suffix is added to it.
+        folder, slash, file = whole.rpartition("/")
+        name = folder + slash + file.encode()[-_LONGEST_NAME:].decode(errors="ignore")
+        stem, dot, extension = name.rpartition(".")
+        if not dot or "/" in extension:
+            stem, dot, extension = name, "", ""
+        candidate, number = name, 2
+        while candidate in used:
+            candidate, number = f"{stem}-{number}{dot}{extension}", number + 1
+        used.add(candidate)
+        unique.append(candidate)
+    return unique
