@@ -1,12 +1,13 @@
 # The commands of the README. Everything installs into folders of this checkout; nothing else is touched.
 #   make demo      a recording through the real workflow on a local AWS, no Docker, no account
 #   make test      lint and every test that needs no container
+#   make test-container   the functions in containers by the SAM CLI, where there is Docker
 PYTHON ?= python3
 BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect test lint unit workflow layers lock format bundle clean
+.PHONY: help demo detect test lint unit workflow test-container layers lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -33,6 +34,11 @@ $(BIN)/python:
 .venv-ministack/ready: localstack/requirements.txt
 	$(PYTHON) -m venv .venv-ministack
 	.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.venv-sam/ready: tests/container/requirements.txt
+	$(PYTHON) -m venv .venv-sam
+	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 .venv-lint/ready: lint/requirements.txt lint/package-lock.json
@@ -66,6 +72,10 @@ unit: .venv/dev
 
 workflow: .venv/dev .venv-ministack/ready layers
 	$(BIN)/python -m pytest tests/workflow
+
+# Starts a Docker daemon of its own where none answers and it may; says why it skips where there cannot be one.
+test-container: .venv/dev .venv-ministack/ready .venv-sam/ready layers
+	$(BIN)/python -m pytest tests/container
 
 lint: .venv/dev .venv-lint/ready
 	$(BIN)/ruff check .

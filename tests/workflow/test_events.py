@@ -7,16 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from anemonefish.models.repository import ModelRepository
 from anemonefish.simulate import scene, write_scene
 from anemonefish.stores import open_store
 from localstack import LocalAws, Stack
+from localstack.packaging import load_template
 
 EVENTS = Path(__file__).parents[2] / "events"
-RECORDINGS = ["20230210_000001_LL_B55_M_R.wav", "20230210_003001_LL_B55_M_R.flac"]
-IDENTITY = "0123456789abcdef"  # of the plan, in the fixtures
+RECORDINGS = ["20230210_000001_LL_B55_M_R.wav", "20230210_003001_LL_B55_M_R.flac", "20230210_010001_LL_B55_M_R.ogg"]
+EXECUTION = "e-aaaaaaaaaaaaaaaaaaaaaaaaaa"  # of the fixtures that tell of its end
+
+# What the fixtures cannot know: it depends on when and where a recording was uploaded.
+BUCKET = "anemonefish-local-input"
+IDENTITY = "0123456789abcdef"  # of the recording's scores, in ranges.jsonl
 VERSION = "the version that plan.json names"
+TRANSCODED_VERSION = "the version that transcodes.jsonl names"
+PIECES = "fedcba9876543210"  # where pieces go, in transcodes.jsonl
 
 REFUSED = {
     "plan-missing-recording": "RecordingNotFound",
@@ -28,6 +36,7 @@ REFUSED = {
     "plan-unknown-setting": "InvalidSettings",
     "plan-unusable-job": "InvalidRequest",
     "plan-without-job": "InvalidRequest",
+    "transcode-elsewhere": "InvalidRequest",
     "score-altered-model": "InvalidBundle",
     "score-changed-recording": "RecordingChanged",
     "score-not-a-range": "InvalidRequest",
@@ -35,8 +44,26 @@ REFUSED = {
     "score-without-model": "InvalidRequest",
     "aggregate-never-planned": "InvalidRequest",
     "aggregate-not-a-job": "InvalidRequest",
+    "review-never-planned": "InvalidRequest",
 }
-ANSWERED = ["plan-two-recordings", "plan", "score", "aggregate", "record", "record-timeout", "record-map-failed",
+REQUESTS = {
+    "api": (200, "name"),
+    "api-create-upload": (201, "put"),
+    "api-list-executions": (200, "executions"),
+    "api-unknown-path": (404, "RouteNotFound"),
+    "api-without-key": (403, "NotAllowed"),
+    "predict": (200, "predictions"),
+    "predict-not-audio": (400, "error"),
+    "predict-unknown-setting": (400, "InvalidSettings"),
+}
+"""The answer's status, and a word of its body."""
+
+ENDS = {"status": ("SUCCEEDED", None), "status-failed": ("FAILED", "TruncatedRecording")}
+NOTICES = {"notify": 1, "notify-not-public": 0}
+"""How many of its messages SQS shall bring again."""
+
+ANSWERED = ["plan-two-recordings", "plan", "score", "aggregate", "plan-must-transcode", "transcode",
+            "plan-after-transcode", "plan-review", "review", "record", "record-timeout", "record-map-failed",
             "record-plan-failed", "record-without-job"]  # fmt: skip
 
 
@@ -44,30 +71,57 @@ class Invoke:
     """Invokes the stack's functions with the fixtures, their placeholders filled in."""
 
     def __init__(self, aws: LocalAws, stack: Stack, folder: Path) -> None:
-        self._lambda = aws.client("lambda")
-        self._functions = {
-            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-            for resource in aws.client("cloudformation").list_stack_resources(StackName=stack.name)[
-                "StackResourceSummaries"
-            ]
-        }
-        self._bucket = stack.outputs["InputBucketName"]
-        for name in RECORDINGS:
+        self._lambda, self._table = aws.client("lambda"), aws.client("dynamodb")
+        summaries = aws.client("cloudformation").list_stack_resources(StackName=stack.name)["StackResourceSummaries"]
+        self.resources = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in summaries}
+        s3, bucket = aws.client("s3"), stack.outputs["InputBucketName"]
+        for name in RECORDINGS[:2]:
             write_scene(scene(60, seed=1), folder / name)  # the container is read from the content, not from the name
-            aws.client("s3").upload_file(str(folder / name), self._bucket, f"uploads/lab/{name}")
-        head = aws.client("s3").head_object(Bucket=self._bucket, Key=f"uploads/lab/{RECORDINGS[0]}")
-        self.identity = IDENTITY
-        self._version = json.dumps(head["ETag"])[1:-1]
+        _write_ogg(folder / RECORDINGS[0], folder / RECORDINGS[2])
+        for name in RECORDINGS:
+            s3.upload_file(str(folder / name), bucket, f"uploads/lab/{name}")
+        head = s3.head_object(Bucket=bucket, Key=f"uploads/lab/{RECORDINGS[0]}")
+        self.placeholders = {BUCKET: bucket, VERSION: json.dumps(head["ETag"])[1:-1]}
 
     def __call__(self, name: str) -> tuple[str | None, Any]:
         """Return the error's name, if any, and the answer."""
-        event = (EVENTS / f"{name}.json").read_text()
-        event = event.replace("anemonefish-local-input", self._bucket).replace(VERSION, self._version)
-        event = event.replace(IDENTITY, self.identity)
-        function = self._functions[f"{name.partition('-')[0].capitalize()}Function"]
-        answer = self._lambda.invoke(FunctionName=function, Payload=event.encode())
+        return self.call(f"{name.partition('-')[0].capitalize()}Function", self.event(name))
+
+    def call(self, function: str, event: str) -> tuple[str | None, Any]:
+        """Invoke a function of the template with an event."""
+        answer = self._lambda.invoke(FunctionName=self.resources[function], Payload=event.encode())
         payload = json.loads(answer["Payload"].read())
         return (payload["errorType"] if "FunctionError" in answer else None), payload
+
+    def event(self, name: str) -> str:
+        """Return a fixture with its placeholders filled in."""
+        event = (EVENTS / f"{name}.json").read_text()
+        for placeholder, value in self.placeholders.items():
+            event = event.replace(placeholder, value)
+        return event
+
+    def begin(self) -> None:
+        """Let the execution of the fixtures run."""
+        document = {"id": EXECUTION, "owner": "lab", "fingerprint": "", "status": "RUNNING", "model": {},
+                    "settings": {}, "recordings": 1, "created_at": "2023-02-10T00:00:00Z"}  # fmt: skip
+        item = {"id": EXECUTION, "owner": "lab", "created": document["created_at"], "document": json.dumps(document)}
+        numbers = {"revision": {"N": "0"}, "expires": {"N": "4102444800"}}
+        self._table.put_item(
+            TableName=self.resources["RecordTable"], Item={key: {"S": value} for key, value in item.items()} | numbers
+        )
+
+    def ended(self) -> tuple[str, str | None]:
+        """Return how the execution of the fixtures ended."""
+        item = self._table.get_item(TableName=self.resources["RecordTable"], Key={"id": {"S": EXECUTION}})["Item"]
+        document = json.loads(item["document"]["S"])
+        return document["status"], (document["error"] or {}).get("error")
+
+
+def _write_ogg(source: Path, target: Path) -> None:
+    """Copy a recording into a container that must be transcoded; libsndfile's Vorbis wants it in small bites."""
+    with soundfile.SoundFile(target, "w", soundfile.info(source).samplerate, 1, format="OGG") as file:
+        for block in soundfile.blocks(source, 4_096):
+            file.write(block)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +130,15 @@ def invoke(aws: LocalAws, stack: Stack, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_every_fixture_is_used() -> None:
-    assert {path.stem for path in EVENTS.glob("*.json")} == {*REFUSED, *ANSWERED, "env"}
+    known = {*REFUSED, *REQUESTS, *ENDS, *NOTICES, *ANSWERED, "env"}
+    assert {path.stem for path in EVENTS.glob("*.json")} == known
+
+
+def test_every_function_has_a_fixture() -> None:
+    resources = load_template(EVENTS.parent / "template.yaml")["Resources"]
+    functions = {name for name, each in resources.items() if each["Type"] == "AWS::Serverless::Function"}
+    fixtures = {f"{path.stem.partition('-')[0].capitalize()}Function" for path in EVENTS.glob("*.json")}
+    assert functions == fixtures - {"EnvFunction"}
 
 
 def test_the_fixtures_name_the_model_that_ships(models_uri: str) -> None:
@@ -92,7 +154,8 @@ def test_a_bad_event_is_refused_by_name(invoke: Invoke, name: str, error: str) -
     assert answer["errorMessage"]
 
 
-def test_the_verbs_in_their_order(invoke: Invoke, s3: Any) -> None:
+def run_the_verbs(invoke: Invoke, s3: Any) -> None:
+    """Run the job of the fixtures, each verb in its turn."""
     found, planned = invoke("plan-two-recordings")
     assert found is None
     assert (planned["worker_count"], planned["tolerated_failure_percentage"]) == (1, 100)
@@ -100,13 +163,64 @@ def test_the_verbs_in_their_order(invoke: Invoke, s3: Any) -> None:
     assert (found, planned["job"], planned["worker_count"]) == (None, "jobs/lab/j-123", 1)
     assert len(json.dumps(planned)) < 1_000
     ranges = s3.get_object(Bucket=planned["bucket"], Key=planned["ranges_key"])["Body"].read()
-    invoke.identity = json.loads(ranges)["ranges"][0]["identity"]
+    invoke.placeholders[IDENTITY] = json.loads(ranges)["ranges"][0]["identity"]
     found, scored = invoke("score")
     assert (found, scored) == (None, {"ranges": 1, "windows": 299, "computed": 1, "failed": 0})
     found, again = invoke("score")
     assert (found, again) == (None, {"ranges": 1, "windows": 299, "computed": 0, "failed": 0})
     found, answer = invoke("aggregate")
     assert (found, answer["recordings"], answer["failed"]) == (None, 1, 0)
+    assert not answer["asks_for_review"]
+    assert invoke("plan-review")[0] is None
+    assert invoke("aggregate")[1]["asks_for_review"]
+    found, reviewed = invoke("review")
+    assert found is None
+    clips = reviewed["review"]["clips"]
+    assert clips == answer["events"] > 0
+    assert reviewed["review"]["pictures"] == clips + 2  # a spectrogram each, the timeline, the activity
+
+
+def run_the_transcoder(invoke: Invoke, s3: Any) -> None:
+    """Transcode the recording of the fixtures, before and after which it is planned."""
+    found, planned = invoke("plan-must-transcode")
+    assert (found, planned["transcode_count"], planned["worker_count"]) == (None, 1, 0)
+    line = json.loads(s3.get_object(Bucket=planned["bucket"], Key=planned["transcodes_key"])["Body"].read())
+    task = line.get("recording", line)
+    invoke.placeholders |= {
+        PIECES: task["prefix"].rpartition("/")[2],
+        TRANSCODED_VERSION: json.dumps(task["version"])[1:-1],
+    }
+    assert invoke("transcode") == (None, {"error": None})
+    found, planned = invoke("plan-after-transcode")
+    assert (found, planned["transcode_count"], planned["worker_count"]) == (None, 0, 1)
+
+
+def test_the_verbs_in_their_order(invoke: Invoke, s3: Any) -> None:
+    run_the_verbs(invoke, s3)
+
+
+def test_a_recording_that_must_be_transcoded(invoke: Invoke, s3: Any) -> None:
+    run_the_transcoder(invoke, s3)
+
+
+@pytest.mark.parametrize(("name", "status", "word"), [(name, *answer) for name, answer in REQUESTS.items()])
+def test_a_request_is_answered(invoke: Invoke, name: str, status: int, word: str) -> None:
+    found, answer = invoke(name)
+    assert (found, answer["statusCode"]) == (None, status), answer
+    assert f'"{word}"' in answer["body"]
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_the_end_of_an_execution_is_recorded(invoke: Invoke, name: str) -> None:
+    invoke.begin()
+    assert invoke(name) == (None, None)
+    assert invoke.ended() == ENDS[name]
+
+
+@pytest.mark.parametrize(("name", "again"), NOTICES.items())
+def test_a_notice_that_may_arrive_later_is_brought_again(invoke: Invoke, name: str, again: int) -> None:
+    found, answer = invoke(name)
+    assert (found, len(answer["batchItemFailures"])) == (None, again)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,186 @@
+"""The API in containers, as ``sam local start-api`` serves it, beside the same API on the local AWS."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from anemonefish.simulate import SceneSettings, scene, write_scene
+from localstack import Stack
+
+from .conftest import Local
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 60.0
+
+Call = Callable[..., httpx.Response]
+
+
+@pytest.fixture(scope="module")
+def served(local: Local, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the API in containers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command, environment = local.sam.command(
+        "local", "start-api", "--port", str(port), "--warm-containers", "LAZY", *local.options
+    )
+    log = tmp_path_factory.mktemp("start-api") / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        _await(port, process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGTERM)  # it removes its containers
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            alive = process.poll() is None and time.monotonic() < deadline
+            assert alive, f"sam local start-api does not listen:\n{log.read_text(errors='replace')[-2000:]}"
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def here(served: str) -> Iterator[Call]:
+    """Call the API in containers; nobody asks for a key there."""
+    with httpx.Client(base_url=served, timeout=120) as client:
+        yield client.request
+
+
+@pytest.fixture(scope="module")
+def there(stack: Stack) -> Iterator[Call]:
+    """Call the API on the local AWS."""
+    with httpx.Client(base_url=stack.api_url, timeout=60, headers={"x-api-key": stack.api_key}) as client:
+        yield client.request
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty seconds of a busy reef."""
+    path = tmp_path_factory.mktemp("clip") / "20230210_000001_LL_B55_M_R.wav"
+    write_scene(scene(20, seed=11, settings=SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))), path)
+    return path
+
+
+def _without_server(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name != "servers"}
+
+
+def test_health(here: Call, there: Call) -> None:
+    answer = here("GET", "/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    assert answer.json() == there("GET", "/health").json()
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_description_of_the_api(here: Call, there: Call) -> None:
+    document = here("GET", "/openapi.json").json()
+    assert "/inference/predict" in document["paths"]
+    assert _without_server(document) == _without_server(there("GET", "/openapi.json").json())
+    assert here("GET", "/docs").text.startswith("<!")
+
+
+def test_models(here: Call, there: Call) -> None:
+    answer = here("GET", "/models")
+    assert answer.status_code == 200
+    assert "reef" in answer.text
+    assert answer.json() == there("GET", "/models").json()
+
+
+@pytest.mark.parametrize("path", ["/inference/predict", "/predict"])
+@pytest.mark.parametrize("field", ["audio_file", "audio"])
+def test_a_clip(here: Call, there: Call, clip: Path, path: str, field: str) -> None:
+    def sent(call: Call) -> dict[str, Any]:
+        files, data = {field: (clip.name, clip.read_bytes(), "audio/wav")}, {"config": '{"threshold": 0.6}'}
+        answer = call("POST", path, files=files, data=data)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    found, expected = sent(here), sent(there)
+    assert len(found["predictions"]) == 99
+    assert found["events"]
+    assert (found["predictions"], found["events"]) == (expected["predictions"], expected["events"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more"),
+    [
+        ("GET", "/nothing/here", {}),
+        ("PATCH", "/uploads", {}),
+        ("GET", "/executions/e-aaaaaaaaaaaaaaaaaaaaaaaaaa", {}),
+        ("POST", "/uploads", {"json": {"filename": "reef.wav", "size": -1}}),
+        ("POST", "/executions", {"json": {"recordings": []}}),
+        ("POST", "/inference/predict", {"files": {"audio_file": ("words.txt", b"these are words")}}),
+        ("POST", "/inference/predict", {"json": {"audio_file": "not a form"}}),
+    ],
+)
+def test_a_mistake_is_told_alike(here: Call, there: Call, method: str, path: str, more: dict[str, Any]) -> None:
+    found, expected = here(method, path, **more), there(method, path, **more)
+    assert 400 <= found.status_code < 500
+    assert found.status_code == expected.status_code
+    assert {**found.json(), "request_id": ""} == {**expected.json(), "request_id": ""}
+
+
+def test_a_preflight(here: Call) -> None:
+    asked = {"Origin": "https://lab.example", "Access-Control-Request-Method": "POST"}
+    answer = here("OPTIONS", "/uploads", headers=asked)
+    assert answer.headers["access-control-allow-origin"] == "https://lab.example"
+    assert (
+        "access-control-allow-origin"
+        not in here("OPTIONS", "/uploads", headers={"Origin": "https://evil.example"}).headers
+    )
+
+
+def test_from_a_recording_to_its_events(here: Call, there: Call, clip: Path, stack: Stack) -> None:
+    """The API in containers starts the state machine of the local AWS, and reads what it has made."""
+    results = []
+    for call in (here, there):
+        upload = call("POST", "/uploads", json={"filename": clip.name, "size": clip.stat().st_size}).json()
+        _put(upload["put"], clip.read_bytes(), stack)
+        assert call("POST", f"/uploads/{upload['id']}/complete").status_code == 200
+        execution = call("POST", "/executions", json={"recordings": [upload["id"]]})
+        assert execution.status_code == 202, execution.text
+        results.append(_results(call, execution.json()["id"]))
+    found, expected = results
+    assert found["events"]
+    assert (found["predictions"], found["events"]) == (expected["predictions"], expected["events"])
+
+
+def _put(put: dict[str, Any], data: bytes, stack: Stack) -> None:
+    """Send a file to a link that is signed for the name that containers know the local AWS by."""
+    link = urlsplit(put["url"])
+    url = f"{stack.endpoint_url}{link.path}?{link.query}"
+    httpx.put(url, content=data, headers={**put["headers"], "Host": link.netloc}).raise_for_status()
+
+
+def _results(call: Call, execution: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 120
+    while (found := call("GET", f"/executions/{execution}").json())["status"] in {"PENDING", "RUNNING"}:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+    assert found["status"] == "SUCCEEDED", found
+    return dict(call("GET", f"/executions/{execution}/results").json())
