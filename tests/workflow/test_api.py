@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import soundfile
 
 from anemonefish.simulate import SceneSettings, scene, write_scene
 from localstack import LocalAws, Stack
@@ -71,6 +72,23 @@ def test_results_are_those_of_the_workflow_in_every_format(
         key = f"{direct.output['job']}/results/{clip.name}{suffix}"
         expected = s3.get_object(Bucket=stack.outputs["OutputBucketName"], Key=key)["Body"].read()
         assert api.file(finished["id"], form) == expected, form
+
+
+@pytest.mark.parametrize(("container", "subtype"), [("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS")])
+def test_a_lossy_clip_is_predicted_as_in_an_execution(
+    api: Api, clip: Path, tmp_path: Path, container: str, subtype: str
+) -> None:
+    samples, rate = soundfile.read(clip, dtype="float32")
+    path = tmp_path / f"clip.{container.lower()}"
+    with soundfile.SoundFile(path, "w", rate, 1, subtype, format=container) as file:
+        for start in range(0, len(samples), rate):
+            file.write(samples[start : start + rate])
+    answer = api("POST", "/inference/predict", files={"audio_file": (path.name, path.read_bytes())})
+    assert answer.status_code == 200, answer.text
+    execution = api.ended(api.start(api.upload(path))["id"])
+    results = api("GET", f"/executions/{execution['id']}/results").json()
+    assert answer.json()["events"] == results["events"] != []
+    assert answer.json()["predictions"] == results["predictions"]
 
 
 def test_a_job_of_several_has_files_of_the_whole(api: Api, clip: Path, upload: str) -> None:

@@ -1,25 +1,31 @@
 """Predict: one short clip, answered at once.
 
 Owns the limits of a synchronous answer. Plans, scores and decides with the very functions of the workflow, so a clip
-has the scores it would have in a job. Writes nothing.
+has the scores it would have in a job. Keeps nothing.
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from anemonefish.audio import open_audio
+import numpy as np
+
 from anemonefish.decide import decide
-from anemonefish.errors import ClipTooLarge, InexactRecording
+from anemonefish.errors import ClipTooLarge, OutOfTime
+from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import CostModel, plan_job
+from anemonefish.planned import Plan
 from anemonefish.report import RecordingResult
 from anemonefish.request import RecordingRequest
 from anemonefish.resample import at_rate
-from anemonefish.score import score_windows
+from anemonefish.score import open_range, score_windows
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
-from anemonefish.windows import WindowRange
+from anemonefish.transcode import transcode_task
 
 __all__ = ["MOST_BYTES", "predict_clip"]
 
@@ -28,6 +34,9 @@ MOST_BYTES = 4_400_000
 
 _MOST_SECONDS = 20.0
 """API Gateway waits 29 seconds; a cold start and the answer's way are in them."""
+
+_TRANSCODE_SECONDS = 8.0
+"""For some fifty minutes of sound, which a file of this size holds at the lowest rates."""
 
 _MOST_WINDOWS = 20_000
 """Their scores as JSON fit an answer of 6 MiB."""
@@ -64,19 +73,34 @@ def predict_clip(
     if bytes_in > MOST_BYTES:
         raise ClipTooLarge(f"{name}: {bytes_in} bytes are more than the {MOST_BYTES} one call carries; {_HOW_ELSE}")
     models = ModelRepository(open_store(models_uri))
-    plan = plan_job([RecordingRequest(str(path), name, name)], reference, settings, models)
-    recording, spec = plan.recordings[0], models.spec(plan.model)
-    if recording.inexact is not None:
-        raise InexactRecording(f"{name}: this format must be transcoded, which takes more than one call; {_HOW_ELSE}")
-    how = recording.analysis
-    assert how is not None  # plan_job raises the only recording's own error
-    _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings))
-    model = ready_model(models_uri, plan.model)
-    dtype = spec.profile.sample_dtype
-    with open_audio(str(path), version=how.version, name=name, channel=settings.channel, dtype=dtype) as audio:
-        windows = WindowRange(0, how.grid.n_windows)
-        scores = score_windows(at_rate(audio, how.sample_rate), how.grid, windows, model)
+    with TemporaryDirectory() as folder:
+        job = Job(open_store(folder), "", "", shared="clip")
+        plan = _plan(RecordingRequest(str(path), name, name), reference, settings, models, job)
+        recording, spec = plan.recordings[0], models.spec(plan.model)
+        how = recording.analysis
+        assert how is not None  # plan_job raises the only recording's own error
+        _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings))
+        model = ready_model(models_uri, plan.model)
+        scores = np.empty((0, len(spec.classes)), np.float32)
+        for task in replace(plan, windows_per_range=max(1, how.grid.n_windows)).tasks():
+            with open_range(job, task, spec.profile.sample_dtype) as audio:
+                scores = score_windows(at_rate(audio, how.sample_rate), how.grid, task.windows, model)
     return decide(recording, spec, plan.model, settings, scores)
+
+
+def _plan(request: RecordingRequest, reference: str, settings: Settings, models: ModelRepository, job: Job) -> Plan:
+    """Plan a clip; one that cannot be entered at any sample is transcoded first, as in a job."""
+    plan = plan_job([request], reference, settings, models, job)
+    deadline = time.monotonic() + _TRANSCODE_SECONDS
+    for task in job.transcodes(plan):
+        try:
+            failure = transcode_task(job, task, lambda: time.monotonic() > deadline)
+        except OutOfTime:
+            raise ClipTooLarge(f"{request.name}: transcoding it takes more than one call may; {_HOW_ELSE}") from None
+        if failure is not None:
+            raise failure.to_error()
+        plan = plan_job([request], reference, settings, models, job)
+    return plan
 
 
 def _check_effort(name: str, windows: int, cost: CostModel) -> None:

@@ -25,7 +25,7 @@ from anemonefish.planned import RangeTask
 from anemonefish.resample import at_rate
 from anemonefish.windows import WindowGrid, WindowRange
 
-__all__ = ["Scored", "part_from_bytes", "part_to_bytes", "score_range", "score_ranges", "score_windows"]
+__all__ = ["Scored", "open_range", "part_from_bytes", "part_to_bytes", "score_range", "score_ranges", "score_windows"]
 
 BLOCK_WINDOWS = 32
 """Windows held at once: 6.4 s of audio at a hop of 0.2 s, 2.5 MB of spectrograms of the lab's v2, 25 MB of v1."""
@@ -93,13 +93,14 @@ def score_range(job: Job, task: RangeTask, model: Model) -> bool:
     if job.store.exists(key):
         return False
     dtype = model.spec.profile.sample_dtype
-    with _open(job, task, dtype) as audio:
+    with open_range(job, task, dtype) as audio:
         scores = score_windows(at_rate(audio, task.sample_rate), task.grid, task.windows, model)
     job.store.write(key, part_to_bytes(scores))
     return True
 
 
-def _open(job: Job, task: RangeTask, dtype: DTypeLike) -> AudioFile | PieceReader:
+def open_range(job: Job, task: RangeTask, dtype: DTypeLike) -> AudioFile | PieceReader:
+    """Open the recording of a range, in place or out of its transcoded pieces; errors as of :func:`score_range`."""
     if task.pieces is None:
         return open_audio(task.uri, version=task.version, name=task.path, channel=task.channel, dtype=dtype)
     facts = read_index(job.store, task.pieces)
