@@ -24,21 +24,19 @@ from anemonefish.decide import decide
 from anemonefish.errors import InvalidRequest, InvalidSettings
 from anemonefish.evaluate import (
     EVALUATION_COLUMNS,
-    Counts,
     Evaluation,
     Point,
     Question,
-    Rule,
     average_precision,
     evaluate,
     find_results,
-    maximum_matching,
     merge,
     read_result,
     write_evaluation,
     write_evaluation_json,
 )
 from anemonefish.events import smooth
+from anemonefish.matching import Counts, Rule, maximum_matching
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.report import REPORTS, RecordingResult, write_report

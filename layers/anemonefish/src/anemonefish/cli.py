@@ -23,6 +23,7 @@ from anemonefish.cli_remote import remote
 from anemonefish.errors import InvalidSettings
 from anemonefish.laptop import detect as detect_on_laptop
 from anemonefish.laptop import find_recordings, job_of
+from anemonefish.models.bundle import ENGINES, VARIANTS
 from anemonefish.models.publish import PublishRequest
 from anemonefish.models.publish import publish as publish_model
 from anemonefish.models.repository import ALIASES, ModelRepository
@@ -191,6 +192,21 @@ def models() -> None:
 @click.option("--sample-rate", type=int, help="Rate the model was trained at, in Hz.")
 @click.option("--metadata", type=click.Path(path_type=Path), help="The training's model_config.yaml.")
 @click.option("--audio", help="A recording to compare the engines on.  [default: a simulated scene]")
+@click.option("--layers", type=click.Path(path_type=Path), help="Python file that defines the network's own layers.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", *ENGINES]),
+    default="auto",
+    show_default=True,
+    help="What serves it; auto: LiteRT, or Keras where LiteRT cannot.",
+)
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    type=click.Choice(VARIANTS),
+    help="A lower precision to make too; repeatable.",
+)
 @click.option("--description", default="", help="What the model was trained on.")
 @click.option("--license", "licence", default="", help="SPDX name of the weights' licence.")
 @click.option("--alias", type=click.Choice(ALIASES), help="Let this alias mean the new version.")
@@ -206,12 +222,15 @@ def publish(
     sample_rate: int | None,
     metadata: Path | None,
     audio: str | None,
+    layers: Path | None,
+    engine: str,
+    variants: Sequence[str],
     description: str,
     licence: str,
     alias: str | None,
     models_uri: str,
 ) -> None:
-    """Turn a .keras file into a bundle, refused unless LiteRT gives Keras's scores."""
+    """Turn a .keras file into a bundle, refused unless it gives the training's scores."""
     repository = ModelRepository(open_store(models_uri))
     request = PublishRequest(
         keras=keras_file,
@@ -223,17 +242,30 @@ def publish(
         sample_rate=sample_rate,
         metadata=metadata,
         audio=audio,
+        layers=layers,
+        engine=engine,
+        variants=tuple(dict.fromkeys(variants)),
         description=description,
         license=licence,
     )
     spec = publish_model(request, repository)
     if alias is not None:
         repository.set_alias(name, alias, version)
+    engine_name = "LiteRT" if spec.engine == "litert" else "Keras, a window at a time,"
+    parity = f"within {spec.parity['max_difference']:.1e} of Keras on {spec.parity['windows']} windows"
     OUT.print(
-        f"published {spec.title} to {repository.store.uri}: LiteRT within {spec.parity['max_difference']:.1e} of Keras "
-        f"on {spec.parity['windows']} windows",
+        f"published {spec.title} to {repository.store.uri}: {engine_name} {parity}",
         highlight=False,
     )
+    if spec.engine == "keras":
+        OUT.print(f"served by Keras, in the image (Engine=keras): {spec.parity['why_keras']}", highlight=False)
+    for variant, how in spec.variants.items():
+        OUT.print(
+            f"{spec.name}@{spec.version}+{variant}: within {how['max_difference']:.1e} of float32, "
+            f"{how['labels_flipped']} of {how['windows']} labels flipped, "
+            f"F1 of {how['events']} events {how['event_f1']}",
+            highlight=False,
+        )
 
 
 @models.command()

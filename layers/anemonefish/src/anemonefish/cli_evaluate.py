@@ -16,18 +16,17 @@ from rich.table import Table
 
 from anemonefish.errors import InvalidSettings
 from anemonefish.evaluate import (
-    CRITERIA,
     DEFAULT_THRESHOLDS,
     UNLABELLED,
     ClassEvaluation,
     Evaluation,
     Point,
     Question,
-    Rule,
     write_evaluation,
     write_evaluation_json,
 )
 from anemonefish.evaluate import evaluate as evaluate_results
+from anemonefish.matching import CRITERIA, Rule
 from anemonefish.pictures import Curve, CurvePoint, precision_recall
 from anemonefish.stores.local import atomic_file
 

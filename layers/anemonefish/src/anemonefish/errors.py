@@ -93,6 +93,7 @@ __all__ = [
     "UploadNotFound",
     "WrongState",
     "error_classes",
+    "first_line",
     "recording_error",
     "shown",
 ]
@@ -377,3 +378,9 @@ class Failure:
 def shown(value: object) -> str:
     """Return a value as a message may show it: what a stranger sent can be of any length."""
     return repr(value)[:200]
+
+
+def first_line(error: BaseException) -> str:
+    """Return what a library says of its own trouble, without the pages that may follow."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -26,7 +26,7 @@ from anemonefish.cloud.table import Record, RecordTable
 from anemonefish.cloud.workflow import Workflow
 from anemonefish.errors import ExecutionNotFound, Failure, IdempotencyConflict, StorageError, WrongState, shown
 from anemonefish.jobs import Job
-from anemonefish.models.repository import ModelRepository
+from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.plan import check_settings, plan_job
 from anemonefish.planned import Plan
 from anemonefish.request import JobRequest, RecordingRequest
@@ -82,7 +82,7 @@ class Execution:
     id, owner, fingerprint : str
     status : {"PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"}
     model : dict
-        Name, version and hash: what an alias meant when the job was started.
+        A pinned model: what an alias meant when the job was started.
     settings : dict
     recordings : int
         How many.
@@ -99,7 +99,7 @@ class Execution:
     owner: str
     fingerprint: str
     status: str
-    model: dict[str, str]
+    model: dict[str, str | None]
     settings: dict[str, Any]
     recordings: int
     created_at: str
@@ -341,7 +341,7 @@ class Executions:
         """
         job = self.job(execution)
         if uploads is not None:
-            model = f"{execution.model['name']}@{execution.model['version']}"
+            model = PinnedModel.from_dict(execution.model).reference
             job.write_request(JobRequest(tuple(self._recordings(uploads)), model, execution.settings))
         named = {"tenant": execution.owner, "id": execution.id}
         self._workflow.start(execution.name, {"job": named, "resume": execution.attempt > 1})

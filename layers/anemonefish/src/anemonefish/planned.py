@@ -179,7 +179,7 @@ class Plan:
         how = recording.analysis
         facts = None if how is None else [asdict(how.audio), how.sample_rate, asdict(how.grid)]
         content = recording.content or [recording.uri, None if how is None else how.version]
-        return digest([self.model.hash, self.settings.scoring(), content, facts])
+        return digest([self.model.hash, self.model.engine, self.model.variant, self.settings.scoring(), content, facts])
 
     def tasks(self) -> Iterator[RangeTask]:
         """Yield the ranges of all recordings, in order."""

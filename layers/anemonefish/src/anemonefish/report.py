@@ -232,19 +232,24 @@ def _event_fields(event: Event, result: RecordingResult) -> dict[str, Any]:
 
 
 def _metadata(result: RecordingResult) -> dict[str, Any]:
-    """Return the lab's metadata under both spellings of each name; how long it took is for an API to add."""
+    """Return the lab's metadata under both spellings of each name; how long it took is for an API to add.
+
+    Scores of a variant say how far they agree with those of the network that was trained.
+    """
+    variant = result.model.variant
     audio = result.analysis.audio
     duration = seconds(audio.frames, audio.sample_rate)
     return {
         "audio_duration": duration,
         "audio_duration_seconds": duration,
-        "model_version": f"{result.model.name}@{result.model.version}",
+        "model_version": result.model.reference,
         "num_predictions": len(result.scores),
         "total_windows": len(result.scores),
         "num_events": len(result.events),
         "total_events": len(result.events),
         "target_class": result.settings.target_class,
         "confidence_threshold": result.settings.threshold,
+        **({} if variant is None else {"variant_agreement": result.spec.variants[variant]}),
     }
 
 
@@ -298,7 +303,7 @@ def event_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
             event.stop,
             rate,
             result.recording.name,
-            f"{result.model.name}@{result.model.version}",
+            result.model.reference,
             result.utc(event.start) or "",
         )
 

@@ -52,4 +52,6 @@ def model(name: Name, version: Name) -> ModelOut:
         profile=spec.profile.to_dict(),
         training=spec.training,
         parity=spec.parity,
+        engine=spec.engine,
+        variants=spec.variants,
     )

@@ -36,7 +36,7 @@ UPLOAD_ID = r"^u-[a-z2-7]{26}$"
 EXECUTION_ID = r"^e-[a-z2-7]{26}$"
 DECISION_ID = r"^d-[0-9a-f]{16}$"
 MODEL_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-MODEL_REFERENCE = r"^[a-z0-9][a-z0-9._-]{0,63}(@[a-z0-9][a-z0-9._-]{0,63})?$"
+MODEL_REFERENCE = r"^[a-z0-9][a-z0-9._-]{0,63}(@[a-z0-9][a-z0-9._-]{0,63})?(\+[a-z0-9]{1,16})?$"
 
 
 def _whole(value: Any) -> Any:
@@ -205,7 +205,11 @@ class ExecutionBody(_Body):
     recordings: list[Annotated[str, Field(pattern=UPLOAD_ID)]] = Field(
         min_length=1, max_length=MOST_UPLOADS, description="Ids of complete uploads"
     )
-    model: str = Field("reef@production", pattern=MODEL_REFERENCE, description="name, name@alias or name@version")
+    model: str = Field(
+        "reef@production",
+        pattern=MODEL_REFERENCE,
+        description="name, name@alias or name@version; +variant for a lower precision",
+    )
     settings: SettingsBody = SettingsBody()
     webhook: str | None = Field(
         None,
@@ -232,6 +236,8 @@ class PinnedModel(BaseModel):
     name: str
     version: str
     hash: str
+    engine: Literal["litert", "keras"] = Field("litert", description="What runs the network")
+    variant: str | None = Field(None, description="The precision below float32 that was asked for, as name+variant")
 
 
 class Reason(BaseModel):
@@ -367,6 +373,9 @@ class Metadata(BaseModel):
     total_events: int
     target_class: str
     confidence_threshold: float
+    variant_agreement: dict[str, Any] | None = Field(
+        None, description="Where a variant of the model was asked for: how far it agrees with float32"
+    )
 
 
 class PredictionOut(BaseModel):
@@ -453,6 +462,8 @@ class ModelOut(BaseModel):
     profile: dict[str, Any]
     training: dict[str, Any]
     parity: dict[str, Any]
+    engine: Literal["litert", "keras"]
+    variants: dict[str, dict[str, Any]]
 
 
 class Health(BaseModel):

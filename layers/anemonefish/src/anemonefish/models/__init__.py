@@ -3,9 +3,12 @@
 ========================  ==========================================================================
 :mod:`.bundle`            ``model.json`` as a value: classes, shapes, profile, hashes, parity
 :mod:`.repository`        names, versions and aliases in a store; loading with every hash checked
-:mod:`.engine`            LiteRT: spectrograms in, scores out
+:mod:`.engine`            a loaded model: spectrograms in, scores out, whatever runs the network
+:mod:`.litert`            LiteRT, which runs it in every worker that is a zip
+:mod:`.keras`             Keras, which runs it in the container image: the training stack itself
 :mod:`.golden`            a few windows of audio with the scores of the training stack
-:mod:`.publish`           a ``.keras`` file becomes a bundle (the only module that needs TensorFlow)
+:mod:`.publish`           a ``.keras`` file becomes a bundle (needs TensorFlow)
+:mod:`.variants`          weights of lower precision, and how far each agrees
 ========================  ==========================================================================
 """
 

@@ -1,7 +1,8 @@
 """``model.json``: everything about a model that is not its weights.
 
 Owns the file's format, its validation, and the checks that tie it to the other files of the bundle
-(``{name}/{version}/model.json, model.keras, model.tflite, golden.npz``). A bundle's hash is the SHA-256 of
+(``{name}/{version}/model.json, model.keras, golden.npz``; ``model.tflite`` unless Keras serves it, ``layers.py`` where
+the network has layers of its own, ``model.int8.tflite`` and the like for variants). A bundle's hash is the SHA-256 of
 its ``model.json``, which names the hash of every other file; it goes into every plan and every result.
 Never touches weights.
 """
@@ -11,20 +12,40 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from anemonefish.errors import IncompatibleModel, InvalidBundle
 from anemonefish.profiles import Profile, profile_from_dict
 from anemonefish.settings import Settings
 
-__all__ = ["FORMAT", "GOLDEN", "KERAS", "LITERT", "MODEL_JSON", "FileFact", "ModelSpec", "sha256"]
+__all__ = [
+    "ENGINES",
+    "FORMAT",
+    "GOLDEN",
+    "KERAS",
+    "LAYERS",
+    "LITERT",
+    "MODEL_JSON",
+    "VARIANTS",
+    "FileFact",
+    "ModelSpec",
+    "sha256",
+    "variant_file",
+]
 
 FORMAT = 1
 MODEL_JSON = "model.json"
 KERAS = "model.keras"
 LITERT = "model.tflite"
 GOLDEN = "golden.npz"
+LAYERS = "layers.py"
+
+ENGINES = ("litert", "keras")
+"""What can run a network: LiteRT in every worker, Keras in the container image or beside a training."""
+
+VARIANTS = ("float16", "int8")
+"""Precisions below float32: weights of half the size, and of a quarter with arithmetic in 8 bit. Never exact."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -32,6 +53,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 def sha256(data: bytes) -> str:
     """Return the SHA-256 of ``data`` in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def variant_file(variant: str) -> str:
+    """Return the name of the file that holds the weights of a variant."""
+    return f"model.{variant}.tflite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +94,14 @@ class ModelSpec:
     profile : Profile
         The preprocessing, every constant included, with window and hop.
     training, parity, compute : dict
-        Metadata and metrics of the training; how far LiteRT was from Keras; seconds a window took.
+        Metadata and metrics of the training; how far the engine was from Keras; seconds a window took.
     files : dict of str to FileFact
         The bundle's other files.
+    engine : {"litert", "keras"}
+        What serves it: LiteRT, or Keras where LiteRT cannot.
+    variants : dict of str to dict
+        Of each variant how far it agrees with float32: windows compared, largest difference of a score, windows whose
+        best class changed, F1 of its events, and the difference beyond which it is not served.
     """
 
     name: str
@@ -86,6 +117,8 @@ class ModelSpec:
     parity: dict[str, Any]
     compute: dict[str, Any]
     files: dict[str, FileFact]
+    engine: str = ENGINES[0]
+    variants: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for word in (self.name, self.version):
@@ -99,6 +132,8 @@ class ModelSpec:
             raise InvalidBundle(
                 f"{self.title}: target_class {self.target_class!r} is not among its classes {', '.join(self.classes)}"
             )
+        if self.engine not in ENGINES:
+            raise InvalidBundle(f"{self.title}: engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
         if self.sample_rate is not None:
             made = self.profile.input_shape(self.sample_rate)
             if made != self.input_shape:
@@ -137,6 +172,8 @@ class ModelSpec:
             "training": self.training,
             "parity": self.parity,
             "compute": self.compute,
+            "engine": self.engine,
+            "variants": self.variants,
             "files": {name: {"size": fact.size, "sha256": fact.sha256} for name, fact in sorted(self.files.items())},
         }
         return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
@@ -173,9 +210,12 @@ def _check_fields(document: dict[str, Any]) -> None:
     for name in ("description", "license"):
         if not isinstance(document[name], str):
             raise TypeError(f"{name} must be text")
-    for name in ("training", "parity", "compute"):
-        if not isinstance(document[name], dict):
+    for name in ("training", "parity", "compute", "variants"):
+        if not isinstance(document.get(name, {}), dict):
             raise TypeError(f"{name} must be an object")
+    for name, agreement in document.get("variants", {}).items():
+        if name not in VARIANTS or not float(agreement["tolerance"]) >= 0:
+            raise ValueError(f"a variant is one of {', '.join(VARIANTS)}, with its tolerance, not {name!r}")
     for name in ("seconds_per_window", "seconds_per_range"):
         if not float(document["compute"][name]) > 0:
             raise ValueError(f"compute.{name} must be above 0")

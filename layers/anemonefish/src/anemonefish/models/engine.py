@@ -1,21 +1,32 @@
-"""LiteRT: spectrograms in, scores out.
+"""A loaded model: spectrograms in, scores out, whichever engine runs the network.
 
-Owns running a network. Windows go through one at a time: batching gained nothing when measured, and a window
-whose score cannot depend on its neighbours makes every cut into ranges give the same bytes. One thread per
-process; more speed comes from more processes. Knows nothing of audio.
+Owns what both engines promise: the shapes are the spec's, and windows go through one at a time. Batching gained
+nothing when measured, and a window whose score cannot depend on its neighbours makes every cut into ranges give the
+same bytes. One thread per process; more speed comes from more processes. Knows nothing of audio.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anemonefish.errors import IncompatibleModel, InvalidBundle
-from anemonefish.models.bundle import LITERT, ModelSpec
+from anemonefish.errors import IncompatibleModel
+from anemonefish.models.bundle import ModelSpec
 
-__all__ = ["Model"]
+__all__ = ["Model", "Network"]
+
+
+class Network(Protocol):
+    """What an engine makes of a network: :class:`.litert.LiteRtNetwork` or :class:`.keras.KerasNetwork`."""
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Shape of one spectrogram and of its scores, each behind a batch of one."""
+
+    def score(self, spectrogram: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the scores of one spectrogram, shape (1, n_classes), for one with the same batch of one."""
 
 
 class Model:
@@ -25,29 +36,23 @@ class Model:
     ----------
     spec : ModelSpec
         What the network is.
-    weights : bytes
-        The content of ``model.tflite``.
+    network : Network
+        What runs it.
 
     Raises
     ------
-    InvalidBundle
-        LiteRT cannot load the weights.
     IncompatibleModel
         The network's input or output does not have the shape the spec names.
     """
 
-    def __init__(self, spec: ModelSpec, weights: bytes) -> None:
+    def __init__(self, spec: ModelSpec, network: Network) -> None:
         self.spec = spec
-        self._interpreter = _interpreter(spec.title, weights)
-        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        found = [tuple(int(n) for n in detail["shape"]) for detail in (*inputs, *outputs)]
-        wanted = [(1, *spec.input_shape), (1, len(spec.classes))]
-        if found != wanted:
+        self._network = network
+        wanted = (1, *spec.input_shape), (1, len(spec.classes))
+        if network.shapes != wanted:
             raise IncompatibleModel(
-                f"{spec.title}: the network's input and output have the shapes {found}, its spec says {wanted}"
+                f"{spec.title}: the network's input and output have the shapes {network.shapes}, its spec says {wanted}"
             )
-        self._input: int = inputs[0]["index"]
-        self._output: int = outputs[0]["index"]
 
     def scores(self, spectrograms: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score spectrograms.
@@ -73,18 +78,5 @@ class Model:
             )
         scores = np.empty((len(spectrograms), len(self.spec.classes)), np.float32)
         for index in range(len(spectrograms)):
-            self._interpreter.set_tensor(self._input, spectrograms[index : index + 1])
-            self._interpreter.invoke()
-            scores[index] = self._interpreter.get_tensor(self._output)[0]
+            scores[index] = self._network.score(spectrograms[index : index + 1])[0]
         return scores
-
-
-def _interpreter(title: str, weights: bytes) -> Any:
-    from ai_edge_litert.interpreter import Interpreter  # 0.1 s: only those who score pay it
-
-    try:
-        interpreter = Interpreter(model_content=weights, num_threads=1)
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise InvalidBundle(f"{title}: LiteRT cannot load {LITERT} ({error}); publish the model again") from None
-    return interpreter

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidBundle, ParityError
-from anemonefish.models.bundle import GOLDEN
+from anemonefish.models.bundle import GOLDEN, ModelSpec
 from anemonefish.models.engine import Model
+from anemonefish.profiles.reference import reference_spectrograms
 
-__all__ = ["TOLERANCE", "Golden", "check_golden"]
+__all__ = ["TOLERANCE", "Golden", "check_golden", "check_preprocessing"]
 
 TOLERANCE = 1e-5
 """Largest difference of a score between Keras and LiteRT. Networks of the lab's two shapes differed by up to 2.7e-6
@@ -56,8 +57,15 @@ class Golden:
             raise InvalidBundle(f"{where}: {GOLDEN} cannot be read ({error}); publish the model again") from None
 
 
-def check_golden(model: Model, golden: Golden) -> float:
+def check_golden(model: Model, golden: Golden, tolerance: float = TOLERANCE) -> float:
     """Score the golden windows from audio on and compare.
+
+    Parameters
+    ----------
+    model : Model
+    golden : Golden
+    tolerance : float
+        Largest difference allowed; more than the default only for a variant, whose bundle says how much.
 
     Returns
     -------
@@ -67,16 +75,34 @@ def check_golden(model: Model, golden: Golden) -> float:
     Raises
     ------
     ParityError
-        It is above :data:`TOLERANCE`, or the shapes differ.
+        It is above the tolerance, or the shapes differ.
     """
     spectrograms = model.spec.profile.spectrograms(golden.samples, golden.sample_rate)
     scores = model.scores(spectrograms)
     if scores.shape != golden.scores.shape or not len(scores):
         raise ParityError(f"{model.spec.title}: {GOLDEN} does not hold scores of this model's shape")
     difference = float(np.abs(scores - golden.scores).max())
-    if not difference <= TOLERANCE:
+    if not difference <= tolerance:
         raise ParityError(
             f"{model.spec.title}: scores differ from the training stack's by {difference:.2e}, more than "
-            f"{TOLERANCE:.0e}; do not serve this bundle on this machine, publish the model again"
+            f"{tolerance:.0e}; do not serve this bundle on this machine, publish the model again"
         )
     return difference
+
+
+def check_preprocessing(spec: ModelSpec, golden: Golden) -> None:
+    """Make the golden windows' spectrograms by librosa and matplotlib too, where those are installed, and compare.
+
+    Raises
+    ------
+    ParityError
+        A value differs, by however little.
+    """
+    ours = spec.profile.spectrograms(golden.samples, golden.sample_rate)
+    theirs = reference_spectrograms(spec.profile, golden.samples, golden.sample_rate)
+    if not np.array_equal(ours, theirs):
+        difference = float(np.abs(ours - theirs).max())
+        raise ParityError(
+            f"{spec.title}: its spectrograms differ from librosa's by up to {difference:.2e}; do not serve it with "
+            f"these versions of numpy, librosa and matplotlib, install those of requirements/"
+        )

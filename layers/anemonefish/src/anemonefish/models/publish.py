@@ -1,16 +1,13 @@
 """Publish: a ``.keras`` file becomes a bundle that proves its own parity.
 
-Owns conversion by TensorFlow's own converter, the comparison of Keras with LiteRT on spectrograms of sound,
-and the order of writing (``model.json`` last, so a bundle is whole or absent). Refuses what would serve other
-scores than training gave. The only module that imports TensorFlow; workers never do.
+Owns conversion by TensorFlow's own converter, the choice of the engine, its comparison with Keras on spectrograms of
+sound and of those spectrograms with librosa's, and the order of writing (``model.json`` last, so a bundle is whole or
+absent). Refuses what would serve other scores than training gave. Workers never import it.
 """
 
 from __future__ import annotations
 
-import io
-import os
 import time
-from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,15 +20,29 @@ from numpy.typing import NDArray
 from anemonefish.audio import open_audio
 from anemonefish.errors import (
     IncompatibleModel,
+    InvalidBundle,
     InvalidRequest,
     InvalidSettings,
     ParityError,
     UnsupportedRecording,
+    first_line,
 )
-from anemonefish.models.bundle import GOLDEN, KERAS, LITERT, MODEL_JSON, FileFact, ModelSpec
+from anemonefish.models.bundle import (
+    GOLDEN,
+    KERAS,
+    LAYERS,
+    LITERT,
+    MODEL_JSON,
+    FileFact,
+    ModelSpec,
+    variant_file,
+)
 from anemonefish.models.engine import Model
-from anemonefish.models.golden import TOLERANCE, Golden, check_golden
+from anemonefish.models.golden import TOLERANCE, Golden, check_golden, check_preprocessing
+from anemonefish.models.keras import KerasNetwork, load_keras
+from anemonefish.models.litert import LiteRtNetwork
 from anemonefish.models.repository import ModelRepository
+from anemonefish.models.variants import convert, measure_agreement
 from anemonefish.profiles import Profile
 from anemonefish.resample import at_rate
 from anemonefish.simulate import scene
@@ -40,6 +51,7 @@ __all__ = ["PublishRequest", "compare", "publish"]
 
 COMPARED_WINDOWS = 100
 GOLDEN_WINDOWS = 4
+AGREEMENT_WINDOWS = 300
 
 _NATIVE_TRIAL_RATE = 48_000
 """Rate of the trial audio for a model that takes recordings at their own rate, in Hz."""
@@ -70,6 +82,12 @@ class PublishRequest:
     audio : str or None
         A recording to compare the engines on; a simulated scene unless given.
     description, license : str
+    layers : Path or None
+        Python that defines the network's own layers.
+    engine : {"auto", "litert", "keras"}
+        What is to serve it; ``auto`` is LiteRT wherever it can.
+    variants : tuple of {"float16", "int8"}
+        Lower precisions to make as well.
     """
 
     keras: Path
@@ -83,6 +101,9 @@ class PublishRequest:
     audio: str | None = None
     description: str = ""
     license: str = ""
+    layers: Path | None = None
+    engine: str = "auto"
+    variants: tuple[str, ...] = ()
 
 
 def publish(request: PublishRequest, models: ModelRepository) -> ModelSpec:
@@ -98,27 +119,33 @@ def publish(request: PublishRequest, models: ModelRepository) -> ModelSpec:
     InvalidRequest
         The version exists, or a file cannot be read.
     IncompatibleModel
-        The network's shapes do not fit its profile or classes, or it cannot be converted.
+        The network's shapes do not fit its profile or classes, or LiteRT cannot run it and was asked to.
     ParityError
-        LiteRT's scores differ from Keras's by more than 1e-5.
+        Scores differ from Keras's by more than 1e-5, or spectrograms from librosa's by anything.
     """
     if models.store.exists(f"{request.name}/{request.version}/{MODEL_JSON}"):
         raise InvalidRequest(f"{request.name} {request.version} is published and versions never change; choose another")
     training = _read_metadata(request.metadata)
-    network = _load_keras(request.keras)
+    layers = None if request.layers is None else _read(request.layers, "the Python file of the network's own layers")
+    network = _load_keras(request.keras, layers)
     spec = _draft(request, network, training)
-    weights = _convert(network, spec)
-    model = Model(spec, weights)
+    files = {KERAS: request.keras.read_bytes()} | ({} if layers is None else {LAYERS: layers})
+    spec, model, converted = _serve(spec, network, request)
     rate = spec.sample_rate or _NATIVE_TRIAL_RATE
     windows = _trial_windows(request.audio, spec.profile, rate)
     expected, parity = compare(network, model, windows, rate)
     golden = _choose_golden(windows, expected, spec, rate)
     difference = check_golden(model, golden)
-    files = {KERAS: request.keras.read_bytes(), LITERT: weights, GOLDEN: golden.to_bytes()}
+    check_preprocessing(spec, golden)
+    files |= converted | {GOLDEN: golden.to_bytes()}
+    agreements = {}
+    for variant in request.variants:
+        files[variant_file(variant)], agreements[variant] = _make_variant(spec, network, model, variant, request.audio)
     spec = replace(
         spec,
-        parity={**parity, "golden_windows": len(golden.samples), "golden_max_difference": difference},
+        parity={**spec.parity, **parity, "golden_windows": len(golden.samples), "golden_max_difference": difference},
         compute=_measure(model, windows, rate),
+        variants=agreements,
         files={name: FileFact.of(data) for name, data in files.items()},
     )
     for name, data in files.items():
@@ -127,10 +154,27 @@ def publish(request: PublishRequest, models: ModelRepository) -> ModelSpec:
     return spec
 
 
+def _serve(spec: ModelSpec, network: Any, request: PublishRequest) -> tuple[ModelSpec, Model, dict[str, bytes]]:
+    """Choose what serves the network: LiteRT, or Keras where that was asked for or LiteRT cannot."""
+    reason = "asked for"
+    if request.engine != "keras":
+        try:
+            weights = _convert(network, spec)
+            return spec, Model(spec, LiteRtNetwork(spec.title, weights)), {LITERT: weights}
+        except (IncompatibleModel, InvalidBundle) as error:
+            if request.engine == "litert":
+                raise
+            reason = str(error)
+    if request.variants:
+        raise InvalidRequest(f"{spec.title}: variants are LiteRT's, and Keras serves this model ({reason})")
+    spec = replace(spec, engine="keras", parity={"why_keras": reason})
+    return spec, Model(spec, KerasNetwork(network)), {}
+
+
 def compare(
     network: Any, model: Model, windows: NDArray[Any], sample_rate: int
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Score the same windows by Keras and by LiteRT.
+    """Score the same windows by Keras and by the engine that will serve.
 
     Parameters
     ----------
@@ -161,7 +205,8 @@ def compare(
     if not difference <= TOLERANCE:
         raise ParityError(
             f"{model.spec.title}: LiteRT's scores differ from Keras's by {difference:.2e} on {len(windows)} windows, "
-            f"more than {TOLERANCE:.0e}; the model was not published: check its layers for what LiteRT approximates"
+            f"more than {TOLERANCE:.0e}; the model was not published: check its layers for what LiteRT approximates, "
+            f"or let Keras serve it (--engine keras)"
         )
     return expected, {"windows": len(windows), "max_difference": difference, "tolerance": TOLERANCE}
 
@@ -178,22 +223,21 @@ def _read_metadata(path: Path | None) -> dict[str, Any]:
     return document
 
 
-def _load_keras(path: Path) -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings are not about the user's model
+def _read(path: Path, what: str) -> bytes:
     try:
-        import keras
-    except ImportError:
-        raise InvalidRequest(
-            "publishing needs TensorFlow; install it with: pip install 'anemonefish[publish]'"
-        ) from None
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{path}: not readable ({error.strerror}); give {what}") from None
+
+
+def _load_keras(path: Path, layers: bytes | None) -> Any:
     if not path.is_file():
         raise InvalidRequest(f"{path}: there is no such file; give the .keras file that training saved")
     try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras raises whatever a layer raises
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise IncompatibleModel(
-            f"{path}: Keras cannot load this file ({reason[0]}); save it with model.save()"
+        return load_keras(path, layers)
+    except ImportError:
+        raise InvalidRequest(
+            "publishing needs TensorFlow; install it with: pip install 'anemonefish[publish]'"
         ) from None
 
 
@@ -244,26 +288,34 @@ def _shapes(path: Path, network: Any) -> tuple[tuple[int, ...], int]:
     return tuple(int(n) for n in inputs[0].shape[1:]), int(outputs[0].shape[1])
 
 
-def _convert(network: Any, spec: ModelSpec) -> bytes:
-    """Convert with a batch of exactly one window, the only batch that is ever scored; float32 throughout."""
+def _convert(network: Any, spec: ModelSpec, variant: str | None = None) -> bytes:
     import keras
-    import tensorflow as tf
 
     try:
         window = keras.Input(batch_shape=(1, *spec.input_shape))
-        one_window = keras.Model(window, network(window, training=False))
-        # Not from_concrete_functions(): it leaves Keras 3's variables outside the file, and LiteRT scores NaN.
-        with redirect_stdout(io.StringIO()):  # the converter prints every variable of the network
-            converted: bytes = tf.lite.TFLiteConverter.from_keras_model(one_window).convert()
+        return convert(keras.Model(window, network(window, training=False)), variant)
     except Exception as error:  # the converter raises whatever its passes raise
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise IncompatibleModel(f"{spec.title}: the network cannot be converted to LiteRT ({reason[0]})") from None
-    return converted
+        raise IncompatibleModel(
+            f"{spec.title}: the network cannot be converted to LiteRT ({first_line(error)})"
+        ) from None
 
 
-def _trial_windows(audio: str | None, profile: Profile, sample_rate: int) -> NDArray[Any]:
+def _make_variant(
+    spec: ModelSpec, network: Any, exact: Model, variant: str, audio: str | None
+) -> tuple[bytes, dict[str, Any]]:
+    """Convert a variant and score a minute of sound by it and by float32: long enough to hold events."""
+    weights = _convert(network, spec, variant)
+    rate = spec.sample_rate or _NATIVE_TRIAL_RATE
+    windows = _trial_windows(audio, spec.profile, rate, AGREEMENT_WINDOWS)
+    spectrograms = spec.profile.spectrograms(windows, rate)
+    grid = spec.profile.grid(0, rate)
+    scores = Model(spec, LiteRtNetwork(spec.title, weights)).scores(spectrograms)
+    return weights, measure_agreement(spec, scores, exact.scores(spectrograms), grid, rate)
+
+
+def _trial_windows(audio: str | None, profile: Profile, sample_rate: int, most: int = COMPARED_WINDOWS) -> NDArray[Any]:
     """Return windows of sound, shape (n, window): of the given recording, or of a simulated scene."""
-    seconds = profile.window_seconds + COMPARED_WINDOWS * profile.hop_seconds
+    seconds = profile.window_seconds + most * profile.hop_seconds
     if audio is None:
         simulated = scene(seconds, seed=1, sample_rate=sample_rate)
         samples = next(iter(simulated.blocks(simulated.n_samples))).astype(profile.sample_dtype)
@@ -274,7 +326,7 @@ def _trial_windows(audio: str | None, profile: Profile, sample_rate: int) -> NDA
     grid = profile.grid(len(samples), sample_rate)
     if grid.n_windows < GOLDEN_WINDOWS:
         raise UnsupportedRecording(f"{audio}: too short to compare on; give at least {GOLDEN_WINDOWS} windows of sound")
-    windows: NDArray[Any] = sliding_window_view(samples, grid.window)[:: grid.hop][:COMPARED_WINDOWS]
+    windows: NDArray[Any] = sliding_window_view(samples, grid.window)[:: grid.hop][:most]
     return windows
 
 

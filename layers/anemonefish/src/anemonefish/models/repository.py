@@ -1,22 +1,45 @@
 """Models in a store: names, versions and aliases.
 
 Owns the keys ``{name}/{version}/...`` and ``{name}/{alias}.json`` and turning a reference (``reef``,
-``reef@production``, ``reef@1.0.0``) into a pinned model: name, version and hash. A loaded model has had the
-hash of every file it needs checked and its golden example scored; what is not as published never serves.
+``reef@production``, ``reef@1.0.0``, ``reef@1.0.0+int8``) into a pinned model: name, version, hash, and what runs it. A
+loaded model has had the hash of every file it needs checked and its golden example scored; what is not as published
+never serves.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from anemonefish.errors import InvalidBundle, InvalidRequest, ModelNotFound
-from anemonefish.models.bundle import GOLDEN, LITERT, MODEL_JSON, FileFact, ModelSpec, sha256
-from anemonefish.models.engine import Model
-from anemonefish.models.golden import Golden, check_golden
+from anemonefish.errors import (
+    IncompatibleModel,
+    InvalidBundle,
+    InvalidRequest,
+    InvalidSettings,
+    ModelNotFound,
+    shown,
+)
+from anemonefish.models.bundle import (
+    ENGINES,
+    GOLDEN,
+    KERAS,
+    LAYERS,
+    LITERT,
+    MODEL_JSON,
+    VARIANTS,
+    FileFact,
+    ModelSpec,
+    sha256,
+    variant_file,
+)
+from anemonefish.models.engine import Model, Network
+from anemonefish.models.golden import TOLERANCE, Golden, check_golden, check_preprocessing
+from anemonefish.models.keras import KerasNetwork
+from anemonefish.models.litert import LiteRtNetwork
 from anemonefish.stores import Store, open_store
 
 __all__ = ["ALIASES", "CatalogEntry", "ModelRepository", "PinnedModel", "ready_model"]
@@ -26,28 +49,52 @@ ALIASES = ("production", "staging")
 _REMEMBERED = 20
 """Former versions of an alias that can be gone back to."""
 
-_REFERENCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)(@(?P<version>[a-z0-9][a-z0-9._-]*))?")
+_REFERENCE = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9._-]*)(@(?P<version>[a-z0-9][a-z0-9._-]*))?(\+(?P<variant>[a-z0-9]+))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class PinnedModel:
-    """Exactly one bundle: what an alias meant when the job was planned."""
+    """Exactly one network and what runs it: what a reference meant when the job was planned.
+
+    Attributes
+    ----------
+    name, version : str
+    hash : str
+        SHA-256 of the bundle's ``model.json``.
+    engine : {"litert", "keras"}
+        The two agree to within 1e-5, not to the last bit, so a job keeps to one.
+    variant : str or None
+        A precision below float32 that was asked for by name.
+    """
 
     name: str
     version: str
     hash: str
+    engine: str = ENGINES[0]
+    variant: str | None = None
 
-    def to_dict(self) -> dict[str, str]:
+    @property
+    def reference(self) -> str:
+        """``name@version``, and ``+variant`` where there is one."""
+        return f"{self.name}@{self.version}" + (f"+{self.variant}" if self.variant else "")
+
+    def to_dict(self) -> dict[str, str | None]:
         """Return the fields as JSON-ready names and values."""
-        return {"name": self.name, "version": self.version, "hash": self.hash}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, document: Any) -> PinnedModel:
-        """Read :meth:`to_dict`'s answer back."""
+        """Read :meth:`to_dict`'s answer back; what was pinned before there were engines ran on LiteRT."""
         try:
-            return cls(str(document["name"]), str(document["version"]), str(document["hash"]))
-        except (TypeError, KeyError):
-            raise InvalidRequest(f"a pinned model needs name, version and hash, not {repr(document)[:200]}") from None
+            name, version, found = (str(document[key]) for key in ("name", "version", "hash"))
+            engine, variant = document.get("engine", ENGINES[0]), document.get("variant")
+        except (TypeError, KeyError, AttributeError):
+            raise InvalidRequest(f"a pinned model needs name, version and hash, not {shown(document)}") from None
+        if engine not in ENGINES or not (variant is None or variant in VARIANTS):
+            raise InvalidRequest(f"a pinned model's engine is one of {', '.join(ENGINES)}, not {shown(engine)}")
+        return cls(name, version, found, engine, variant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +115,19 @@ class CatalogEntry:
 
 
 class ModelRepository:
-    """The models in one store."""
+    """The models in one store.
 
-    def __init__(self, store: Store) -> None:
+    Parameters
+    ----------
+    store : Store
+        Where they lie.
+    engine : {"litert", "keras"}, optional
+        What runs networks here: ``ANEMONEFISH_ENGINE`` unless given, and each bundle's own where nothing says.
+    """
+
+    def __init__(self, store: Store, engine: str | None = None) -> None:
         self._store = store
+        self._deployed = engine or os.environ.get("ANEMONEFISH_ENGINE") or None
 
     @property
     def store(self) -> Store:
@@ -92,14 +148,18 @@ class ModelRepository:
         return [CatalogEntry(name, tuple(sorted(found)), aliases.get(name, {})) for name, found in versions.items()]
 
     def pin(self, reference: str) -> PinnedModel:
-        """Resolve ``name``, ``name@alias`` or ``name@version``.
+        """Resolve ``name``, ``name@alias`` or ``name@version``, with ``+variant`` behind it for another precision.
 
         Raises
         ------
         InvalidRequest
             The reference is malformed.
         ModelNotFound
-            There is no such model, version or alias.
+            There is no such model, version, alias or variant.
+        InvalidBundle
+            The bundle is not one.
+        IncompatibleModel
+            Only Keras runs the network, and this place has LiteRT.
         """
         match = _REFERENCE.fullmatch(reference)
         if match is None:
@@ -108,7 +168,24 @@ class ModelRepository:
         if version in ALIASES:
             version = self._alias(name, version)
         data = self._read_spec(name, version)
-        return PinnedModel(name, version, sha256(data))
+        spec = ModelSpec.from_json(data, f"model {name} {version}")
+        return PinnedModel(name, version, sha256(data), self._engine(spec, match["variant"]), match["variant"])
+
+    def _engine(self, spec: ModelSpec, variant: str | None) -> str:
+        if self._deployed not in {None, *ENGINES}:
+            raise InvalidSettings(f"ANEMONEFISH_ENGINE must be one of {', '.join(ENGINES)}, not {self._deployed!r}")
+        if variant is not None:
+            if variant not in spec.variants:
+                has = ", ".join(spec.variants) or "none"
+                raise ModelNotFound(
+                    f"{spec.title} has no variant {variant!r}, it has {has}; publish one with --variant"
+                )
+            return ENGINES[0]
+        if spec.engine == "keras" and self._deployed == "litert":
+            raise IncompatibleModel(
+                f"{spec.title} is run by Keras and LiteRT is deployed here; deploy with Engine=keras (docs/deploy.md)"
+            )
+        return self._deployed or spec.engine
 
     def spec(self, pinned: PinnedModel) -> ModelSpec:
         """Return the spec of a pinned model.
@@ -152,19 +229,34 @@ class ModelRepository:
         ModelNotFound, InvalidBundle, IncompatibleModel, ParityError
             The bundle may not serve, and why.
         """
-        spec = self.spec(pinned)
-        model = Model(spec, self.read_file(spec, LITERT))
-        check_golden(model, Golden.from_bytes(self.read_file(spec, GOLDEN), f"model {spec.title}"))
-        return model
+        return self._proven(pinned)[0]
 
     def verify(self, reference: str) -> tuple[ModelSpec, float]:
         """Check every file of a bundle and its golden scores; return the spec and the largest difference."""
-        spec = self.spec(self.pin(reference))
+        pinned = self.pin(reference)
+        spec = self.spec(pinned)
         for name in spec.files:
             self.read_file(spec, name)
-        model = Model(spec, self.read_file(spec, LITERT))
+        for variant in spec.variants:
+            self._proven(replace(pinned, engine=ENGINES[0], variant=variant))
+        return spec, self._proven(pinned)[1]
+
+    def _proven(self, pinned: PinnedModel) -> tuple[Model, float]:
+        """Load a model and score its golden example; Keras brings librosa along, which then makes them too."""
+        spec = self.spec(pinned)
         golden = Golden.from_bytes(self.read_file(spec, GOLDEN), f"model {spec.title}")
-        return spec, check_golden(model, golden)
+        model = Model(spec, self._network(spec, pinned))
+        if pinned.engine == "keras":
+            check_preprocessing(spec, golden)
+        tolerance = TOLERANCE if pinned.variant is None else float(spec.variants[pinned.variant]["tolerance"])
+        return model, check_golden(model, golden, tolerance)
+
+    def _network(self, spec: ModelSpec, pinned: PinnedModel) -> Network:
+        if pinned.engine == "keras":
+            layers = self.read_file(spec, LAYERS) if LAYERS in spec.files else None
+            return KerasNetwork.of_bundle(spec.title, self.read_file(spec, KERAS), layers)
+        name = LITERT if pinned.variant is None else variant_file(pinned.variant)
+        return LiteRtNetwork(spec.title, self.read_file(spec, name), name)
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
         """Let ``alias`` mean ``version``, which must exist; remember what it meant before."""

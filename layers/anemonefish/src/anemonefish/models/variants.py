@@ -1,0 +1,99 @@
+"""Variants: the weights of a bundle in lower precision, made on request, with their measured agreement.
+
+Owns the conversion to float16 and to 8 bit ("dynamic range" in TensorFlow's words: weights and arithmetic in int8,
+activations quantised as they come), and what is said of each: how far its scores, its best classes and its events are
+from those of the float32 network on the same windows. A variant is served only when it is asked for by name, and only
+where its golden scores are as close as they were when it was published.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stdout
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.events import find_events, smooth
+from anemonefish.matching import Counts, Rule
+from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.golden import TOLERANCE
+from anemonefish.settings import Settings
+from anemonefish.windows import WindowGrid
+
+__all__ = ["convert", "measure_agreement"]
+
+_SLACK = 2.0
+"""What another processor may add to the difference that was measured: its 8-bit kernels round elsewhere."""
+
+
+def convert(one_window: Any, variant: str | None) -> bytes:
+    """Convert a network for LiteRT.
+
+    Parameters
+    ----------
+    one_window : keras.Model
+        Takes a batch of exactly one window, the only batch that is ever scored.
+    variant : {"float16", "int8"} or None
+        None: float32 throughout.
+
+    Returns
+    -------
+    bytes
+        The content of a ``.tflite`` file. Raises whatever the converter raises.
+    """
+    import tensorflow as tf
+
+    # Not from_concrete_functions(): it leaves Keras 3's variables outside the file, and LiteRT scores NaN.
+    converter = tf.lite.TFLiteConverter.from_keras_model(one_window)
+    if variant is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if variant == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    with redirect_stdout(io.StringIO()):  # the converter prints every variable of the network
+        converted: bytes = converter.convert()
+    return converted
+
+
+def measure_agreement(
+    spec: ModelSpec, scores: NDArray[np.float32], exact: NDArray[np.float32], grid: WindowGrid, sample_rate: int
+) -> dict[str, Any]:
+    """Compare a variant's scores with the float32 network's on the same windows.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    scores, exact : ndarray, shape (n_windows, n_classes), float32
+        Of consecutive windows of one recording.
+    grid : WindowGrid
+    sample_rate : int
+
+    Returns
+    -------
+    dict
+        ``windows``; ``max_difference`` of a score; ``labels_flipped``, windows whose best class (of a single score:
+        whose side of the threshold) is another; ``events``, how many float32 finds; ``event_f1`` against those, by
+        half of their union, null where neither has one; ``tolerance`` for the golden scores.
+    """
+    settings = Settings.load({}, {})
+    target = spec.classes.index(spec.target_class)
+
+    def events(found: NDArray[np.float32]) -> list[tuple[int, int]]:
+        smoothed = smooth(found, settings.median_windows)[:, target]
+        return [(e.start, e.stop) for e in find_events(smoothed, grid, sample_rate, spec.target_class, settings)]
+
+    def labels(found: NDArray[np.float32]) -> NDArray[np.intp]:
+        return found.argmax(axis=1) if len(spec.classes) > 1 else (found[:, 0] > settings.threshold).astype(np.intp)
+
+    expected = events(exact)
+    f1 = Counts.of(events(scores), expected, Rule(criterion="iou")).f1
+    difference = float(np.abs(scores - exact).max())
+    return {
+        "windows": len(exact),
+        "max_difference": difference,
+        "labels_flipped": int((labels(scores) != labels(exact)).sum()),
+        "events": len(expected),
+        "event_f1": None if f1 is None else round(float(f1), 6),
+        "tolerance": max(TOLERANCE, _SLACK * difference),
+    }

@@ -1,0 +1,91 @@
+"""The pipelines that the lab trains with, by librosa and matplotlib themselves.
+
+Owns the reference that every profile is held to: slow, literal, and used to prove, never to serve. Publishing compares
+with it, the container image does so at every start, tests and benchmarks measure against it. librosa and matplotlib
+are imported when it is called; no worker that is a zip carries them.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.profiles.image import Image
+from anemonefish.profiles.profile import Profile
+from anemonefish.profiles.stft_db import StftDb
+
+__all__ = ["reference_decibels", "reference_image", "reference_spectrograms", "reference_stft_db"]
+
+
+def reference_spectrograms(profile: Profile, windows: NDArray[np.floating], sample_rate: int) -> NDArray[np.float32]:
+    """Return the spectrograms of windows as training made them.
+
+    Parameters
+    ----------
+    profile : Image or StftDb
+    windows : ndarray, shape (n, window), float32 or float64
+    sample_rate : int
+
+    Returns
+    -------
+    ndarray, shape (n, *profile.input_shape(sample_rate)), float32
+
+    Raises
+    ------
+    ImportError
+        librosa or matplotlib is not installed.
+    """
+    made = np.empty((len(windows), *profile.input_shape(sample_rate)), np.float32)
+    for index, window in enumerate(windows):
+        if isinstance(profile, Image):
+            made[index] = reference_image(profile, window, sample_rate).astype(np.float32) / 255
+        else:
+            assert isinstance(profile, StftDb)  # there are two profiles
+            made[index] = reference_stft_db(profile, window)
+    return made
+
+
+def reference_decibels(profile: Profile, window: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the decibels of a window, shape (n_bins, n_frames)."""
+    import librosa
+
+    with warnings.catch_warnings():  # "n_fft is too large" for a window shorter than a frame
+        warnings.simplefilter("ignore", UserWarning)
+        transform = librosa.stft(window, n_fft=profile.n_fft, hop_length=profile.hop_length)
+    decibels: NDArray[np.floating] = librosa.amplitude_to_db(
+        np.abs(transform), ref=np.max, amin=profile.amin, top_db=profile.top_db
+    )
+    return decibels
+
+
+def reference_image(profile: Image, window: NDArray[np.floating], sample_rate: int) -> NDArray[np.uint8]:
+    """Return the picture of a window, (height, width, 3), 8 bit RGB off the canvas."""
+    import librosa.display
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    values = reference_decibels(profile, window)
+    figure = Figure(figsize=(profile.width / 100, profile.height / 100), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    librosa.display.specshow(
+        values, sr=sample_rate, hop_length=profile.hop_length, x_axis=None, y_axis=None, fmax=profile.fmax_hz, ax=axes
+    )
+    limit = int(profile.fmax_hz / (sample_rate / 2) * values.shape[0])
+    if limit < values.shape[0]:
+        axes.set_ylim(0, limit)
+    axes.axis("off")
+    canvas.draw()  # type: ignore[no-untyped-call]
+    picture: NDArray[np.uint8] = np.array(canvas.buffer_rgba())[:, :, :3]  # type: ignore[no-untyped-call]
+    return picture
+
+
+def reference_stft_db(profile: StftDb, window: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the scaled decibels of a window, (time, frequency, 1), computed in float64 as the lab's code does."""
+    values = reference_decibels(profile, window.astype(np.float64))
+    values = values[: int(profile.fmax_hz / (profile.crop_rate_hz / 2) * values.shape[0])]
+    low, high = values.min(), values.max()
+    scaled: NDArray[np.floating] = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    return scaled.T[:, :, np.newaxis]

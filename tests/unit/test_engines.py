@@ -1,0 +1,318 @@
+"""One golden suite for both engines, networks that only Keras runs, and variants of lower precision."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from anemonefish import errors
+from anemonefish.cli import main
+from anemonefish.decide import decide
+from anemonefish.models import ModelRepository
+from anemonefish.models.bundle import GOLDEN, KERAS, LAYERS, LITERT, MODEL_JSON, variant_file
+from anemonefish.models.golden import Golden, check_golden, check_preprocessing
+from anemonefish.models.publish import PublishRequest, _trial_windows, publish
+from anemonefish.models.repository import PinnedModel
+from anemonefish.models.variants import measure_agreement
+from anemonefish.plan import plan_job
+from anemonefish.profiles import profile_named
+from anemonefish.profiles.reference import reference_spectrograms
+from anemonefish.request import RecordingRequest
+from anemonefish.settings import Settings
+from anemonefish.simulate import scene, write_scene
+from anemonefish.stores.local import LocalStore
+from anemonefish.windows import WindowGrid
+
+CLASSES = ("noise", "anemonefish", "biological")
+
+LAYERS_PY = '''
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("lab")
+class Loudness(keras.layers.Layer):
+    """An operation that every engine has."""
+
+    def call(self, x):
+        return x * 2.0 - 1.0
+
+
+class Rare(keras.layers.Layer):
+    """An operation that LiteRT does not have."""
+
+    def call(self, x):
+        return tf.math.betainc(2.0, 3.0, x)
+'''
+
+
+def network_with(layer: Any | None, path: Path, shape: tuple[int, ...] = (76, 256, 1)) -> Path:
+    """Save a small network with opinions, with a layer of its own in front."""
+    keras.utils.set_random_seed(3)
+    network = keras.Sequential([keras.Input(shape)])
+    if layer is not None:
+        network.add(layer)
+    network.add(keras.layers.Conv2D(8, 5, strides=4, activation="relu"))
+    network.add(keras.layers.Flatten())
+    network.add(
+        keras.layers.Dense(3, activation="softmax", kernel_initializer=keras.initializers.RandomNormal(0, 0.05))
+    )
+    network.save(path)
+    return path
+
+
+def own(name: str) -> Any:
+    names: dict[str, Any] = {}
+    exec(LAYERS_PY, names)
+    return names[name]()
+
+
+@pytest.fixture(scope="module")
+def layers_py(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("layers") / "our_layers.py"
+    path.write_text(LAYERS_PY)
+    return path
+
+
+def request_for(path: Path, version: str, **changes: Any) -> PublishRequest:
+    fields = {
+        "keras": path, "name": "lab", "version": version, "profile": profile_named("stft-db"),
+        "classes": CLASSES, "sample_rate": 48_000,
+    }  # fmt: skip
+    return PublishRequest(**{**fields, **changes})
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory, layers_py: Path, models_uri: str) -> ModelRepository:
+    """The bundle that ships, and four of a lab: plain, a picture's, with layers of its own, and Keras's alone."""
+    folder = tmp_path_factory.mktemp("models")
+    shutil.copytree(models_uri, folder, dirs_exist_ok=True)
+    repository = ModelRepository(LocalStore(folder))
+    made = tmp_path_factory.mktemp("keras")
+    plain = network_with(None, made / "plain.keras")
+    publish(request_for(plain, "plain", variants=("int8", "float16")), repository)
+    picture = network_with(None, made / "picture.keras", (128, 64, 3))
+    other = profile_named("image", n_fft=512, hop_length=128, width=64, height=128, fmax_hz=6000.0, hop_seconds=0.2)
+    publish(request_for(picture, "picture", profile=other, sample_rate=None), repository)
+    mine = network_with(own("Loudness"), made / "mine.keras")
+    publish(request_for(mine, "mine", layers=layers_py), repository)
+    rare = network_with(own("Rare"), made / "rare.keras")
+    publish(request_for(rare, "rare", layers=layers_py), repository)
+    return repository
+
+
+SUITE = ["reef@1.0.0", "lab@plain", "lab@picture", "lab@mine"]
+
+
+# --- the golden suite ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["litert", "keras"])
+@pytest.mark.parametrize("reference", SUITE)
+def test_both_engines_give_the_golden_scores(repository: ModelRepository, reference: str, engine: str) -> None:
+    here = ModelRepository(repository.store, engine=engine)
+    pinned = here.pin(reference)
+    assert pinned.engine == engine
+    spec, difference = here.verify(reference)
+    print(f"{reference} under {engine}: {difference:.1e}")
+    assert difference <= 1e-5
+    golden = Golden.from_bytes(here.read_file(spec, GOLDEN), reference)
+    assert np.ptp(golden.scores, axis=0).max() > 1e-3  # agreement on one constant score would prove nothing
+
+
+@pytest.mark.parametrize("reference", SUITE)
+def test_both_engines_find_the_same_events(repository: ModelRepository, reference: str, tmp_path: Path) -> None:
+    path = tmp_path / "reef.wav"
+    write_scene(scene(20, seed=5), path)
+    found = {}
+    for engine in ("litert", "keras"):
+        here = ModelRepository(repository.store, engine=engine)
+        model = here.load(here.pin(reference))
+        windows = _trial_windows(str(path), model.spec.profile, 48_000)
+        scores = model.scores(model.spec.profile.spectrograms(windows, 48_000))
+        plan = plan_job([RecordingRequest(str(path), "reef.wav", "reef.wav")], reference, Settings.load({}, {}), here)
+        found[engine] = scores, plan, decide(plan.recordings[0], model.spec, plan.model, plan.settings, scores)
+    assert np.abs(found["litert"][0] - found["keras"][0]).max() <= 1e-5
+    assert [(e.start, e.stop) for e in found["litert"][2].events] == [
+        (e.start, e.stop) for e in found["keras"][2].events
+    ]
+    # They agree to 1e-5 and not to the last bit, so parts of the one are never taken for the other's.
+    assert found["litert"][1].identity != found["keras"][1].identity
+
+
+@pytest.mark.parametrize("reference", SUITE)
+def test_the_reference_pipeline_makes_the_same_spectrograms(repository: ModelRepository, reference: str) -> None:
+    spec = repository.spec(repository.pin(reference))
+    windows = _trial_windows(None, spec.profile, 48_000)[::30]
+    ours = spec.profile.spectrograms(windows, 48_000)
+    np.testing.assert_array_equal(ours, reference_spectrograms(spec.profile, windows, 48_000))
+
+
+def test_the_last_bit_of_a_spectrogram_is_compared(
+    repository: ModelRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = repository.spec(repository.pin("reef"))
+    golden = Golden.from_bytes(repository.read_file(spec, GOLDEN), "reef")
+    check_preprocessing(spec, golden)
+    made = type(spec.profile).spectrograms
+
+    def off_by_a_bit(self: Any, windows: Any, sample_rate: int) -> Any:
+        spectrograms = made(self, windows, sample_rate)
+        spectrograms[0, 3, 3, 0] = np.nextafter(spectrograms[0, 3, 3, 0], 2, dtype=np.float32)
+        return spectrograms
+
+    monkeypatch.setattr(type(spec.profile), "spectrograms", off_by_a_bit)
+    with pytest.raises(errors.ParityError, match="its spectrograms differ from librosa's"):
+        check_preprocessing(spec, golden)
+
+
+# --- which engine --------------------------------------------------------------------------------------------------
+
+
+def test_layers_of_its_own_do_not_keep_a_network_from_litert(repository: ModelRepository) -> None:
+    spec = repository.spec(repository.pin("lab@mine"))
+    assert (spec.engine, set(spec.files)) == ("litert", {KERAS, LITERT, GOLDEN, LAYERS})
+
+
+def test_what_litert_cannot_run_is_run_by_keras(repository: ModelRepository) -> None:
+    pinned = repository.pin("lab@rare")
+    spec, difference = repository.verify("lab@rare")
+    assert (pinned.engine, spec.engine, set(spec.files)) == ("keras", "keras", {KERAS, GOLDEN, LAYERS})
+    assert difference <= 1e-5
+    assert "cannot be converted to LiteRT" in spec.parity["why_keras"]
+    assert spec.compute["seconds_per_window"] > 0
+
+
+def test_a_deployment_without_keras_says_so_before_anything_runs(repository: ModelRepository) -> None:
+    with pytest.raises(errors.IncompatibleModel, match=r"lab rare is run by Keras.*Engine=keras"):
+        ModelRepository(repository.store, engine="litert").pin("lab@rare")
+
+
+def test_the_environment_says_what_is_deployed(repository: ModelRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANEMONEFISH_ENGINE", "keras")
+    assert ModelRepository(repository.store).pin("reef").engine == "keras"
+    monkeypatch.setenv("ANEMONEFISH_ENGINE", "")
+    assert ModelRepository(repository.store).pin("reef").engine == "litert"
+    monkeypatch.setenv("ANEMONEFISH_ENGINE", "onnx")
+    with pytest.raises(errors.InvalidSettings, match="ANEMONEFISH_ENGINE must be one of litert, keras"):
+        ModelRepository(repository.store).pin("reef")
+
+
+@pytest.mark.parametrize("engine", ["litert", "keras"])
+def test_an_engine_that_is_asked_for_is_used_or_refused(
+    repository: ModelRepository, layers_py: Path, tmp_path: Path, engine: str
+) -> None:
+    rare = network_with(own("Rare"), tmp_path / "rare.keras")
+    if engine == "keras":
+        plain = network_with(None, tmp_path / "plain.keras")
+        assert publish(request_for(plain, "by-keras", engine="keras"), repository).engine == "keras"
+    else:
+        with pytest.raises(errors.IncompatibleModel, match="cannot be converted to LiteRT"):
+            publish(request_for(rare, "by-litert", engine="litert", layers=layers_py), repository)
+
+
+@pytest.mark.parametrize("change", ["missing", "wrong", "none"])
+def test_a_network_without_its_layers_is_refused(repository: ModelRepository, tmp_path: Path, change: str) -> None:
+    path = network_with(own("Rare"), tmp_path / "rare.keras")
+    layers = {"missing": tmp_path / "nothing.py", "wrong": tmp_path / "wrong.py", "none": None}[change]
+    (tmp_path / "wrong.py").write_text("raise RuntimeError('not today')\n")
+    expected = errors.InvalidRequest if change == "missing" else errors.IncompatibleModel
+    words = {"missing": "nothing.py: not readable", "wrong": "not today", "none": "name the Python file of its own layers"}[change]
+    with pytest.raises(expected, match=words):
+        publish(request_for(path, "refused", layers=layers), repository)
+    assert not repository.store.exists(f"lab/refused/{MODEL_JSON}")
+
+
+def test_altered_layers_never_run(repository: ModelRepository, tmp_path: Path) -> None:
+    shutil.copytree(repository.store.uri, tmp_path / "models")
+    (tmp_path / "models/lab/rare" / LAYERS).write_text("raise SystemExit('ran')\n")
+    here = ModelRepository(LocalStore(tmp_path / "models"))
+    with pytest.raises(errors.InvalidBundle, match=r"layers\.py is not the file that was published"):
+        here.load(here.pin("lab@rare"))
+
+
+def test_the_laptop_runs_a_model_of_keras(repository: ModelRepository, tmp_path: Path) -> None:
+    write_scene(scene(6, seed=5), tmp_path / "reef.wav")
+    arguments = ["detect", str(tmp_path / "reef.wav"), "--out", str(tmp_path / "out"), "--model", "lab@rare"]
+    done = CliRunner().invoke(main, [*arguments, "--models", str(repository.store.uri)])
+    assert done.exit_code == 0, done.output
+    said = json.loads((tmp_path / "out/reef.wav.json").read_text())
+    assert said["model"]["engine"] == "keras"
+    assert len(said["predictions"]) == 29
+
+
+# --- variants ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", ["float16", "int8"])
+def test_a_variant_is_served_when_asked_for_by_name(repository: ModelRepository, variant: str, tmp_path: Path) -> None:
+    spec = repository.spec(repository.pin("lab@plain"))
+    agreement = spec.variants[variant]
+    assert agreement["windows"] == 300
+    assert 0 < agreement["max_difference"] < 0.2
+    assert 0 <= agreement["labels_flipped"] < 30
+    assert spec.files[variant_file(variant)].size < spec.files[LITERT].size
+    assert repository.pin("lab@plain").variant is None
+
+    pinned = repository.pin(f"lab@plain+{variant}")
+    assert (pinned.variant, pinned.reference) == (variant, f"lab@plain+{variant}")
+    assert PinnedModel.from_dict(json.loads(json.dumps(pinned.to_dict()))) == pinned
+    windows = _trial_windows(None, spec.profile, 48_000, 300)
+    spectrograms = spec.profile.spectrograms(windows, 48_000)
+    exact = repository.load(repository.pin("lab@plain")).scores(spectrograms)
+    differences = np.abs(repository.load(pinned).scores(spectrograms) - exact)
+    assert differences.max() == pytest.approx(agreement["max_difference"], rel=1e-3)
+
+    write_scene(scene(6, seed=5), tmp_path / "reef.wav")
+    arguments = ["detect", str(tmp_path / "reef.wav"), "--out", str(tmp_path / "out"), "--model", pinned.reference]
+    done = CliRunner().invoke(main, [*arguments, "--models", str(repository.store.uri)])
+    assert done.exit_code == 0, done.output
+    said = json.loads((tmp_path / "out/reef.wav.json").read_text())
+    assert said["model"]["variant"] == variant
+    assert said["metadata"]["model_version"] == f"lab@plain+{variant}"
+    assert said["metadata"]["variant_agreement"] == agreement
+
+
+def test_a_variant_that_was_not_made_is_not_found(repository: ModelRepository) -> None:
+    with pytest.raises(errors.ModelNotFound, match=r"reef 1\.0\.0 has no variant 'int8', it has none"):
+        repository.pin("reef+int8")
+    with pytest.raises(errors.InvalidRequest, match="not a model"):
+        repository.pin("reef+")
+
+
+def test_a_variant_that_drifts_is_not_served(repository: ModelRepository) -> None:
+    spec = repository.spec(repository.pin("lab@plain"))
+    golden = Golden.from_bytes(repository.read_file(spec, GOLDEN), "plain")
+    model = repository.load(repository.pin("lab@plain+int8"))
+    with pytest.raises(errors.ParityError):  # what it may differ by is in its bundle, not in the code
+        check_golden(model, golden)
+
+
+def test_variants_are_litert_s_alone(repository: ModelRepository, tmp_path: Path, layers_py: Path) -> None:
+    path = network_with(own("Rare"), tmp_path / "rare.keras")
+    with pytest.raises(errors.InvalidRequest, match="variants are LiteRT's"):
+        publish(request_for(path, "refused", layers=layers_py, variants=("int8",)), repository)
+
+
+def test_agreement_counts_labels_and_events(repository: ModelRepository) -> None:
+    """By hand: ten windows, calls in 3 to 5 and 8 to 9; the variant loses the second and flips two labels."""
+    spec = repository.spec(repository.pin("reef"))
+    exact = np.tile(np.array([0.8, 0.1, 0.1], np.float32), (30, 1))
+    exact[3:8] = exact[15:22] = (0.1, 0.8, 0.1)
+    other = exact.copy()
+    other[15:22] = (0.45, 0.4, 0.15)
+    other[0] = (0.7, 0.2, 0.1)
+    agreement = measure_agreement(spec, other, exact, WindowGrid(0, 19_200, 9_600), 48_000)
+    assert (agreement["windows"], agreement["labels_flipped"], agreement["events"]) == (30, 7, 2)
+    assert agreement["max_difference"] == pytest.approx(0.4)
+    assert agreement["event_f1"] == pytest.approx(2 / 3, abs=1e-6)
+    assert agreement["tolerance"] == pytest.approx(0.8)
+    nothing = measure_agreement(spec, exact[:3], exact[:3], WindowGrid(0, 19_200, 9_600), 48_000)
+    assert nothing["event_f1"] is None
