@@ -2,12 +2,13 @@
 #   make demo      a recording through the real workflow on a local AWS, no Docker, no account
 #   make test      lint and every test that needs no container
 #   make test-container   the functions in containers by the SAM CLI, where there is Docker
+#   make image     the container image of Engine=keras (docs/deploy.md); make push-image STACK=name puts it into ECR
 PYTHON ?= python3
 BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect test lint unit workflow test-container layers lock format bundle clean
+.PHONY: help demo detect test lint unit workflow test-container image push-image layers lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -77,6 +78,22 @@ workflow: .venv/dev .venv-ministack/ready layers
 test-container: .venv/dev .venv-ministack/ready .venv-sam/ready layers
 	$(BIN)/python -m pytest tests/container
 
+# Score and predict with TensorFlow and librosa. Lambda takes no attestations beside an image.
+ARCHITECTURE ?= arm64
+TAG ?= $(shell git describe --always --dirty 2>/dev/null || echo local)
+IMAGE ?= anemonefish-engine:$(TAG)
+image:
+	DOCKER_DEFAULT_PLATFORM=linux/$(ARCHITECTURE:x86_64=amd64) BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build $(DOCKER_OPTIONS) \
+		--build-arg BASE=public.ecr.aws/lambda/python:3.13-$(ARCHITECTURE) --file image/Dockerfile --tag $(IMAGE) .
+
+push-image: image
+	@test -n "$(STACK)" || { echo "Say which stack's repository: make push-image STACK=anemonefish-dev"; exit 2; }
+	repository=$$(aws cloudformation describe-stacks --stack-name "$(STACK)" --output text \
+		--query "Stacks[0].Outputs[?OutputKey=='EngineRepositoryUri'].OutputValue") && \
+	aws ecr get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}" && \
+	docker tag $(IMAGE) "$$repository:$(TAG)" && docker push "$$repository:$(TAG)" && \
+	echo "deploy with: sam deploy --parameter-overrides Engine=keras EngineImage=$$repository:$(TAG) Architecture=$(ARCHITECTURE)"
+
 lint: .venv/dev .venv-lint/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -99,6 +116,8 @@ lock:
 	cd requirements && for set in app "dev -c app.txt"; do set -- $$set; name=$$1; shift; \
 		../$(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header "$$@" $$name.in -o $$name.txt; done
+	cd image && ../$(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes \
+		--no-emit-index-url --no-header requirements.in -o requirements.txt
 
 clean:
 	rm -rf .venv .venv-* $(BUILD) demo .aws-sam

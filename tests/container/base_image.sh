@@ -27,6 +27,8 @@ bare_debian() {  # ROOT
     fi
     debootstrap --variant=minbase --include=python3,libstdc++6,ca-certificates "$suite" "$1" "${mirror:?}" \
         || impossible "$image: cannot be pulled, and Debian's packages for a stand-in cannot be had from $mirror"
+    # Whoever works behind a proxy has its certificate among his own, and so need builds in the stand-in.
+    cat /etc/ssl/certs/ca-certificates.crt > "$1/etc/ssl/certs/ca-certificates.crt"
     rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/* "$1"/usr/share/{doc,man,locale}
 }
 
@@ -39,6 +41,9 @@ lambda_runtime() {  # ROOT
         --only-binary=:all: --implementation cp --python-version "$version" \
         --platform "manylinux_2_28_$machine" --platform "manylinux2014_$machine" \
         --requirement "$here/../../localstack/runtime.txt"
+    # AWS's image has pip, with which image/Dockerfile installs.
+    "$python" -m pip install --quiet --disable-pip-version-check --no-compile \
+        --target "$1/usr/local/lib/python$version/dist-packages" pip
     cat > "$1/var/runtime/bootstrap" <<'BOOTSTRAP'
 #!/bin/sh
 export PYTHONPATH="$LAMBDA_TASK_ROOT:/opt/python:/opt/python/lib/python3.13/site-packages:/var/runtime"

@@ -137,6 +137,19 @@ def image(docker: Docker) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def engine_image(docker: Docker, image: str) -> str:
+    """The image of Engine=keras, built as the README says."""
+    name = "anemonefish-engine:test"  # the SAM CLI runs no image of a registry
+    assert image.endswith(f"3.13-{HERE}")  # the base that make image asks for
+    command = ["make", "image", f"IMAGE={name}", f"ARCHITECTURE={HERE}", "DOCKER_OPTIONS=--network host"]
+    done = subprocess.run(
+        command, env=os.environ | docker.environment, cwd=REPOSITORY, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return name
+
+
+@pytest.fixture(scope="session")
 def aws() -> Iterator[LocalAws]:
     with LocalAws.start(REPOSITORY / ".build", REPOSITORY / ".venv-ministack" / "bin" / "python") as running:
         yield running
@@ -173,9 +186,9 @@ class Local:
     sam: Sam
     options: list[str]
 
-    def invoke(self, function: str, event: Path) -> Any:
+    def invoke(self, function: str, event: Path, parameters: Mapping[str, object] = PARAMETERS) -> Any:
         """Invoke a function in a container; return the whole of what it answered."""
-        done = self.sam("local", "invoke", function, "--event", event, *self.options)
+        done = self.sam("local", "invoke", function, "--event", event, *self.options, *overrides(parameters))
         answer = done.stdout.strip().splitlines()
         assert answer, done.stderr
         return json.loads(answer[-1])
@@ -205,5 +218,5 @@ def local(
         # AWS goes to the local one, too: there is no other.
         keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": aws.endpoint_url}
         options = ["--template", str(built(str(HERE)) / "template.yaml"), "--skip-pull-image", "--env-vars", str(file)]
-        options += ["--add-host", "host.docker.internal:host-gateway", *overrides(PARAMETERS)]
+        options += ["--add-host", "host.docker.internal:host-gateway"]
         yield Local(Sam(docker.environment | keys), options)

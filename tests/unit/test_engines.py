@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -18,60 +17,17 @@ from anemonefish.decide import decide
 from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import GOLDEN, KERAS, LAYERS, LITERT, MODEL_JSON, variant_file
 from anemonefish.models.golden import Golden, check_golden, check_preprocessing
-from anemonefish.models.publish import PublishRequest, _trial_windows, publish
+from anemonefish.models.publish import _trial_windows, publish
 from anemonefish.models.repository import PinnedModel
 from anemonefish.models.variants import measure_agreement
 from anemonefish.plan import plan_job
-from anemonefish.profiles import profile_named
 from anemonefish.profiles.reference import reference_spectrograms
 from anemonefish.request import RecordingRequest
 from anemonefish.settings import Settings
 from anemonefish.simulate import scene, write_scene
 from anemonefish.stores.local import LocalStore
 from anemonefish.windows import WindowGrid
-
-CLASSES = ("noise", "anemonefish", "biological")
-
-LAYERS_PY = '''
-import keras
-import tensorflow as tf
-
-
-@keras.saving.register_keras_serializable("lab")
-class Loudness(keras.layers.Layer):
-    """An operation that every engine has."""
-
-    def call(self, x):
-        return x * 2.0 - 1.0
-
-
-class Rare(keras.layers.Layer):
-    """An operation that LiteRT does not have."""
-
-    def call(self, x):
-        return tf.math.betainc(2.0, 3.0, x)
-'''
-
-
-def network_with(layer: Any | None, path: Path, shape: tuple[int, ...] = (76, 256, 1)) -> Path:
-    """Save a small network with opinions, with a layer of its own in front."""
-    keras.utils.set_random_seed(3)
-    network = keras.Sequential([keras.Input(shape)])
-    if layer is not None:
-        network.add(layer)
-    network.add(keras.layers.Conv2D(8, 5, strides=4, activation="relu"))
-    network.add(keras.layers.Flatten())
-    network.add(
-        keras.layers.Dense(3, activation="softmax", kernel_initializer=keras.initializers.RandomNormal(0, 0.05))
-    )
-    network.save(path)
-    return path
-
-
-def own(name: str) -> Any:
-    names: dict[str, Any] = {}
-    exec(LAYERS_PY, names)
-    return names[name]()
+from tests.golden import KERAS_ALONE, LAYERS_PY, SUITE, network_with, own, publish_suite, request_for
 
 
 @pytest.fixture(scope="module")
@@ -81,34 +37,10 @@ def layers_py(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def request_for(path: Path, version: str, **changes: Any) -> PublishRequest:
-    fields = {
-        "keras": path, "name": "lab", "version": version, "profile": profile_named("stft-db"),
-        "classes": CLASSES, "sample_rate": 48_000,
-    }  # fmt: skip
-    return PublishRequest(**{**fields, **changes})
-
-
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory, layers_py: Path, models_uri: str) -> ModelRepository:
-    """The bundle that ships, and four of a lab: plain, a picture's, with layers of its own, and Keras's alone."""
-    folder = tmp_path_factory.mktemp("models")
-    shutil.copytree(models_uri, folder, dirs_exist_ok=True)
-    repository = ModelRepository(LocalStore(folder))
-    made = tmp_path_factory.mktemp("keras")
-    plain = network_with(None, made / "plain.keras")
-    publish(request_for(plain, "plain", variants=("int8", "float16")), repository)
-    picture = network_with(None, made / "picture.keras", (128, 64, 3))
-    other = profile_named("image", n_fft=512, hop_length=128, width=64, height=128, fmax_hz=6000.0, hop_seconds=0.2)
-    publish(request_for(picture, "picture", profile=other, sample_rate=None), repository)
-    mine = network_with(own("Loudness"), made / "mine.keras")
-    publish(request_for(mine, "mine", layers=layers_py), repository)
-    rare = network_with(own("Rare"), made / "rare.keras")
-    publish(request_for(rare, "rare", layers=layers_py), repository)
-    return repository
-
-
-SUITE = ["reef@1.0.0", "lab@plain", "lab@picture", "lab@mine"]
+def repository(tmp_path_factory: pytest.TempPathFactory, models_uri: str) -> ModelRepository:
+    folder, work = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("keras")
+    return publish_suite(folder, Path(models_uri), work)
 
 
 # --- the golden suite ----------------------------------------------------------------------------------------------
@@ -182,8 +114,8 @@ def test_layers_of_its_own_do_not_keep_a_network_from_litert(repository: ModelRe
 
 
 def test_what_litert_cannot_run_is_run_by_keras(repository: ModelRepository) -> None:
-    pinned = repository.pin("lab@rare")
-    spec, difference = repository.verify("lab@rare")
+    pinned = repository.pin(KERAS_ALONE)
+    spec, difference = repository.verify(KERAS_ALONE)
     assert (pinned.engine, spec.engine, set(spec.files)) == ("keras", "keras", {KERAS, GOLDEN, LAYERS})
     assert difference <= 1e-5
     assert "cannot be converted to LiteRT" in spec.parity["why_keras"]
@@ -192,7 +124,7 @@ def test_what_litert_cannot_run_is_run_by_keras(repository: ModelRepository) -> 
 
 def test_a_deployment_without_keras_says_so_before_anything_runs(repository: ModelRepository) -> None:
     with pytest.raises(errors.IncompatibleModel, match=r"lab rare is run by Keras.*Engine=keras"):
-        ModelRepository(repository.store, engine="litert").pin("lab@rare")
+        ModelRepository(repository.store, engine="litert").pin(KERAS_ALONE)
 
 
 def test_the_environment_says_what_is_deployed(repository: ModelRepository, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,8 +156,12 @@ def test_a_network_without_its_layers_is_refused(repository: ModelRepository, tm
     layers = {"missing": tmp_path / "nothing.py", "wrong": tmp_path / "wrong.py", "none": None}[change]
     (tmp_path / "wrong.py").write_text("raise RuntimeError('not today')\n")
     expected = errors.InvalidRequest if change == "missing" else errors.IncompatibleModel
-    words = {"missing": "nothing.py: not readable", "wrong": "not today", "none": "name the Python file of its own layers"}[change]
-    with pytest.raises(expected, match=words):
+    words = {
+        "missing": "nothing.py: not readable",
+        "wrong": "not today",
+        "none": "name the Python file of its own layers",
+    }[change]
+    with pytest.raises(expected, match=words[change]):
         publish(request_for(path, "refused", layers=layers), repository)
     assert not repository.store.exists(f"lab/refused/{MODEL_JSON}")
 
@@ -235,12 +171,12 @@ def test_altered_layers_never_run(repository: ModelRepository, tmp_path: Path) -
     (tmp_path / "models/lab/rare" / LAYERS).write_text("raise SystemExit('ran')\n")
     here = ModelRepository(LocalStore(tmp_path / "models"))
     with pytest.raises(errors.InvalidBundle, match=r"layers\.py is not the file that was published"):
-        here.load(here.pin("lab@rare"))
+        here.load(here.pin(KERAS_ALONE))
 
 
 def test_the_laptop_runs_a_model_of_keras(repository: ModelRepository, tmp_path: Path) -> None:
     write_scene(scene(6, seed=5), tmp_path / "reef.wav")
-    arguments = ["detect", str(tmp_path / "reef.wav"), "--out", str(tmp_path / "out"), "--model", "lab@rare"]
+    arguments = ["detect", str(tmp_path / "reef.wav"), "--out", str(tmp_path / "out"), "--model", KERAS_ALONE]
     done = CliRunner().invoke(main, [*arguments, "--models", str(repository.store.uri)])
     assert done.exit_code == 0, done.output
     said = json.loads((tmp_path / "out/reef.wav.json").read_text())
