@@ -14,7 +14,7 @@
  * @typedef {{id: string, filename: string, size: number, status: 'OPEN' | 'COMPLETE', created_at: string,
  *   expires_at: string, sha256: string | null, sha256_checked: boolean, put: Put | null,
  *   multipart: PartPage | null}} Upload
- * @typedef {{name: string, version: string, hash: string}} Model
+ * @typedef {{name: string, version: string, hash: string, engine: 'litert' | 'keras', variant: string | null}} Model
  * @typedef {{recordings: string[], model?: string, settings?: Record<string, unknown>, webhook?: string,
  *   signal?: AbortSignal}} Order
  * @typedef {{id: string, status: 'PENDING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED', status_url: string,

@@ -260,10 +260,11 @@ def publish(
     if spec.engine == "keras":
         OUT.print(f"served by Keras, in the image (Engine=keras): {spec.parity['why_keras']}", highlight=False)
     for variant, how in spec.variants.items():
+        f1 = how["event_f1"]
+        events = "no events to compare" if f1 is None else f"F1 {f1:.3f} of {how['events']} events"
         OUT.print(
             f"{spec.name}@{spec.version}+{variant}: within {how['max_difference']:.1e} of float32, "
-            f"{how['labels_flipped']} of {how['windows']} labels flipped, "
-            f"F1 of {how['events']} events {how['event_f1']}",
+            f"{how['labels_flipped']} of {how['windows']} labels flipped, {events}",
             highlight=False,
         )
 
