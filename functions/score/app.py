@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from anemonefish.jobs import Job
+from anemonefish.metrics import Stopwatch, score_metrics
 from anemonefish.models.repository import PinnedModel, ready_model
 from anemonefish.planned import RangeTask
 from anemonefish.score import score_ranges
@@ -13,7 +14,13 @@ from anemonefish.stores import open_store
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Store the scores of ``event["ranges"]``; the model is loaded and verified once per process."""
+    watch = Stopwatch()
     job = Job.at(open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}"), event.get("job"))
     tasks = RangeTask.list_from(event.get("ranges"))
-    model = ready_model(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}", PinnedModel.from_dict(event.get("model")))
-    return asdict(score_ranges(job, tasks, model))
+    pinned = PinnedModel.from_dict(event.get("model"))
+    model = ready_model(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}", pinned)
+    watch.ready()
+    scored = score_ranges(job, tasks, model)
+    if line := score_metrics(scored, pinned, watch, os.environ):
+        print(line)  # CloudWatch reads metrics out of the log
+    return asdict(scored)

@@ -11,9 +11,12 @@ REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "layers/anemonefish/src/anemonefish"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-CLOUD = {f"cloud/{name}.py" for name in ("clients", "notices", "secrets", "table", "transfer", "workflow")}
+CLOUD = {
+    f"cloud/{name}.py"
+    for name in ("clients", "metrics", "notices", "secrets", "stack", "table", "transfer", "workflow")
+}
 API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("api/*.py")}
-TERMINAL = {"cli.py", "cli_evaluate.py", "cli_remote.py", "terminal.py"}
+TERMINAL = {"cli.py", "cli_calibrate.py", "cli_evaluate.py", "cli_remote.py", "terminal.py"}
 
 ONLY_IN = {
     "boto3": {"stores/s3.py", "cloud/clients.py"},
@@ -45,14 +48,14 @@ FLOORS = [
     {"profiles", "stores", "cloud", "blocks", "events"},
     {"audio", "simulate", "evaluate", "request"},
     {"resample", "models", "pieces"},
-    {"clips", "planned"},
+    {"clips", "costs", "planned"},
     {"jobs"},
     {"plan", "score", "report", "kaleidoscope", "failures", "contents", "transcode"},
     {"decide", "overview"},
-    {"aggregate", "predict", "results", "uploads"},
-    {"laptop", "executions", "review"},
+    {"aggregate", "metrics", "predict", "results", "uploads"},
+    {"calibrate", "laptop", "executions", "review"},
     {"api", "remote", "terminal"},
-    {"cli_evaluate", "cli_remote"},
+    {"cli_calibrate", "cli_evaluate", "cli_remote"},
     {"cli"},
 ]
 

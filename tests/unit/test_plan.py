@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemonefish import errors
+from anemonefish.costs import _SLOWER_THAN_PUBLISHER, CostModel
 from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import _SLOWER_THAN_PUBLISHER, CostModel, plan_job
+from anemonefish.plan import plan_job
 from anemonefish.planned import Plan
 from anemonefish.request import RecordingRequest, unique_names
 from anemonefish.settings import Settings
@@ -60,7 +61,7 @@ def test_the_largest_range_that_meets_the_target(
     sizes = [len(task.windows) for task in made.tasks()]
     assert made.quote.expected_seconds <= 60
     assert sum(sizes) == 599
-    assert max(sizes) >= 0.85 * 58  # one second of overhead, tenths for starting: 58 windows would just fit
+    assert max(sizes) >= 0.85 * 53  # six seconds of overhead, tenths for starting: 53 windows would just fit
     assert plan(models, path, target_seconds=30).quote.ranges > made.quote.ranges
 
 
@@ -70,7 +71,7 @@ def test_a_target_nobody_can_meet_comes_as_close_as_possible(
     slow_model(models, monkeypatch, 1.0)
     made = plan(models, make_recording(frames=48_000 * 120), target_seconds=0.5, max_concurrency=10)
     assert made.quote.ranges == 10
-    assert made.quote.expected_seconds == pytest.approx(61, abs=1)
+    assert made.quote.expected_seconds == pytest.approx(66, abs=1)
 
 
 @given(

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from anemonefish import __version__
 from anemonefish.aggregate import Aggregate
+from anemonefish.cli_calibrate import calibrate
 from anemonefish.cli_evaluate import evaluate
 from anemonefish.cli_remote import remote
 from anemonefish.errors import InvalidSettings
@@ -37,34 +38,21 @@ from anemonefish.simulate import Scene, scene, write_scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import atomic_file
 from anemonefish.tables import Selection, SoundFile, format_seconds, write_audacity, write_raven
-from anemonefish.terminal import ERR, OUT, Commands, assigned, complain, progress_bar, set_option
+from anemonefish.terminal import (
+    ERR,
+    OUT,
+    Commands,
+    assigned,
+    complain,
+    model_option,
+    models_option,
+    progress_bar,
+    set_option,
+)
 
 __all__ = ["main"]
 
 _SHOWN_EVENTS = 20
-
-
-def _default_models() -> str:
-    """Return the folder of the bundles that ship with a checkout, or ``models`` here."""
-    shipped = Path(__file__).parents[4] / "models"
-    return str(shipped if shipped.is_dir() else Path("models"))
-
-
-_model_option = click.option(
-    "--model",
-    default="reef@production",
-    show_default=True,
-    envvar="ANEMONEFISH_MODEL",
-    help="NAME, NAME@ALIAS or NAME@VERSION.",
-)
-_models_option = click.option(
-    "--models",
-    "models_uri",
-    default=_default_models,
-    show_default="the models that ship",
-    envvar="ANEMONEFISH_MODELS",
-    help="Folder or s3://bucket of the model bundles.",
-)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,14 +61,15 @@ def main() -> None:
     """Find anemonefish calls in hydrophone recordings."""
 
 
+main.add_command(calibrate)
 main.add_command(evaluate)
 main.add_command(remote)
 
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True)
-@_model_option
-@_models_option
+@model_option
+@models_option
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder for the reports."
 )
@@ -140,8 +129,8 @@ def detect(
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True)
-@_model_option
-@_models_option
+@model_option
+@models_option
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the quote as JSON.")
 def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Sequence[str], as_json: bool) -> None:
@@ -210,7 +199,7 @@ def models() -> None:
 @click.option("--description", default="", help="What the model was trained on.")
 @click.option("--license", "licence", default="", help="SPDX name of the weights' licence.")
 @click.option("--alias", type=click.Choice(ALIASES), help="Let this alias mean the new version.")
-@_models_option
+@models_option
 def publish(
     keras_file: Path,
     name: str,
@@ -271,7 +260,7 @@ def publish(
 
 @models.command()
 @click.argument("reference")
-@_models_option
+@models_option
 def verify(reference: str, models_uri: str) -> None:
     """Check the hash of every file and the golden scores on this machine."""
     spec, difference = ModelRepository(open_store(models_uri)).verify(reference)
@@ -284,7 +273,7 @@ def verify(reference: str, models_uri: str) -> None:
 @click.argument("name")
 @click.argument("version")
 @click.option("--alias", type=click.Choice(ALIASES), default=ALIASES[0], show_default=True)
-@_models_option
+@models_option
 def promote(name: str, version: str, alias: str, models_uri: str) -> None:
     """Let an alias mean a version, unless that fails to verify here."""
     difference = ModelRepository(open_store(models_uri)).promote(name, version, alias)
@@ -294,7 +283,7 @@ def promote(name: str, version: str, alias: str, models_uri: str) -> None:
 @models.command()
 @click.argument("name")
 @click.option("--alias", type=click.Choice(ALIASES), default=ALIASES[0], show_default=True)
-@_models_option
+@models_option
 def rollback(name: str, alias: str, models_uri: str) -> None:
     """Let an alias mean again what it meant before."""
     version = ModelRepository(open_store(models_uri)).rollback(name, alias)
@@ -302,7 +291,7 @@ def rollback(name: str, alias: str, models_uri: str) -> None:
 
 
 @models.command("list")
-@_models_option
+@models_option
 def list_(models_uri: str) -> None:
     """List models with their versions and aliases."""
     table = Table()
@@ -315,7 +304,7 @@ def list_(models_uri: str) -> None:
 
 @models.command()
 @click.argument("reference")
-@_models_option
+@models_option
 def show(reference: str, models_uri: str) -> None:
     """Print model.json."""
     repository = ModelRepository(open_store(models_uri))
@@ -371,6 +360,14 @@ def _show_quote(made: Plan) -> None:
         f"{quote.expected_usd:.4f} USD",
     )
     OUT.print(table)
+    if quote.assumptions is not None:
+        how = quote.assumptions
+        OUT.print(
+            f"{how.seconds_per_window:.2g} s a window and {how.seconds_per_range:.2g} s a range ({how.basis}); up to "
+            f"{how.max_concurrency} workers at once, {how.starts_per_second:g} started a second; {how.prices}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _show_events(aggregate: Aggregate) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from math import ceil, inf
 
 import numpy as np
 
 from anemonefish.audio import AudioFacts, check_channel, open_audio
+from anemonefish.costs import CostModel, read_calibration
 from anemonefish.errors import (
     EveryRecordingFailed,
     Failure,
@@ -37,7 +38,7 @@ from anemonefish.resample import resampled_length
 from anemonefish.settings import Settings
 from anemonefish.stores import open_source
 
-__all__ = ["CostModel", "check_recordings", "check_settings", "plan_job", "plan_resumed", "without_transcodes"]
+__all__ = ["check_recordings", "check_settings", "plan_job", "plan_resumed", "without_transcodes"]
 
 SAMPLE_RATES = (1_000, 1_000_000)
 """Lowest and highest sample rate taken, in Hz; hydrophone recorders lie between 4 and 576 kHz."""
@@ -47,86 +48,6 @@ _HEADERS_AT_ONCE = 16
 
 _MAX_RANGE_COMPUTE = 600.0
 """Seconds of computing one worker is given: two thirds of Lambda's 15 minutes, the rest is for a slow one."""
-
-_DISPATCH_PER_SECOND = 100.0
-"""Children a Distributed Map starts per second with Standard children (AWS quota)."""
-
-_SLOWER_THAN_PUBLISHER = {"arm64": 6.0, "x86_64": 3.0}
-"""How many times longer a window takes on Lambda than where the model was published: our estimate from peak float32
-arithmetic (268 GFLOP/s a core measured there; 16 and 32 operations per cycle at 2.5 GHz), cautious on purpose, because
-a range that is cut too long ends in a timeout."""
-
-_SECONDS_PER_OPENING = 0.1
-"""A header is three round trips away; what each recording costs of many that one worker is given."""
-
-_VCPU_MB = 1769
-"""Memory that comes with one vCPU (AWS Lambda documentation)."""
-
-_USD_PER_GB_SECOND = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
-_USD_PER_INVOCATION = 0.20 / 1e6
-_USD_PER_TRANSITION = 0.025 / 1e3
-_TRANSITIONS_PER_RANGE = 3
-_TRANSITIONS_PER_JOB = 8
-"""us-east-1 list prices of 2026; three transitions of a child, eight of the parent."""
-
-
-@dataclass(frozen=True, slots=True)
-class CostModel:
-    """Seconds of compute per unit of work on one worker.
-
-    Attributes
-    ----------
-    seconds_per_window : float
-        From audio to score, measured when the model was published.
-    seconds_per_range : float
-        Overhead of an invocation: start, headers, golden example, the part.
-    memory_mb : int
-        Memory of a worker; below one vCPU's share it computes proportionally slower, above it no faster,
-        because a worker scores in one thread.
-    architecture : {"arm64", "x86_64"}
-        Decides the price.
-    max_concurrency : int
-        Workers at once.
-    """
-
-    seconds_per_window: float
-    seconds_per_range: float
-    memory_mb: int
-    architecture: str
-    max_concurrency: int
-
-    @classmethod
-    def of(cls, spec: ModelSpec, settings: Settings) -> CostModel:
-        """Return the cost of a model's windows under the settings."""
-        slowdown = max(1.0, _VCPU_MB / settings.memory_mb)
-        return cls(
-            float(spec.compute["seconds_per_window"]) * slowdown * _SLOWER_THAN_PUBLISHER[settings.architecture],
-            float(spec.compute["seconds_per_range"]) * slowdown,
-            settings.memory_mb,
-            settings.architecture,
-            settings.max_concurrency,
-        )
-
-    def range_seconds(self, windows: int) -> float:
-        """Return the duration of one worker's windows."""
-        return self.seconds_per_range + windows * self.seconds_per_window
-
-    def makespan(self, workers: int, windows: int, openings: float = 1.0) -> float:
-        """Return the wall time of equal loads: starting them, and as many waves as the concurrency asks."""
-        waves = ceil(workers / self.max_concurrency)
-        starting = min(workers, self.max_concurrency) / _DISPATCH_PER_SECOND
-        return starting + waves * (self.range_seconds(windows) + (openings - 1) * _SECONDS_PER_OPENING)
-
-    def usd(self, workers: int, ranges: int, windows: int) -> float:
-        """Return the price of a job in an AWS account."""
-        seconds = workers * self.seconds_per_range + (ranges - workers) * _SECONDS_PER_OPENING
-        gb_seconds = (seconds + windows * self.seconds_per_window) * self.memory_mb / 1024
-        transitions = _TRANSITIONS_PER_JOB + workers * _TRANSITIONS_PER_RANGE
-        return (
-            gb_seconds * _USD_PER_GB_SECOND[self.architecture]
-            + workers * _USD_PER_INVOCATION
-            + transitions * _USD_PER_TRANSITION
-        )
 
 
 def plan_job(
@@ -174,7 +95,8 @@ def plan_job(
     with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
         recordings = tuple(pool.map(lambda request: _plan_recording(request, spec, settings, job), named))
     check_recordings(recordings)
-    return _cut(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), CostModel.of(spec, settings))
+    cost = CostModel.of(spec, settings, read_calibration(models, pinned, settings.architecture))
+    return _cut(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), cost)
 
 
 def plan_resumed(job: Job) -> tuple[Plan, list[list[RangeTask]]] | None:
@@ -339,6 +261,7 @@ def _cut(plan: Plan, cost: CostModel) -> Plan:
         round(seconds, 6),
         round(cost.makespan(len(loads), max(loads, default=0), openings), 1),
         round(cost.usd(len(loads), ranges, sum(counts)), 6),
+        cost.assumptions,
     )
     return replace(cut, quote=quote)
 

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from anemonefish.audio import AudioFacts
 from anemonefish.canonical import digest, dump_json
+from anemonefish.costs import Assumptions
 from anemonefish.errors import Failure, InvalidRequest, shown
 from anemonefish.models.repository import PinnedModel
 from anemonefish.settings import Settings
@@ -148,6 +149,8 @@ class Quote:
         Length of the recordings and wall time of the job.
     expected_usd : float
         Cost in an AWS account, free tier not counted.
+    assumptions : Assumptions or None
+        What the two rest on; None in plans made before quotes said so.
     """
 
     recordings: int
@@ -156,6 +159,13 @@ class Quote:
     audio_seconds: float
     expected_seconds: float
     expected_usd: float
+    assumptions: Assumptions | None = None
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Self:
+        """Read the quote of ``plan.json``."""
+        assumptions = document.get("assumptions")
+        return cls(**{**document, "assumptions": None if assumptions is None else Assumptions(**assumptions)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +240,7 @@ class Plan:
             Settings.load(document["settings"], environment={}),
             tuple(PlannedRecording.from_dict(recording) for recording in document["recordings"]),
             document["windows_per_range"],
-            Quote(**document["quote"]),
+            Quote.from_dict(document["quote"]),
         )
 
 

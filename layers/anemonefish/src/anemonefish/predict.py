@@ -13,11 +13,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from anemonefish.costs import CostModel, read_calibration
 from anemonefish.decide import decide
 from anemonefish.errors import ClipTooLarge, OutOfTime
 from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository, ready_model
-from anemonefish.plan import CostModel, plan_job
+from anemonefish.plan import plan_job
 from anemonefish.planned import Plan
 from anemonefish.report import RecordingResult
 from anemonefish.request import RecordingRequest
@@ -79,7 +80,8 @@ def predict_clip(
         recording, spec = plan.recordings[0], models.spec(plan.model)
         how = recording.analysis
         assert how is not None  # plan_job raises the only recording's own error
-        _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings))
+        calibration = read_calibration(models, plan.model, settings.architecture)
+        _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings, calibration))
         model = ready_model(models_uri, plan.model)
         scores = np.empty((0, len(spec.classes)), np.float32)
         for task in replace(plan, windows_per_range=max(1, how.grid.n_windows)).tasks():

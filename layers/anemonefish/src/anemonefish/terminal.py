@@ -6,6 +6,7 @@ Owns how an error looks on a terminal and how a setting is typed. Knows no comma
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +16,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from anemonefish.errors import AnemonefishError, Failure, InvalidSettings, RemoteError
 
-__all__ = ["ERR", "OUT", "Commands", "assigned", "complain", "progress_bar", "reason_of", "set_option"]
+__all__ = [
+    "ERR",
+    "OUT",
+    "Commands",
+    "assigned",
+    "complain",
+    "model_option",
+    "models_option",
+    "progress_bar",
+    "reason_of",
+    "set_option",
+]
 
 OUT = Console()
 ERR = Console(stderr=True)
@@ -24,6 +36,29 @@ _SERVER_ERROR = 500
 
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Any setting of docs/settings.md; repeatable."
+)
+
+
+def _default_models() -> str:
+    """Return the folder of the bundles that ship with a checkout, or ``models`` here."""
+    shipped = Path(__file__).parents[4] / "models"
+    return str(shipped if shipped.is_dir() else Path("models"))
+
+
+model_option = click.option(
+    "--model",
+    default="reef@production",
+    show_default=True,
+    envvar="ANEMONEFISH_MODEL",
+    help="NAME, NAME@ALIAS or NAME@VERSION.",
+)
+models_option = click.option(
+    "--models",
+    "models_uri",
+    default=_default_models,
+    show_default="the models that ship",
+    envvar="ANEMONEFISH_MODELS",
+    help="Folder or s3://bucket of the model bundles.",
 )
 
 

@@ -300,6 +300,19 @@ class ExecutionOut(BaseModel):
     error: Reason | None
 
 
+class Assumptions(BaseModel):
+    """What a quote rests on."""
+
+    basis: str = Field(description="Where the two constants below come from")
+    seconds_per_window: float
+    seconds_per_range: float
+    architecture: str
+    memory_mb: int
+    max_concurrency: int
+    starts_per_second: float
+    prices: str
+
+
 class Quote(BaseModel):
     """What a job is expected to take."""
 
@@ -309,6 +322,7 @@ class Quote(BaseModel):
     audio_seconds: float
     expected_seconds: float
     expected_usd: float
+    assumptions: Assumptions
 
 
 class QuotedRecording(BaseModel):

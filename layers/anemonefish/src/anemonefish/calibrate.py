@@ -1,0 +1,179 @@
+"""Calibrate: measure what a model's windows take, here or in an account.
+
+Owns the two ways to a :class:`~anemonefish.costs.Calibration`. Here: a simulated reef, scored in fresh processes by
+what a worker calls, once short and once long; the line through both tells a window's share from a call's. In an
+account: sums of what its workers said of themselves (:mod:`~anemonefish.metrics`). Stores nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from anemonefish import clock
+from anemonefish.costs import Calibration, Observation, fit
+from anemonefish.errors import InvalidRequest
+from anemonefish.jobs import Job
+from anemonefish.metrics import NAMESPACE, dimensions_of, machine_architecture
+from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
+from anemonefish.plan import plan_job
+from anemonefish.request import RecordingRequest
+from anemonefish.score import score_range
+from anemonefish.settings import Settings
+from anemonefish.simulate import scene, write_scene
+from anemonefish.stores import open_store
+
+__all__ = ["calibrate_here", "calibrate_stack"]
+
+_LONG_CALL_SECONDS = 15.0
+_WINDOWS = 40, 3_000
+"""Least and most of a long call; a short one has a quarter."""
+
+_NATIVE_RATE = 48_000
+_UNCUT = {"target_seconds": 86_400, "max_range_seconds": 86_400}
+
+
+def calibrate_here(
+    reference: str,
+    models: ModelRepository,
+    *,
+    memory_mb: int,
+    rounds: int = 3,
+    progress: Callable[[], None] | None = None,
+) -> tuple[PinnedModel, Calibration]:
+    """Measure a model on this machine, one core at a time.
+
+    Parameters
+    ----------
+    reference : str
+        The model.
+    models : ModelRepository
+    memory_mb : int
+        Of the worker that this core stands for; from 1,769 on a worker has a core of its own.
+    rounds : int
+        Calls of each length; the quickest counts, because whatever else a machine does only adds.
+    progress : callable, optional
+        Called after each call.
+
+    Returns
+    -------
+    pinned : PinnedModel
+    calibration : Calibration
+
+    Raises
+    ------
+    ModelError
+        The model may not serve.
+    InvalidRequest
+        The machine is too busy to measure on.
+    """
+    pinned = models.pin(reference)
+    spec = models.spec(pinned)
+    rate = spec.sample_rate or _NATIVE_RATE
+    long = int(min(max(_LONG_CALL_SECONDS / float(spec.compute["seconds_per_window"]), _WINDOWS[0]), _WINDOWS[1]))
+    best: dict[int, Observation] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for windows in (long // 4, long):
+            path = Path(folder, f"{windows}.wav")
+            seconds = spec.profile.window_seconds + (windows - 1) * spec.profile.hop_seconds
+            write_scene(scene(seconds + 0.01, seed=windows, sample_rate=rate), path)
+            for _ in range(rounds):
+                found = _one_call(models.store.uri, pinned, path)
+                best[windows] = min(found, best.get(windows, found), key=lambda each: each.seconds)
+                if progress is not None:
+                    progress()
+    try:
+        per_window, per_call = fit(list(best.values()))
+    except ValueError as error:
+        raise InvalidRequest(f"{spec.title}: {error}; let the machine rest and try again") from None
+    return pinned, Calibration(
+        model=pinned.reference,
+        hash=pinned.hash,
+        engine=pinned.engine,
+        architecture=machine_architecture(),
+        memory_mb=memory_mb,
+        seconds_per_window=per_window,
+        seconds_per_range=per_call,
+        calls=2 * rounds,
+        windows=rounds * sum(best),
+        where=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        measured_at=clock.to_text(clock.now()),
+    )
+
+
+def calibrate_stack(
+    reference: str, models: ModelRepository, stack: str, *, days: int
+) -> tuple[PinnedModel, Calibration]:
+    """Reckon a calibration from what the workers of an account said of themselves.
+
+    Parameters
+    ----------
+    reference : str
+        The model.
+    models : ModelRepository
+    stack : str
+        Its score function is asked for, as it is deployed now.
+    days : int
+        How far to look back.
+
+    Raises
+    ------
+    InvalidRequest
+        There is no such stack, or no worker of it has scored with the model.
+    StorageError
+        AWS did not answer.
+    """
+    from anemonefish.cloud.metrics import metric_sums  # boto3: only who asks an account needs it
+    from anemonefish.cloud.stack import score_function
+
+    pinned = models.pin(reference)
+    worker = score_function(stack)
+    dimensions = dimensions_of(worker.name, pinned, worker.architecture, worker.memory_mb)
+    sums, calls = metric_sums(NAMESPACE, ("Windows", "ScoringSeconds", "OverheadSeconds"), dimensions, days)
+    if not calls or not sums["Windows"]:
+        raise InvalidRequest(
+            f"CloudWatch knows no window of {pinned.reference} by {pinned.engine} on {worker.architecture} with "
+            f"{worker.memory_mb} MB by {worker.name} in {days} days; run a job first, or look further back with --days"
+        )
+    return pinned, Calibration(
+        model=pinned.reference,
+        hash=pinned.hash,
+        engine=pinned.engine,
+        architecture=worker.architecture,
+        memory_mb=worker.memory_mb,
+        seconds_per_window=sums["ScoringSeconds"] / sums["Windows"],
+        seconds_per_range=max(sums["OverheadSeconds"] / calls, 1e-3),
+        calls=calls,
+        windows=int(sums["Windows"]),
+        where=stack,
+        measured_at=clock.to_text(clock.now()),
+    )
+
+
+def _one_call(models_uri: str, pinned: PinnedModel, path: Path) -> Observation:
+    """Score a recording as one range in a process of its own, as a cold worker would."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_quietly) as pool:
+        began = time.perf_counter()
+        windows = pool.submit(_score, models_uri, pinned, path).result()
+        return Observation(windows, time.perf_counter() - began)
+
+
+def _quietly() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # LiteRT greets on standard error
+
+
+def _score(models_uri: str, pinned: PinnedModel, path: Path) -> int:
+    models = ModelRepository(open_store(models_uri), engine=pinned.engine)
+    request = RecordingRequest(str(path), path.name, path.name)
+    plan = plan_job([request], pinned.reference, Settings.load(_UNCUT, {}), models)
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(open_store(folder), "", "", shared="calibration")
+        for task in plan.tasks():
+            score_range(job, task, ready_model(models_uri, plan.model))
+    return plan.quote.windows

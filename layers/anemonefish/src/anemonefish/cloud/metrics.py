@@ -1,0 +1,61 @@
+"""CloudWatch: the sums of metrics over days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from anemonefish import clock
+from anemonefish.cloud.clients import client, service_answers
+
+__all__ = ["metric_sums"]
+
+_PERIOD = 86_400  # seconds; what is asked for are sums, so the coarsest will do
+
+
+def metric_sums(
+    namespace: str, names: Sequence[str], dimensions: Mapping[str, str], days: int
+) -> tuple[dict[str, float], int]:
+    """Return the sum of each metric over the last days, and how many values there were.
+
+    Parameters
+    ----------
+    namespace : str
+    names : sequence of str
+    dimensions : mapping of str to str
+        All of them: CloudWatch finds nothing under fewer.
+    days : int
+
+    Returns
+    -------
+    sums : dict of str to float
+    values : int
+        Of the first metric.
+
+    Raises
+    ------
+    StorageError
+        CloudWatch did not answer.
+    """
+    listed = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+
+    def query(identifier: str, name: str, statistic: str) -> dict[str, object]:
+        metric = {"Namespace": namespace, "MetricName": name, "Dimensions": listed}
+        return {"Id": identifier, "MetricStat": {"Metric": metric, "Period": _PERIOD, "Stat": statistic}}
+
+    queries = [query(f"sum{number}", name, "Sum") for number, name in enumerate(names)]
+    queries.append(query("values", names[0], "SampleCount"))
+    until = clock.now()
+    totals: dict[str, float] = {}
+    with service_answers("CloudWatch"):
+        pages = (
+            client("cloudwatch")
+            .get_paginator("get_metric_data")
+            .paginate(
+                MetricDataQueries=queries, StartTime=until - timedelta(days=days), EndTime=until + timedelta(minutes=1)
+            )
+        )
+        for page in pages:
+            for result in page["MetricDataResults"]:
+                totals[result["Id"]] = totals.get(result["Id"], 0.0) + sum(result["Values"])
+    return {name: totals.get(f"sum{number}", 0.0) for number, name in enumerate(names)}, int(totals.get("values", 0))

@@ -1,0 +1,93 @@
+"""What a score worker says of its own speed, as a line that CloudWatch makes metrics of.
+
+Owns the names: namespace ``anemonefish``, metrics ``Windows``, ``ScoringSeconds`` and ``OverheadSeconds``, one value
+each per call, under the function, the model, the processor and the memory. CloudWatch reads them out of the log (its
+embedded metric format), so a worker needs no right and no call. ``anemonefish calibrate --stack`` reads the sums.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+
+from anemonefish.models.repository import PinnedModel
+from anemonefish.score import Scored
+
+__all__ = ["DIMENSIONS", "NAMESPACE", "Stopwatch", "dimensions_of", "machine_architecture", "score_metrics"]
+
+NAMESPACE = "anemonefish"
+DIMENSIONS = ("Function", "Model", "Engine", "Architecture", "MemoryMB")
+
+_ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "AMD64": "x86_64"}
+
+
+class Stopwatch:
+    """The time of one call, from its start to the model's being ready, and from there to its end."""
+
+    _first_call = True
+
+    def __init__(self) -> None:
+        # What a process did before its first call is overhead too: imports, all of it computing.
+        self._before = time.process_time() if Stopwatch._first_call else 0.0
+        Stopwatch._first_call = False
+        self._began = self._ready = time.perf_counter()
+
+    def ready(self) -> None:
+        """Take note that scoring begins."""
+        self._ready = time.perf_counter()
+
+    @property
+    def overhead(self) -> float:
+        """Seconds before scoring."""
+        return self._before + self._ready - self._began
+
+    @property
+    def scoring(self) -> float:
+        """Seconds since scoring began."""
+        return time.perf_counter() - self._ready
+
+
+def machine_architecture() -> str:
+    """Return this machine's processor in AWS's words."""
+    return _ARCHITECTURES.get(platform.machine(), "x86_64")
+
+
+def dimensions_of(function: str, model: PinnedModel, architecture: str, memory_mb: int) -> dict[str, str]:
+    """Return what the values of one kind of worker stand under."""
+    return dict(zip(DIMENSIONS, (function, model.reference, model.engine, architecture, str(memory_mb)), strict=True))
+
+
+def score_metrics(scored: Scored, model: PinnedModel, watch: Stopwatch, environment: Mapping[str, str]) -> str | None:
+    """Return the line of one call, JSON in CloudWatch's embedded metric format.
+
+    Parameters
+    ----------
+    scored : Scored
+    model : PinnedModel
+    watch : Stopwatch
+    environment : mapping
+        The function's own variables: its name and memory.
+
+    Returns
+    -------
+    str or None
+        None where parts were there already: such a call says nothing of a window's cost.
+    """
+    if scored.computed != scored.ranges or not scored.windows:
+        return None
+    values = {
+        "Windows": scored.windows,
+        "ScoringSeconds": round(watch.scoring, 6),
+        "OverheadSeconds": round(watch.overhead, 6),
+    }
+    function = environment.get("AWS_LAMBDA_FUNCTION_NAME", "")
+    memory = int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 0)
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [list(DIMENSIONS)],
+        "Metrics": [{"Name": name, "Unit": "Count" if name == "Windows" else "Seconds"} for name in values],
+    }
+    stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": stamp, **dimensions_of(function, model, machine_architecture(), memory), **values})

@@ -1,0 +1,90 @@
+"""Calibrating by what the workers of a deployed stack said of themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from anemonefish import clock
+from anemonefish.cli import main
+from anemonefish.cloud import clients
+from anemonefish.costs import Calibration
+from localstack import LocalAws, Stack
+
+from .conftest import REPOSITORY, RunJob
+
+
+@pytest.fixture
+def account(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The local AWS as the command line finds an account."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": aws.endpoint_url,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    clients.client.cache_clear()
+    yield
+    clients.client.cache_clear()
+
+
+def said_by_workers(stack: Stack) -> list[dict[str, Any]]:
+    """Return what CloudWatch would read out of the log of the score function."""
+    lines = [line for line in stack.logs("Score").splitlines() if '"CloudWatchMetrics"' in line]
+    return [json.loads(line[line.index("{") :]) for line in lines]
+
+
+def test_what_workers_say_becomes_the_basis_of_the_next_quote(
+    aws: LocalAws, stack: Stack, s3: Any, run_job: RunJob, make_recording: Callable[..., Path], account: None
+) -> None:
+    path = make_recording("speed.wav", frames=48_000 * 60)
+    before = len(said_by_workers(stack))
+    for _ in range(2):
+        assert run_job(stack, path)[0].status == "SUCCEEDED"
+    said = said_by_workers(stack)[before:]
+    assert [each["Windows"] for each in said] == [299, 299]
+    assert all(0 < each["ScoringSeconds"] < 60 and 0 <= each["OverheadSeconds"] < 60 for each in said)
+
+    # What CloudWatch does with such lines. The stack says arm64 whatever this machine is.
+    for age, values in ((0, said[0]), (3, said[1]), (40, said[1])):
+        directive = values["_aws"]["CloudWatchMetrics"][0]
+        named = {name: values[name] for name in directive["Dimensions"][0]} | {"Architecture": "arm64"}
+        dimensions = [{"Name": name, "Value": value} for name, value in named.items()]
+        when = clock.now() - timedelta(days=age, minutes=1)
+        aws.client("cloudwatch").put_metric_data(
+            Namespace=directive["Namespace"],
+            MetricData=[
+                {"MetricName": each["Name"], "Value": values[each["Name"]], "Unit": each["Unit"],
+                 "Dimensions": dimensions, "Timestamp": when}
+                for each in directive["Metrics"]
+            ],
+        )  # fmt: skip
+    models = f"s3://{stack.outputs['ModelsBucketName']}"
+    done = CliRunner().invoke(main, ["calibrate", "--models", models, "--stack", stack.name, "--json"])
+    assert done.exit_code == 0, done.output
+    made = Calibration(**json.loads(done.stdout))
+    assert (made.calls, made.windows, made.architecture, made.where) == (2, 598, "arm64", stack.name)
+    assert made.seconds_per_window == pytest.approx(sum(each["ScoringSeconds"] for each in said) / 598)
+
+    quoted = CliRunner().invoke(main, ["plan", str(path), "--models", models, "--json"])
+    key = f"{made.model.replace('@', '/calibrations/')}-litert-arm64.json"
+    s3.delete_object(Bucket=stack.outputs["ModelsBucketName"], Key=key)  # other tests know nothing of it
+    assert json.loads(quoted.stdout)["assumptions"]["seconds_per_window"] == made.seconds_per_window
+
+
+def test_a_stack_that_tells_nothing_is_named(aws: LocalAws, trouble_stack: Stack, account: None) -> None:
+    template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    aws.client("cloudformation").create_stack(StackName="elsewhere", TemplateBody=template)
+    for name, words in {
+        trouble_stack.name: "InvalidRequest: CloudWatch knows no window of reef@",  # its workers say nothing
+        "elsewhere": "InvalidRequest: stack elsewhere has no score function",
+        "nothing": "StorageError: stack nothing: AWS answered",
+    }.items():
+        done = CliRunner().invoke(main, ["calibrate", "--models", str(REPOSITORY / "models"), "--stack", name])
+        assert done.exit_code == 1
+        assert words in done.stderr.replace("\n", " "), done.stderr
