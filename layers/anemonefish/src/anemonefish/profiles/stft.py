@@ -9,6 +9,7 @@ comment stands where another order would look as good.
 from __future__ import annotations
 
 import math
+import threading
 from functools import cache
 
 import numpy as np
@@ -23,6 +24,8 @@ was equally fast."""
 
 _MARGIN_DB = 0.01
 """Far more than decibels are rounded by, in float32 too."""
+
+_last = threading.local()
 
 
 def n_frames(window: int, hop_length: int) -> int:
@@ -41,7 +44,8 @@ def hann(n: int) -> NDArray[np.float64]:
 class Stft:
     """The transform of windows of one length, one after the other in the same memory.
 
-    New arrays for every window would cost a tenth of the time or more (page faults). An instance belongs to one thread.
+    New arrays for every window would cost a tenth of the time or more (page faults). An instance belongs to one
+    thread; :meth:`of_this_thread` returns the same one again.
 
     Parameters
     ----------
@@ -65,6 +69,16 @@ class Stft:
         self._spectrum = np.empty((chunk, bins), np.complex128)
         self._rounded = np.empty((chunk, bins), np.complex64) if dtype == np.float32 else None
         self._magnitudes: NDArray[np.floating] = np.empty((len(self._frames), bins), dtype)
+
+    @classmethod
+    def of_this_thread(cls, window: int, n_fft: int, hop_length: int, dtype: np.dtype[np.floating]) -> Stft:
+        """Return the transform that this thread used last, if it is the one asked for, else a new one."""
+        wanted = window, n_fft, hop_length, dtype
+        if getattr(_last, "wanted", None) != wanted:
+            _last.transform = cls(*wanted)
+            _last.wanted = wanted
+        transform: Stft = _last.transform
+        return transform
 
     def magnitudes(self, samples: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return ``abs(librosa.stft(samples))``, transposed.
