@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["Stft", "decibels", "decibels_and_floor", "hann", "n_frames"]
+__all__ = ["Stft", "decibels", "decibels_and_floor", "extremes", "hann", "n_frames"]
 
 _CHUNK_FRAMES = 128
 """Frames transformed at once, 2 MB at n_fft 1024: memory does not grow with the window, and any number from 64 on
@@ -106,6 +106,17 @@ class Stft:
                 self._rounded[: len(frames)] = spectrum
                 np.abs(self._rounded[: len(frames)], out=magnitudes)
         return self._magnitudes
+
+
+def extremes(magnitudes: NDArray[np.floating], loudest: np.floating) -> NDArray[np.floating]:
+    """Return the cells among which the least and the most decibels of a window are.
+
+    Several: a logarithm as computed may order two cells otherwise that differ by less than it is rounded by.
+    """
+    near = magnitudes.dtype.type(10 ** (_MARGIN_DB / 20))
+    cells = magnitudes.reshape(-1)
+    found: NDArray[np.floating] = cells[np.flatnonzero((cells <= cells.min() * near) | (cells >= loudest / near))]
+    return found
 
 
 def decibels(cells: NDArray[np.floating], loudest: np.floating, *, amin: float, top_db: float) -> NDArray[np.floating]:
