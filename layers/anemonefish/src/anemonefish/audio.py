@@ -59,9 +59,7 @@ _FLOAT_CODECS = frozenset({"FLOAT", "DOUBLE"})
 """Codecs that can say what is no sample."""
 
 _LITTLE_ENDIAN = frozenset({"WAV", "WAVEX", "RF64", "W64"})
-"""Containers whose chunks :mod:`anemonefish.containers` finds and whose 16-bit samples can be taken as they lie."""
-
-_FULL_SCALE_16 = 1 << 15
+"""Containers whose samples :mod:`anemonefish.containers` finds and whose lowest byte comes first."""
 
 _READABLE = "it must be WAV, RF64, W64, AIFF, FLAC, OGG, Opus, MP3, M4A, AAC or WebM with an intact header"
 
@@ -135,7 +133,7 @@ class AudioFile:
         self._dtype = np.dtype(dtype)
         self._channel = channel
         self._chunk = chunk
-        self._plain = _is_plain(self.facts, chunk)
+        self._words_at = _words_at(self.facts, chunk)
 
     @property
     def sample_rate(self) -> int:
@@ -187,7 +185,7 @@ class AudioFile:
                 f"{start + len(frames)}; copy the file again from the recorder, or cut it there"
             )
         mono = self._mono(frames)
-        if self.facts.codec not in _FLOAT_CODECS:
+        if self.facts.codec not in _FLOAT_CODECS:  # whole numbers are none of that
             return mono
         sound = np.abs(mono) <= LOUDEST  # NaN compares false
         if not sound.all():
@@ -204,7 +202,10 @@ class AudioFile:
         return mean_of_channels(frames)
 
     def _decode(self, start: int, stop: int) -> NDArray[Any]:
-        frames = self._lift(start, stop) if self._plain is not None else self._ask_libsndfile(start, stop)
+        if self._words_at is None:
+            frames = self._ask_libsndfile(start, stop)
+        else:
+            frames = self._take_words(self._words_at, start, min(stop, self.n_samples))
         if self._reader.error is not None:
             raise self._reader.error
         return frames
@@ -218,14 +219,15 @@ class AudioFile:
             frames = np.empty((0, self.facts.channels), self._dtype)
         return frames
 
-    def _lift(self, start: int, stop: int) -> NDArray[Any]:
-        """Return what libsndfile would: it also divides 16-bit samples by 2**15, but fetches them by the 8 KiB."""
-        wanted = bytearray(max(0, min(stop, self.n_samples) - start) * 2 * self.facts.channels)
-        self._reader.seek((self._plain or 0) + start * 2 * self.facts.channels)
-        whole = self._reader.readinto(memoryview(wanted)) // (2 * self.facts.channels)
-        words = np.frombuffer(wanted, "<i2", whole * self.facts.channels)
-        frames: NDArray[Any] = words.reshape(whole, self.facts.channels).astype(self._dtype)
-        frames *= self._dtype.type(1 / _FULL_SCALE_16)
+    def _take_words(self, offset: int, start: int, stop: int) -> NDArray[Any]:
+        """Return what libsndfile would: it also divides 16-bit samples by 2**15, but asks for 8 KiB at a time."""
+        bytes_each = 2 * self.facts.channels
+        taken = bytearray(max(0, stop - start) * bytes_each)
+        self._reader.seek(offset + start * bytes_each)
+        n = self._reader.readinto(memoryview(taken)) // bytes_each
+        words = np.frombuffer(taken, "<i2", n * self.facts.channels)
+        frames: NDArray[Any] = words.reshape(n, self.facts.channels).astype(self._dtype)
+        frames *= 2.0**-15
         return frames
 
     def close(self) -> None:
@@ -312,8 +314,8 @@ def _open(source: ByteSource, dtype: DTypeLike, channel: int | None) -> AudioFil
     return audio
 
 
-def _is_plain(facts: AudioFacts, chunk: DataChunk | None) -> int | None:
-    """Return the offset of 16-bit samples that lie in the file one after the other, or None for all others."""
+def _words_at(facts: AudioFacts, chunk: DataChunk | None) -> int | None:
+    """Return the offset of 16-bit samples that can be taken as they lie in the file, or None for all others."""
     if chunk is None or chunk.declared is None or facts.codec != "PCM_16" or facts.container not in _LITTLE_ENDIAN:
         return None
     # Where the two disagree about the length, libsndfile knows something of the file that is not known here.

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 __all__ = ["Stft", "decibels", "decibels_and_floor", "extremes", "hann", "n_frames"]
 
 _CHUNK_FRAMES = 128
-"""Frames transformed at once, 2 MB at n_fft 1024: memory does not grow with the window, and any number from 64 on
-was equally fast."""
+"""Most frames transformed at once, 3 MB at n_fft 1024: memory does not grow with the window, and any number from 64
+on was equally fast."""
 
 _MARGIN_DB = 0.01
 """Far more than decibels are rounded by, in float32 too."""
@@ -64,7 +64,7 @@ class Stft:
         self._frames = sliding_window_view(padded, n_fft)[::hop_length]
         chunks, bins = -(-len(self._frames) // _CHUNK_FRAMES), n_fft // 2 + 1
         chunk = -(-len(self._frames) // chunks)
-        self._hann = np.tile(hann(n_fft), (chunk, 1))  # one long product is sooner done than one for each frame
+        self._hann = np.tile(hann(n_fft), (chunk, 1))  # one long product takes less than one a frame
         self._weighted = np.empty((chunk, n_fft))
         self._spectrum = np.empty((chunk, bins), np.complex128)
         self._rounded = np.empty((chunk, bins), np.complex64) if dtype == np.float32 else None
@@ -145,9 +145,10 @@ def decibels(cells: NDArray[np.floating], loudest: np.floating, *, amin: float, 
 def decibels_and_floor(
     cells: NDArray[np.floating], loudest: np.floating, *, amin: float, top_db: float
 ) -> tuple[NDArray[np.floating], np.floating]:
-    """Return what :func:`decibels` returns, but with the floor by itself: quieter cells are still to be raised to it.
+    """Return decibels and their floor, to which quieter cells are still to be raised.
 
-    For who looks for the quietest cell anyway, and then knows whether any must be raised.
+    :func:`decibels` is the whole of it; this is for who looks for the quietest cell anyway, and so learns whether
+    there is any to raise.
     """
     # The power of a scalar rounds some squares otherwise than np.square does: the reference takes the one and
     # the cells take the other, in librosa and so here.
