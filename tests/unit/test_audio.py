@@ -48,6 +48,29 @@ def test_float32_is_libsndfiles_float32(make_recording: MakeRecording) -> None:
     np.testing.assert_array_equal(read, soundfile.read(path, dtype="float32")[0])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("container", ["WAV", "WAVEX", "RF64", "W64", "AIFF"])
+def test_every_16_bit_sample_is_libsndfiles(tmp_path: Path, container: str, dtype: str) -> None:
+    path = tmp_path / "every.bin"
+    words = np.arange(-(1 << 15), 1 << 15, dtype=np.int16)
+    soundfile.write(path, np.stack((words, words[::-1])).T, 48_000, format=container, subtype="PCM_16")
+    expected, _ = soundfile.read(path, dtype=dtype)
+    for channel in (1, 2):
+        with open_audio(str(path), dtype=dtype, channel=channel) as audio:
+            read = audio.read(0, len(words))
+        assert read.dtype == dtype
+        np.testing.assert_array_equal(read, expected[:, channel - 1])
+
+
+def test_what_follows_the_samples_is_not_read_as_samples(make_recording: MakeRecording) -> None:
+    path = make_recording(frames=1_000, subtype="PCM_16")
+    path.write_bytes(path.read_bytes() + b"LIST" + struct.pack("<I", 400) + b"INFO" + bytes(396))
+    with open_audio(str(path)) as audio:
+        np.testing.assert_array_equal(audio.read(900, 1_000), soundfile.read(path, dtype="float32")[0][900:])
+        with pytest.raises(errors.TruncatedRecording, match="stopped at sample 1000"):
+            audio.read(900, 1_100)
+
+
 @given(data=st.data())
 def test_random_stretches_of_flac(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     path = tmp_path_factory.getbasetemp() / "random.flac"

@@ -205,7 +205,7 @@ def test_frames_are_the_same_at_the_seams_of_chunks(frames: int) -> None:
     samples = _sound(64 * (frames - 1) + 5)
     made = Stft(len(samples), 128, 64, samples.dtype).magnitudes(samples)
     padded = np.pad(samples, 64)
-    for frame in (0, 1, 126, min(128, frames - 1), frames - 1):
+    for frame in range(frames):
         one = Stft(128, 128, 64, samples.dtype).magnitudes(padded[64 * frame :][:128])[1]
         np.testing.assert_array_equal(made[frame], one)
 

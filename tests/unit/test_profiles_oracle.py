@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from anemonefish.profiles import Image, Profile, StftDb, spectrograms
 from anemonefish.profiles.image import _colour_indices, _edges
 from anemonefish.profiles.magma import MAGMA
-from anemonefish.profiles.stft import Stft, decibels, hann
+from anemonefish.profiles.stft import Stft, decibels, extremes, hann
 
 RATES = (2000, 4000, 8000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000)
 """From rates whose spectrogram is taller than the picture and not limited to ones with more frames than pixels."""
@@ -254,6 +254,34 @@ def test_stft_and_decibels_are_librosa_s(n_fft: int, hop_length: int, dtype: typ
         expected_db = librosa.amplitude_to_db(expected, ref=np.max, amin=amin, top_db=top_db)
         assert made_db.dtype == expected_db.dtype == dtype
         np.testing.assert_array_equal(made_db.T, expected_db)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_cells_below_amin_around_the_floor_are_librosa_s(dtype: type) -> None:
+    """Where the floor hides what amin does, amin is left out: from 80 dB below the loudest cell on."""
+    rng = np.random.default_rng(7)
+    for loudest in 0.1 * 10 ** np.linspace(-0.002, 0.002, 201):
+        cells = (10 ** rng.uniform(-7, -1, (5, 7))).astype(dtype)
+        cells[0, :3] = 0, loudest, 1e-5
+        expected = librosa.amplitude_to_db(cells, ref=np.max)
+        np.testing.assert_array_equal(decibels(cells, cells.max(), amin=1e-5, top_db=80.0), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_extremes_of_the_decibels_are_found_among_few_cells(dtype: type) -> None:
+    """Some neighbours of the least and the most are closer to them than a logarithm is rounded."""
+    rng = np.random.default_rng(9)
+    for _ in range(300):
+        cells = (10 ** rng.uniform(-6, 2, (40, 50))).astype(dtype)
+        low, high = cells.min(), cells.max()
+        cells[3] = low * (1 + rng.integers(0, 50, 50) * np.finfo(dtype).eps)
+        cells[9] = high * (1 - rng.integers(0, 50, 50) * np.finfo(dtype).eps)
+        few = extremes(cells, cells.max())
+        assert len(few) < 200
+        made = decibels(few, cells.max(), amin=1e-5, top_db=1000.0)
+        expected = librosa.amplitude_to_db(cells, ref=np.max, top_db=1000.0)
+        assert (made.min(), made.max()) == (expected.min(), expected.max())
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

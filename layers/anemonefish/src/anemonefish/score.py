@@ -27,8 +27,9 @@ from anemonefish.windows import WindowGrid, WindowRange
 
 __all__ = ["Scored", "open_range", "part_from_bytes", "part_to_bytes", "score_range", "score_ranges", "score_windows"]
 
-BLOCK_WINDOWS = 32
-"""Windows held at once: 6.4 s of audio at a hop of 0.2 s, 2.5 MB of spectrograms of the lab's v2, 25 MB of v1."""
+BLOCK_WINDOWS = 8
+"""Windows held at once: 1.6 s of audio at a hop of 0.2 s, 0.6 MB of spectrograms of the lab's v2, 6 MB of v1. Samples
+and spectrograms so few are still in the processor's cache when they are needed."""
 
 
 @dataclass(frozen=True, slots=True)

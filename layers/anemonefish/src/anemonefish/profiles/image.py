@@ -100,8 +100,10 @@ class Image(Profile):
         sample_rate: int,
     ) -> None:
         mesh = _mesh(self.height, self.width, *magnitudes.shape, self._limit(sample_rate))
-        values = stft.decibels(magnitudes, loudest, amin=self.amin, top_db=self.top_db)
-        indices = _colour_indices(values[:, mesh.bins], values.min(), values.max())
+        shown = magnitudes[:, mesh.bins]
+        cells = np.concatenate((shown.ravel(), stft.extremes(magnitudes, loudest)))
+        values = stft.decibels(cells, loudest, amin=self.amin, top_db=self.top_db)
+        indices = _colour_indices(values[: shown.size].reshape(shown.shape), values.min(), values.max())
         colours = _COLOURS.take(indices.T, axis=0, mode="clip")  # each cell once, (bins, frames, 3); then the pixels
         rows = colours.reshape(len(colours), -1)[:, mesh.columns]
         np.take(rows, mesh.rows, axis=0, out=made.reshape(self.height, -1), mode="clip")
@@ -111,14 +113,14 @@ def _colour_indices(cells: NDArray[np.floating], lowest: np.floating, highest: n
     """Return the colour index of each cell, rounded as matplotlib's ``Normalize`` and ``Colormap`` round.
 
     ``Normalize`` keeps the cells in their own precision but the limits in float64, so each step is computed in
-    float64 and rounded to the precision of the cells.
+    float64 and rounded to the precision of the cells. One difference of two float32 is the same either way.
     """
     if lowest == highest:
         return np.zeros(cells.shape, np.intp)
-    low, high = np.float64(lowest), np.float64(highest)
-    scaled = (cells - low).astype(cells.dtype)
-    scaled = (scaled / (high - low)).astype(cells.dtype)
-    return np.minimum((scaled * len(_COLOURS)).astype(np.intp), len(_COLOURS) - 1)
+    scaled = cells - lowest
+    scaled = (scaled / (np.float64(highest) - np.float64(lowest))).astype(cells.dtype)
+    scaled *= len(_COLOURS)
+    return scaled.clip(0, len(_COLOURS) - 1, out=scaled).astype(np.intp)
 
 
 @dataclass(frozen=True)

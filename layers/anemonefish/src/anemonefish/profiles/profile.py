@@ -113,7 +113,7 @@ class Profile(ABC):
     def spectrograms(self, windows: NDArray[np.floating], sample_rate: int) -> NDArray[np.float32]:
         """Return the spectrograms of windows.
 
-        Beside the result, no more memory is used than one window's STFT takes, a few MB.
+        Beside the result, no more memory is used than one window's STFT takes, a few MB; a thread keeps it.
 
         Parameters
         ----------
@@ -145,7 +145,7 @@ class Profile(ABC):
             )
         dtype = np.result_type(windows.dtype, self.sample_dtype)
         made = np.empty((len(windows), *self.input_shape(sample_rate)), np.float32)
-        transform = stft.Stft(length, self.n_fft, self.hop_length, dtype)
+        transform = stft.Stft.of_this_thread(length, self.n_fft, self.hop_length, dtype)
         most = np.sqrt(np.finfo(dtype).max)
         with np.errstate(over="ignore", invalid="ignore"):
             for index, window in enumerate(windows):

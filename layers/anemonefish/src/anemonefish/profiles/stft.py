@@ -8,17 +8,24 @@ comment stands where another order would look as good.
 
 from __future__ import annotations
 
+import math
+import threading
 from functools import cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["Stft", "decibels", "hann", "n_frames"]
+__all__ = ["Stft", "decibels", "decibels_and_floor", "extremes", "hann", "n_frames"]
 
 _CHUNK_FRAMES = 128
-"""Frames transformed at once, 2 MB at n_fft 1024: memory does not grow with the window, and any number from 64 on
-was equally fast."""
+"""Most frames transformed at once, 3 MB at n_fft 1024: memory does not grow with the window, and any number from 64
+on was equally fast."""
+
+_MARGIN_DB = 0.01
+"""Far more than decibels are rounded by, in float32 too."""
+
+_last = threading.local()
 
 
 def n_frames(window: int, hop_length: int) -> int:
@@ -37,7 +44,8 @@ def hann(n: int) -> NDArray[np.float64]:
 class Stft:
     """The transform of windows of one length, one after the other in the same memory.
 
-    New arrays for every window would cost a tenth of the time or more (page faults). An instance belongs to one thread.
+    New arrays for every window would cost a tenth of the time or more (page faults). An instance belongs to one
+    thread; :meth:`of_this_thread` returns the same one again.
 
     Parameters
     ----------
@@ -54,12 +62,23 @@ class Stft:
         padded = np.zeros(window + n_fft)
         self._samples = padded[n_fft // 2 : n_fft // 2 + window]
         self._frames = sliding_window_view(padded, n_fft)[::hop_length]
-        self._hann = hann(n_fft)
-        chunk, bins = min(len(self._frames), _CHUNK_FRAMES), n_fft // 2 + 1
+        chunks, bins = -(-len(self._frames) // _CHUNK_FRAMES), n_fft // 2 + 1
+        chunk = -(-len(self._frames) // chunks)
+        self._hann = np.tile(hann(n_fft), (chunk, 1))  # one long product takes less than one a frame
         self._weighted = np.empty((chunk, n_fft))
         self._spectrum = np.empty((chunk, bins), np.complex128)
         self._rounded = np.empty((chunk, bins), np.complex64) if dtype == np.float32 else None
         self._magnitudes: NDArray[np.floating] = np.empty((len(self._frames), bins), dtype)
+
+    @classmethod
+    def of_this_thread(cls, window: int, n_fft: int, hop_length: int, dtype: np.dtype[np.floating]) -> Stft:
+        """Return the transform that this thread used last, if it is the one asked for, else a new one."""
+        wanted = window, n_fft, hop_length, dtype
+        if getattr(_last, "wanted", None) != wanted:
+            _last.transform = cls(*wanted)
+            _last.wanted = wanted
+        transform: Stft = _last.transform
+        return transform
 
     def magnitudes(self, samples: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return ``abs(librosa.stft(samples))``, transposed.
@@ -76,8 +95,10 @@ class Stft:
         self._samples[:] = samples
         for start in range(0, len(self._frames), len(self._weighted)):
             frames = self._frames[start : start + len(self._weighted)]
-            spectrum = self._spectrum[: len(frames)]
-            np.fft.rfft(np.multiply(frames, self._hann, out=self._weighted[: len(frames)]), out=spectrum)
+            weighted, spectrum = self._weighted[: len(frames)], self._spectrum[: len(frames)]
+            np.copyto(weighted, frames)
+            weighted *= self._hann[: len(frames)]
+            np.fft.rfft(weighted, out=spectrum)
             magnitudes = self._magnitudes[start : start + len(frames)]
             if self._rounded is None:
                 np.abs(spectrum, out=magnitudes)
@@ -85,6 +106,17 @@ class Stft:
                 self._rounded[: len(frames)] = spectrum
                 np.abs(self._rounded[: len(frames)], out=magnitudes)
         return self._magnitudes
+
+
+def extremes(magnitudes: NDArray[np.floating], loudest: np.floating) -> NDArray[np.floating]:
+    """Return the cells among which the least and the most decibels of a window are.
+
+    Several: a logarithm as computed may order two cells otherwise that differ by less than it is rounded by.
+    """
+    near = magnitudes.dtype.type(10 ** (_MARGIN_DB / 20))
+    cells = magnitudes.reshape(-1)
+    found: NDArray[np.floating] = cells[np.flatnonzero((cells <= cells.min() * near) | (cells >= loudest / near))]
+    return found
 
 
 def decibels(cells: NDArray[np.floating], loudest: np.floating, *, amin: float, top_db: float) -> NDArray[np.floating]:
@@ -105,16 +137,30 @@ def decibels(cells: NDArray[np.floating], loudest: np.floating, *, amin: float, 
     ndarray, shape and dtype of ``cells``
         0 at the loudest cell, to within a rounding.
     """
+    values, floor = decibels_and_floor(cells, loudest, amin=amin, top_db=top_db)
+    values.clip(floor, np.inf, out=values)
+    return values
+
+
+def decibels_and_floor(
+    cells: NDArray[np.floating], loudest: np.floating, *, amin: float, top_db: float
+) -> tuple[NDArray[np.floating], np.floating]:
+    """Return decibels and their floor, to which quieter cells are still to be raised.
+
+    :func:`decibels` is the whole of it; this is for who looks for the quietest cell anyway, and so learns whether
+    there is any to raise.
+    """
     # The power of a scalar rounds some squares otherwise than np.square does: the reference takes the one and
     # the cells take the other, in librosa and so here.
-    floor = amin**2
-    reference = 10.0 * np.log10(np.maximum(floor, loudest**2))
-    loudest_db = 10.0 * np.log10(np.maximum(floor, np.square(loudest))) - reference
+    least = cells.dtype.type(amin**2)
+    reference = 10.0 * np.log10(max(least, loudest**2))
+    loudest_db = 10.0 * np.log10(max(least, np.square(loudest))) - reference
     values: NDArray[np.floating] = np.square(cells)
-    np.clip(values, floor, np.inf, out=values)  # what np.maximum does, twice as fast against a scalar
-    np.log10(values, out=values)
+    if reference - top_db < 20.0 * math.log10(amin) + _MARGIN_DB:  # else the floor hides whatever amin would change
+        values.clip(least, np.inf, out=values)  # what np.maximum does, twice as fast against a scalar
+    with np.errstate(divide="ignore"):
+        np.log10(values, out=values)
     values *= 10.0
     values -= reference
-    top = np.maximum(values.max(), loudest_db)  # the loudest cell need not be among those wanted
-    np.clip(values, top - top_db, np.inf, out=values)
-    return values
+    top = max(values.max(), loudest_db)  # the loudest cell need not be among those wanted
+    return values, top - top_db

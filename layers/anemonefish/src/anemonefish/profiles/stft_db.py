@@ -76,8 +76,12 @@ class StftDb(Profile):
         loudest: np.floating,
         sample_rate: int,  # noqa: ARG002  # the crop does not look at it, see crop_rate_hz
     ) -> None:
-        values = stft.decibels(magnitudes[:, : self.kept_bins], loudest, amin=self.amin, top_db=self.top_db)
-        lowest, highest = values.min(), values.max()
+        kept = magnitudes[:, : self.kept_bins]
+        values, floor = stft.decibels_and_floor(kept, loudest, amin=self.amin, top_db=self.top_db)
+        lowest, highest = values.min(), max(values.max(), floor)
+        if lowest < floor:
+            lowest = floor
+            values.clip(floor, np.inf, out=values)
         if lowest == highest:
             made[:] = 0
             return
