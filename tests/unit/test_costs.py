@@ -80,6 +80,9 @@ def test_a_quote_by_hand(models: ModelRepository, pinned: PinnedModel) -> None:
     seconds = 20 * 2.0 + 5 + 20_000 * (0.01 + 60e-6)
     usd = seconds * 1769 / 1024 * 0.0000133334 + 20 * 0.2e-6 + (8 + 60) * 0.025e-3
     assert cost.usd(20, 20, 20_000) == pytest.approx(usd)
+    settings = Settings.load({"max_concurrency": 10}, {})
+    quick = CostModel.of(models.spec(pinned), settings, replace(MEASURED, seconds_per_job=1.5))
+    assert quick.makespan(20, 1_000) == pytest.approx(cost.makespan(20, 1_000) - 3.5)
 
 
 @pytest.mark.parametrize(("memory", "factor"), [(1769, 1.0), (3008, 1.0), (512, 1769 / 512)])

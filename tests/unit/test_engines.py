@@ -160,7 +160,7 @@ def test_a_network_without_its_layers_is_refused(repository: ModelRepository, tm
         "missing": "nothing.py: not readable",
         "wrong": "not today",
         "none": "name the Python file of its own layers",
-    }[change]
+    }
     with pytest.raises(expected, match=words[change]):
         publish(request_for(path, "refused", layers=layers), repository)
     assert not repository.store.exists(f"lab/refused/{MODEL_JSON}")

@@ -64,12 +64,19 @@ def test_what_workers_say_becomes_the_basis_of_the_next_quote(
                 for each in directive["Metrics"]
             ],
         )  # fmt: skip
+    for name, milliseconds in {"PlanFunction": 1_500, "AggregateFunction": 2_500}.items():
+        resource = aws.client("cloudformation").describe_stack_resource(StackName=stack.name, LogicalResourceId=name)
+        function = resource["StackResourceDetail"]["PhysicalResourceId"]
+        datum = {"MetricName": "Duration", "Value": milliseconds, "Unit": "Milliseconds",
+                 "Dimensions": [{"Name": "FunctionName", "Value": function}]}  # fmt: skip
+        aws.client("cloudwatch").put_metric_data(Namespace="AWS/Lambda", MetricData=[datum])
     models = f"s3://{stack.outputs['ModelsBucketName']}"
     done = CliRunner().invoke(main, ["calibrate", "--models", models, "--stack", stack.name, "--json"])
     assert done.exit_code == 0, done.output
     made = Calibration(**json.loads(done.stdout))
     assert (made.calls, made.windows, made.architecture, made.where) == (2, 598, "arm64", stack.name)
     assert made.seconds_per_window == pytest.approx(sum(each["ScoringSeconds"] for each in said) / 598)
+    assert made.seconds_per_job == pytest.approx(4.0)
 
     quoted = CliRunner().invoke(main, ["plan", str(path), "--models", models, "--json"])
     key = f"{made.model.replace('@', '/calibrations/')}-litert-arm64.json"

@@ -129,11 +129,12 @@ def calibrate_stack(
     StorageError
         AWS did not answer.
     """
-    from anemonefish.cloud.metrics import metric_sums  # boto3: only who asks an account needs it
+    from anemonefish.cloud.metrics import mean_seconds, metric_sums  # boto3: only who asks an account needs it
     from anemonefish.cloud.stack import score_function
 
     pinned = models.pin(reference)
     worker = score_function(stack)
+    around = [mean for name in worker.around if (mean := mean_seconds(name, days)) is not None]
     dimensions = dimensions_of(worker.name, pinned, worker.architecture, worker.memory_mb)
     sums, calls = metric_sums(NAMESPACE, ("Windows", "ScoringSeconds", "OverheadSeconds"), dimensions, days)
     if not calls or not sums["Windows"]:
@@ -153,6 +154,7 @@ def calibrate_stack(
         windows=int(sums["Windows"]),
         where=stack,
         measured_at=clock.to_text(clock.now()),
+        seconds_per_job=sum(around) if len(around) == len(worker.around) else None,
     )
 
 

@@ -363,8 +363,9 @@ def _show_quote(made: Plan) -> None:
     if quote.assumptions is not None:
         how = quote.assumptions
         OUT.print(
-            f"{how.seconds_per_window:.2g} s a window and {how.seconds_per_range:.2g} s a range ({how.basis}); up to "
-            f"{how.max_concurrency} workers at once, {how.starts_per_second:g} started a second; {how.prices}",
+            f"{how.seconds_per_window:.2g} s a window and {how.seconds_per_range:.2g} s a range ({how.basis}), "
+            f"{how.seconds_per_job:.2g} s for plan and aggregate; up to {how.max_concurrency} workers at once, "
+            f"{how.starts_per_second:g} started a second; {how.prices}",
             highlight=False,
             soft_wrap=True,
         )

@@ -78,6 +78,8 @@ class Calibration:
         A machine, or a stack.
     measured_at : str
         ISO 8601, UTC.
+    seconds_per_job : float or None
+        Plan and aggregate; None where no whole job was measured.
     """
 
     model: str
@@ -91,6 +93,7 @@ class Calibration:
     windows: int
     where: str
     measured_at: str
+    seconds_per_job: float | None = None
 
     @classmethod
     def from_json(cls, data: bytes, where: str) -> Self:
@@ -144,7 +147,7 @@ class Assumptions:
     ----------
     basis : str
         Where the two constants come from.
-    seconds_per_window, seconds_per_range : float
+    seconds_per_window, seconds_per_range, seconds_per_job : float
     architecture : str
     memory_mb, max_concurrency : int
     starts_per_second : float
@@ -154,6 +157,7 @@ class Assumptions:
     basis: str
     seconds_per_window: float
     seconds_per_range: float
+    seconds_per_job: float
     architecture: str
     memory_mb: int
     max_concurrency: int
@@ -194,6 +198,7 @@ class CostModel:
     def of(cls, spec: ModelSpec, settings: Settings, calibration: Calibration | None = None) -> CostModel:
         """Return the cost of a model's windows under the settings."""
         share = _slowness(settings.memory_mb)
+        per_job = _SECONDS_PER_JOB
         if calibration is None:
             slower = _SLOWER_THAN_PUBLISHER[settings.architecture]
             per_window, per_range = (float(spec.compute[f"seconds_per_{each}"]) for each in ("window", "range"))
@@ -202,6 +207,7 @@ class CostModel:
         else:
             share /= _slowness(calibration.memory_mb)
             per_window, per_range = calibration.seconds_per_window, calibration.seconds_per_range
+            per_job = per_job if calibration.seconds_per_job is None else calibration.seconds_per_job
             basis = (
                 f"measured at {calibration.measured_at} on {calibration.where}, {calibration.memory_mb} MB, "
                 f"{calibration.windows} windows in {calibration.calls} calls"
@@ -214,7 +220,8 @@ class CostModel:
             settings.memory_mb,
             settings.architecture,
             settings.max_concurrency,
-            basis=basis,
+            per_job,
+            basis,
         )
 
     @property
@@ -224,6 +231,7 @@ class CostModel:
             basis=self.basis,
             seconds_per_window=self.seconds_per_window,
             seconds_per_range=self.seconds_per_range,
+            seconds_per_job=self.seconds_per_job,
             architecture=self.architecture,
             memory_mb=self.memory_mb,
             max_concurrency=self.max_concurrency,

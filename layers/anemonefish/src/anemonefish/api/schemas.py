@@ -303,9 +303,10 @@ class ExecutionOut(BaseModel):
 class Assumptions(BaseModel):
     """What a quote rests on."""
 
-    basis: str = Field(description="Where the two constants below come from")
+    basis: str = Field(description="Where the constants below come from")
     seconds_per_window: float
     seconds_per_range: float
+    seconds_per_job: float
     architecture: str
     memory_mb: int
     max_concurrency: int

@@ -8,7 +8,7 @@ from datetime import timedelta
 from anemonefish import clock
 from anemonefish.cloud.clients import client, service_answers
 
-__all__ = ["metric_sums"]
+__all__ = ["mean_seconds", "metric_sums"]
 
 _PERIOD = 86_400  # seconds; what is asked for are sums, so the coarsest will do
 
@@ -59,3 +59,9 @@ def metric_sums(
             for result in page["MetricDataResults"]:
                 totals[result["Id"]] = totals.get(result["Id"], 0.0) + sum(result["Values"])
     return {name: totals.get(f"sum{number}", 0.0) for number, name in enumerate(names)}, int(totals.get("values", 0))
+
+
+def mean_seconds(function: str, days: int) -> float | None:
+    """Return how long a function's calls took on average over the last days; None when there were none."""
+    sums, calls = metric_sums("AWS/Lambda", ("Duration",), {"FunctionName": function}, days)
+    return sums["Duration"] / calls / 1000 if calls else None  # Lambda counts milliseconds

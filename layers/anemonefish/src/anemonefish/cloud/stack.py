@@ -12,11 +12,12 @@ __all__ = ["ScoreFunction", "score_function"]
 
 @dataclass(frozen=True, slots=True)
 class ScoreFunction:
-    """The function whose workers score."""
+    """The function whose workers score, and those that a job calls once, before and after."""
 
     name: str
     architecture: str
     memory_mb: int
+    around: tuple[str, ...]
 
 
 def score_function(stack: str) -> ScoreFunction:
@@ -40,4 +41,5 @@ def score_function(stack: str) -> ScoreFunction:
         if name is None:
             raise InvalidRequest(f"stack {stack} has no score function; is it one of anemonefish's?")
         found = client("lambda").get_function_configuration(FunctionName=name)
-    return ScoreFunction(name, found.get("Architectures", ["x86_64"])[0], int(found["MemorySize"]))
+    around = tuple(named[each] for each in ("PlanFunction", "AggregateFunction") if each in named)
+    return ScoreFunction(name, found.get("Architectures", ["x86_64"])[0], int(found["MemorySize"]), around)
