@@ -191,6 +191,7 @@ class Local:
         done = self.sam("local", "invoke", function, "--event", event, *self.options, *overrides(parameters))
         answer = done.stdout.strip().splitlines()
         assert answer, done.stderr
+        print(f"sam local invoke {function}: {answer[-1][:400]}")  # pytest -s shows them all
         return json.loads(answer[-1])
 
 
