@@ -104,10 +104,11 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The reference bundle, from a network that training/train.py made: make bundle FROM=folder VERSION=1.0.1
+# The reference bundle, from a network that training/train.py made: make bundle FROM=folder VERSION=1.1.1
 bundle: .venv/dev
 	$(BIN)/anemonefish models publish "$(FROM)/model.keras" --metadata "$(FROM)/model_config.yaml" \
-		--name reef --version "$(VERSION)" --profile stft-db --sample-rate 48000 --license Apache-2.0 \
+		--name reef --version "$(VERSION)" --license Apache-2.0 \
+		--profile stft-db --sample-rate 48000 --profile-set hop_length=512 --profile-set fmax_hz=1000.0 \
 		--description "$$(cat training/description.txt)" --alias production
 
 # Exact versions of everything, from the names in requirements/*.in.

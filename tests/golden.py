@@ -19,7 +19,7 @@ from anemonefish.stores.local import LocalStore
 
 CLASSES = ("noise", "anemonefish", "biological")
 
-SUITE = ["reef@1.0.0", "lab@plain", "lab@picture", "lab@mine"]
+SUITE = ["reef@1.1.0", "reef@1.0.0", "lab@plain", "lab@picture", "lab@mine"]
 """What both engines run."""
 
 KERAS_ALONE = "lab@rare"

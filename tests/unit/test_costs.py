@@ -27,7 +27,7 @@ from anemonefish.settings import Settings
 from anemonefish.stores.local import LocalStore
 
 MEASURED = Calibration(
-    model="reef@1.0.0",
+    model="reef@1.1.0",
     hash="",
     engine="litert",
     architecture="arm64",
@@ -134,7 +134,7 @@ def test_a_calibration_changes_no_result(
     after = plan(models, path)
     assert after.quote != before.quote
     assert after.identity_of(after.recordings[0]) == before.identity_of(before.recordings[0])
-    assert models.catalog()[0].versions == ("1.0.0",)  # it is no version
+    assert models.catalog()[0].versions == ("1.0.0", "1.1.0")  # it is no version
 
 
 @pytest.mark.parametrize(
@@ -146,10 +146,10 @@ def test_a_damaged_calibration_names_itself_and_the_mend(
 ) -> None:
     where = write_calibration(models, pinned, replace(MEASURED, hash=pinned.hash))
     key = where.removeprefix(f"{models.store.uri}/")
-    assert key == "reef/calibrations/1.0.0-litert-arm64.json"
+    assert key == "reef/calibrations/1.1.0-litert-arm64.json"
     content = damage if isinstance(damage, bytes) else json.dumps({**asdict(MEASURED), "hash": pinned.hash} | damage)
     models.store.write(key, content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(errors.InvalidBundle, match=r"1\.0\.0-litert-arm64\.json is .*anemonefish calibrate again"):
+    with pytest.raises(errors.InvalidBundle, match=r"1\.1\.0-litert-arm64\.json is .*anemonefish calibrate again"):
         read_calibration(models, pinned, "arm64")
 
 
@@ -164,7 +164,7 @@ def test_calibrate_measures_this_machine_and_the_next_quote_knows(
     assert done.exit_code == 0, done.output
     made = Calibration(**json.loads(done.stdout))
     here = machine_architecture()
-    assert (made.model, made.architecture, made.memory_mb, made.calls) == ("reef@1.0.0", here, 1769, 6)
+    assert (made.model, made.architecture, made.memory_mb, made.calls) == ("reef@1.1.0", here, 1769, 6)
     assert 1e-5 < made.seconds_per_window < 0.1
     path = str(make_recording(frames=48_000 * 60))
     quoted = CliRunner().invoke(main, ["plan", path, "--models", folder, "--json", "--set", f"architecture={here}"])

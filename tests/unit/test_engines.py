@@ -217,7 +217,7 @@ def test_a_variant_is_served_when_asked_for_by_name(repository: ModelRepository,
 
 
 def test_a_variant_that_was_not_made_is_not_found(repository: ModelRepository) -> None:
-    with pytest.raises(errors.ModelNotFound, match=r"reef 1\.0\.0 has no variant 'int8', it has none"):
+    with pytest.raises(errors.ModelNotFound, match=r"reef 1\.1\.0 has no variant 'int8', it has none"):
         repository.pin("reef+int8")
     with pytest.raises(errors.InvalidRequest, match="not a model"):
         repository.pin("reef+")

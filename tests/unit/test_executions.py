@@ -211,7 +211,7 @@ def test_a_start_is_recorded_asked_for_and_begun(reef: Reef) -> None:
     assert reef.input_of(execution.name) == {"job": named, "resume": False}
     request = reef.executions.job(execution).read_request()
     assert request.recordings == (RecordingRequest("s3://reef-input/uploads/lab/u-a/a.wav", "a.wav", "a.wav", '"a"'),)
-    assert (request.model, request.settings) == ("reef@1.0.0", {"threshold": 0.6})
+    assert (request.model, request.settings) == ("reef@1.1.0", {"threshold": 0.6})
 
 
 def test_a_record_is_kept_as_long_as_the_stack_says(reef: Reef) -> None:
@@ -273,7 +273,7 @@ def test_many_threads_with_one_key_make_one_record_and_one_start(reef: Reef) -> 
     [
         {"uploads": ("u-b",)},
         {"uploads": ("u-a", "u-b")},
-        {"model": "reef@1.0.0"},
+        {"model": "reef@1.1.0"},
         {"settings": {}},
         {"settings": {"threshold": 0.7}},
         {"webhook": "https://hooks.example.org/x"},
