@@ -1,9 +1,9 @@
 """Section ``engine``: the operations a network does per second against the most that one core can do.
 
 The most is measured in the same run: by a loop of fused multiply-adds in C for every width of register, where there
-is a C compiler, and by multiplying matrices of several sizes with numpy and TensorFlow. The highest counts. What a network
-needs is counted from its layers: two operations per product of convolutions and dense layers, nothing for the rest, so
-the share is never flattered.
+is a C compiler, and by multiplying matrices of several sizes with numpy and TensorFlow. The highest counts. What a
+network needs is counted from its layers: two operations per product of convolutions and dense layers, nothing for the
+rest, so the share is never flattered.
 """
 
 from __future__ import annotations
