@@ -2,12 +2,13 @@
 #   make demo      a recording through the real workflow on a local AWS, no Docker, no account
 #   make test      lint and every test that needs no container
 #   make test-container   the functions in containers by the SAM CLI, where there is Docker
+#   make bench     every figure of docs/benchmarks.md, measured here
 PYTHON ?= python3
 BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect test lint unit workflow test-container layers lock format bundle clean
+.PHONY: help demo detect test lint unit workflow test-container bench layers lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -47,6 +48,12 @@ $(BIN)/python:
 	PATH="$(abspath .venv-lint/bin):$$PATH" npm ci --prefix lint --silent
 	@touch $@
 
+# Public libraries to compare with, where they install: make bench PEERS=1
+.venv-bench/ready: requirements/bench.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 # The layers as the template's functions get them, for this machine's Python.
 layers: $(BUILD)/layers/ready
 $(BUILD)/layers/ready: layers/dsp/Makefile layers/dsp/requirements.txt layers/media/Makefile layers/media/requirements.txt \
@@ -76,6 +83,10 @@ workflow: .venv/dev .venv-ministack/ready layers
 # Starts a Docker daemon of its own where none answers and it may; says why it skips where there cannot be one.
 test-container: .venv/dev .venv-ministack/ready .venv-sam/ready layers
 	$(BIN)/python -m pytest tests/container
+
+# One table in 15 minutes, docs/benchmarks.md: make bench ARGS="--only pipeline engine", ARGS=--record
+bench: .venv/dev .venv-ministack/ready layers $(if $(PEERS),.venv-bench/ready)
+	$(BIN)/python -m bench $(ARGS)
 
 lint: .venv/dev .venv-lint/ready
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from anemonefish.audio import open_audio
 from anemonefish.models.engine import Model
 from anemonefish.models.golden import TOLERANCE
+from anemonefish.profiles import Profile
 from anemonefish.resample import at_rate
 from anemonefish.score import BLOCK_WINDOWS, score_windows
 from anemonefish.windows import WindowRange
@@ -46,14 +47,17 @@ def rows(quick: bool) -> Iterator[Row]:
 def _stages(lab: LabModel, seconds: int, rounds: int) -> Iterator[Row]:
     path, model, network = recording(seconds), lab.ready(), seed.load(lab.keras())
     samples, rate = seed.decode(path, lab.profile)
-    inputs, spectrograms = list(seed.preprocess(samples, rate, lab.profile)), list(preprocess(model, samples))
+    inputs, spectrograms = (
+        list(seed.preprocess(samples, rate, lab.profile)),
+        list(preprocess(model.spec.profile, samples)),
+    )
     assert np.array_equal(np.concatenate(spectrograms), np.concatenate(inputs).astype(np.float32)), (
         f"{lab.title}: spectrograms differ from the lab's"
     )
     stages = {
         "decode": (lambda: decode(path, model), lambda: seed.decode(path, lab.profile)),
         "preprocessing": (
-            lambda: _drop(preprocess(model, samples)),
+            lambda: _drop(preprocess(model.spec.profile, samples)),
             lambda: _drop(seed.preprocess(samples, rate, lab.profile)),
         ),
         "network": (lambda: _drop(map(model.scores, spectrograms)), lambda: seed.score(network, inputs)),
@@ -89,9 +93,8 @@ def decode(path: Path, model: Model) -> None:
             audio.read(start, min(start + audio.sample_rate, audio.n_samples))
 
 
-def preprocess(model: Model, samples: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
+def preprocess(profile: Profile, samples: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
     """Yield spectrograms at :data:`~bench.lab.RATE` as a worker makes them, a block of windows at a time."""
-    profile = model.spec.profile
     grid = profile.grid(len(samples), RATE)
     windows = sliding_window_view(samples, grid.window)[:: grid.hop]
     for at in range(0, len(windows), BLOCK_WINDOWS):
