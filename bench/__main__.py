@@ -24,7 +24,7 @@ from importlib import import_module
 from pathlib import Path
 
 from bench.history import Machine, record
-from bench.lab import REPOSITORY
+from bench.lab import FOLDER, REPOSITORY
 from bench.rows import Row, missing, table
 
 SECTIONS = ("pipeline", "engine", "cold", "scaling", "memory", "workflow", "planner", "peers")
@@ -45,13 +45,13 @@ def main() -> None:
     if options.section:
         _run_here(options.section, options.quick, options.json)
         return
-    rows: list[Row] = []
+    machine, rows = Machine.this(), list[Row]()
     for section in options.only:
         print(f"{section} ...", end=" ", file=sys.stderr, flush=True)
         began = time.perf_counter()
         rows += _run_apart(section, options.quick)
         print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-    made, machine = table(rows), Machine.this()
+    made = table(rows)
     print(made)
     document = {
         "date": options.date,
@@ -75,7 +75,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--record", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--date", default=datetime.now(UTC).date().isoformat(), help="of the record; today in UTC")
     parser.add_argument("--section", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.record and options.quick:
+        parser.error("a smoke run is no record: leave out --quick or --record")
+    return options
 
 
 def _run_here(section: str, quick: bool, path: Path) -> None:
@@ -88,8 +91,8 @@ def _run_here(section: str, quick: bool, path: Path) -> None:
 
 def _run_apart(section: str, quick: bool) -> list[Row]:
     """Run one section in a fresh process; one that fails still tells what it had, and why it ended."""
-    log = REPOSITORY / ".build" / "bench.log"
-    log.parent.mkdir(exist_ok=True)
+    log = FOLDER / f"{section}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, log.open("w+", encoding="utf-8", errors="replace") as output:
         path = Path(folder, "rows.jsonl")
         command = [sys.executable, "-m", "bench", "--section", section, "--json", str(path)]
@@ -102,7 +105,7 @@ def _run_apart(section: str, quick: bool) -> list[Row]:
         if ended.returncode:
             output.seek(0)
             reason = (output.read().strip().splitlines() or ["no word"])[-1]
-            rows.append(missing(section, "the section ended early", reason))
+            rows.append(missing(section, "ended early", reason))
     return rows
 
 

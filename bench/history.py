@@ -27,6 +27,8 @@ class Machine:
     ----------
     processor, system, python : str
     cores : int
+    load : float
+        How many other processes wanted a core in the minute before.
     commit : str
         Of this repository; with a plus sign where files were changed since.
     versions : dict of str to str
@@ -35,6 +37,7 @@ class Machine:
 
     processor: str
     cores: int
+    load: float
     system: str
     python: str
     commit: str
@@ -45,11 +48,12 @@ class Machine:
         """Return the machine at hand."""
         versions = {name: found for name in _NAMED if (found := _version(name))}
         system = f"{platform.system()} {platform.machine()}"
-        return cls(_processor(), os.cpu_count() or 1, system, platform.python_version(), _commit(), versions)
+        load = round(os.getloadavg()[0], 1)
+        return cls(_processor(), os.cpu_count() or 1, load, system, platform.python_version(), _commit(), versions)
 
     def __str__(self) -> str:
         versions = ", ".join(f"{name} {found}" for name, found in self.versions.items())
-        machine = f"{self.processor}, {self.cores} cores, {self.system}"
+        machine = f"{self.processor}, {self.cores} cores (load {self.load:g} before), {self.system}"
         return f"{machine}, Python {self.python}, {versions}; commit {self.commit}"
 
 
@@ -82,6 +86,7 @@ def _processor() -> str:
 
 def _commit() -> str:
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], capture_output=True, text=True, check=False).stdout.strip()
+        command = ["git", "-C", str(Path(__file__).parent), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
     return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain") else "")

@@ -59,15 +59,17 @@ def figure(
 ) -> Row:
     """Return a row of one figure, which may be wanted at least or at most so large."""
     if least is not None:
-        return Row(section, what, value, unit, wanted=f"≥ {least:g} {unit}", holds=value >= least)
+        return Row(section, what, value, unit, wanted=f"≥ {least:g} {unit}".strip(), holds=value >= least)
     if most is not None:
-        return Row(section, what, value, unit, wanted=f"≤ {most:g} {unit}", holds=value <= most)
+        return Row(section, what, value, unit, wanted=f"≤ {most:g} {unit}".strip(), holds=value <= most)
     return Row(section, what, value, unit)
 
 
 def missing(section: str, what: str, reason: str, *, wanted: bool = True) -> Row:
     """Return a row of what was not measured; what was wanted and not measured does not hold."""
-    return Row(section, f"{what}: {reason}", None, "", wanted="a figure" if wanted else "", holds=not wanted and None)
+    return Row(
+        section, f"{what}: {reason}", None, "", wanted="a figure" if wanted else "", holds=False if wanted else None
+    )
 
 
 def table(rows: Iterable[Row]) -> str:
