@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,15 +68,18 @@ def _multiply_adds(folder: Path) -> dict[str, Reached]:
     """Compile the loop for every width the processor has; nothing without a compiler."""
     compiler = shutil.which("cc")
     ways: dict[str, Reached] = {}
-    for width in _WIDTHS if compiler else ():
-        program = folder / f"peak{width}"
-        source = Path(__file__).with_name("peak.c")
+    if compiler is None:
+        return ways
+    for width in _WIDTHS:
+        program, source = str(folder / f"peak{width}"), str(Path(__file__).with_name("peak.c"))
         command = [compiler, "-O2", "-march=native", f"-DW={width}", "-o", program, source]
         if subprocess.run(command, capture_output=True, check=False).returncode == 0:
-            ways[f"multiply-adds of {8 * width} bit"] = lambda program=program: float(
-                subprocess.run([program], capture_output=True, check=True).stdout
-            )
+            ways[f"multiply-adds of {8 * width} bit"] = partial(_answer, program)
     return ways
+
+
+def _answer(program: str) -> float:
+    return float(subprocess.run([program], capture_output=True, check=True).stdout)
 
 
 def _matrices() -> dict[str, Reached]:

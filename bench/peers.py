@@ -84,7 +84,7 @@ class _Peer:
 
 @contextmanager
 def _peer(library: str, path: Path, window: int, hop: int) -> Iterator[_Peer]:
-    command = [_PYTHON, _WORKER, library, path, str(window), str(hop)]
+    command = [str(_PYTHON), str(_WORKER), library, str(path), str(window), str(hop)]
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as process,
