@@ -2,13 +2,14 @@
 #   make demo      a recording through the real workflow on a local AWS, no Docker, no account
 #   make test      lint and every test that needs no container
 #   make test-container   the functions in containers by the SAM CLI, where there is Docker
+#   make bench     every figure of docs/benchmarks.md, measured here
 #   make image     the container image of Engine=keras (docs/deploy.md); make push-image STACK=name puts it into ECR
 PYTHON ?= python3
 BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect test lint unit workflow test-container image push-image layers lock format bundle clean
+.PHONY: help demo detect test lint unit workflow test-container bench image push-image layers lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -46,6 +47,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv .venv-lint
 	.venv-lint/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	PATH="$(abspath .venv-lint/bin):$$PATH" npm ci --prefix lint --silent
+	@touch $@
+
+# Public libraries to compare with, where they install: make bench PEERS=1
+.venv-bench/ready: requirements/bench.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # The layers as the template's functions get them, for this machine's Python.
@@ -93,6 +100,10 @@ push-image: image
 	aws ecr get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}" && \
 	docker tag $(IMAGE) "$$repository:$(TAG)" && docker push "$$repository:$(TAG)" && \
 	echo "deploy with: sam deploy --parameter-overrides Engine=keras EngineImage=$$repository:$(TAG) Architecture=$(ARCHITECTURE)"
+
+# One table in 15 minutes, docs/benchmarks.md: make bench ARGS="--only pipeline engine", ARGS=--record
+bench: .venv/dev .venv-ministack/ready layers $(if $(PEERS),.venv-bench/ready)
+	$(BIN)/python -m bench $(ARGS)
 
 lint: .venv/dev .venv-lint/ready
 	$(BIN)/ruff check .

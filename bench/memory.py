@@ -1,20 +1,22 @@
-"""Peak memory of one worker against the length of a recording.
+"""Section ``memory``: peak memory of one worker against the length of a recording.
 
-Writes recordings of several lengths, scores each in one range by one fresh process, and prints that process's
+Writes recordings of several lengths, scores each in one range by one fresh process, and tells that process's
 peak resident memory and its speed in seconds of audio per second. Nothing is asserted: figures are read.
 
-    python bench/memory.py --hours 0.1 1 6
+    python -m bench.memory --hours 0.1 1 6
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +30,62 @@ from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.simulate import scene
 from anemonefish.stores import open_store
+from bench.rows import Row, figure, missing
 
 RATE = 48_000
 REPOSITORY = Path(__file__).parents[1]
+
+_HOURS = (1 / 6, 1.0, 12.0)
+_QUICK_HOURS = (1 / 60, 1 / 6)
+_WANTED_RATIO = 1.1
+_BYTES_PER_HOUR = 3600 * RATE * 2
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What scoring one recording took: bytes of the file, windows, MiB at most, seconds of audio per second."""
+
+    size: int
+    windows: int
+    peak: float
+    speed: float
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    """Yield the peak at every length, and the longest against the shortest."""
+    build = REPOSITORY / ".build"
+    wanted = _QUICK_HOURS if quick else _HOURS
+    room = shutil.disk_usage(build).free / 2
+    peaks: dict[float, float] = {}
+    for hours in wanted:
+        if hours * _BYTES_PER_HOUR > room:
+            yield missing("memory", f"reef, {hours:g} h", f"{build} has no room for twice such a recording")
+            continue
+        scored = measure(hours, str(REPOSITORY / "models"), "reef@production", build)
+        peaks[hours] = scored.peak
+        yield figure("memory", f"reef, {_title(hours)}, {scored.size / 1e6:,.0f} MB in one range", scored.peak, "MiB")
+    shortest, longest = min(peaks), max(peaks)
+    ratio = peaks[longest] / peaks[shortest]
+    what = f"reef, {_title(longest)} against {_title(shortest)}"
+    limit = f"≤ {_WANTED_RATIO} ×"
+    yield Row("memory", what, peaks[longest], "MiB", peaks[shortest], ratio, limit, ratio <= _WANTED_RATIO)
+
+
+def _title(hours: float) -> str:
+    return f"{hours:g} h" if hours >= 1 else f"{60 * hours:g} min"
+
+
+def measure(hours: float, models_uri: str, model: str, folder: Path | None = None) -> Scored:
+    """Write a recording and let a fresh process score it in one range."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        path = Path(name, "recording.wav")
+        write_recording(path, hours)
+        windows = plan_one_range(Path(name), path, models_uri, model)
+        command = [sys.executable, "-m", "bench.memory", "--worker", name, "--models", models_uri]
+        began = time.perf_counter()
+        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+        speed = hours * 3600 / (time.perf_counter() - began)
+        return Scored(path.stat().st_size, windows, float(answer.stdout), speed)
 
 
 def write_recording(path: Path, hours: float) -> None:
@@ -74,16 +129,8 @@ def main() -> None:
         return
     print(f"{'hours':>6} {'file MB':>8} {'windows':>8} {'peak MiB':>9} {'x real time':>12}")
     for hours in options.hours:
-        with tempfile.TemporaryDirectory() as name:
-            folder, path = Path(name), Path(name, "recording.wav")
-            write_recording(path, hours)
-            windows = plan_one_range(folder, path, options.models, options.model)
-            command = [sys.executable, __file__, "--worker", name, "--models", options.models]
-            began = time.perf_counter()
-            answer = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ))
-            speed = hours * 3600 / (time.perf_counter() - began)
-            megabytes, peak = path.stat().st_size / 1e6, float(answer.stdout)
-            print(f"{hours:6.1f} {megabytes:8.0f} {windows:8d} {peak:9.0f} {speed:12.0f}")
+        one = measure(hours, options.models, options.model)
+        print(f"{hours:6.1f} {one.size / 1e6:8.0f} {one.windows:8d} {one.peak:9.0f} {one.speed:12.0f}")
 
 
 if __name__ == "__main__":

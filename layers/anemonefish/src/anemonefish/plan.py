@@ -278,7 +278,7 @@ def _range_size(counts: Sequence[int], plan: Plan, cost: CostModel) -> int:
     for size in chain([largest], _equal_shares(longest, min(longest, largest))):
         long = windows[windows >= size]
         workers = int(np.sum(-(-long // size))) + ceil(int(np.sum(windows[windows < size])) / size)
-        makespan = cost.makespan(workers, size, len(counts) / workers)
+        makespan = cost.makespan(workers, size, max(1.0, len(counts) / workers))
         if makespan <= plan.settings.target_seconds:
             return size
         if makespan < best_makespan:

@@ -1,0 +1,176 @@
+"""What is measured on: networks of the lab's shapes, the model that ships, and recordings of a simulated reef.
+
+The lab's own weights are not public. A network of the same layers takes the same time and, saved after a compiled
+training step, makes a file of the same size, so they are made here, published as any model is and kept in
+``.build/bench`` until ``make clean``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from anemonefish.models.bundle import KERAS, MODEL_JSON
+from anemonefish.models.engine import Model
+from anemonefish.models.repository import ModelRepository, ready_model
+from anemonefish.profiles import profile_named
+from anemonefish.simulate import scene
+from anemonefish.stores import open_store
+
+__all__ = ["FOLDER", "MODELS", "RATE", "REPOSITORY", "LabModel", "flops", "recording"]
+
+REPOSITORY = Path(__file__).parents[1]
+FOLDER = REPOSITORY / ".build" / "bench"
+RATE = 48_000
+_CLASSES = ("noise", "anemonefish", "biological")
+_TRAINING_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabModel:
+    """A model to measure with.
+
+    Attributes
+    ----------
+    title : str
+        What the table calls it.
+    reference : str
+        ``name@version`` in the models' store.
+    store : str
+        Folder of that store.
+    profile : str
+        Its preprocessing.
+    depth : int or None
+        Convolutions of each of the four blocks; None for a network that is not made here.
+    """
+
+    title: str
+    reference: str
+    store: str
+    profile: str
+    depth: int | None = None
+
+    @property
+    def sample_rate(self) -> int | None:
+        """The only rate it fits, in Hz."""
+        return None if profile_named(self.profile).any_sample_rate else RATE
+
+    def ready(self) -> Model:
+        """Return the model as a worker has it: made and published first, where it is not yet."""
+        self.ensure()
+        return ready_model(self.store, self.repository().pin(self.reference))
+
+    def repository(self) -> ModelRepository:
+        """Return the models' store."""
+        return ModelRepository(open_store(self.store))
+
+    def keras(self) -> Path:
+        """Return the file that training saved."""
+        self.ensure()
+        name, _, version = self.reference.partition("@")
+        return Path(self.store, name, version, KERAS)
+
+    def ensure(self) -> None:
+        """Make and publish the model unless that was done, in a process of its own: TensorFlow takes threads."""
+        name, _, version = self.reference.partition("@")
+        if not Path(self.store, name, version, MODEL_JSON).exists():
+            subprocess.run([sys.executable, "-m", "bench.lab", self.title], check=True, cwd=REPOSITORY)
+
+
+MODELS = {
+    "v1": LabModel("v1", "lab@v1", str(FOLDER / "models"), "image", depth=5),
+    "v2": LabModel("v2", "lab@v2", str(FOLDER / "models"), "stft-db", depth=3),
+    "reef": LabModel("reef", "reef@1.0.0", str(REPOSITORY / "models"), "stft-db"),
+}
+"""The lab's two networks and the one that ships, by title."""
+
+
+def recording(seconds: int) -> Path:
+    """Return a recording of so many seconds, 16-bit mono WAV: a minute of a simulated reef again and again."""
+    path = FOLDER / f"reef-{seconds}.wav"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        minute = np.concatenate(list(scene(60, seed=1, sample_rate=RATE).blocks(RATE)))
+        unfinished = path.with_suffix(".part")
+        left = seconds * RATE
+        with soundfile.SoundFile(unfinished, "w", RATE, 1, "PCM_16", format="WAV") as file:
+            while left > 0:
+                file.write(minute[:left])
+                left -= len(minute)
+        unfinished.rename(path)
+    return path
+
+
+def flops(network: Any) -> int:
+    """Return the operations of one window, from the layers: twice the products of convolutions and dense layers."""
+    import keras
+
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            height, width, _ = layer.output.shape[1:]
+            total += 2 * height * width * int(np.prod(layer.kernel.shape))
+        elif isinstance(layer, keras.layers.Dense):
+            total += 2 * int(np.prod(layer.kernel.shape))
+    return total
+
+
+def _network(model: LabModel) -> Any:
+    """Build and briefly train a network of the lab's layers: it has optimiser state and tells windows apart."""
+    import keras
+    from keras import layers
+
+    assert model.depth is not None, f"{model.title} is not made here"
+    profile = profile_named(model.profile)
+    samples = next(iter(scene(_TRAINING_SECONDS, seed=1, sample_rate=RATE).blocks(int(_TRAINING_SECONDS * RATE))))
+    grid = profile.grid(len(samples), RATE)
+    windows = np.stack(
+        [samples[start : start + grid.window] for start in range(0, grid.n_windows * grid.hop, grid.hop)]
+    )
+    heard = profile.spectrograms(windows.astype(profile.sample_dtype), RATE)
+    keras.utils.set_random_seed(7)
+    network = keras.Sequential([keras.Input(heard.shape[1:])])
+    for width in (32, 64, 128, 256):
+        for _ in range(model.depth):
+            network.add(layers.Conv2D(width, 3, padding="same", activation="relu"))
+        network.add(layers.BatchNormalization(momentum=0.5))  # forgets fast: three steps are enough
+        network.add(layers.MaxPooling2D(2))
+    network.add(layers.Flatten())
+    network.add(layers.Dense(128, activation="relu"))
+    network.add(layers.BatchNormalization(momentum=0.5))
+    network.add(layers.Dropout(0.5))
+    network.add(layers.Dense(len(_CLASSES), activation="softmax"))
+    network.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy")
+    answers = np.eye(len(_CLASSES), dtype=np.float32)[np.arange(len(heard)) % len(_CLASSES)]
+    for _ in range(3):
+        network.train_on_batch(heard, answers)
+    return network
+
+
+def _publish(model: LabModel) -> None:
+    from anemonefish.models.publish import PublishRequest, publish
+
+    name, _, version = model.reference.partition("@")
+    path = FOLDER / f"{version}.keras"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _network(model).save(path)
+    request = PublishRequest(
+        keras=path,
+        name=name,
+        version=version,
+        profile=profile_named(model.profile),
+        classes=_CLASSES,
+        sample_rate=model.sample_rate,
+    )
+    publish(request, model.repository())
+    path.unlink()
+
+
+if __name__ == "__main__":
+    _publish(MODELS[sys.argv[1]])

@@ -1,0 +1,117 @@
+"""Section ``pipeline``: from a recording's bytes to scores, the lab's way and ours, stage by stage, on one core.
+
+Both sides get the same file and the same network, in turn, in one process. What they make is compared before it is
+timed: spectrograms must be equal in every bit, scores within the tolerance of the bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from anemonefish.audio import open_audio
+from anemonefish.models.engine import Model
+from anemonefish.models.golden import TOLERANCE
+from anemonefish.profiles import Profile
+from anemonefish.resample import at_rate
+from anemonefish.score import BLOCK_WINDOWS, score_windows
+from anemonefish.windows import WindowRange
+from bench import seed
+from bench.lab import MODELS, RATE, LabModel, recording
+from bench.measure import in_turn
+from bench.rows import Row, compared, figure
+
+__all__ = ["rows"]
+
+_UNIT = "ms / s of audio"
+_PREPROCESSING = {"v1": 50.0, "v2": 2.4, "reef": 2.4}
+_END_TO_END = {"v1": 1.4, "v2": 1.25, "reef": None}
+_SECONDS = {"v1": 10, "v2": 15, "reef": 60}
+_ROUNDS = {"v1": 7, "v2": 10, "reef": 10}
+_REAL_TIME = 900.0
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    """Yield the stages of every model, and how fast the model that ships is."""
+    for title, model in MODELS.items():
+        seconds, rounds = (6, 2) if quick else (_SECONDS[title], _ROUNDS[title])  # short, to catch a quiet moment
+        yield from _stages(model, seconds, rounds)
+    yield _real_time(MODELS["reef"], 60 if quick else 600)
+
+
+def _stages(lab: LabModel, seconds: int, rounds: int) -> Iterator[Row]:
+    path, model, network = recording(seconds), lab.ready(), seed.load(lab.keras())
+    samples, rate = seed.decode(path, lab.profile)
+    inputs, spectrograms = (
+        list(seed.preprocess(samples, rate, lab.profile)),
+        list(preprocess(model.spec.profile, samples)),
+    )
+    assert np.array_equal(np.concatenate(spectrograms), np.concatenate(inputs).astype(np.float32)), (
+        f"{lab.title}: spectrograms differ from the lab's"
+    )
+    stages = {
+        "decode": (lambda: decode(path, model), lambda: seed.decode(path, lab.profile)),
+        "preprocessing": (
+            lambda: _drop(preprocess(model.spec.profile, samples)),
+            lambda: _drop(seed.preprocess(samples, rate, lab.profile)),
+        ),
+        "network": (lambda: _drop(map(model.scores, spectrograms)), lambda: seed.score(network, inputs)),
+        "end to end": (lambda: end_to_end(path, model), lambda: _seed_end_to_end(path, lab, network)),
+    }
+    wanted = {"preprocessing": _PREPROCESSING[lab.title], "end to end": _END_TO_END[lab.title]}
+    for stage, (our, their) in stages.items():
+        ours, theirs = in_turn(our, their, rounds=rounds)
+        per_second = 1000 / seconds
+        what = f"{lab.title}, {stage}"
+        yield compared(
+            "pipeline", what, ours.seconds * per_second, theirs.seconds * per_second, _UNIT, wanted.get(stage)
+        )
+    difference = float(np.abs(ours.answer - theirs.answer).max())  # of the last stage: end to end
+    yield figure("pipeline", f"{lab.title}, spectrograms equal in every bit; largest difference of a score",
+                 difference, "", most=TOLERANCE)  # fmt: skip
+
+
+def _seed_end_to_end(path: Path, lab: LabModel, network: Any) -> NDArray[np.float32]:
+    return seed.score(network, seed.preprocess(*seed.decode(path, lab.profile), lab.profile))
+
+
+def _drop(blocks: Iterator[NDArray[Any]]) -> None:
+    """Take block after block and keep none, as whoever scores them does."""
+    for _ in blocks:
+        pass
+
+
+def decode(path: Path, model: Model) -> None:
+    """Read a recording as a worker does, a second at a time."""
+    with open_audio(str(path), dtype=model.spec.profile.sample_dtype) as audio:
+        for start in range(0, audio.n_samples, audio.sample_rate):
+            audio.read(start, min(start + audio.sample_rate, audio.n_samples))
+
+
+def preprocess(profile: Profile, samples: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
+    """Yield spectrograms at :data:`~bench.lab.RATE` as a worker makes them, a block of windows at a time."""
+    grid = profile.grid(len(samples), RATE)
+    windows = sliding_window_view(samples, grid.window)[:: grid.hop]
+    for at in range(0, len(windows), BLOCK_WINDOWS):
+        yield profile.spectrograms(windows[at : at + BLOCK_WINDOWS], RATE)
+
+
+def end_to_end(path: Path, model: Model) -> NDArray[np.float32]:
+    """Score a whole recording by the function that workers call."""
+    profile = model.spec.profile
+    with open_audio(str(path), dtype=profile.sample_dtype) as audio:
+        samples = at_rate(audio, audio.sample_rate)
+        grid = profile.grid(samples.n_samples, samples.sample_rate)
+        return score_windows(samples, grid, WindowRange(0, grid.n_windows), model)
+
+
+def _real_time(lab: LabModel, seconds: int) -> Row:
+    path, model = recording(seconds), lab.ready()
+    (ours,) = in_turn(lambda: end_to_end(path, model), rounds=10)
+    what = f"{lab.title}, end to end from 16-bit WAV on one core"
+    return figure("pipeline", what, seconds / ours.seconds, "× real time", least=_REAL_TIME)

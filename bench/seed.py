@@ -1,0 +1,83 @@
+"""What the lab did until now, literally: soundfile, librosa and matplotlib for each window, Keras in batches.
+
+The other side of the comparisons; nothing of ours is in it and nothing of it is in the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import librosa
+import librosa.display
+import numpy as np
+import soundfile
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+__all__ = ["WINDOWS", "decode", "load", "preprocess", "score"]
+
+WINDOWS = {"image": (1.0, 0.4, "float32"), "stft-db": (0.4, 0.2, "float64")}
+"""Seconds of a window and of a hop, and what training read audio as, by profile."""
+
+_BATCH = 32
+
+
+def load(path: Path) -> Any:
+    """Load a network, with TensorFlow on one thread."""
+    import keras
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    return keras.saving.load_model(path)
+
+
+def decode(path: Path, profile: str) -> tuple[NDArray[Any], int]:
+    """Read the whole recording as mono."""
+    samples, rate = soundfile.read(path, dtype=WINDOWS[profile][2], always_2d=True)
+    return samples.mean(axis=1), rate
+
+
+def preprocess(samples: NDArray[Any], rate: int, profile: str) -> Iterator[NDArray[Any]]:
+    """Yield the network's input, a batch of windows at a time."""
+    window, hop, _ = WINDOWS[profile]
+    length, step = int(window * rate), int(hop * rate)
+    starts = range(0, len(samples) - length + 1, step)
+    for at in range(0, len(starts), _BATCH):
+        windows = [samples[start : start + length] for start in starts[at : at + _BATCH]]
+        yield np.array([_picture(each, rate) if profile == "image" else _spectrogram(each) for each in windows])
+
+
+def score(network: Any, batches: Iterable[NDArray[Any]]) -> NDArray[np.float32]:
+    """Score batches; by ``predict_on_batch``, because ``predict`` sleeps and would flatter us."""
+    return np.concatenate([network.predict_on_batch(batch) for batch in batches])
+
+
+def _decibels(samples: NDArray[Any]) -> NDArray[Any]:
+    transform = librosa.stft(samples, n_fft=1024, hop_length=256)
+    return librosa.amplitude_to_db(np.abs(transform), ref=np.max)
+
+
+def _spectrogram(samples: NDArray[Any]) -> NDArray[Any]:
+    values = _decibels(samples)
+    values = values[: int(2000 / (8000 / 2) * values.shape[0])]
+    low, high = values.min(), values.max()
+    values = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    return values.T[:, :, np.newaxis]
+
+
+def _picture(samples: NDArray[Any], rate: int) -> NDArray[np.float32]:
+    values = _decibels(samples)
+    figure = Figure(figsize=(2.56, 2.56), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    librosa.display.specshow(values, sr=rate, hop_length=256, x_axis=None, y_axis=None, fmax=2000, ax=axes)
+    limit = int(2000 / (rate / 2) * values.shape[0])
+    if limit < values.shape[0]:
+        axes.set_ylim(0, limit)
+    axes.axis("off")
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:, :, :3].astype(np.float32) / 255
