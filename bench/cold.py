@@ -74,7 +74,7 @@ def _start(lab: LabModel, rounds: int) -> Row:
         window = _one_window(lab, folder / "window.wav")
         event, network = _event(lab, window, folder), lab.keras()
         ours, theirs = in_turn(
-            lambda: _first_score(event), lambda: _seed_first_score(network, window, lab.profile), rounds=rounds
+            lambda: _first_score(event), lambda: _seed_first_score(network, window, lab.title), rounds=rounds
         )
     what = f"{lab.title}, from a fresh process to the first score"
     return compared("cold", what, ours.seconds, theirs.seconds, "s", _WANTED_RATIO)
@@ -101,8 +101,8 @@ def _first_score(event: str) -> None:
     _run(["-S", "-P", "-c", _OURS, event], PYTHONPATH=layers)
 
 
-def _seed_first_score(network: Path, window: Path, profile: str) -> None:
-    _run(["-c", _THEIRS, str(network), str(window), profile])
+def _seed_first_score(network: Path, window: Path, title: str) -> None:
+    _run(["-c", _THEIRS, str(network), str(window), title])
 
 
 def _run(words: list[str], **more: str) -> None:

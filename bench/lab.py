@@ -86,7 +86,7 @@ class LabModel:
 MODELS = {
     "v1": LabModel("v1", "lab@v1", str(FOLDER / "models"), "image", depth=5),
     "v2": LabModel("v2", "lab@v2", str(FOLDER / "models"), "stft-db", depth=3),
-    "reef": LabModel("reef", "reef@1.0.0", str(REPOSITORY / "models"), "stft-db"),
+    "reef": LabModel("reef", "reef@1.1.0", str(REPOSITORY / "models"), "stft-db"),
 }
 """The lab's two networks and the one that ships, by title."""
 

@@ -44,7 +44,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 def _against(library: str, seconds: int, rounds: int) -> Row:
     path, profile = recording(seconds), profile_named("stft-db")
-    samples, _ = seed.decode(path, "stft-db")
+    samples, _ = seed.decode(path, "v2")
     grid = profile.grid(len(samples), RATE)
     with _peer(library, path, grid.window, grid.hop) as peer:
         ours, theirs = in_turn(lambda: sum(map(len, preprocess(profile, samples))), peer.round, rounds=rounds)

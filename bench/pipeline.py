@@ -46,19 +46,19 @@ def rows(quick: bool) -> Iterator[Row]:
 
 def _stages(lab: LabModel, seconds: int, rounds: int) -> Iterator[Row]:
     path, model, network = recording(seconds), lab.ready(), seed.load(lab.keras())
-    samples, rate = seed.decode(path, lab.profile)
+    samples, rate = seed.decode(path, lab.title)
     inputs, spectrograms = (
-        list(seed.preprocess(samples, rate, lab.profile)),
+        list(seed.preprocess(samples, rate, lab.title)),
         list(preprocess(model.spec.profile, samples)),
     )
     assert np.array_equal(np.concatenate(spectrograms), np.concatenate(inputs).astype(np.float32)), (
         f"{lab.title}: spectrograms differ from the lab's"
     )
     stages = {
-        "decode": (lambda: decode(path, model), lambda: seed.decode(path, lab.profile)),
+        "decode": (lambda: decode(path, model), lambda: seed.decode(path, lab.title)),
         "preprocessing": (
             lambda: _drop(preprocess(model.spec.profile, samples)),
-            lambda: _drop(seed.preprocess(samples, rate, lab.profile)),
+            lambda: _drop(seed.preprocess(samples, rate, lab.title)),
         ),
         "network": (lambda: _drop(map(model.scores, spectrograms)), lambda: seed.score(network, inputs)),
         "end to end": (lambda: end_to_end(path, model), lambda: _seed_end_to_end(path, lab, network)),
@@ -77,7 +77,7 @@ def _stages(lab: LabModel, seconds: int, rounds: int) -> Iterator[Row]:
 
 
 def _seed_end_to_end(path: Path, lab: LabModel, network: Any) -> NDArray[np.float32]:
-    return seed.score(network, seed.preprocess(*seed.decode(path, lab.profile), lab.profile))
+    return seed.score(network, seed.preprocess(*seed.decode(path, lab.title), lab.title))
 
 
 def _drop(blocks: Iterator[NDArray[Any]]) -> None:

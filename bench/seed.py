@@ -6,6 +6,7 @@ The other side of the comparisons; nothing of ours is in it and nothing of it is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,27 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["WINDOWS", "decode", "load", "preprocess", "score"]
+__all__ = ["RECIPES", "Recipe", "decode", "load", "preprocess", "score"]
 
-WINDOWS = {"image": (1.0, 0.4, "float32"), "stft-db": (0.4, 0.2, "float64")}
-"""Seconds of a window and of a hop, and what training read audio as, by profile."""
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network's input is made: seconds of window and hop, what audio is read as, and the constants."""
+
+    window: float
+    hop: float
+    dtype: str
+    picture: bool = False
+    hop_length: int = 256
+    fmax: float = 2000.0
+
+
+RECIPES = {
+    "v1": Recipe(1.0, 0.4, "float32", picture=True),
+    "v2": Recipe(0.4, 0.2, "float64"),
+    "reef": Recipe(0.4, 0.2, "float64", hop_length=512, fmax=1000.0),
+}
+"""By the title of the model: the lab's two, and what it would have written for the one that ships."""
 
 _BATCH = 32
 
@@ -35,20 +53,21 @@ def load(path: Path) -> Any:
     return keras.saving.load_model(path)
 
 
-def decode(path: Path, profile: str) -> tuple[NDArray[Any], int]:
+def decode(path: Path, title: str) -> tuple[NDArray[Any], int]:
     """Read the whole recording as mono."""
-    samples, rate = soundfile.read(path, dtype=WINDOWS[profile][2], always_2d=True)
+    samples, rate = soundfile.read(path, dtype=RECIPES[title].dtype, always_2d=True)
     return samples.mean(axis=1), rate
 
 
-def preprocess(samples: NDArray[Any], rate: int, profile: str) -> Iterator[NDArray[Any]]:
+def preprocess(samples: NDArray[Any], rate: int, title: str) -> Iterator[NDArray[Any]]:
     """Yield the network's input, a batch of windows at a time."""
-    window, hop, _ = WINDOWS[profile]
-    length, step = int(window * rate), int(hop * rate)
+    how = RECIPES[title]
+    make = _picture if how.picture else _spectrogram
+    length, step = int(how.window * rate), int(how.hop * rate)
     starts = range(0, len(samples) - length + 1, step)
     for at in range(0, len(starts), _BATCH):
         windows = [samples[start : start + length] for start in starts[at : at + _BATCH]]
-        yield np.array([_picture(each, rate) if profile == "image" else _spectrogram(each) for each in windows])
+        yield np.array([make(each, rate, how) for each in windows])
 
 
 def score(network: Any, batches: Iterable[NDArray[Any]]) -> NDArray[np.float32]:
@@ -56,26 +75,28 @@ def score(network: Any, batches: Iterable[NDArray[Any]]) -> NDArray[np.float32]:
     return np.concatenate([network.predict_on_batch(batch) for batch in batches])
 
 
-def _decibels(samples: NDArray[Any]) -> NDArray[Any]:
-    transform = librosa.stft(samples, n_fft=1024, hop_length=256)
+def _decibels(samples: NDArray[Any], how: Recipe) -> NDArray[Any]:
+    transform = librosa.stft(samples, n_fft=1024, hop_length=how.hop_length)
     return librosa.amplitude_to_db(np.abs(transform), ref=np.max)
 
 
-def _spectrogram(samples: NDArray[Any]) -> NDArray[Any]:
-    values = _decibels(samples)
-    values = values[: int(2000 / (8000 / 2) * values.shape[0])]
+def _spectrogram(samples: NDArray[Any], rate: int, how: Recipe) -> NDArray[Any]:  # noqa: ARG001  # nor did theirs
+    values = _decibels(samples, how)
+    values = values[: int(how.fmax / (8000 / 2) * values.shape[0])]
     low, high = values.min(), values.max()
     values = (values - low) / (high - low) if high > low else np.zeros_like(values)
     return values.T[:, :, np.newaxis]
 
 
-def _picture(samples: NDArray[Any], rate: int) -> NDArray[np.float32]:
-    values = _decibels(samples)
+def _picture(samples: NDArray[Any], rate: int, how: Recipe) -> NDArray[np.float32]:
+    values = _decibels(samples, how)
     figure = Figure(figsize=(2.56, 2.56), dpi=100)
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
-    librosa.display.specshow(values, sr=rate, hop_length=256, x_axis=None, y_axis=None, fmax=2000, ax=axes)
-    limit = int(2000 / (rate / 2) * values.shape[0])
+    librosa.display.specshow(
+        values, sr=rate, hop_length=how.hop_length, x_axis=None, y_axis=None, fmax=how.fmax, ax=axes
+    )
+    limit = int(how.fmax / (rate / 2) * values.shape[0])
     if limit < values.shape[0]:
         axes.set_ylim(0, limit)
     axes.axis("off")

@@ -171,11 +171,11 @@ def make_network(input_shape: tuple[int, ...]) -> Any:
     return Sequential(
         [
             layers.Input(input_shape),
-            layers.Conv2D(16, 5, strides=(2, 2), padding="same", use_bias=False),
+            layers.Conv2D(12, 5, strides=(1, 2), padding="same", use_bias=False),
             layers.BatchNormalization(),
             layers.ReLU(),
             *separable(24, (1, 2)),
-            *separable(32, (1, 1)),
+            *separable(32, (2, 1)),
             *separable(48, (1, 2)),
             *separable(64, (2, 2)),
             *separable(64, (1, 1)),
@@ -344,7 +344,7 @@ def main() -> None:
     """Train, evaluate, write."""
     parser = argparse.ArgumentParser(description="Train the reference network on simulated reefs.")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.keras and model_config.yaml")
-    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--epochs", type=int, default=11)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
