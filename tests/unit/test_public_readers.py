@@ -37,7 +37,7 @@ def test_crowsetta_opens_our_raven_table(results: Path) -> None:
     found = [(round(box.onset * 1e6), round(box.offset * 1e6), box.label) for box in boxes]
     assert found == events(results)
     assert len(found) > 5
-    assert {(box.low_freq, box.high_freq) for box in boxes} == {(0.0, 12_000.0)}
+    assert {(box.low_freq, box.high_freq) for box in boxes} == {(0.0, 6_000.0)}
 
 
 def test_crowsetta_opens_our_audacity_labels(results: Path) -> None:
