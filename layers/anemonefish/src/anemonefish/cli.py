@@ -48,6 +48,7 @@ from anemonefish.terminal import (
     models_option,
     progress_bar,
     set_option,
+    show_quote,
 )
 
 __all__ = ["main"]
@@ -140,7 +141,9 @@ def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Seque
         OUT.print_json(json.dumps(asdict(made.quote)))
     else:
         _show_notes(made)
-        _show_quote(made)
+        settings = made.settings
+        where = f"{settings.architecture}, {settings.memory_mb} MB a worker"
+        show_quote(f"{made.model.name} {made.model.version} on {where}", asdict(made.quote))
     if any(recording.failure is not None for recording in made.recordings):
         _show_failures([(each.name, each.failure) for each in made.recordings])
         sys.exit(1)
@@ -342,33 +345,6 @@ def _show_notes(made: Plan) -> None:
     if unknown and unknown[0].begins is not None:
         others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         OUT.print(f"no UTC for {unknown[0].name}{others}: {unknown[0].begins.source}", highlight=False, soft_wrap=True)
-
-
-def _show_quote(made: Plan) -> None:
-    quote, settings = made.quote, made.settings
-    table = Table(
-        title=f"{made.model.name} {made.model.version} on {settings.architecture}, {settings.memory_mb} MB a worker"
-    )
-    for name in ("recordings", "audio", "windows", "ranges", "expected time", "expected cost"):
-        table.add_column(name, justify="right")
-    table.add_row(
-        str(quote.recordings),
-        f"{quote.audio_seconds:.1f} s",
-        str(quote.windows),
-        str(quote.ranges),
-        f"{quote.expected_seconds:.1f} s",
-        f"{quote.expected_usd:.4f} USD",
-    )
-    OUT.print(table)
-    if quote.assumptions is not None:
-        how = quote.assumptions
-        OUT.print(
-            f"{how.seconds_per_window:.2g} s a window and {how.seconds_per_range:.2g} s a range ({how.basis}), "
-            f"{how.seconds_per_job:.2g} s for plan and aggregate; up to {how.max_concurrency} workers at once, "
-            f"{how.starts_per_second:g} started a second; {how.prices}",
-            highlight=False,
-            soft_wrap=True,
-        )
 
 
 def _show_events(aggregate: Aggregate) -> None:

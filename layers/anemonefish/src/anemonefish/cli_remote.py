@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.table import Table
 
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, WrongState
 from anemonefish.laptop import find_recordings
@@ -31,7 +30,7 @@ from anemonefish.report import REPORTS
 from anemonefish.request import DEFAULT_MODEL, RecordingRequest, unique_names
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores.local import atomic_file
-from anemonefish.terminal import ERR, OUT, Commands, assigned, complain, progress_bar, reason_of, set_option
+from anemonefish.terminal import ERR, OUT, Commands, assigned, complain, progress_bar, reason_of, set_option, show_quote
 
 if TYPE_CHECKING:
     from anemonefish.remote import Document, Remote
@@ -172,7 +171,7 @@ def quote(
     if as_json:
         OUT.print_json(json.dumps(answer | {"uploads": uploads}))
     else:
-        _show_quote(answer)
+        show_quote(f"{answer['model']['name']} {answer['model']['version']}", answer["quote"])
         _show_uploads(uploads)
     broken = [_reason(each) for each in answer["recordings"]]
     _complain(broken)
@@ -566,19 +565,3 @@ def _complain(failures: Iterable[Failure | None]) -> None:
     for failure in failures:
         if failure is not None:
             complain(failure)
-
-
-def _show_quote(answer: Document) -> None:
-    quoted, model = answer["quote"], answer["model"]
-    table = Table(title=f"{model['name']} {model['version']}")
-    for name in ("recordings", "audio", "windows", "ranges", "expected time", "expected cost"):
-        table.add_column(name, justify="right")
-    table.add_row(
-        str(quoted["recordings"]),
-        f"{quoted['audio_seconds']:.1f} s",
-        str(quoted["windows"]),
-        str(quoted["ranges"]),
-        f"{quoted['expected_seconds']:.1f} s",
-        f"{quoted['expected_usd']:.4f} USD",
-    )
-    OUT.print(table)

@@ -5,7 +5,7 @@ Owns how an error looks on a terminal and how a setting is typed. Knows no comma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import click
 import yaml
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from anemonefish.errors import AnemonefishError, Failure, InvalidSettings, RemoteError
 
@@ -27,6 +28,7 @@ __all__ = [
     "progress_bar",
     "reason_of",
     "set_option",
+    "show_quote",
 ]
 
 OUT = Console()
@@ -118,3 +120,28 @@ def progress_bar(word: str) -> Progress:
         console=ERR,
         disable=not ERR.is_terminal,
     )
+
+
+def show_quote(title: str, quote: Mapping[str, Any]) -> None:
+    """Print what a job is expected to take, and what that rests on."""
+    table = Table(title=title)
+    for name in ("recordings", "audio", "windows", "ranges", "expected time", "expected cost"):
+        table.add_column(name, justify="right")
+    table.add_row(
+        str(quote["recordings"]),
+        f"{quote['audio_seconds']:.1f} s",
+        str(quote["windows"]),
+        str(quote["ranges"]),
+        f"{quote['expected_seconds']:.1f} s",
+        f"{quote['expected_usd']:.4f} USD",
+    )
+    OUT.print(table)
+    if how := quote.get("assumptions"):  # an older stack tells none
+        OUT.print(
+            f"{how['seconds_per_window']:.2g} s a window and {how['seconds_per_range']:.2g} s a range "
+            f"({how['basis']}), "
+            f"{how['seconds_per_job']:.2g} s for plan and aggregate; up to {how['max_concurrency']} workers at once, "
+            f"{how['starts_per_second']:g} started a second; {how['prices']}",
+            highlight=False,
+            soft_wrap=True,
+        )
