@@ -8,8 +8,6 @@ rest, so the share is never flattered.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,6 +18,7 @@ import numpy as np
 from bench import seed
 from bench.lab import MODELS, flops
 from bench.measure import pin, timed
+from bench.peak import compile_loops, run_loop
 from bench.rows import Row, figure
 
 __all__ = ["rows"]
@@ -28,7 +27,6 @@ Reached = Callable[[], float]
 """Computes for a while and returns the GFLOP/s it reached."""
 
 _SIZES = (256, 512, 1024, 2048)
-_WIDTHS = (16, 32, 64)
 _WINDOWS = {"v1": 2, "v2": 12}
 _WANTED_PERCENT = {"v1": None, "v2": 90.0}
 
@@ -65,21 +63,10 @@ def _network(title: str) -> Reached:
 
 
 def _multiply_adds(folder: Path) -> dict[str, Reached]:
-    """Compile the loop for every width the processor has; nothing without a compiler."""
-    compiler = shutil.which("cc")
-    ways: dict[str, Reached] = {}
-    if compiler is None:
-        return ways
-    for width in _WIDTHS:
-        program, source = str(folder / f"peak{width}"), str(Path(__file__).with_name("peak.c"))
-        command = [compiler, "-O2", "-march=native", f"-DW={width}", "-o", program, source]
-        if subprocess.run(command, capture_output=True, check=False).returncode == 0:
-            ways[f"multiply-adds of {8 * width} bit"] = partial(_answer, program)
-    return ways
-
-
-def _answer(program: str) -> float:
-    return float(subprocess.run([program], capture_output=True, check=True).stdout)
+    return {
+        f"multiply-adds of {8 * width} bit": partial(run_loop, program)
+        for width, program in compile_loops(folder).items()
+    }
 
 
 def _matrices() -> dict[str, Reached]:
