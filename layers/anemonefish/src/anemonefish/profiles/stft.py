@@ -137,15 +137,15 @@ def decibels(cells: NDArray[np.floating], loudest: np.floating, *, amin: float, 
     ndarray, shape and dtype of ``cells``
         0 at the loudest cell, to within a rounding.
     """
-    values, floor = decibels_and_floor(cells, loudest, amin=amin, top_db=top_db)
+    values, _, floor = decibels_and_floor(cells, loudest, amin=amin, top_db=top_db)
     values.clip(floor, np.inf, out=values)
     return values
 
 
 def decibels_and_floor(
     cells: NDArray[np.floating], loudest: np.floating, *, amin: float, top_db: float
-) -> tuple[NDArray[np.floating], np.floating]:
-    """Return decibels and their floor, to which quieter cells are still to be raised.
+) -> tuple[NDArray[np.floating], np.floating, np.floating]:
+    """Return decibels, the most of them, and their floor, to which quieter cells are still to be raised.
 
     :func:`decibels` is the whole of it; this is for who looks for the quietest cell anyway, and so learns whether
     there is any to raise.
@@ -162,5 +162,5 @@ def decibels_and_floor(
         np.log10(values, out=values)
     values *= 10.0
     values -= reference
-    top = max(values.max(), loudest_db)  # the loudest cell need not be among those wanted
-    return values, top - top_db
+    highest = values.max()
+    return values, highest, max(highest, loudest_db) - top_db  # the loudest cell need not be among those wanted

@@ -77,8 +77,8 @@ class StftDb(Profile):
         sample_rate: int,  # noqa: ARG002  # the crop does not look at it, see crop_rate_hz
     ) -> None:
         kept = magnitudes[:, : self.kept_bins]
-        values, floor = stft.decibels_and_floor(kept, loudest, amin=self.amin, top_db=self.top_db)
-        lowest, highest = values.min(), max(values.max(), floor)
+        values, highest, floor = stft.decibels_and_floor(kept, loudest, amin=self.amin, top_db=self.top_db)
+        lowest, highest = values.min(), max(highest, floor)
         if lowest < floor:
             lowest = floor
             values.clip(floor, np.inf, out=values)
