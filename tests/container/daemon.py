@@ -109,6 +109,8 @@ def _own_daemon(dockerd: str, build_dir: Path) -> Iterator[Docker]:
             yield docker
         finally:
             _stop(process)
+            for namespace in Path(state, "exec", "netns").glob("*"):  # it leaves that of the host's network mounted
+                subprocess.run(["umount", namespace], check=False, capture_output=True)
 
 
 def _await(docker: Docker, process: subprocess.Popen[bytes], log: Path) -> None:

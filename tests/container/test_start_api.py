@@ -18,7 +18,7 @@ import pytest
 from anemonefish.simulate import SceneSettings, scene, write_scene
 from localstack import Stack
 
-from .conftest import Local
+from .conftest import PARAMETERS, Local, overrides
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -33,7 +33,7 @@ def served(local: Local, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command, environment = local.sam.command(
-        "local", "start-api", "--port", str(port), "--warm-containers", "LAZY", *local.options
+        "local", "start-api", "--port", str(port), "--warm-containers", "LAZY", *local.options, *overrides(PARAMETERS)
     )
     log = tmp_path_factory.mktemp("start-api") / "log"
     with log.open("wb") as output:
