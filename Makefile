@@ -57,7 +57,8 @@ $(BIN)/python:
 
 # The layers as the template's functions get them, for this machine's Python.
 layers: $(BUILD)/layers/ready
-$(BUILD)/layers/ready: layers/dsp/Makefile layers/dsp/requirements.txt layers/media/Makefile layers/media/requirements.txt \
+$(BUILD)/layers/ready: layers/dsp/Makefile layers/dsp/requirements.txt layers/parquet/Makefile \
+		layers/parquet/requirements.txt layers/media/Makefile layers/media/requirements.txt \
 		layers/pictures/Makefile layers/pictures/requirements.txt layers/api/Makefile \
 		layers/api/requirements.txt layers/anemonefish/Makefile localstack/runtime.txt localstack/Makefile \
 		layers/anemonefish/pyproject.toml $(shell find layers/anemonefish/src -name '*.py' -o -name '*.yaml') | .venv/app

@@ -48,6 +48,8 @@ class LabModel:
         Its preprocessing.
     depth : int or None
         Convolutions of each of the four blocks; None for a network that is not made here.
+    variants : tuple of str
+        What it is measured in besides.
     """
 
     title: str
@@ -55,16 +57,18 @@ class LabModel:
     store: str
     profile: str
     depth: int | None = None
+    variants: tuple[str, ...] = ()
 
     @property
     def sample_rate(self) -> int | None:
         """The only rate it fits, in Hz."""
         return None if profile_named(self.profile).any_sample_rate else RATE
 
-    def ready(self) -> Model:
-        """Return the model as a worker has it: made and published first, where it is not yet."""
+    def ready(self, variant: str | None = None) -> Model:
+        """Return the model, or a variant, as a worker has it: made and published first, where it is not yet."""
         self.ensure()
-        return ready_model(self.store, self.repository().pin(self.reference))
+        reference = self.reference if variant is None else f"{self.reference}+{variant}"
+        return ready_model(self.store, self.repository().pin(reference))
 
     def repository(self) -> ModelRepository:
         """Return the models' store."""
@@ -84,8 +88,8 @@ class LabModel:
 
 
 MODELS = {
-    "v1": LabModel("v1", "lab@v1", str(FOLDER / "models"), "image", depth=5),
-    "v2": LabModel("v2", "lab@v2", str(FOLDER / "models"), "stft-db", depth=3),
+    "v1": LabModel("v1", "lab@v1", str(FOLDER / "networks"), "image", 5, ("winograd",)),
+    "v2": LabModel("v2", "lab@v2", str(FOLDER / "networks"), "stft-db", 3, ("winograd",)),
     "reef": LabModel("reef", "reef@1.1.0", str(REPOSITORY / "models"), "stft-db"),
 }
 """The lab's two networks and the one that ships, by title."""
@@ -167,6 +171,7 @@ def _publish(model: LabModel) -> None:
         profile=profile_named(model.profile),
         classes=_CLASSES,
         sample_rate=model.sample_rate,
+        variants=model.variants,
     )
     publish(request, model.repository())
     path.unlink()

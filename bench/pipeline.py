@@ -7,6 +7,7 @@ timed: spectrograms must be equal in every bit, scores within the tolerance of t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,13 @@ def _stages(lab: LabModel, seconds: int, rounds: int) -> Iterator[Row]:
             lambda: _drop(preprocess(model.spec.profile, samples)),
             lambda: _drop(seed.preprocess(samples, rate, lab.title)),
         ),
-        "network": (lambda: _drop(map(model.scores, spectrograms)), lambda: seed.score(network, inputs)),
+        "network": (partial(_scored, model, spectrograms), lambda: seed.score(network, inputs)),
         "end to end": (lambda: end_to_end(path, model), lambda: _seed_end_to_end(path, lab, network)),
     }
     wanted = {"preprocessing": _PREPROCESSING[lab.title], "end to end": _END_TO_END[lab.title]}
+    per_second = 1000 / seconds
     for stage, (our, their) in stages.items():
         ours, theirs = in_turn(our, their, rounds=rounds)
-        per_second = 1000 / seconds
         what = f"{lab.title}, {stage}"
         yield compared(
             "pipeline", what, ours.seconds * per_second, theirs.seconds * per_second, _UNIT, wanted.get(stage)
@@ -74,10 +75,28 @@ def _stages(lab: LabModel, seconds: int, rounds: int) -> Iterator[Row]:
     difference = float(np.abs(ours.answer - theirs.answer).max())  # of the last stage: end to end
     yield figure("pipeline", f"{lab.title}, spectrograms equal in every bit; largest difference of a score",
                  difference, "", most=TOLERANCE)  # fmt: skip
+    for variant in lab.variants:
+        other = lab.ready(variant)
+        stages = {
+            "network": (partial(_scored, other, spectrograms), lambda: seed.score(network, inputs)),
+            "end to end": (partial(end_to_end, path, other), lambda: _seed_end_to_end(path, lab, network)),
+        }
+        for stage, (our, their) in stages.items():
+            ours, theirs = in_turn(our, their, rounds=rounds)
+            yield compared("pipeline", f"{lab.title}+{variant}, {stage}", ours.seconds * per_second,
+                           theirs.seconds * per_second, _UNIT, wanted.get(stage))  # fmt: skip
+        difference = float(np.abs(ours.answer - theirs.answer).max())
+        yield figure(
+            "pipeline", f"{lab.title}+{variant}, largest difference of a score", difference, "", most=TOLERANCE
+        )
 
 
 def _seed_end_to_end(path: Path, lab: LabModel, network: Any) -> NDArray[np.float32]:
     return seed.score(network, seed.preprocess(*seed.decode(path, lab.title), lab.title))
+
+
+def _scored(model: Model, spectrograms: list[NDArray[np.float32]]) -> None:
+    _drop(map(model.scores, spectrograms))
 
 
 def _drop(blocks: Iterator[NDArray[Any]]) -> None:

@@ -80,7 +80,8 @@ def rows(quick: bool) -> Iterator[Row]:
         with deployed() as stack:
             yield _expected_and_experienced(stack, MODELS["v2"], *((20, 60, 1) if quick else (120, 480, 4)))
     for title, seconds in (("v1", 10), ("v2", 20)):
-        yield from _day(MODELS[title], seconds, rounds=1 if quick else 3)
+        for variant in (None, *MODELS[title].variants):
+            yield from _day(MODELS[title], variant, seconds, rounds=1 if quick else 3)
 
 
 def _expected_and_experienced(stack: Deployed, lab: LabModel, small: int, large: int, rounds: int) -> Row:
@@ -107,9 +108,10 @@ def _expected_and_experienced(stack: Deployed, lab: LabModel, small: int, large:
                low <= ratio <= high)  # fmt: skip
 
 
-def _day(lab: LabModel, seconds: int, rounds: int) -> Iterator[Row]:
+def _day(lab: LabModel, variant: str | None, seconds: int, rounds: int) -> Iterator[Row]:
     """Yield time and price of a day of sound."""
-    path, model = recording(seconds), lab.ready()
+    path, model = recording(seconds), lab.ready(variant)
+    title = lab.title if variant is None else f"{lab.title}+{variant}"
     (ours,) = in_turn(lambda: end_to_end(path, model), rounds=rounds)
     window = ours.seconds / len(ours.answer)
     per_range = float(model.spec.compute["seconds_per_range"])
@@ -125,7 +127,7 @@ def _day(lab: LabModel, seconds: int, rounds: int) -> Iterator[Row]:
             architecture = calibration.architecture
             settings = {"architecture": architecture, "max_concurrency": 1000, "target_seconds": _AIM_SECONDS}
             quote = _quote(lab, day, calibration, settings)
-            what = f"{lab.title}, 24 h at 1,000 workers, {processors}, {quote.ranges} ranges"
+            what = f"{title}, 24 h at 1,000 workers, {processors}, {quote.ranges} ranges"
             yield figure("planner", what, quote.expected_seconds, "s", most=_WANTED_SECONDS[lab.title])
             price = quote.expected_usd / (_DAY / 3600)
             yield compared("planner", f"{what}: {quote.expected_usd:.2f} USD in all", price, _LAB_USD_PER_HOUR,

@@ -34,6 +34,7 @@ ONLY_IN = {
     "soxr": {"resample.py"},
     "av": {"transcode.py"},
     "ai_edge_litert": {"models/litert.py"},
+    "ncnn": {"models/ncnn.py"},
     "click": TERMINAL,
     "rich": TERMINAL,
 }

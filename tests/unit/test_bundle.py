@@ -103,6 +103,16 @@ def test_whole_but_unreadable_files_are_refused(repository: ModelRepository, nam
         ({"sample_rate": 48_000.5}, errors.InvalidBundle, "sample_rate must be a whole number above 0"),
         ({"compute": {}}, errors.InvalidBundle, "seconds_per_window"),
         ({"compute": {"seconds_per_window": 0, "seconds_per_range": 1}}, errors.InvalidBundle, "must be above 0"),
+        (
+            {"compute": {"seconds_per_window": 1, "seconds_per_range": 1, "variants": {"int8": 0}}},
+            errors.InvalidBundle,
+            "compute.variants must be seconds of a window above 0",
+        ),
+        (
+            {"variants": {"int4": {"tolerance": 1.0}}},
+            errors.InvalidBundle,
+            "a variant is one of float16, int8, winograd",
+        ),
         ({"training": None}, errors.InvalidBundle, "training must be an object"),
         ({"license": 5}, errors.InvalidBundle, "license must be text"),
         ({"files": {"model.tflite": 1}}, errors.InvalidBundle, "is not a bundle's model.json"),

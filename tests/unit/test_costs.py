@@ -96,6 +96,17 @@ def test_memory_below_a_core_slows_and_more_than_one_does_not_speed(
     assert half.seconds_per_window == pytest.approx(0.01 * factor * 512 / 1769)
 
 
+def test_a_variant_is_quoted_by_its_own_time(models: ModelRepository, pinned: PinnedModel) -> None:
+    found, settings = models.spec(pinned), Settings.load({}, {})
+    spec = replace(
+        found, compute={"seconds_per_window": 0.02, "seconds_per_range": 1.0, "variants": {"winograd": 0.014}}
+    )
+    times = {variant: CostModel.of(spec, settings, variant=variant) for variant in (None, "winograd", "int8")}
+    assert {variant: cost.seconds_per_window for variant, cost in times.items()} == pytest.approx(
+        {None: 0.12, "winograd": 0.084, "int8": 0.12}  # of bundles that were published before it was measured
+    )
+
+
 # --- what a quote says -------------------------------------------------------------------------------------------
 
 

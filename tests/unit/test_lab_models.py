@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from anemonefish import errors
 from anemonefish.models import ModelRepository
-from anemonefish.models.bundle import GOLDEN, KERAS, LITERT, MODEL_JSON
+from anemonefish.models.bundle import GOLDEN, KERAS, LITERT, MODEL_JSON, variant_files
 from anemonefish.models.golden import Golden
 from anemonefish.models.publish import PublishRequest, _trial_windows, publish
 from anemonefish.profiles import profile_named
@@ -97,12 +97,14 @@ def test_a_network_of_the_labs_shape_is_published_verified_and_scored(
     # The lab's files, 3 x the weights: our stand-in is the same kind of file.
     assert abs(path.stat().st_size - bytes_on_disk) < 400
 
-    spec = publish(request_for(path, version, profile=profile_named(profile), sample_rate=rate), repository)
+    request = request_for(path, version, profile=profile_named(profile), sample_rate=rate, variants=("winograd",))
+    spec = publish(request, repository)
 
-    print(f"{version}: {spec.parity}")  # pytest -s shows the figures
+    print(f"{version}: {spec.parity} {spec.variants} {spec.compute}")  # pytest -s shows the figures
     assert spec.parity["windows"] == 100
     assert spec.parity["max_difference"] <= 1e-5
-    assert set(spec.files) == {KERAS, LITERT, GOLDEN}
+    assert set(spec.files) == {KERAS, LITERT, GOLDEN, *variant_files("winograd")}
+    assert spec.variants["winograd"]["max_difference"] <= 1e-5
     # The network does tell windows apart: agreement on one constant score would prove nothing.
     golden = Golden.from_bytes(repository.read_file(spec, GOLDEN), version)
     assert np.ptp(golden.scores, axis=0).max() > 1e-3

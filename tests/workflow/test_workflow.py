@@ -16,10 +16,14 @@ import soundfile
 from click.testing import CliRunner
 
 from anemonefish.cli import main
+from anemonefish.models import ModelRepository
+from anemonefish.models.publish import publish
 from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.stores.local import LocalStore
 from localstack import Execution, Stack
-from localstack.demo import analyse, fetch
+from localstack.demo import analyse, fetch, upload_models
 from localstack.stack import tell
+from tests.golden import network_with, request_for
 
 RunJob = Callable[..., tuple[Execution, dict[str, bytes]]]
 
@@ -57,6 +61,22 @@ def test_any_number_of_ranges_gives_the_same_bytes(
     execution, results = run_job(stack, reef_scene, settings={"max_range_seconds": seconds})
     assert execution.status == "SUCCEEDED"
     assert results == laptop(tmp_path / "laptop", reef_scene)
+
+
+def test_a_variant_gives_the_laptops_results(
+    stack: Stack, s3: Any, run_job: RunJob, reef_scene: Path, tmp_path: Path
+) -> None:
+    """By ncnn in the functions and here, to the byte, whatever the number of ranges."""
+    folder = tmp_path / "models"
+    request = request_for(network_with(None, tmp_path / "lab.keras"), "fast", variants=("winograd",))
+    publish(request, ModelRepository(LocalStore(folder)))
+    upload_models(s3, stack, folder)
+    execution, results = run_job(stack, reef_scene, model="lab@fast+winograd", settings={"max_range_seconds": 7})
+    assert execution.status == "SUCCEEDED", execution.cause
+    options = ("--model", "lab@fast+winograd", "--models", str(folder))
+    assert results == laptop(tmp_path / "laptop", reef_scene, options=options)
+    said = json.loads(results["scene.wav.json"])
+    assert (said["model"]["engine"], said["metadata"]["variant_agreement"]["tolerance"]) == ("ncnn", 1e-5)
 
 
 def test_the_real_reef_is_resampled_alike(stack: Stack, run_job: RunJob, reef_recording: Path, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class Calibration:
     ----------
     model, hash : str
         ``name@version`` with a variant, and the bundle's hash.
-    engine : {"litert", "keras"}
+    engine : {"litert", "keras", "ncnn"}
     architecture : {"arm64", "x86_64"}
     memory_mb : int
         Memory of the workers that were measured.
@@ -195,14 +195,16 @@ class CostModel:
     basis: str = "given"
 
     @classmethod
-    def of(cls, spec: ModelSpec, settings: Settings, calibration: Calibration | None = None) -> CostModel:
-        """Return the cost of a model's windows under the settings."""
+    def of(
+        cls, spec: ModelSpec, settings: Settings, calibration: Calibration | None = None, variant: str | None = None
+    ) -> CostModel:
+        """Return the cost of a model's windows, or of a variant's, under the settings."""
         share = _slowness(settings.memory_mb)
         per_job = _SECONDS_PER_JOB
         if calibration is None:
             slower = _SLOWER_THAN_PUBLISHER[settings.architecture]
             per_window, per_range = (float(spec.compute[f"seconds_per_{each}"]) for each in ("window", "range"))
-            per_window *= slower
+            per_window = slower * float(spec.compute.get("variants", {}).get(variant, per_window))
             basis = f"estimated: {slower:g} times the time that a window took where the model was published"
         else:
             share /= _slowness(calibration.memory_mb)

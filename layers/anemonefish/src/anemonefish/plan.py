@@ -95,7 +95,7 @@ def plan_job(
     with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
         recordings = tuple(pool.map(lambda request: _plan_recording(request, spec, settings, job), named))
     check_recordings(recordings)
-    cost = CostModel.of(spec, settings, read_calibration(models, pinned, settings.architecture))
+    cost = CostModel.of(spec, settings, read_calibration(models, pinned, settings.architecture), pinned.variant)
     return _cut(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), cost)
 
 

@@ -81,7 +81,7 @@ def predict_clip(
         how = recording.analysis
         assert how is not None  # plan_job raises the only recording's own error
         calibration = read_calibration(models, plan.model, settings.architecture)
-        _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings, calibration))
+        _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings, calibration, plan.model.variant))
         model = ready_model(models_uri, plan.model)
         scores = np.empty((0, len(spec.classes)), np.float32)
         for task in replace(plan, windows_per_range=max(1, how.grid.n_windows)).tasks():

@@ -208,7 +208,7 @@ class ExecutionBody(_Body):
     model: str = Field(
         "reef@production",
         pattern=MODEL_REFERENCE,
-        description="name, name@alias or name@version; +variant for a lower precision",
+        description="name, name@alias or name@version; +variant for other arithmetic",
     )
     settings: SettingsBody = SettingsBody()
     webhook: str | None = Field(
@@ -236,8 +236,8 @@ class PinnedModel(BaseModel):
     name: str
     version: str
     hash: str
-    engine: Literal["litert", "keras"] = Field("litert", description="What runs the network")
-    variant: str | None = Field(None, description="The precision below float32 that was asked for, as name+variant")
+    engine: Literal["litert", "keras", "ncnn"] = Field("litert", description="What runs the network")
+    variant: str | None = Field(None, description="The other arithmetic that was asked for, as name+variant")
 
 
 class Reason(BaseModel):
@@ -389,7 +389,8 @@ class Metadata(BaseModel):
     target_class: str
     confidence_threshold: float
     variant_agreement: dict[str, Any] | None = Field(
-        None, description="Where a variant of the model was asked for: how far it agrees with float32"
+        None,
+        description="Where a variant of the model was asked for: how far it agrees with the network as it was trained",
     )
 
 

@@ -6,9 +6,11 @@
 :mod:`.engine`            a loaded model: spectrograms in, scores out, whatever runs the network
 :mod:`.litert`            LiteRT, which runs it in every worker that is a zip
 :mod:`.keras`             Keras, which runs it in the container image: the training stack itself
+:mod:`.ncnn`              ncnn, which runs the variant ``winograd``
 :mod:`.golden`            a few windows of audio with the scores of the training stack
 :mod:`.publish`           a ``.keras`` file becomes a bundle (needs TensorFlow)
-:mod:`.variants`          weights of lower precision, and how far each agrees
+:mod:`.variants`          the network in other arithmetic, and how far each agrees
+:mod:`.winograd`          a network in ncnn's format (needs TensorFlow)
 ========================  ==========================================================================
 """
 

@@ -31,7 +31,7 @@ __all__ = [
     "FileFact",
     "ModelSpec",
     "sha256",
-    "variant_file",
+    "variant_files",
 ]
 
 FORMAT = 1
@@ -44,8 +44,9 @@ LAYERS = "layers.py"
 ENGINES = ("litert", "keras")
 """What can run a network: LiteRT in every worker, Keras in the container image or beside a training."""
 
-VARIANTS = ("float16", "int8")
-"""Precisions below float32: weights of half the size, and of a quarter with arithmetic in 8 bit. Never exact."""
+VARIANTS = {"float16": "litert", "int8": "litert", "winograd": "ncnn"}
+"""What else can be made of a network, and what runs it: weights of half the size; weights of a quarter of it, with
+arithmetic in 8 bit; float32 with fewer multiplications. The first two are never exact."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -55,9 +56,10 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def variant_file(variant: str) -> str:
-    """Return the name of the file that holds the weights of a variant."""
-    return f"model.{variant}.tflite"
+def variant_files(variant: str) -> tuple[str, ...]:
+    """Return the names of the files that hold the network of a variant."""
+    endings = ("param", "bin") if VARIANTS[variant] == "ncnn" else ("tflite",)
+    return tuple(f"model.{variant}.{ending}" for ending in endings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class ModelSpec:
     profile : Profile
         The preprocessing, every constant included, with window and hop.
     training, parity, compute : dict
-        Metadata and metrics of the training; how far the engine was from Keras; seconds a window took.
+        Metadata and metrics of the training; how far the engine was from Keras; seconds a window took, in each variant.
     files : dict of str to FileFact
         The bundle's other files.
     engine : {"litert", "keras"}
@@ -216,6 +218,9 @@ def _check_fields(document: dict[str, Any]) -> None:
     for name, agreement in document.get("variants", {}).items():
         if name not in VARIANTS or not float(agreement["tolerance"]) >= 0:
             raise ValueError(f"a variant is one of {', '.join(VARIANTS)}, with its tolerance, not {name!r}")
+    compute = document["compute"]
     for name in ("seconds_per_window", "seconds_per_range"):
-        if not float(document["compute"][name]) > 0:
+        if not float(compute[name]) > 0:
             raise ValueError(f"compute.{name} must be above 0")
+    if not all(float(seconds) > 0 for seconds in compute.get("variants", {}).values()):
+        raise ValueError("compute.variants must be seconds of a window above 0")

@@ -1,6 +1,6 @@
 """A loaded model: spectrograms in, scores out, whichever engine runs the network.
 
-Owns what both engines promise: the shapes are the spec's, and windows go through one at a time. Batching gained
+Owns what every engine promises: the shapes are the spec's, and windows go through one at a time. Batching gained
 nothing when measured, and a window whose score cannot depend on its neighbours makes every cut into ranges give the
 same bytes. One thread per process; more speed comes from more processes. Knows nothing of audio.
 """
@@ -19,7 +19,7 @@ __all__ = ["Model", "Network"]
 
 
 class Network(Protocol):
-    """What an engine makes of a network: :class:`.litert.LiteRtNetwork` or :class:`.keras.KerasNetwork`."""
+    """What an engine makes of a network: :mod:`.litert`, :mod:`.keras` or :mod:`.ncnn`."""
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

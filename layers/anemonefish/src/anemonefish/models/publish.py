@@ -33,16 +33,19 @@ from anemonefish.models.bundle import (
     LAYERS,
     LITERT,
     MODEL_JSON,
+    VARIANTS,
     FileFact,
     ModelSpec,
-    variant_file,
+    variant_files,
 )
 from anemonefish.models.engine import Model
 from anemonefish.models.golden import TOLERANCE, Golden, check_golden, check_preprocessing
 from anemonefish.models.keras import KerasNetwork, load_keras
 from anemonefish.models.litert import LiteRtNetwork
+from anemonefish.models.ncnn import NcnnNetwork
 from anemonefish.models.repository import ModelRepository
 from anemonefish.models.variants import convert, measure_agreement
+from anemonefish.models.winograd import to_ncnn
 from anemonefish.profiles import Profile
 from anemonefish.resample import at_rate
 from anemonefish.simulate import scene
@@ -86,8 +89,8 @@ class PublishRequest:
         Python that defines the network's own layers.
     engine : {"auto", "litert", "keras"}
         What is to serve it; ``auto`` is LiteRT wherever it can.
-    variants : tuple of {"float16", "int8"}
-        Lower precisions to make as well.
+    variants : tuple of {"float16", "int8", "winograd"}
+        What to make as well: lower precisions, fewer multiplications.
     """
 
     keras: Path
@@ -138,13 +141,21 @@ def publish(request: PublishRequest, models: ModelRepository) -> ModelSpec:
     difference = check_golden(model, golden)
     check_preprocessing(spec, golden)
     files |= converted | {GOLDEN: golden.to_bytes()}
-    agreements = {}
+    agreements, seconds = {}, {}
     for variant in request.variants:
-        files[variant_file(variant)], agreements[variant] = _make_variant(spec, network, model, variant, request.audio)
+        made, other = _make_variant(spec, network, variant)
+        files |= made
+        agreements[variant] = _agreement(spec, model, other, variant, request.audio)
+        check_golden(other, golden, agreements[variant]["tolerance"])
+        seconds[variant] = _seconds_per_window(other, windows, rate)
     spec = replace(
         spec,
         parity={**spec.parity, **parity, "golden_windows": len(golden.samples), "golden_max_difference": difference},
-        compute=_measure(model, windows, rate),
+        compute={
+            "seconds_per_window": _seconds_per_window(model, windows, rate),
+            "seconds_per_range": 1.0,
+            **({"variants": seconds} if seconds else {}),
+        },
         variants=agreements,
         files={name: FileFact.of(data) for name, data in files.items()},
     )
@@ -166,7 +177,7 @@ def _serve(spec: ModelSpec, network: Any, request: PublishRequest) -> tuple[Mode
                 raise
             reason = str(error)
     if request.variants:
-        raise InvalidRequest(f"{spec.title}: variants are LiteRT's, and Keras serves this model ({reason})")
+        raise InvalidRequest(f"{spec.title}: variants are compared with LiteRT, and Keras serves this model ({reason})")
     spec = replace(spec, engine="keras", parity={"why_keras": reason})
     return spec, Model(spec, KerasNetwork(network)), {}
 
@@ -300,17 +311,32 @@ def _convert(network: Any, spec: ModelSpec, variant: str | None = None) -> bytes
         ) from None
 
 
-def _make_variant(
-    spec: ModelSpec, network: Any, exact: Model, variant: str, audio: str | None
-) -> tuple[bytes, dict[str, Any]]:
-    """Convert a variant and score a minute of sound by it and by float32: long enough to hold events."""
+def _make_variant(spec: ModelSpec, network: Any, variant: str) -> tuple[dict[str, bytes], Model]:
+    """Return the files of a variant, and what they load as."""
+    if VARIANTS[variant] == "ncnn":
+        layers, weights = to_ncnn(network, spec.title)
+        files = dict(zip(variant_files(variant), (layers, weights), strict=True))
+        return files, Model(spec, NcnnNetwork(spec.title, layers, weights))
+    (name,) = variant_files(variant)
     weights = _convert(network, spec, variant)
+    return {name: weights}, Model(spec, LiteRtNetwork(spec.title, weights, name))
+
+
+def _agreement(spec: ModelSpec, exact: Model, other: Model, variant: str, audio: str | None) -> dict[str, Any]:
+    """Score a minute of sound by a variant and by float32: long enough to hold events."""
     rate = spec.sample_rate or _NATIVE_TRIAL_RATE
     windows = _trial_windows(audio, spec.profile, rate, AGREEMENT_WINDOWS)
     spectrograms = spec.profile.spectrograms(windows, rate)
     grid = spec.profile.grid(0, rate)
-    scores = Model(spec, LiteRtNetwork(spec.title, weights)).scores(spectrograms)
-    return weights, measure_agreement(spec, scores, exact.scores(spectrograms), grid, rate)
+    agreement = measure_agreement(spec, other.scores(spectrograms), exact.scores(spectrograms), grid, rate)
+    if VARIANTS[variant] != "ncnn":
+        return agreement
+    if not agreement["max_difference"] <= TOLERANCE:  # float32 as well: nothing excuses more
+        raise ParityError(
+            f"{spec.title}: scores of the variant {variant} differ by {agreement['max_difference']:.2e} from LiteRT's, "
+            f"more than {TOLERANCE:.0e}; the model was not published: publish it without --variant {variant}"
+        )
+    return agreement | {"tolerance": TOLERANCE}
 
 
 def _trial_windows(audio: str | None, profile: Profile, sample_rate: int, most: int = COMPARED_WINDOWS) -> NDArray[Any]:
@@ -337,9 +363,8 @@ def _choose_golden(windows: NDArray[Any], expected: NDArray[np.float32], spec: M
     return Golden(np.ascontiguousarray(windows[chosen]), expected[chosen], rate)
 
 
-def _measure(model: Model, windows: NDArray[Any], rate: int) -> dict[str, Any]:
+def _seconds_per_window(model: Model, windows: NDArray[Any], rate: int) -> float:
     """Measure what the planner needs: seconds per window of one core, from audio to score."""
     began = time.perf_counter()
     model.scores(model.spec.profile.spectrograms(windows, rate))
-    elapsed = time.perf_counter() - began
-    return {"seconds_per_window": elapsed / len(windows), "seconds_per_range": 1.0}
+    return (time.perf_counter() - began) / len(windows)

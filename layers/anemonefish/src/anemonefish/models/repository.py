@@ -34,12 +34,13 @@ from anemonefish.models.bundle import (
     FileFact,
     ModelSpec,
     sha256,
-    variant_file,
+    variant_files,
 )
 from anemonefish.models.engine import Model, Network
 from anemonefish.models.golden import TOLERANCE, Golden, check_golden, check_preprocessing
 from anemonefish.models.keras import KerasNetwork
 from anemonefish.models.litert import LiteRtNetwork
+from anemonefish.models.ncnn import NcnnNetwork
 from anemonefish.stores import Store, open_store
 
 __all__ = ["ALIASES", "CatalogEntry", "ModelRepository", "PinnedModel", "ready_model"]
@@ -63,10 +64,10 @@ class PinnedModel:
     name, version : str
     hash : str
         SHA-256 of the bundle's ``model.json``.
-    engine : {"litert", "keras"}
-        The two agree to within 1e-5, not to the last bit, so a job keeps to one.
+    engine : {"litert", "keras", "ncnn"}
+        They agree to within 1e-5, not to the last bit, so a job keeps to one.
     variant : str or None
-        A precision below float32 that was asked for by name.
+        What was asked for by name instead of the network as it was trained.
     """
 
     name: str
@@ -92,8 +93,9 @@ class PinnedModel:
             engine, variant = document.get("engine", ENGINES[0]), document.get("variant")
         except (TypeError, KeyError, AttributeError):
             raise InvalidRequest(f"a pinned model needs name, version and hash, not {shown(document)}") from None
-        if engine not in ENGINES or not (variant is None or variant in VARIANTS):
-            raise InvalidRequest(f"a pinned model's engine is one of {', '.join(ENGINES)}, not {shown(engine)}")
+        if engine not in (ENGINES if variant is None else (VARIANTS.get(variant),)):
+            runs = f"{', '.join(ENGINES)}, or what runs its variant"
+            raise InvalidRequest(f"a pinned model's engine is one of {runs}, not {shown(engine)}")
         return cls(name, version, found, engine, variant)
 
 
@@ -180,7 +182,7 @@ class ModelRepository:
                 raise ModelNotFound(
                     f"{spec.title} has no variant {variant!r}, it has {has}; publish one with --variant"
                 )
-            return ENGINES[0]
+            return VARIANTS[variant]
         if spec.engine == "keras" and self._deployed == "litert":
             raise IncompatibleModel(
                 f"{spec.title} is run by Keras and LiteRT is deployed here; deploy with Engine=keras (docs/deploy.md)"
@@ -238,7 +240,7 @@ class ModelRepository:
         for name in spec.files:
             self.read_file(spec, name)
         for variant in spec.variants:
-            self._proven(replace(pinned, engine=ENGINES[0], variant=variant))
+            self._proven(replace(pinned, engine=VARIANTS[variant], variant=variant))
         return spec, self._proven(pinned)[1]
 
     def _proven(self, pinned: PinnedModel) -> tuple[Model, float]:
@@ -255,7 +257,10 @@ class ModelRepository:
         if pinned.engine == "keras":
             layers = self.read_file(spec, LAYERS) if LAYERS in spec.files else None
             return KerasNetwork.of_bundle(spec.title, self.read_file(spec, KERAS), layers)
-        name = LITERT if pinned.variant is None else variant_file(pinned.variant)
+        if pinned.engine == "ncnn":
+            layers, weights = (self.read_file(spec, name) for name in variant_files(str(pinned.variant)))
+            return NcnnNetwork(spec.title, layers, weights)
+        name = LITERT if pinned.variant is None else variant_files(pinned.variant)[0]
         return LiteRtNetwork(spec.title, self.read_file(spec, name), name)
 
     def set_alias(self, name: str, alias: str, version: str) -> None:

@@ -1,9 +1,9 @@
-"""Variants: the weights of a bundle in lower precision, made on request, with their measured agreement.
+"""Variants: the network of a bundle in other arithmetic, made on request, with its measured agreement.
 
 Owns the conversion to float16 and to 8 bit ("dynamic range" in TensorFlow's words: weights and arithmetic in int8,
-activations quantised as they come), and what is said of each: how far its scores, its best classes and its events are
-from those of the float32 network on the same windows. A variant is served only when it is asked for by name, and only
-where its golden scores are as close as they were when it was published.
+activations quantised as they come), and what is said of every variant, of :mod:`.winograd` too: how far its scores, its
+best classes and its events are from those of the float32 network on the same windows. A variant is served only when it
+is asked for by name, and only where its golden scores are as close as they were when it was published.
 """
 
 from __future__ import annotations

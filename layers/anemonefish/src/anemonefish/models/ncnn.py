@@ -1,0 +1,98 @@
+"""ncnn: the engine of the variant ``winograd``, which convolves with fewer multiplications.
+
+Owns loading ``model.winograd.param`` and ``model.winograd.bin`` and running them in one thread, in float32 throughout.
+Winograd's algorithm takes 2 to 5 times fewer multiplications for a convolution of 3 x 3 (Lavin and Gray, 2016,
+arXiv:1509.09308); LiteRT has no such kernel, and near the peak of a core it cannot be any faster. Sums come in another
+order, so scores differ from Keras's in the last bits, as LiteRT's do. :mod:`.winograd` makes the files.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.errors import InvalidBundle
+
+__all__ = ["NcnnNetwork"]
+
+_INPUT = re.compile(r"^Input .* 0=(\d+) 1=(\d+) 2=(\d+)$", re.MULTILINE)
+"""Width, height and channels of what the network takes."""
+
+
+class NcnnNetwork:
+    """A network that ncnn runs.
+
+    Parameters
+    ----------
+    title : str
+        What messages call the model.
+    layers : bytes
+        The content of the ``.param`` file: a line per layer.
+    weights : bytes
+        The content of the ``.bin`` file: float32, in the order of the layers.
+
+    Raises
+    ------
+    InvalidBundle
+        ncnn is not installed, or cannot load the files.
+    """
+
+    def __init__(self, title: str, layers: bytes, weights: bytes) -> None:
+        try:
+            import ncnn  # 28 MB that only this variant asks for
+        except ImportError:
+            raise InvalidBundle(
+                f"{title}: the variant winograd is run by ncnn, which is not installed here; install it with: "
+                f"pip install 'anemonefish[winograd]'"
+            ) from None
+        self._ncnn = ncnn
+        self._net = ncnn.Net()
+        _exactly(self._net.opt)
+        text, damaged = layers.decode("ascii", "replace"), f"{title}: ncnn cannot load the variant winograd"
+        found = _INPUT.search(text)
+        with tempfile.TemporaryDirectory() as folder:  # its binding reads weights from files only
+            path = Path(folder, "weights.bin")
+            path.write_bytes(weights)
+            if found is None or self._net.load_param_mem(text) != 0 or self._net.load_model(str(path)) != 0:
+                raise InvalidBundle(f"{damaged}; publish the model again")
+        (self._input,), (self._output,) = self._net.input_names(), self._net.output_names()
+        width, height, channels = map(int, found.groups())
+        window = np.zeros((1, height, width, channels), np.float32)
+        self._shapes = window.shape, self.score(window).shape  # of the output no file says it
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Shape of the input and of the output, with their batch of one."""
+        return self._shapes
+
+    def score(self, spectrogram: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the scores of one spectrogram, shape (1, n_classes)."""
+        # Mat borrows the array's memory, which must outlive it, and a layer that works in place would crash on it.
+        channels_first = np.ascontiguousarray(spectrogram[0].transpose(2, 0, 1))
+        extractor = self._net.create_extractor()
+        extractor.input(self._input, self._ncnn.Mat(channels_first).clone())
+        failed, scores = extractor.extract(self._output)
+        if failed:  # it was scored at publishing: memory is what is left to fail
+            raise MemoryError("ncnn could not score a window")
+        return np.array(scores, np.float32)[np.newaxis]
+
+
+def _exactly(option: object) -> None:
+    """One thread, and float32 for every number: ncnn's own choice is half of that where the processor has it."""
+    settings = {
+        "num_threads": 1,
+        "use_winograd_convolution": True,
+        "use_vulkan_compute": False,
+        "use_fp16_packed": False,
+        "use_fp16_storage": False,
+        "use_fp16_arithmetic": False,
+        "use_bf16_packed": False,
+        "use_bf16_storage": False,
+        "use_int8_inference": False,
+    }
+    for name, value in settings.items():
+        setattr(option, name, value)
