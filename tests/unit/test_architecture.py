@@ -42,7 +42,7 @@ NOWHERE = {"scipy", "pandas"}
 
 # Lower floors know nothing of the higher ones.
 FLOORS = [
-    {"errors", "clock", "canonical"},
+    {"errors", "clock", "canonical", "notes"},
     {"windows", "settings", "tables", "containers", "labels", "matching", "pictures", "webhook"},
     {"metadata"},
     {"recorded"},
