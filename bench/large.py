@@ -22,7 +22,6 @@ import numpy as np
 from click.testing import CliRunner
 
 from anemonefish.cli import main as command_line
-from anemonefish.containers import DataChunk, rf64_header
 from anemonefish.simulate import SceneSettings, scene, write_scene
 
 REPOSITORY = Path(__file__).parents[1]
@@ -33,6 +32,14 @@ from localstack.demo import analyse, fetch, upload_models  # noqa: E402
 
 RATE, HOP = 48_000, 9_600
 FORM = struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
+
+
+def rf64_header(length: int, form: bytes) -> bytes:
+    """Return the header of an RF64 file with so many bytes of samples; samples follow it at once."""
+    block = struct.unpack_from("<H", form, 12)[0]
+    body = b"WAVE" + struct.pack("<4sIQQQI", b"ds64", 28, 72 + len(form) + length, length, length // max(1, block), 0)
+    body += struct.pack("<4sI", b"fmt ", len(form)) + form + struct.pack("<4sI", b"data", 0xFFFFFFFF)
+    return struct.pack("<4sI", b"RF64", 0xFFFFFFFF) + body
 
 
 def last_minute() -> np.ndarray:
@@ -64,7 +71,7 @@ def plain_wav(path: Path, end: np.ndarray) -> int:
 
 def rf64(path: Path, end: np.ndarray) -> int:
     samples = samples_of(4.6)
-    sparse(path, rf64_header(DataChunk(0, 2 * samples, format=FORM)), samples, end)
+    sparse(path, rf64_header(2 * samples, FORM), samples, end)
     return samples
 
 

@@ -17,7 +17,6 @@ from math import ceil
 from pathlib import Path
 
 from anemonefish import clock
-from anemonefish.containers import DataChunk, rf64_header
 from anemonefish.costs import Calibration, Observation, fit, write_calibration
 from anemonefish.models.bundle import MODEL_JSON
 from anemonefish.models.repository import ModelRepository
@@ -27,6 +26,7 @@ from anemonefish.request import RecordingRequest
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from bench.lab import MODELS, RATE, LabModel, recording
+from bench.large import rf64_header
 from bench.measure import in_turn
 from bench.pipeline import end_to_end
 from bench.rows import Row, compared, figure, missing
@@ -170,7 +170,7 @@ def _silent_day(path: Path) -> Path:
     """Write a header that promises a day, and a hole: a plan reads nothing else."""
     size = _DAY * RATE * 2
     with path.open("wb") as file:
-        head = rf64_header(DataChunk(0, size, format=_FORMAT))
+        head = rf64_header(size, _FORMAT)
         file.write(head)
         file.truncate(len(head) + size)
     return path

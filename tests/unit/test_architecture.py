@@ -29,7 +29,7 @@ ONLY_IN = {
     "tensorflow": {"models/keras.py", "models/publish.py", "models/variants.py"},
     "keras": {"models/keras.py", "models/publish.py"},
     "librosa": {"profiles/reference.py"},
-    "soundfile": {"audio.py", "clips.py", "simulate.py"},
+    "soundfile": {"audio.py", "clips.py", "flac.py", "simulate.py"},
     "matplotlib": {"pictures.py", "profiles/reference.py"},
     "soxr": {"resample.py"},
     "av": {"transcode.py"},
@@ -43,8 +43,8 @@ NOWHERE = {"scipy", "pandas"}
 # Lower floors know nothing of the higher ones.
 FLOORS = [
     {"errors", "clock", "canonical", "notes"},
-    {"windows", "settings", "tables", "containers", "labels", "matching", "pictures", "webhook"},
-    {"metadata"},
+    {"windows", "settings", "tables", "containers", "chunks", "flac", "labels", "matching", "pictures", "webhook"},
+    {"health", "metadata"},
     {"recorded"},
     {"profiles", "stores", "cloud", "blocks", "events"},
     {"audio", "simulate", "evaluate", "request"},

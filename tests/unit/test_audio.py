@@ -138,22 +138,18 @@ def _bad_files(make: MakeRecording, folder: Path) -> dict[str, tuple[Path, type[
         "not audio": (text, errors.UnreadableRecording, "not a readable recording"),
         "truncated header": (_cut(make("header.wav"), 30), errors.UnreadableRecording, "header"),
         "one byte": (_cut(make("byte.wav"), 1), errors.UnreadableRecording, "header"),
-        "truncated wav": (_cut(make("cut.wav"), 50_000), errors.TruncatedRecording, "at byte 50000"),
-        "truncated rf64": (_cut(make("cut.rf64", format="RF64"), 50_000), errors.TruncatedRecording, "at byte 50000"),
-        "truncated w64": (_cut(make("cut.w64"), 50_000), errors.TruncatedRecording, "at byte 50000"),
-        "truncated aiff": (_cut(make("cut.aiff"), 50_000), errors.TruncatedRecording, "at byte 50000"),
+        "no sample of a wav": (_cut(make("cut.wav"), 44), errors.TruncatedRecording, "at byte 44"),
+        "no sample of a w64": (_cut(make("cut.w64"), 104), errors.TruncatedRecording, "at byte 104"),
         "no channels": (_patch(make("mute.wav"), 22, b"\0\0"), errors.UnreadableRecording, "mute.wav"),
         "no sample rate": (_patch(make("slow.wav"), 24, bytes(4)), errors.UnreadableRecording, "slow.wav"),
-        "header without samples": (_patch(make("off.wav"), 40, bytes(4)), errors.UnreadableRecording, "cut off"),
         "block codec": (make("block.wav", subtype="MS_ADPCM"), errors.InexactRecording, "MS_ADPCM in WAV"),
         "lossy container": (make("noise.ogg"), errors.InexactRecording, "convert"),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", [
-    "missing", "folder", "empty", "not audio", "truncated header", "one byte", "truncated wav", "truncated rf64",
-    "truncated w64", "truncated aiff", "no channels", "no sample rate", "header without samples", "block codec",
-        "lossy container",
+    "missing", "folder", "empty", "not audio", "truncated header", "one byte", "no sample of a wav",
+    "no sample of a w64", "no channels", "no sample rate", "block codec", "lossy container",
 ])  # fmt: skip
 def test_a_bad_file_is_refused_when_opened(case: str, make_recording: MakeRecording, tmp_path: Path) -> None:
     path, expected, word = _bad_files(make_recording, tmp_path)[case]
@@ -162,17 +158,6 @@ def test_a_bad_file_is_refused_when_opened(case: str, make_recording: MakeRecord
     assert type(caught.value) is expected
     assert str(path) in str(caught.value)
     assert not caught.value.retryable
-
-
-def test_a_flac_that_ends_early_says_at_which_sample(make_recording: MakeRecording) -> None:
-    path = make_recording("cut.flac", frames=200_000)
-    _cut(path, path.stat().st_size // 2)
-    with (
-        open_audio(str(path)) as audio,
-        pytest.raises(errors.TruncatedRecording, match=r"stopped at sample \d+") as caught,
-    ):
-        audio.read(0, audio.n_samples)
-    assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf"), float("-inf"), 1e30])

@@ -17,7 +17,6 @@ from anemonefish.errors import (
     InvalidSamples,
     InvalidSettings,
     RecordingNotFound,
-    TruncatedRecording,
     UnsupportedRecording,
 )
 from anemonefish.events import Event
@@ -122,12 +121,25 @@ def test_what_flac_cannot_hold_is_told(make_recording: Callable[..., Path], tmp_
         cut_clips([source(path, event(0, 10))], tmp_path / "clips")
 
 
-def test_a_recording_that_ends_early_leaves_no_half_clip(make_recording: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_clip_of_a_recording_that_ends_early_ends_with_it(
+    make_recording: Callable[..., Path], tmp_path: Path
+) -> None:
     path = make_recording(frames=48_000)
-    path.write_bytes(path.read_bytes()[:50_000])
-    with pytest.raises(TruncatedRecording):
-        cut_clips([source(path, event(40_000, 48_000))], tmp_path / "clips")
-    assert not list(tmp_path.glob("clips/*"))
+    path.write_bytes(path.read_bytes()[: 44 + 2 * 30_000])
+    (clip,) = cut_clips([source(path, event(20_000, 30_000))], tmp_path / "clips").clips
+    assert (clip.start, clip.stop) == (0, 30_000)
+    np.testing.assert_array_equal(soundfile.read(clip.path, dtype="int16")[0], soundfile.read(path, dtype="int16")[0])
+
+
+def test_a_clip_around_damage_has_silence_there(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.flac"
+    soundfile.write(path, np.random.default_rng(1).normal(0, 0.1, 100_000), 48_000)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + bytes(2_000) + content[len(content) // 2 + 2_000 :])
+    (clip,) = cut_clips([source(path, event(40_000, 60_000))], tmp_path / "clips").clips
+    samples, _ = soundfile.read(clip.path)
+    assert len(samples) == clip.stop - clip.start
+    assert 4_096 <= np.count_nonzero(samples == 0) < 13_000
 
 
 def test_a_sample_that_is_no_number_leaves_no_half_clip(tmp_path: Path) -> None:

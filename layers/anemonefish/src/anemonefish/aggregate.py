@@ -111,11 +111,12 @@ def _finish(
 ) -> Outcome:
     if recording.failure is not None or recording.analysis is None:
         return Outcome(recording)
-    scores, hashes = read_scores(job, spec, tasks)
-    parts.update(hashes)
-    result = decide(recording, spec, plan.model, plan.settings, scores)
+    stored = read_scores(job, spec, tasks)
+    parts.update(stored.hashes)
+    scores = stored.scores
+    result = decide(recording, spec, plan.model, plan.settings, scores, stored.observed)
     files = _write_reports(job, result)
-    return Outcome(recording, len(scores), replace(result, scores=scores[:0], smoothed=scores[:0]), files)
+    return Outcome(result.recording, len(scores), replace(result, scores=scores[:0], smoothed=scores[:0]), files)
 
 
 def _write_reports(job: Job, result: RecordingResult) -> dict[str, str]:
@@ -150,9 +151,10 @@ def _manifest(plan: Plan, outcomes: Sequence[Outcome], parts: dict[str, str], ov
             "recordings": [
                 {
                     "name": outcome.recording.name,
-                    "status": "failed" if outcome.failed else "done",
+                    "status": outcome.status,
                     "events": None if outcome.failed else len(outcome.events),
                     "failure": None if outcome.recording.failure is None else asdict(outcome.recording.failure),
+                    "notes": [asdict(note) for note in outcome.recording.notes],
                     "results": outcome.files,
                 }
                 for outcome in outcomes

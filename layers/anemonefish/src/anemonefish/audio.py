@@ -2,28 +2,31 @@
 
 Owns opening a recording wherever it lies, the facts about it, and reading any stretch of it. Reads go through
 one block cache (:mod:`anemonefish.blocks`), so a worker fetches the bytes of its range and no others. Decoding
-is libsndfile's, but for the 16-bit samples of a WAV, which need none. Channels are averaged, as in training, unless
-one is asked for.
+is libsndfile's, but for the 16-bit samples of a WAV, which need none; where its samples lie, and how many there
+are, :mod:`anemonefish.chunks` and :mod:`anemonefish.flac` find out, because headers are often wrong. Channels are
+averaged, as in training, unless one is asked for.
 
-Promises: facts come from the header alone; a stretch has exactly the samples asked for or an error that names
-the file and the place; the same stretch has the same samples however it is cut. Never resamples
-(:mod:`anemonefish.resample` does) and never reads a whole recording.
+Promises: facts come from the header and the last frames alone; a stretch has exactly the samples asked for or an error
+that names the file and the place; a stretch of FLAC that cannot be decoded is silence and said, or refused where that
+is wanted; the same stretch has the same samples however it is cut. Never resamples (:mod:`anemonefish.resample` does)
+and never reads a whole recording.
 """
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, BinaryIO, Protocol, Self, cast
 
 import numpy as np
 import soundfile
 from numpy.typing import DTypeLike, NDArray
 
 from anemonefish.blocks import BlockReader
-from anemonefish.containers import DataChunk, find_data_chunk, recognise, rf64_header
+from anemonefish.chunks import SampleData, locate_samples
+from anemonefish.containers import recognise
 from anemonefish.errors import (
     EmptyRecording,
     InexactRecording,
@@ -32,7 +35,10 @@ from anemonefish.errors import (
     UnreadableRecording,
     UnsupportedRecording,
 )
+from anemonefish.flac import StreamInfo, count_samples, decode_around_damage, read_stream_info
+from anemonefish.health import SignalMeter
 from anemonefish.metadata import Metadata, read_metadata
+from anemonefish.notes import Note, is_partial
 from anemonefish.stores import ByteSource, open_source
 
 __all__ = [
@@ -57,9 +63,6 @@ EXACT_CODECS = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLO
 
 _FLOAT_CODECS = frozenset({"FLOAT", "DOUBLE"})
 """Codecs that can say what is no sample."""
-
-_LITTLE_ENDIAN = frozenset({"WAV", "WAVEX", "RF64", "W64"})
-"""Containers whose samples :mod:`anemonefish.containers` finds and whose lowest byte comes first."""
 
 _READABLE = "it must be WAV, RF64, W64, AIFF, FLAC, OGG, Opus, MP3, M4A, AAC or WebM with an intact header"
 
@@ -106,13 +109,41 @@ class Samples(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A recording as it was found: facts, notes, and what its samples are read from."""
+
+    facts: AudioFacts
+    notes: tuple[Note, ...]
+    view: _View
+    data: SampleData | None = None
+    flac: StreamInfo | None = None
+
+    def decoder(self) -> soundfile.SoundFile:
+        """Open a decoder; raise :class:`soundfile.LibsndfileError` when there is none."""
+        self.view.seek(0)
+        if self.data is None:
+            return soundfile.SoundFile(self.view)
+        how = self.data.encoding
+        return soundfile.SoundFile(
+            self.view,
+            samplerate=how.sample_rate,
+            channels=how.channels,
+            subtype=how.codec,
+            endian="BIG" if how.big_endian else "LITTLE",
+            format="RAW",
+        )
+
+
 class AudioFile:
     """One open recording; made by :func:`open_audio`.
 
     Attributes
     ----------
     facts : AudioFacts
-        What the header says.
+        How many samples there are, and how they are stored.
+    notes : tuple of Note
+        What is wrong with the header, or with the file.
     source : ByteSource
         Where the bytes come from; its ``version`` pins them.
     """
@@ -121,19 +152,22 @@ class AudioFile:
         self,
         source: ByteSource,
         reader: BlockReader,
-        sound: soundfile.SoundFile,
+        found: _Opened,
         dtype: DTypeLike,
         channel: int | None,
-        chunk: DataChunk | None,
+        damaged: str,
     ) -> None:
         self.source = source
-        self.facts = AudioFacts(sound.samplerate, sound.channels, sound.frames, sound.format, sound.subtype)
+        self.facts = found.facts
+        self.notes = found.notes
         self._reader = reader
-        self._sound = sound
+        self._found = found
+        self._sound = found.decoder()
         self._dtype = np.dtype(dtype)
         self._channel = channel
-        self._chunk = chunk
-        self._words_at = _words_at(self.facts, chunk)
+        self._keeps_damaged = damaged == "keep"
+        self._meter: SignalMeter | None = None
+        self._meter_offset = 0
 
     @property
     def sample_rate(self) -> int:
@@ -153,13 +187,17 @@ class AudioFile:
                 raise reader.error
         return found
 
+    def watch(self, meter: SignalMeter, offset: int = 0) -> None:
+        """Show every sample that is read to a meter; the recording begins at its sample ``offset``."""
+        self._meter, self._meter_offset = meter, offset
+
     def expect(self, stop: int) -> None:
         """Say that no sample from ``stop`` on will be read, so that none is fetched ahead.
 
         Reading it works all the same. Where a sample's bytes cannot be told beforehand (FLAC), nothing is promised.
         """
-        if self._chunk is not None and self._chunk.declared and self.facts.frames:
-            self._reader.expect(self._chunk.offset + -(-self._chunk.declared * stop // self.facts.frames))
+        if self._found.data is not None:
+            self._reader.expect(self._found.data.offset + stop * self._found.data.encoding.frame_bytes)
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Return the samples ``[start, stop)`` of the channel asked for, or averaged over all.
@@ -172,21 +210,48 @@ class AudioFile:
         Raises
         ------
         TruncatedRecording
-            The file ends, or stops being decodable, before ``stop``.
+            The file ends before ``stop``, or a stretch cannot be decoded and damage is refused.
         InvalidSamples
             A sample is NaN, infinite or beyond :data:`LOUDEST`.
         StorageError, RecordingChanged
             The bytes could not be fetched.
         """
-        frames = self._decode(start, stop)
-        if len(frames) != stop - start:
-            raise TruncatedRecording(
-                f"{self.source.name}: the header promises {self.n_samples} samples, but decoding stopped at sample "
-                f"{start + len(frames)}; copy the file again from the recorder, or cut it there"
-            )
-        mono = self._mono(frames)
-        if self.facts.codec not in _FLOAT_CODECS:  # whole numbers are none of that
-            return mono
+        frames = self.frames(start, stop)
+        if self._channel is not None:
+            frames = frames[:, self._channel - 1 : self._channel]
+        mono = np.ascontiguousarray(mean_of_channels(frames))
+        if self.facts.codec in _FLOAT_CODECS:  # integers are always finite
+            self._check_finite(mono, start)
+        if self._meter is not None:
+            self._meter.take(self._meter_offset + start, frames, mono)
+        return mono
+
+    def frames(self, start: int, stop: int, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """Return the samples ``[start, stop)`` of every channel; errors as of :meth:`read`.
+
+        Parameters
+        ----------
+        start, stop : int
+        dtype : {"float32", "float64", "int32"}, optional
+            The one the file was opened with, unless given. Integers have the sample in their upper bits.
+
+        Returns
+        -------
+        ndarray, shape (stop - start, channels)
+        """
+        dtype = np.dtype(dtype or self._dtype)
+        words = self._words_at()
+        if words is None:
+            frames = self._ask_libsndfile(start, stop, dtype)
+        else:
+            frames = self._take_words(words, start, min(stop, self.n_samples), dtype)
+        if len(frames) != stop - start and self._reader.error is None:
+            frames = self._around_damage(start, stop, dtype, len(frames))
+        if self._reader.error is not None:
+            raise self._reader.error
+        return frames
+
+    def _check_finite(self, mono: NDArray[Any], start: int) -> None:
         sound = np.abs(mono) <= LOUDEST  # NaN compares false
         if not sound.all():
             where = start + int(np.argmin(sound))
@@ -194,40 +259,49 @@ class AudioFile:
                 f"{self.source.name}: sample {where} ({where / self.sample_rate:.6f} s) is not a finite number "
                 f"anywhere near full scale; export the recording again as 16 or 24 bit PCM"
             )
-        return mono
 
-    def _mono(self, frames: NDArray[Any]) -> NDArray[Any]:
-        if self._channel is not None:
-            return np.ascontiguousarray(frames[:, self._channel - 1])
-        return mean_of_channels(frames)
-
-    def _decode(self, start: int, stop: int) -> NDArray[Any]:
-        if self._words_at is None:
-            frames = self._ask_libsndfile(start, stop)
-        else:
-            frames = self._take_words(self._words_at, start, min(stop, self.n_samples))
-        if self._reader.error is not None:
-            raise self._reader.error
-        return frames
-
-    def _ask_libsndfile(self, start: int, stop: int) -> NDArray[Any]:
+    def _ask_libsndfile(self, start: int, stop: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         try:
             if self._sound.tell() != start:
                 self._sound.seek(start)
-            frames: NDArray[Any] = self._sound.read(stop - start, dtype=self._dtype.name, always_2d=True)
+            frames: NDArray[Any] = self._sound.read(stop - start, dtype=dtype.name, always_2d=True)
         except soundfile.LibsndfileError:
-            frames = np.empty((0, self.facts.channels), self._dtype)
+            frames = np.empty((0, self.facts.channels), dtype)
         return frames
 
-    def _take_words(self, offset: int, start: int, stop: int) -> NDArray[Any]:
+    def _words_at(self) -> int | None:
+        """Return the offset of 16-bit samples that can be taken as they lie in the file, or None for all others."""
+        data = self._found.data
+        return data.offset if data and data.encoding.codec == "PCM_16" and not data.encoding.big_endian else None
+
+    def _take_words(self, offset: int, start: int, stop: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return what libsndfile would: it also divides 16-bit samples by 2**15, but asks for 8 KiB at a time."""
         bytes_each = 2 * self.facts.channels
         taken = bytearray(max(0, stop - start) * bytes_each)
         self._reader.seek(offset + start * bytes_each)
         n = self._reader.readinto(memoryview(taken)) // bytes_each
         words = np.frombuffer(taken, "<i2", n * self.facts.channels)
-        frames: NDArray[Any] = words.reshape(n, self.facts.channels).astype(self._dtype)
-        frames *= 2.0**-15
+        frames: NDArray[Any] = words.reshape(n, self.facts.channels).astype(dtype)
+        if dtype.kind == "i":
+            frames <<= 16
+        else:
+            frames *= 2.0**-15
+        return frames
+
+    def _around_damage(self, start: int, stop: int, dtype: np.dtype[Any], decoded: int) -> NDArray[Any]:
+        """Decode what is sound of a stretch that the decoder gave up on."""
+        if self._found.flac is None or not self._keeps_damaged or stop > self.n_samples:
+            raise TruncatedRecording(
+                f"{self.source.name}: there should be {self.n_samples} samples, but decoding stopped at sample "
+                f"{start + decoded}; copy the file again from the recorder, or set damaged to keep"
+            )
+        view, flac = self._found.view, self._found.flac
+        frames, missing = decode_around_damage(_binary(view), view.size, flac, start, stop, dtype)
+        if self._meter is not None:
+            for first, last in missing:
+                self._meter.miss(self._meter_offset + first, self._meter_offset + last)
+        self._sound.close()
+        self._sound = self._found.decoder()  # the old one never recovers
         return frames
 
     def close(self) -> None:
@@ -252,8 +326,9 @@ def open_audio(
     name: str | None = None,
     channel: int | None = None,
     dtype: DTypeLike = "float32",
+    damaged: str = "keep",
 ) -> AudioFile:
-    """Open a recording by path or ``s3://bucket/key`` and check what its header promises.
+    """Open a recording by path or ``s3://bucket/key`` and find out what is really there.
 
     Parameters
     ----------
@@ -267,6 +342,8 @@ def open_audio(
         The channel to listen to, counted from 1; the mean of all unless given.
     dtype : {"float32", "float64"}
         Type of the samples that :meth:`AudioFile.read` returns.
+    damaged : {"keep", "refuse"}
+        What to do with a recording of which a part is missing.
 
     Raises
     ------
@@ -275,7 +352,7 @@ def open_audio(
     UnreadableRecording
         Not audio, a broken header, or no channels.
     TruncatedRecording
-        The data is shorter than the header promises.
+        There is no sample, or fewer than promised and damage is refused.
     InexactRecording
         A format that cannot be entered at any sample.
     UnsupportedRecording
@@ -283,43 +360,92 @@ def open_audio(
     """
     source = open_source(uri, version, name)
     try:
-        return _open(source, dtype, channel)
+        return _open(source, dtype, channel, damaged)
     except BaseException:
         source.close()
         raise
 
 
-def _open(source: ByteSource, dtype: DTypeLike, channel: int | None) -> AudioFile:
+def _open(source: ByteSource, dtype: DTypeLike, channel: int | None, damaged: str) -> AudioFile:
     if source.size == 0:
         raise EmptyRecording(f"{source.name}: the file is empty (0 bytes); copy it again from the recorder")
     reader = BlockReader(source)
     try:
-        chunk = _look_at(source, reader)
-        if chunk is not None and chunk.wrapped:
-            head = rf64_header(chunk)
-            reader.close()
-            reader = BlockReader(_Spliced(source, head, chunk))
-            chunk = DataChunk(len(head), chunk.declared)
-        reader.seek(0)
-        sound = soundfile.SoundFile(reader)
+        found = _find(source, reader)
+        _check_facts(source.name, found.facts)
+        if damaged == "refuse" and is_partial(found.notes):
+            words = "; ".join(note.message for note in found.notes)
+            raise TruncatedRecording(f"{source.name}: {words}; copy the file again, or set damaged to keep")
+        check_channel(source.name, found.facts, channel)
+        return AudioFile(source, reader, found, dtype, channel, damaged)
     except soundfile.LibsndfileError as error:
         if reader.error is not None:
             raise reader.error from None
         raise UnreadableRecording(
             f"{source.name}: not a readable recording ({error.error_string.strip().rstrip('.')}); {_READABLE}"
         ) from None
-    audio = AudioFile(source, reader, sound, dtype, channel, chunk)
-    _check_facts(source.name, audio.facts)
-    check_channel(source.name, audio.facts, channel)
-    return audio
 
 
-def _words_at(facts: AudioFacts, chunk: DataChunk | None) -> int | None:
-    """Return the offset of 16-bit samples that can be taken as they lie in the file, or None for all others."""
-    if chunk is None or chunk.declared is None or facts.codec != "PCM_16" or facts.container not in _LITTLE_ENDIAN:
+def _find(source: ByteSource, reader: BlockReader) -> _Opened:
+    """Find the samples of a recording."""
+    file = _binary(reader)
+    container = recognise(file)
+    if reader.error is not None:
+        raise reader.error
+    if container is None:
+        raise UnreadableRecording(
+            f"{source.name}: not a readable recording (its first bytes belong to no format); {_READABLE}"
+        )
+    if not container.exact:
+        raise InexactRecording(
+            f"{source.name}: {container.name} is not sample-accurately seekable; it must be transcoded, "
+            f"or converted to FLAC or to WAV with PCM samples"
+        )
+    data = locate_samples(file, source.size, source.name)
+    if reader.error is not None:
+        raise reader.error
+    if data is not None:
+        how = data.encoding
+        facts = AudioFacts(how.sample_rate, how.channels, data.frames, data.container, how.codec)
+        return _Opened(facts, data.notes, _View(reader, data.offset, data.length), data)
+    if container.name == "FLAC" and (found := _find_flac(source, reader)) is not None:
+        return found
+    found = _Opened(_NOTHING, (), _View(reader, 0, source.size))
+    return replace(found, facts=_facts_of(found))
+
+
+def _find_flac(source: ByteSource, reader: BlockReader) -> _Opened | None:
+    """Find the samples of a FLAC file; None where its metadata are not what RFC 9639 says."""
+    offset = _offset_of_flac(reader)
+    view = _View(reader, offset, source.size - offset)
+    info = read_stream_info(_binary(view), 0)
+    if info is None:
         return None
-    # Where the two disagree about the length, libsndfile knows something of the file that is not known here.
-    return chunk.offset if chunk.declared // (2 * max(1, facts.channels)) == facts.frames else None
+    samples, notes = count_samples(_binary(view), view.size, info)
+    if reader.error is not None:
+        raise reader.error
+    if not samples:
+        return None
+    if samples != info.samples:
+        view = _View(reader, offset, source.size - offset, head=info.with_samples(samples)[18:26], head_at=18)
+    found = _Opened(_NOTHING, notes, view, flac=info)
+    return replace(found, facts=_facts_of(found))
+
+
+def _offset_of_flac(reader: BlockReader) -> int:
+    """Return where ``fLaC`` stands: an ID3 tag may lie before it."""
+    reader.seek(0)
+    head = reader.read(10) or b""
+    if head[:3] != b"ID3":
+        return 0
+    reader.seek(0)
+    return max(0, (reader.read(1 << 20) or b"").find(b"fLaC"))
+
+
+def _facts_of(found: _Opened) -> AudioFacts:
+    """Return what libsndfile says of a recording."""
+    with found.decoder() as sound:
+        return AudioFacts(sound.samplerate, sound.channels, sound.frames, sound.format, sound.subtype)
 
 
 def mean_of_channels(frames: NDArray[Any]) -> NDArray[Any]:
@@ -369,72 +495,55 @@ def encode_flac(frames: NDArray[np.int32], sample_rate: int) -> bytes:
     return made.getvalue()
 
 
-class _Spliced:
-    """A recording behind another header."""
+class _View(io.RawIOBase):
+    """A stretch of a file as a file of its own, with some bytes of its head replaced."""
 
-    def __init__(self, source: ByteSource, head: bytes, chunk: DataChunk) -> None:
-        self._source = source
+    def __init__(self, reader: BlockReader, offset: int, size: int, head: bytes = b"", head_at: int = 0) -> None:
+        super().__init__()
+        self.size = size
+        self._reader = reader
+        self._offset = offset
         self._head = head
-        self._offset = chunk.offset
-        self.name = source.name
-        self.version = source.version
-        self.size = len(head) + (chunk.declared or 0)
+        self._head_at = head_at
+        self._position = 0
 
-    def read(self, offset: int, length: int) -> bytes:
-        head = self._head[offset : offset + length]
-        begin = max(0, offset - len(self._head))
-        rest = min(length - len(head), self.size - len(self._head) - begin)
-        return head + self._source.read(self._offset + begin, rest) if rest > 0 else head
+    def readable(self) -> bool:
+        return True
 
-    def close(self) -> None:
-        self._source.close()
+    def seekable(self) -> bool:
+        return True
 
+    def tell(self) -> int:
+        return self._position
 
-def _look_at(source: ByteSource, reader: BlockReader) -> DataChunk | None:
-    """Refuse what libsndfile would misread; return where the samples lie, if chunks say so."""
-    container = recognise(reader)  # type: ignore[arg-type]  # RawIOBase reads like BinaryIO
-    chunk = find_data_chunk(reader, source.size)  # type: ignore[arg-type]
-    if reader.error is not None:
-        raise reader.error
-    if container is None:
-        raise UnreadableRecording(
-            f"{source.name}: not a readable recording (its first bytes belong to no format); {_READABLE}"
-        )
-    if not container.exact:
-        raise InexactRecording(
-            f"{source.name}: {container.name} cannot be entered at any sample; it must be transcoded, "
-            f"or converted to FLAC or to WAV with PCM samples"
-        )
-    if chunk is not None and chunk.declared is not None:
-        _check_length(source, chunk, chunk.declared)
-    return chunk
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is wider
+        view = memoryview(buffer).cast("B")[: max(0, self.size - self._position)]
+        self._reader.seek(self._offset + self._position)
+        count = self._reader.readinto(view)
+        for number in range(max(self._head_at, self._position), self._head_at + len(self._head)):
+            if number < self._position + count:
+                view[number - self._position] = self._head[number - self._head_at]
+        self._position += count
+        return count
 
 
-def _check_length(source: ByteSource, chunk: DataChunk, declared: int) -> None:
-    """Hold the length that a chunked container promises against the object's size."""
-    present = source.size - chunk.offset
-    if declared > present:
-        raise TruncatedRecording(
-            f"{source.name}: the header promises {declared} bytes of samples from byte {chunk.offset} on, "
-            f"but the file ends after {max(0, present)} of them, at byte {source.size}; "
-            f"copy the file again from the recorder, or rewrite its header to keep what is there"
-        )
-    if declared == 0 and present > 0:
-        raise UnreadableRecording(
-            f"{source.name}: the header says there are no samples, but {present} bytes follow it at byte "
-            f"{chunk.offset}; the recorder was probably cut off while writing: rewrite the header"
-        )
-    if source.size > 1 << 32 and present - declared >= 1 << 32:
-        raise UnreadableRecording(
-            f"{source.name}: {present} bytes of samples do not fit the header, which says {declared}; "
-            f"convert the file to RF64, W64 or FLAC"
-        )
+def _binary(file: io.RawIOBase) -> BinaryIO:
+    """Return a raw file as what parsers ask for: they only seek and read."""
+    return cast("BinaryIO", file)
+
+
+_NOTHING = AudioFacts(0, 0, 0, "", "")
 
 
 def _check_facts(uri: str, facts: AudioFacts) -> None:
     if facts.codec not in EXACT_CODECS:
         raise InexactRecording(
-            f"{uri}: {facts.codec} in {facts.container} cannot be entered at any sample; it must be transcoded, "
+            f"{uri}: {facts.codec} in {facts.container} is not sample-accurately seekable; it must be transcoded, "
             f"or converted to FLAC or to WAV with PCM samples"
         )
     if facts.channels < 1 or facts.sample_rate < 1:

@@ -19,18 +19,16 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from anemonefish.audio import LOUDEST, AudioFacts, encode_flac, open_audio
-from anemonefish.blocks import BlockReader
+from anemonefish.audio import LOUDEST, AudioFacts, AudioFile, encode_flac, open_audio
 from anemonefish.errors import (
     InvalidSamples,
     InvalidSettings,
     RecordingNotFound,
-    TruncatedRecording,
     UnsupportedRecording,
 )
 from anemonefish.events import Event
 from anemonefish.pieces import PieceReader, read_index
-from anemonefish.stores import Store, open_source
+from anemonefish.stores import Store
 from anemonefish.stores.local import atomic_file
 
 __all__ = ["Clip", "ClipSource", "Clips", "choose_clips", "clip_name", "cut_clips"]
@@ -205,23 +203,16 @@ def _safe(text: str) -> str:
 
 
 def _cut(source: ClipSource, folder: Path, padding: Fraction, taken: set[str]) -> list[Clip]:
-    with open_audio(source.uri, version=source.version, name=source.name) as checked:
-        facts = checked.facts  # a broken header or a missing end is told there, and nowhere else
-    _check_flac(source.name, facts)
     made = []
-    # Opened a second time for its channels: AudioFile gives their mean.
-    byte_source = open_source(source.uri, source.version, source.name)
-    try:
-        reader = BlockReader(byte_source)
-        with soundfile.SoundFile(reader) as sound:
-            for event in source.events:
-                start, stop = _interval(event, source.sample_rate, facts, padding)
-                begins = Fraction(event.start, source.sample_rate)
-                path = folder / _free(clip_name(source.name, begins, event.label, event.mean_score), taken)
-                _write(_frames(sound, reader, source.name, facts, start, stop), facts, path)
-                made.append(Clip(path, source.name, event, start, stop, facts.sample_rate))
-    finally:
-        byte_source.close()
+    with open_audio(source.uri, version=source.version, name=source.name) as audio:
+        facts = audio.facts
+        _check_flac(source.name, facts)
+        for event in source.events:
+            start, stop = _interval(event, source.sample_rate, facts, padding)
+            begins = Fraction(event.start, source.sample_rate)
+            path = folder / _free(clip_name(source.name, begins, event.label, event.mean_score), taken)
+            _write(_frames(audio, source.name, start, stop), facts, path)
+            made.append(Clip(path, source.name, event, start, stop, facts.sample_rate))
     return made
 
 
@@ -285,28 +276,14 @@ def _write(blocks: Iterable[NDArray[Any]], facts: AudioFacts, path: Path) -> Non
             clip.write(frames)
 
 
-def _frames(
-    sound: soundfile.SoundFile, reader: BlockReader, name: str, facts: AudioFacts, start: int, stop: int
-) -> Iterator[NDArray[Any]]:
+def _frames(audio: AudioFile, name: str, start: int, stop: int) -> Iterator[NDArray[Any]]:
     """Yield the samples ``[start, stop)`` of every channel in blocks, shape (n, channels), int32 or float64.
 
     Integers travel as integers of 32 bit, whose upper bits are the sample: nothing is rounded on the way.
     """
-    dtype = "float64" if facts.codec in _FLOATS else "int32"
+    dtype = "float64" if audio.facts.codec in _FLOATS else "int32"
     for first in range(start, stop, _BLOCK_FRAMES):
-        wanted = min(_BLOCK_FRAMES, stop - first)
-        try:
-            if first == start:
-                sound.seek(start)
-            frames = sound.read(wanted, dtype=dtype, always_2d=True)
-        except soundfile.LibsndfileError:
-            frames = np.empty((0, facts.channels), dtype)
-        if reader.error is not None:
-            raise reader.error
-        if len(frames) != wanted:
-            raise TruncatedRecording(
-                f"{name}: decoding stopped at sample {first + len(frames)}; copy the file again from the recorder"
-            )
+        frames = audio.frames(first, min(first + _BLOCK_FRAMES, stop), dtype)
         if dtype == "float64" and not np.all(np.abs(frames) <= LOUDEST):
             raise InvalidSamples(
                 f"{name}: a sample after {first} is not a finite number near full scale; export the recording again "

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.errors import RecordingNotFound
 from anemonefish.events import find_class_runs, find_events, smooth
+from anemonefish.health import Observed
 from anemonefish.jobs import Job
 from anemonefish.models.bundle import ModelSpec, sha256
 from anemonefish.models.repository import PinnedModel
@@ -24,13 +25,33 @@ from anemonefish.report import RecordingResult
 from anemonefish.score import part_from_bytes
 from anemonefish.settings import Settings
 
-__all__ = ["decide", "read_scores"]
+__all__ = ["StoredScores", "decide", "read_scores"]
 
 NOISE = "noise"
 """The class that is no sound of interest; its runs are not labelled."""
 
 _PARTS_AT_ONCE = 16
 """Parts read at once: each is small and a round trip away."""
+
+_NOTHING_SEEN = Observed()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredScores:
+    """The parts of one recording, put together.
+
+    Attributes
+    ----------
+    scores : ndarray, shape (n_windows, n_classes), float32
+    observed : Observed
+        What was seen of the samples.
+    hashes : dict of str to str
+        SHA-256 of each part by its name.
+    """
+
+    scores: NDArray[np.float32]
+    observed: Observed
+    hashes: dict[str, str]
 
 
 def decide(
@@ -39,6 +60,7 @@ def decide(
     model: PinnedModel,
     settings: Settings,
     scores: NDArray[np.float32],
+    observed: Observed = _NOTHING_SEEN,
 ) -> RecordingResult:
     """Smooth scores and find events.
 
@@ -48,6 +70,8 @@ def decide(
         One that could be analysed.
     scores : ndarray, shape (n_windows, n_classes), float32
         Raw.
+    observed : Observed
+        What was seen of the samples; it adds its notes to the recording's.
 
     Raises
     ------
@@ -57,6 +81,8 @@ def decide(
     how = recording.analysis
     if how is None:
         raise RecordingNotFound(f"{recording.path}: this recording was not analysed; its failure says why")
+    seen = observed.notes(how.grid, how.sample_rate, how.audio.sample_rate, settings.channel)
+    recording = replace(recording, notes=(*recording.notes, *seen))
     settings = replace(settings, target_class=settings.target_class or spec.target_class)
     smoothed = smooth(scores, settings.median_windows)
     target = spec.classes.index(str(settings.target_class))
@@ -73,7 +99,7 @@ def decide(
     )
 
 
-def read_scores(job: Job, spec: ModelSpec, tasks: Sequence[RangeTask]) -> tuple[NDArray[np.float32], dict[str, str]]:
+def read_scores(job: Job, spec: ModelSpec, tasks: Sequence[RangeTask]) -> StoredScores:
     """Put the parts of one recording together.
 
     Parameters
@@ -81,23 +107,18 @@ def read_scores(job: Job, spec: ModelSpec, tasks: Sequence[RangeTask]) -> tuple[
     tasks : sequence of RangeTask
         All ranges of the recording, in order.
 
-    Returns
-    -------
-    scores : ndarray, shape (n_windows, n_classes), float32
-    hashes : dict of str to str
-        SHA-256 of each part by its name.
-
     Raises
     ------
     DamagedPart
         A part does not fit its range.
     """
     scores = np.empty((tasks[0].grid.n_windows if tasks else 0, len(spec.classes)), np.float32)
-    hashes = {}
+    hashes, observed = {}, []
     with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
         read = pool.map(lambda task: job.store.read(job.part_key(task)), tasks)
         for task, data in zip(tasks, read, strict=True):
-            part = part_from_bytes(data, (len(task.windows), len(spec.classes)), job.part_key(task))
+            part, seen = part_from_bytes(data, (len(task.windows), len(spec.classes)), job.part_key(task))
             scores[task.windows.start : task.windows.stop] = part
+            observed.append(seen)
             hashes[task.name] = sha256(data)
-    return scores, hashes
+    return StoredScores(scores, Observed.of_all(observed), hashes)

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from anemonefish.containers import find_data_chunk, recognise
+from anemonefish.chunks import end_of_data
+from anemonefish.containers import recognise
 
 __all__ = ["BroadcastExtension", "Metadata", "read_metadata"]
 
@@ -126,7 +127,7 @@ def read_metadata(file: BinaryIO, size: int) -> Metadata:
 
 
 def _walk_riff(file: BinaryIO, size: int, collector: _Collector) -> None:
-    after_data = _end_of_data(file, size)
+    after_data = end_of_data(file, size)
     offset = 12
     for _ in range(_MOST_CHUNKS):
         head = _read(file, offset, 8, size)
@@ -141,18 +142,6 @@ def _walk_riff(file: BinaryIO, size: int, collector: _Collector) -> None:
             if name in _RIFF_CHUNKS:
                 collector.take(name, _read(file, offset + 8, min(length, _MOST_BYTES), size))
             offset += 8 + length + (length & 1)
-
-
-def _end_of_data(file: BinaryIO, size: int) -> int | None:
-    """Return where the chunk behind the samples begins; lengths above 4 GiB are the other module's business."""
-    try:
-        data = find_data_chunk(file, size)
-    except struct.error:  # a header that ends within itself
-        return None
-    if data is None or not data.declared:
-        return None
-    end = data.offset + data.declared
-    return end + (data.declared & 1)
 
 
 def _walk_wave64(file: BinaryIO, size: int, collector: _Collector) -> None:

@@ -1,8 +1,8 @@
 """Notes: what a user should know about one recording, beside its result.
 
-Owns the one form in which a doubt about a recording travels: a code for programs, a sentence for people, and the numbers
-in it. A note is made where its fact is seen (a header, a decoder, a clock, the samples) and carried unchanged through
-plan, result, summary, API and terminal. Nothing here measures anything.
+Owns the one form in which a doubt about a recording travels: a code for programs, a sentence for people, and the
+numbers in it. A note is made where its fact is seen (a header, a decoder, a clock, the samples) and carried unchanged
+through plan, result, summary, API and terminal. Nothing here measures anything.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CODES: dict[str, str] = {
     "band-above-nyquist": "the model listens to frequencies that the recording's sample rate cannot hold",
     "silence": "stretches of the recording hold one constant value",
     "dc-offset": "the samples are not centred on zero",
-    "clipping": "samples lie at full scale, several in a row",
+    "clipping": "samples lie at full scale",
     "dead-channel": "one of several channels holds one constant value",
     "channels-cancel": "the mean of the channels is far quieter than each of them",
     "clock-not-set": "the recorder's clock was probably never set",

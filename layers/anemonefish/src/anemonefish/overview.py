@@ -2,7 +2,7 @@
 
 Owns three files beside the reports of each recording::
 
-    summary.csv               one line per recording: done or failed, and why
+    summary.csv               one line per recording: done, partial or failed, and why, and its notes
     combined.events.csv       the events of all recordings, in their order
     combined.selections.txt   the same as one Raven selection table over all files, opened as one sequence of sound
 
@@ -20,15 +20,17 @@ from pathlib import Path
 
 from anemonefish.errors import Failure
 from anemonefish.events import Event
+from anemonefish.notes import is_partial
 from anemonefish.planned import PlannedRecording
 from anemonefish.report import EVENT_COLUMNS, RecordingResult, event_rows
 from anemonefish.tables import Selection, SoundFile, write_raven
 
-__all__ = ["COMBINED_EVENTS", "COMBINED_SELECTIONS", "SUMMARY", "Outcome", "write_overview"]
+__all__ = ["COMBINED_EVENTS", "COMBINED_SELECTIONS", "SUMMARY", "SUMMARY_COLUMNS", "Outcome", "write_overview"]
 
 SUMMARY = "summary.csv"
 COMBINED_EVENTS = "combined.events.csv"
 COMBINED_SELECTIONS = "combined.selections.txt"
+SUMMARY_COLUMNS = ("recording", "status", "windows", "events", "error", "message", "notes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,13 @@ class Outcome:
         return self.recording.failure is not None
 
     @property
+    def status(self) -> str:
+        """``failed``, ``partial`` where recorded sound is missing from the analysis, or ``done``."""
+        if self.failed:
+            return "failed"
+        return "partial" if is_partial(self.recording.notes) else "done"
+
+    @property
     def events(self) -> tuple[Event, ...]:
         """What was found."""
         return () if self.result is None else self.result.events
@@ -80,7 +89,7 @@ def write_overview(folder: Path, outcomes: Sequence[Outcome], formats: Iterable[
         Formats of the reports: a combined table is written where its kind is among them.
     """
     paths = [folder / SUMMARY]
-    _write_rows(paths[0], ("recording", "status", "windows", "events", "error", "message"), map(_summary, outcomes))
+    _write_rows(paths[0], SUMMARY_COLUMNS, map(_summary, outcomes))
     if len(outcomes) > 1 and "csv" in formats:
         paths.append(folder / COMBINED_EVENTS)
         results = (outcome.result for outcome in outcomes if outcome.result is not None)
@@ -102,8 +111,8 @@ def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
 def _summary(outcome: Outcome) -> tuple[object, ...]:
     failure = outcome.recording.failure or Failure("", "")
     counts = ("", "") if outcome.failed else (outcome.n_windows, len(outcome.events))
-    status = "failed" if outcome.failed else "done"
-    return outcome.recording.name, status, *counts, failure.error, failure.message
+    notes = "; ".join(f"{note.code}: {note.message}" for note in outcome.recording.notes)
+    return outcome.recording.name, outcome.status, *counts, failure.error, failure.message, notes
 
 
 def _sequence(outcomes: Sequence[Outcome]) -> Iterator[tuple[SoundFile, Iterator[Selection]]]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from anemonefish.audio import AudioFacts, AudioFile, check_channel, open_audio
+from anemonefish.health import SignalMeter
 from anemonefish.stores import Store
 
 __all__ = ["PIECE_SAMPLES", "PieceReader", "piece_key", "read_index", "write_index"]
@@ -80,6 +81,7 @@ class PieceReader:
         self._channel = channel
         self._dtype = dtype
         self._open: tuple[int, AudioFile] | None = None
+        self._meter: SignalMeter | None = None
 
     @property
     def sample_rate(self) -> int:
@@ -90,6 +92,10 @@ class PieceReader:
     def n_samples(self) -> int:
         """Length in samples of the mono signal."""
         return self.facts.frames
+
+    def watch(self, meter: SignalMeter) -> None:
+        """Show every sample that is read to a meter."""
+        self._meter = meter
 
     def expect(self, stop: int) -> None:
         """Do nothing: a piece is fetched when its first sample is read."""
@@ -108,6 +114,8 @@ class PieceReader:
             uri = f"{self._store.uri}/{piece_key(self._prefix, number)}"
             name = f"{self._name} (transcoded, piece {number})"
             self._open = number, open_audio(uri, name=name, channel=self._channel, dtype=self._dtype)
+            if self._meter is not None:
+                self._open[1].watch(self._meter, number * PIECE_SAMPLES)
         return self._open[1]
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ from anemonefish.jobs import Job
 from anemonefish.metadata import Metadata
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
+from anemonefish.notes import Note
 from anemonefish.pieces import read_index
 from anemonefish.planned import Analysis, Plan, PlannedRecording, Quote, RangeTask, Start, batched
 from anemonefish.recorded import find_start, format_utc, parse_pattern, parse_time_zone
@@ -37,6 +38,7 @@ from anemonefish.request import RecordingRequest, unique_names
 from anemonefish.resample import resampled_length
 from anemonefish.settings import Settings
 from anemonefish.stores import open_source
+from anemonefish.windows import WindowGrid
 
 __all__ = ["check_recordings", "check_settings", "plan_job", "plan_resumed", "without_transcodes"]
 
@@ -180,9 +182,15 @@ def _plan_recording(
     pieces = None
     try:
         try:
-            with open_audio(request.uri, version=request.version, name=request.path, channel=settings.channel) as audio:
+            with open_audio(
+                request.uri,
+                version=request.version,
+                name=request.path,
+                channel=settings.channel,
+                damaged=settings.damaged,
+            ) as audio:
                 facts, version = audio.facts, audio.source.version
-                planned = replace(planned, begins=_begins(request, audio.metadata(), settings))
+                planned = replace(planned, begins=_begins(request, audio.metadata(), settings), notes=audio.notes)
         except InexactRecording:
             version = _version_of(request)
             planned = replace(planned, begins=_begins(request, None, settings))
@@ -197,7 +205,28 @@ def _plan_recording(
     except RecordingError as error:
         return replace(planned, failure=Failure.of(error))
     grid = spec.profile_for(settings).grid(resampled_length(facts.frames, facts.sample_rate, sample_rate), sample_rate)
-    return replace(planned, analysis=Analysis(version, facts, sample_rate, grid, pieces))
+    notes = (*planned.notes, *_notes_of(facts, spec, settings, grid))
+    return replace(planned, analysis=Analysis(version, facts, sample_rate, grid, pieces), notes=notes)
+
+
+def _notes_of(facts: AudioFacts, spec: ModelSpec, settings: Settings, grid: WindowGrid) -> Iterator[Note]:
+    """Yield what a header's facts mean for the model."""
+    rate = facts.sample_rate
+    if facts.frames and not grid.n_windows:
+        yield Note(
+            "shorter-than-window",
+            f"the recording lasts {facts.frames / rate:.6f} s, less than one window of "
+            f"{spec.profile_for(settings).window_seconds:g} s: nothing was scored",
+            {"samples": facts.frames, "sample_rate": rate},
+        )
+    band = spec.profile_for(settings).band(spec.sample_rate or rate)[1]
+    if band > rate / 2:
+        yield Note(
+            "band-above-nyquist",
+            f"the model listens up to {band:g} Hz, a recording at {rate} Hz holds no more than {rate / 2:g} Hz: the "
+            f"model never heard such sound in training, its scores may mean nothing",
+            {"band_hz": band, "nyquist_hz": rate / 2},
+        )
 
 
 def _begins(request: RecordingRequest, metadata: Metadata | None, settings: Settings) -> Start:

@@ -18,6 +18,7 @@ from anemonefish.canonical import digest, dump_json
 from anemonefish.costs import Assumptions
 from anemonefish.errors import Failure, InvalidRequest, shown
 from anemonefish.models.repository import PinnedModel
+from anemonefish.notes import Note
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid, WindowRange
 
@@ -102,6 +103,8 @@ class PlannedRecording:
         The version of a recording that must be transcoded before it can be analysed.
     content : str or None
         A hash of its bytes, where somebody has read them all; None where uri and version stand for them.
+    notes : tuple of Note
+        What a user should know about it; more may come when it is scored.
     """
 
     name: str
@@ -112,6 +115,7 @@ class PlannedRecording:
     failure: Failure | None = None
     inexact: str | None = None
     content: str | None = None
+    notes: tuple[Note, ...] = ()
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Self:
@@ -134,6 +138,7 @@ class PlannedRecording:
             None if failure is None else Failure(**failure),
             document["inexact"],
             document["content"],
+            Note.list_from(document.get("notes", ())),  # plans made before there were notes have none
         )
 
 
@@ -213,6 +218,7 @@ class Plan:
                 how.sample_rate,
                 how.grid,
                 windows,
+                self.settings.damaged,
             )
 
     def batches(self) -> Iterator[list[RangeTask]]:
@@ -266,6 +272,8 @@ class RangeTask:
         The recording's windows.
     windows : WindowRange
         Which of them to score.
+    damaged : str
+        ``keep`` or ``refuse``: what to do with a stretch that cannot be decoded.
     """
 
     identity: str
@@ -277,6 +285,7 @@ class RangeTask:
     sample_rate: int
     grid: WindowGrid
     windows: WindowRange
+    damaged: str = "keep"
 
     @property
     def name(self) -> str:

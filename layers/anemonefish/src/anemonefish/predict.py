@@ -16,6 +16,7 @@ import numpy as np
 from anemonefish.costs import CostModel, read_calibration
 from anemonefish.decide import decide
 from anemonefish.errors import ClipTooLarge, OutOfTime
+from anemonefish.health import Observed
 from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
@@ -23,7 +24,7 @@ from anemonefish.planned import Plan
 from anemonefish.report import RecordingResult
 from anemonefish.request import RecordingRequest
 from anemonefish.resample import at_rate
-from anemonefish.score import open_range, score_windows
+from anemonefish.score import meter_of, open_range, score_windows
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.transcode import transcode_task
@@ -83,11 +84,13 @@ def predict_clip(
         calibration = read_calibration(models, plan.model, settings.architecture)
         _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings, calibration, plan.model.variant))
         model = ready_model(models_uri, plan.model)
-        scores = np.empty((0, len(spec.classes)), np.float32)
+        scores, observed = np.empty((0, len(spec.classes)), np.float32), Observed()
         for task in replace(plan, windows_per_range=max(1, how.grid.n_windows)).tasks():
             with open_range(job, task, spec.profile.sample_dtype) as audio:
+                meter = meter_of(task, audio)
                 scores = score_windows(at_rate(audio, how.sample_rate), how.grid, task.windows, model)
-    return decide(recording, spec, plan.model, settings, scores)
+                observed = meter.observed()
+    return decide(recording, spec, plan.model, settings, scores, observed)
 
 
 def _plan(request: RecordingRequest, reference: str, settings: Settings, models: ModelRepository, job: Job) -> Plan:

@@ -27,7 +27,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -40,6 +40,7 @@ from anemonefish.events import Event
 from anemonefish.kaleidoscope import write_kaleidoscope
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import PinnedModel
+from anemonefish.notes import is_partial
 from anemonefish.planned import Analysis, PlannedRecording
 from anemonefish.recorded import format_utc, utc_of
 from anemonefish.resample import QUALITY
@@ -249,6 +250,8 @@ def _metadata(result: RecordingResult) -> dict[str, Any]:
         "total_events": len(result.events),
         "target_class": result.settings.target_class,
         "confidence_threshold": result.settings.threshold,
+        "status": "partial" if is_partial(result.recording.notes) else "done",
+        "notes": [asdict(note) for note in result.recording.notes],
         **({} if variant is None else {"variant_agreement": result.spec.variants[variant]}),
     }
 

@@ -23,15 +23,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from anemonefish.canonical import dump_json
-from anemonefish.decide import decide, read_scores
+from anemonefish.decide import StoredScores, decide, read_scores
 from anemonefish.errors import DecisionNotFound, Failure, RecordingNotFound, WrongState, shown
 from anemonefish.jobs import Job
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
+from anemonefish.notes import Note
 from anemonefish.plan import check_settings
 from anemonefish.planned import Plan, PlannedRecording
 from anemonefish.report import REPORTS, RecordingResult, write_report
@@ -54,6 +52,8 @@ class RecordingSummary:
     windows: int | None
     events: int | None
     failure: Failure | None
+    status: str
+    notes: tuple[Note, ...]
 
 
 class JobResults:
@@ -72,6 +72,8 @@ class JobResults:
                 None if planned.analysis is None or found["failure"] else planned.analysis.grid.n_windows,
                 found["events"],
                 None if found["failure"] is None else Failure(**found["failure"]),
+                found["status"],
+                Note.list_from(found.get("notes", ())),  # jobs that ended before there were notes have none
             )
             for found, planned in zip(self._manifest["recordings"], self._plan.recordings, strict=True)
         ]
@@ -114,8 +116,8 @@ class JobResults:
         failure = self.recordings()[number].failure
         if failure is not None:
             raise failure.to_error()
-        scores = _scores_of(self._job, self._models, number)
-        return decide(planned, self._spec, self._plan.model, settings, scores)
+        stored = _scores_of(self._job, self._models, number)
+        return decide(planned, self._spec, self._plan.model, settings, stored.scores, stored.observed)
 
     def file(self, number: int, form: str, decision: str | None) -> tuple[str, str]:
         """Return key and file name of a report, which is made unless it is there."""
@@ -178,8 +180,7 @@ def _facts_of(job: Job, models: ModelRepository) -> tuple[Plan, ModelSpec, dict[
 
 
 @lru_cache(maxsize=2)
-def _scores_of(job: Job, models: ModelRepository, number: int) -> NDArray[np.float32]:
+def _scores_of(job: Job, models: ModelRepository, number: int) -> StoredScores:
     """Return the scores of a recording, kept for the next threshold of whoever moves a slider."""
     plan, spec, _ = _facts_of(job, models)
-    scores, _ = read_scores(job, spec, list(plan.tasks_of(number)))
-    return scores
+    return read_scores(job, spec, list(plan.tasks_of(number)))

@@ -130,8 +130,8 @@ def _results(job: Job, models: ModelRepository) -> Iterator[RecordingResult]:
     for number, recording in enumerate(plan.recordings):
         tasks = list(plan.tasks_of(number))
         if recording.analysis is not None and all(task.name in scored for task in tasks):
-            scores, _ = read_scores(job, spec, tasks)
-            yield decide(recording, spec, plan.model, plan.settings, scores)
+            stored = read_scores(job, spec, tasks)
+            yield decide(recording, spec, plan.model, plan.settings, stored.scores, stored.observed)
 
 
 def _timeline(result: RecordingResult) -> bytes:

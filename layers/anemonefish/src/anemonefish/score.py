@@ -1,7 +1,8 @@
 """Score: one range of one recording becomes one part.
 
 Owns the way from bytes to scores and the part's format: raw scores before any smoothing, as the bytes of a
-``.npy`` array, float32, ``(n_windows, n_classes)``. The same range of the same recording version under the
+``.npy`` array, float32, ``(n_windows, n_classes)``, and behind it one line of JSON with what was seen of the
+samples (:class:`~anemonefish.health.Observed`). The same range of the same recording version under the
 same model version has the same bytes, whoever computes it and how often; an existing part is never computed
 again, and that is resume. Holds a block of windows at a time, never the range and never the recording.
 """
@@ -9,6 +10,7 @@ again, and that is resume. Holds a block of windows at a time, never the range a
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from anemonefish.audio import AudioFile, Samples, open_audio
 from anemonefish.errors import AnemonefishError, DamagedPart, Failure, MissingParts
+from anemonefish.health import Observed, SignalMeter
 from anemonefish.jobs import Job
 from anemonefish.models.engine import Model
 from anemonefish.pieces import PieceReader, read_index
@@ -25,7 +28,16 @@ from anemonefish.planned import RangeTask
 from anemonefish.resample import at_rate
 from anemonefish.windows import WindowGrid, WindowRange
 
-__all__ = ["Scored", "open_range", "part_from_bytes", "part_to_bytes", "score_range", "score_ranges", "score_windows"]
+__all__ = [
+    "Scored",
+    "meter_of",
+    "open_range",
+    "part_from_bytes",
+    "part_to_bytes",
+    "score_range",
+    "score_ranges",
+    "score_windows",
+]
 
 BLOCK_WINDOWS = 8
 """Windows held at once: 1.6 s of audio at a hop of 0.2 s, 0.6 MB of spectrograms of the lab's v2, 6 MB of v1. Samples
@@ -95,15 +107,27 @@ def score_range(job: Job, task: RangeTask, model: Model) -> bool:
         return False
     dtype = model.spec.profile.sample_dtype
     with open_range(job, task, dtype) as audio:
+        meter = meter_of(task, audio)
         scores = score_windows(at_rate(audio, task.sample_rate), task.grid, task.windows, model)
-    job.store.write(key, part_to_bytes(scores))
+    job.store.write(key, part_to_bytes(scores, meter.observed()))
     return True
+
+
+def meter_of(task: RangeTask, audio: AudioFile | PieceReader) -> SignalMeter:
+    """Return a meter that looks at every sample of a range while it is read."""
+    facts = audio.facts
+    codec = facts.codec if task.pieces is None else "PCM_24"
+    meter = SignalMeter(task.grid, task.windows, task.sample_rate, facts.sample_rate, facts.frames, codec)
+    audio.watch(meter)
+    return meter
 
 
 def open_range(job: Job, task: RangeTask, dtype: DTypeLike) -> AudioFile | PieceReader:
     """Open the recording of a range, in place or out of its transcoded pieces; errors as of :func:`score_range`."""
     if task.pieces is None:
-        return open_audio(task.uri, version=task.version, name=task.path, channel=task.channel, dtype=dtype)
+        return open_audio(
+            task.uri, version=task.version, name=task.path, channel=task.channel, dtype=dtype, damaged=task.damaged
+        )
     facts = read_index(job.store, task.pieces)
     if facts is None:
         raise MissingParts(f"{task.path}: its transcoded pieces are gone from {task.pieces}; start a new job")
@@ -140,28 +164,32 @@ def _cut_windows(
         yield block, sliding_window_view(kept, grid.window)[:: grid.hop]
 
 
-def part_to_bytes(scores: NDArray[np.float32]) -> bytes:
+def part_to_bytes(scores: NDArray[np.float32], observed: Observed) -> bytes:
     """Return the content of a part."""
     buffer = io.BytesIO()
     np.save(buffer, scores, allow_pickle=False)
+    buffer.write(json.dumps(observed.to_dict(), separators=(",", ":")).encode() + b"\n")
     return buffer.getvalue()
 
 
-def part_from_bytes(data: bytes, shape: tuple[int, int], where: str) -> NDArray[np.float32]:
-    """Read a part.
+def part_from_bytes(data: bytes, shape: tuple[int, int], where: str) -> tuple[NDArray[np.float32], Observed]:
+    """Read a part; one that was made before samples were looked at has seen nothing.
 
     Raises
     ------
     DamagedPart
         The bytes are not finite float32 scores of ``shape``.
     """
+    buffer = io.BytesIO(data)
     try:
-        scores: NDArray[np.float32] = np.load(io.BytesIO(data), allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        scores: NDArray[np.float32] = np.load(buffer, allow_pickle=False)
+        line = buffer.read()
+        observed = Observed.from_dict(json.loads(line)) if line else Observed()
+    except (OSError, ValueError, EOFError, TypeError, KeyError):
         raise DamagedPart(f"{where} is not a stored array; delete it and resume the job") from None
     if scores.shape != shape or scores.dtype != np.float32 or not np.isfinite(scores).all():
         raise DamagedPart(
             f"{where} holds {scores.dtype} of shape {scores.shape}, its range needs finite float32 of shape {shape}; "
             f"delete it and resume the job"
         )
-    return scores
+    return scores, observed

@@ -28,7 +28,7 @@ FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscop
 REVIEWS = ("clips", "pictures")
 """What an account can make for review besides the results."""
 
-_SCORING = ("window_seconds", "hop_seconds", "channel", "resample")
+_SCORING = ("window_seconds", "hop_seconds", "channel", "resample", "damaged")
 _DECISION = ("target_class", "threshold", "median_windows", "min_duration_seconds", "min_gap_seconds")
 
 
@@ -46,6 +46,7 @@ class Settings:
     hop_seconds: float | None
     channel: int | None
     resample: bool
+    damaged: str
     target_class: str | None
     threshold: float
     median_windows: int
@@ -68,6 +69,8 @@ class Settings:
         if self.channel is not None:
             _whole(self, "channel", least=1, most=1024)
         _flag(self, "resample")
+        if self.damaged not in ("keep", "refuse"):
+            _refuse("damaged", self.damaged, "keep or refuse")
         if self.target_class is not None:
             _text(self, "target_class")
         _number(self, "threshold", least=0, below=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -142,6 +143,8 @@ def _answer(
                 "error": None
                 if each.failure is None
                 else {"error": each.failure.error, "message": public_words(each.failure.message)},
+                "status": each.status,
+                "notes": [asdict(note) for note in each.notes],
             }
             for number, each in enumerate(job.recordings())
         ],

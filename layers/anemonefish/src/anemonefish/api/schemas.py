@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from anemonefish.notes import CODES
 from anemonefish.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES
 
 __all__ = [
@@ -177,6 +178,9 @@ class SettingsBody(DecisionBody):
     hop_seconds: float | None = Field(None, ge=0.001, le=60)
     channel: Channel | None = None
     resample: bool | None = None
+    damaged: Literal["keep", "refuse"] | None = Field(
+        None, description="A recording that ends early or is damaged: analyse what is left, or refuse it"
+    )
     time_zone: str | None = Field(
         None,
         min_length=1,
@@ -374,6 +378,19 @@ class EventOut(BaseModel):
     start_utc: str | None = Field(description="null while nobody has said when the recording began")
 
 
+class NoteOut(BaseModel):
+    """What a user should know about a recording."""
+
+    code: str = Field(description=f"One of {', '.join(CODES)}")
+    message: str
+    numbers: dict[str, int | float | str]
+
+
+RecordingStatus = Annotated[
+    Literal["done", "partial", "failed"], Field(description="partial: recorded sound is missing from the analysis")
+]
+
+
 class Metadata(BaseModel):
     """About a result. Of each pair of names the longer is the one to use; the other is kept for older front ends."""
 
@@ -388,6 +405,8 @@ class Metadata(BaseModel):
     total_events: int
     target_class: str
     confidence_threshold: float
+    status: RecordingStatus
+    notes: list[NoteOut]
     variant_agreement: dict[str, Any] | None = Field(
         None,
         description="Where a variant of the model was asked for: how far it agrees with the network as it was trained",
@@ -410,6 +429,8 @@ class RecordingOutcome(BaseModel):
     windows: int | None
     events: int | None
     error: Reason | None
+    status: RecordingStatus
+    notes: list[NoteOut]
 
 
 class ResultsOut(PredictionOut):

@@ -1,0 +1,118 @@
+"""What the samples say about the recorder, and that no cut changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anemonefish.audio import open_audio
+from anemonefish.health import Observed, SignalMeter
+from anemonefish.notes import Note
+from anemonefish.resample import at_rate, resampled_length
+from anemonefish.windows import WindowGrid, WindowRange
+
+RATE = 8_000
+NOISE = np.random.default_rng(5).normal(0, 0.05, (20 * RATE, 2))
+
+
+def observe(path: Path, *, cuts: list[int] | None = None, analysis_rate: int = RATE, channel: int | None = None,
+            window: float = 0.4, hop: float = 0.2, block: int = 8) -> tuple[Observed, tuple[Note, ...]]:  # fmt: skip
+    """Read a recording range by range, as the scorer does, and return what was seen of it."""
+    parts = []
+    for number in range(len(cuts or [0, None]) - 1):
+        with open_audio(str(path), dtype="float64", channel=channel) as audio:
+            facts = audio.facts
+            length = resampled_length(facts.frames, facts.sample_rate, analysis_rate)
+            grid = WindowGrid(length, int(window * analysis_rate), int(hop * analysis_rate))
+            edges = [0, grid.n_windows] if cuts is None else [min(cut, grid.n_windows) for cut in cuts]
+            windows = WindowRange(edges[number], edges[number + 1])
+            meter = SignalMeter(grid, windows, analysis_rate, facts.sample_rate, facts.frames, facts.codec)
+            audio.watch(meter)
+            samples = at_rate(audio, analysis_rate)
+            reached = 0
+            for some in windows.blocks(block):
+                start, stop = grid.samples_of(some)
+                samples.read(max(start, reached), stop)
+                reached = stop
+            parts.append(meter.observed())
+    observed = Observed.of_all(parts)
+    return observed, observed.notes(grid, analysis_rate, facts.sample_rate, channel)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    def write_(samples: np.ndarray, name: str = "recording.wav", rate: int = RATE, **options: str) -> Path:
+        soundfile.write(tmp_path / name, np.clip(samples, -1, 1), rate, **options)
+        return tmp_path / name
+
+    return write_
+
+
+def test_a_sound_recording_has_no_notes(write: Callable[..., Path]) -> None:
+    for samples in (NOISE, NOISE[:, 0], NOISE * 0.01, NOISE * 4):
+        assert observe(write(samples))[1] == ()
+
+
+def test_digital_silence_is_noted_with_its_longest_stretch(write: Callable[..., Path]) -> None:
+    assert [note.code for note in observe(write(np.zeros(5 * RATE)))[1]] == ["silence"]
+    samples = NOISE[:, 0].copy()
+    samples[3 * RATE : 7 * RATE] = 0
+    (note,) = observe(write(samples))[1]
+    assert (note.code, note.numbers["start_sample"], note.numbers["stop_sample"]) == ("silence", 3 * RATE, 7 * RATE)
+
+
+@pytest.mark.parametrize("offset", [0.0916, 0.013, -0.02])
+def test_an_offset_is_noted_where_it_outweighs_the_noise(write: Callable[..., Path], offset: float) -> None:
+    (note,) = observe(write(NOISE[:, 0] * 0.2 + offset))[1]
+    assert note.code == "dc-offset"
+    assert note.numbers["offset"] == pytest.approx(offset, abs=1e-3)
+
+
+def test_clipping_is_noted(write: Callable[..., Path]) -> None:
+    (note,) = observe(write(NOISE[:, 0] * 15))[1]
+    assert note.code == "clipping"
+    assert note.numbers["samples"] == np.count_nonzero(np.abs(NOISE[:, 0] * 15) >= 1 - 2**-16)
+    peak = NOISE[:, 0] / np.abs(NOISE[:, 0]).max()
+    assert observe(write(peak))[1] == ()  # scaled to its peak: one sample at full scale
+
+
+@pytest.mark.parametrize("rate", [RATE, 12_000])
+def test_channels_that_are_dead_or_cancel_are_noted(write: Callable[..., Path], rate: int) -> None:
+    dead = NOISE.copy()
+    dead[:, 1] = 0
+    (note,) = observe(write(dead), analysis_rate=rate)[1]
+    assert (note.code, note.numbers["channel"]) == ("dead-channel", 2)
+    assert observe(write(dead), analysis_rate=rate, channel=1)[1] == ()
+    turned = np.stack([NOISE[:, 0], -NOISE[:, 0] + NOISE[:, 1] * 0.02], axis=1)
+    (note,) = observe(write(turned), analysis_rate=rate)[1]
+    assert note.code == "channels-cancel"
+
+
+@given(
+    cuts=st.lists(st.integers(1, 98), max_size=5, unique=True).map(sorted),
+    analysis_rate=st.sampled_from([RATE, 6_000, 11_025]),
+    hop=st.sampled_from([0.2, 0.15, 0.4, 0.7]),
+    block=st.integers(1, 9),
+    form=st.sampled_from(["PCM_16", "PCM_24", "FLOAT", "FLAC"]),
+    channels=st.sampled_from([1, 2]),
+)
+def test_no_cut_changes_what_is_seen(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int], analysis_rate: int, hop: float, block: int, form: str,
+    channels: int,
+) -> None:  # fmt: skip
+    name = f"cut-{form}-{channels}." + ("flac" if form == "FLAC" else "wav")
+    path = tmp_path_factory.getbasetemp() / name
+    if not path.exists():
+        samples = NOISE[:, :channels] * 6 + 0.01
+        samples[RATE : 2 * RATE] = 0
+        soundfile.write(path, np.clip(samples, -1, 1), RATE, **({} if form == "FLAC" else {"subtype": form}))
+    whole, notes = observe(path, analysis_rate=analysis_rate, hop=hop)
+    assert notes
+    again = observe(path, cuts=[0, *cuts, 10_000], analysis_rate=analysis_rate, hop=hop, block=block)
+    assert again == (whole, notes)
