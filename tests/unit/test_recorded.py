@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import shlex
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -23,6 +25,7 @@ from anemonefish.recorded import (
     parse_time_zone,
     utc_of,
 )
+from anemonefish.zones import ABBREVIATIONS, offset_text
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 AUDIOMOTH = (
@@ -59,9 +62,55 @@ WITH_ZONE = [
     ("SanctSound_CI01_181112T190000Z.wav", "short_date", "2018-11-12T19:00:00.000000Z"),
     ("5E90A4D4.WAV", "audiomoth_hex", "2020-04-10T16:54:44.000000Z"),
     ("deployment 3/5A8DC6AA.WAV", "audiomoth_hex", "2018-02-21T19:21:14.000000Z"),
+    ("reef_20230210_000001_UTC-3.wav", "date_time", "2023-02-10T03:00:01.000000Z"),
+    ("R_20210830_203542_UTC-5.wav", "date_time", "2021-08-31T01:35:42.000000Z"),
+    ("R_20210830_203542_UTC-05:00.wav", "date_time", "2021-08-31T01:35:42.000000Z"),
+    ("R_20210830_203542_UTC\u22125.wav", "date_time", "2021-08-31T01:35:42.000000Z"),
+    ("R_20210830_203542_GMT+2.wav", "date_time", "2021-08-30T18:35:42.000000Z"),
+    ("R_20210830_203542_UTC+5:30.wav", "date_time", "2021-08-30T15:05:42.000000Z"),
+    ("R_20210830_203542_UTC+5.5.wav", "date_time", "2021-08-30T15:05:42.000000Z"),
+    ("R_20210830_203542_UTC+05.wav", "date_time", "2021-08-30T15:35:42.000000Z"),
+    ("R_20210830_203542_(UTC-10).wav", "date_time", "2021-08-31T06:35:42.000000Z"),
+    ("R_20210830_203542 gmt-0330.wav", "date_time", "2021-08-31T00:05:42.000000Z"),
+    ("r_20210830_203542_utc.wav", "date_time", "2021-08-30T20:35:42.000000Z"),
+    ("r_20210830T203542z.wav", "iso", "2021-08-30T20:35:42.000000Z"),
+    ("20230210T000001+10.wav", "iso", "2023-02-09T14:00:01.000000Z"),
+    ("20201107T000000+1100_REC_-30.1228+145.4222.flac", "iso", "2020-11-06T13:00:00.000000Z"),
+    ("20190508T020000+1000_REC [-27.3 152.7].flac", "iso", "2019-05-07T16:00:00.000000Z"),
+    ("201905 8T020000+1000_REC.flac", "iso", "2019-05-07T16:00:00.000000Z"),
+    ("2019 5 8T 2 0 0+1000_REC.flac", "iso", "2019-05-07T16:00:00.000000Z"),
+    ("201905_8T020000+1000_REC.flac", "iso", "2019-05-07T16:00:00.000000Z"),
+    (
+        "S20240815T091156.982648+1000_E20240815T091251.967555+1000_-12.34567+78.98102.wav",
+        "frontier_labs",
+        "2024-08-14T23:11:56.982648Z",
+    ),
+    (
+        "S20210205T035946676+1000_E20210205T040446501+1000_-08.0000+000.0000.wav",
+        "frontier_labs",
+        "2021-02-04T17:59:46.676000Z",
+    ),
+    ("6075.220210084905Z.wav", "soundtrap", "2022-02-10T08:49:05.000000Z"),
+    ("SanctSound_181112190000_UTC+1.wav", "compact", "2018-11-12T18:00:00.000000Z"),
 ]
 
 LOCAL = [
+    ("2022-11-21-birdnet-16:09:08.wav", "birdnet_pi", "2022-11-21 16:09:08"),
+    ("2022-11-21-birdnet-RTSP_1-16:09:08.wav", "birdnet_pi", "2022-11-21 16:09:08"),
+    ("Parus_major-84-2022-11-21-birdnet-16:09:08.mp3", "birdnet_pi", "2022-11-21 16:09:08"),
+    ("2022-11-21-birdnet-16_09_08.wav", "birdnet_pi", "2022-11-21 16:09:08"),
+    ("2022-11-21-birdnet-16\uf03a09\uf03a08.wav", "birdnet_pi", "2022-11-21 16:09:08"),
+    ("2022-11-21-birdnet-16%3A09%3A08.wav", "birdnet_pi", "2022-11-21 16:09:08"),
+    ("2021-09-01-birdnet-04:09:08pm.wav", "birdnet_pi", "2021-09-01 16:09:08"),
+    ("2021-09-01-birdnet-12:09am.wav", "birdnet_pi", "2021-09-01 00:09:00"),
+    ("20230210_000001_MAR.wav", "date_time", "2023-02-10 00:00:01"),
+    ("20230210_000001_ACT_03.wav", "date_time", "2023-02-10 00:00:01"),
+    ("20230210_000001_SAT.wav", "date_time", "2023-02-10 00:00:01"),
+    ("20230210_000001_West.wav", "date_time", "2023-02-10 00:00:01"),
+    ("20230210_000001_cat.wav", "date_time", "2023-02-10 00:00:01"),
+    ("20230210_000001_PDT3.wav", "date_time", "2023-02-10 00:00:01"),
+    ("20230210_000001_reef_PDT.wav", "date_time", "2023-02-10 00:00:01"),
+    ("PDT_20230210_000001.wav", "date_time", "2023-02-10 00:00:01"),
     ("20230210_000001_LL_B55_M_R.wav", "date_time", "2023-02-10 00:00:01"),
     ("20200214_191730.WAV", "date_time", "2020-02-14 19:17:30"),
     ("20200214_191730T.WAV", "date_time", "2020-02-14 19:17:30"),
@@ -185,7 +234,10 @@ def test_dates_that_do_not_exist(name: str) -> None:
         "120101_230210_000001.wav",  # two pairs of three numbers
         "x_201011121314.wav",  # 2020-10-11 12:13:14, or 2010-11-12 13:14
         "reef_20230210_000001-0330.wav",  # an offset, or the next number
-        "reef_20230210_000001_UTC-3.wav",
+        "reef_20230210_000001_UTC-001.wav",  # an offset, or UTC and the next number
+        "reef_20230210_000001_UTC-530.wav",
+        "reef_20230210_000001_UTC-25.wav",
+        "reef_20230210_000001_GMT-0002.wav",
         "20230210T000001-0002.wav",
     ],
 )
@@ -227,7 +279,9 @@ def test_an_own_pattern_is_the_only_one() -> None:
     # The header may still know, but what went wrong is said.
     known = find_start("20230210_000001.wav", guano("2023-02-10T00:00:01Z"), pattern="%y%m%dT%H%M%S")
     assert known.utc is not None
-    assert "does not fit" in known.notes[0]
+    assert [note.code for note in known.notes] == ["start"]
+    assert "does not fit" in known.notes[0].message
+    assert "20230210" not in known.notes[0].message.partition("does not fit")[0], "results are without names"
 
 
 @pytest.mark.parametrize(
@@ -281,6 +335,23 @@ def test_no_day_366_in_a_common_year() -> None:
         (guano("2020-02-14 19:17:30-0330"), "2020-02-14T22:47:30", "GUANO Timestamp"),
         (Metadata(info={"ICRD": "2020-02-14T19:17:30Z"}), "2020-02-14T19:17:30", "ICRD"),
         (Metadata(tags={"DATE": "2020-02-14T19:17:30+10"}), "2020-02-14T09:17:30", "DATE"),
+        (comment("19:17:30 14/02/2020 (GMT+2)"), "2020-02-14T17:17:30", "AudioMoth comment"),
+        (Metadata(tags={"RECORDINGSTART": "2020-02-14T19:17:30+10:00"}), "2020-02-14T09:17:30", "RecordingStart"),
+        (Metadata(tags={"RECORDINGSTART": "2020-02-14T19:17:30+1000"}), "2020-02-14T09:17:30", "RecordingStart"),
+        (Metadata(tags={"RECORDINGSTART": "2020- 2-14T19:17:30+1000"}), "2020-02-14T09:17:30", "RecordingStart"),
+        (Metadata(starts={"wamd": "2020-02-14 19:17:30.125-03:30"}), "2020-02-14T22:47:30.125", "wamd"),
+        (Metadata(starts={"harp": "2020-02-14T19:17:30.500000Z"}), "2020-02-14T19:17:30.5", "harp"),
+        (
+            Metadata(starts={"SoundTrap .log.xml": "2020-02-14 19:17:30.25 UTC"}),
+            "2020-02-14T19:17:30.25",
+            "SoundTrap .log.xml",
+        ),
+        (
+            Metadata(starts={"SoundTrap .log.xml": "2020-02-14 19:17:30 AEST"}),
+            "2020-02-14T09:17:30",
+            "SoundTrap .log.xml in AEST (+10:00)",
+        ),
+        (Metadata(tags={"CREATIONDATE": "2020-02-14T19:17:30+0200"}), "2020-02-14T17:17:30", "CREATIONDATE"),
     ],
 )
 def test_headers_with_a_zone(metadata: Metadata, utc: str, source: str) -> None:
@@ -295,6 +366,8 @@ def test_headers_with_a_zone(metadata: Metadata, utc: str, source: str) -> None:
         (guano("2020-02-14T19:17:30"), "2020-02-14 19:17:30", "GUANO Timestamp"),
         (comment("19:17:30 14/02/2020"), "2020-02-14 19:17:30", "AudioMoth comment"),  # firmware 1.0
         (Metadata(info={"ICRD": "2020/02/14 19:17"}), "2020-02-14 19:17:00", "ICRD"),
+        (Metadata(tags={"RECORDINGSTART": "2020-02-14 19:17:30"}), "2020-02-14 19:17:30", "RecordingStart"),
+        (Metadata(starts={"wamd": "2020-02-14 19:17:30"}), "2020-02-14 19:17:30", "wamd"),
         (bext("19:17:30"), "2020-02-14 19:17:30", "bext"),
         (bext("19-17-30", "2020:02:14"), "2020-02-14 19:17:30", "bext"),
         (bext("19:17:30", reference=(69_450 * 48_000) + 12_000), "2020-02-14 19:17:30.250000", "bext"),
@@ -372,7 +445,7 @@ def test_name_and_header_that_disagree_are_said(
 ) -> None:
     notes = find_start(name, metadata, time_zone=zone).notes
     assert bool(notes) == disagree
-    assert all("the first is used" in note for note in notes)
+    assert all(note.code == "start" and "the first is used" in note.message for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -425,6 +498,7 @@ def test_a_repeated_hour_is_no_error_where_the_zone_is_not_needed() -> None:
     ("text", "offset"),
     [
         ("UTC", "00:00"), ("Z", "00:00"), ("+10:00", "10:00"), ("UTC+10", "10:00"), ("GMT+1", "01:00"),
+        ("utc", "00:00"), ("GMT", "00:00"), ("\u221203:30", "-03:30"), ("UTC+5.5", "05:30"),
         ("-03:30", "-03:30"), ("UTC-3:30", "-03:30"), ("+0545", "05:45"), ("+14:00", "14:00"), ("Asia/Tokyo", "09:00"),
     ],
 )  # fmt: skip
@@ -458,6 +532,261 @@ def test_a_machine_without_a_database_says_so(monkeypatch: pytest.MonkeyPatch) -
     finally:
         zoneinfo.reset_tzpath()
         zoneinfo.ZoneInfo.clear_cache()
+
+
+@pytest.mark.parametrize(
+    ("name", "utc"),
+    [
+        ("rpi_orcasound_lab_2020_09_27_12_05_55_PDT.wav", "2020-09-27T19:05:55.000000Z"),
+        ("20200927_120555PDT.wav", "2020-09-27T19:05:55.000000Z"),
+        ("20200927_120555-PDT.wav", "2020-09-27T19:05:55.000000Z"),
+        ("20200927_120555 (PDT) left.wav", "2020-09-27T19:05:55.000000Z"),
+        ("rpi_2020_09_27_12_05_55_pdt.wav", "2020-09-27T19:05:55.000000Z"),
+        ("20200927T120555_AEST.wav", "2020-09-27T02:05:55.000000Z"),
+        ("2020-09-27_12-05-55_AEDT_x.wav", "2020-09-27T01:05:55.000000Z"),
+        ("20200927_120555.125_CET.wav", "2020-09-27T11:05:55.125000Z"),
+        ("6075.200927120555_NZDT.wav", "2020-09-26T23:05:55.000000Z"),
+        ("x_200927120555_HST.wav", "2020-09-27T22:05:55.000000Z"),
+        ("200927_120555_WITA.wav", "2020-09-27T04:05:55.000000Z"),
+        ("reef_202009271205_JST.wav", "2020-09-27T03:05:00.000000Z"),
+        ("0222.DSG_RAWD_HMS_12_ 5_ 0__DMY_27_ 9_20_CEST.wav", "2020-09-27T10:05:00.000000Z"),
+        ("2022-11-21-birdnet-16:09:08 CET.wav", "2022-11-21T15:09:08.000000Z"),
+        ("20200927_120555_ChST.wav", "2020-09-27T02:05:55.000000Z"),
+    ],
+)
+def test_an_abbreviation_behind_the_time_is_the_zone(name: str, utc: str) -> None:
+    alone = find_start(name)
+    assert alone.utc is not None, alone.reason
+    assert (format_utc(alone.utc), alone.notes) == (utc, ())
+    # Another zone that was given never replaces it, and is not dropped without a word.
+    beside = find_start(name, time_zone="-05:45")
+    assert beside.utc == alone.utc
+    assert [note.code for note in beside.notes] == ["start"]
+    assert "although time_zone is -05:45" in beside.notes[0].message
+    assert name not in beside.notes[0].message
+
+
+AMBIGUOUS = [text for text, each in ABBREVIATIONS.items() if each.offset() is None]
+
+
+@pytest.mark.parametrize("text", AMBIGUOUS)
+def test_an_abbreviation_with_several_meanings_is_asked_about_and_the_answers_work(text: str) -> None:
+    name = f"reef_20200115_120555_{text}.wav"
+    # An offset that is none of its meanings is not taken instead.
+    for zone in (None, "-11:45"):
+        found = find_start(name, time_zone=zone)
+        assert (found.utc, found.local) == (None, datetime(2020, 1, 15, 12, 5, 55))
+        assert text in found.reason
+        options = settings_in(found.reason)
+        zones = [value for key, value in options if key == "time_zone"]
+        meanings = ABBREVIATIONS[text].meanings
+        assert zones == [offset_text(offset) for offset, _ in meanings]
+        for answer, (offset, _) in zip(zones, meanings, strict=True):
+            assert find_start(name, time_zone=answer).utc == datetime(
+                2020, 1, 15, 12, 5, 55, tzinfo=timezone(timedelta(minutes=offset))
+            )
+        (pattern,) = (value for key, value in options if key == "name_pattern")
+        assert find_start(name, time_zone="-11:45", pattern=pattern).utc == datetime(
+            2020, 1, 15, 23, 50, 55, tzinfo=UTC
+        )
+
+
+@pytest.mark.parametrize(
+    ("hour", "zone", "utc"),
+    [
+        ("20231105_013000_PDT", "America/Los_Angeles", "2023-11-05T08:30:00.000000Z"),
+        ("20231105_013000_PST", "America/Los_Angeles", "2023-11-05T09:30:00.000000Z"),
+        ("20230312_023000_PST", "America/Los_Angeles", "2023-03-12T10:30:00.000000Z"),  # a clock that stayed on PST
+        ("20231105_013000_CDT", "America/Chicago", "2023-11-05T06:30:00.000000Z"),
+        ("20231105_013000_CST", "America/Chicago", "2023-11-05T07:30:00.000000Z"),
+        ("20230601_120000_CST", "Asia/Shanghai", "2023-06-01T04:00:00.000000Z"),
+        ("20230601_120000_PST", "Asia/Manila", "2023-06-01T04:00:00.000000Z"),
+        ("20230601_120000_EST", "Australia/Brisbane", "2023-06-01T02:00:00.000000Z"),
+        ("20230101_120000_EST", "Australia/Sydney", "2023-01-01T01:00:00.000000Z"),  # summer time had the same letters
+        ("20230101_120000_EST", "America/New_York", "2023-01-01T17:00:00.000000Z"),
+        ("20230601_120000_BST", "Europe/London", "2023-06-01T11:00:00.000000Z"),
+        ("20230601_120000_IST", "Asia/Kolkata", "2023-06-01T06:30:00.000000Z"),
+        ("20230601_120000_WEST", "Europe/Lisbon", "2023-06-01T11:00:00.000000Z"),
+        ("20230601_120000_AST", "Asia/Riyadh", "2023-06-01T09:00:00.000000Z"),
+        ("20120601_120000_MSK", "Europe/Moscow", "2012-06-01T08:00:00.000000Z"),
+        ("20191027_023000_CEST", "Europe/Paris", "2019-10-27T00:30:00.000000Z"),
+        ("20191027_023000_CET", "Europe/Paris", "2019-10-27T01:30:00.000000Z"),
+    ],
+)
+def test_a_place_tells_which_of_its_clocks_an_abbreviation_means(hour: str, zone: str, utc: str) -> None:
+    found = find_start(f"reef_{hour}.wav", time_zone=zone)
+    assert found.utc is not None, found.reason
+    assert (format_utc(found.utc), found.notes) == (utc, ())
+
+
+def test_a_place_that_shows_other_letters_at_that_time_does_not_decide() -> None:
+    assert find_start("reef_20230701_120000_PST.wav", time_zone="America/Los_Angeles").utc is None
+    # Both of Sydney's clocks were called EST in the hour that happened twice.
+    assert find_start("reef_20190407_023000_EST.wav", time_zone="Australia/Sydney").utc is None
+
+
+def test_abbreviations_need_no_time_zone_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    import zoneinfo
+
+    zoneinfo.ZoneInfo.clear_cache()
+    monkeypatch.setitem(sys.modules, "tzdata", None)
+    zoneinfo.reset_tzpath(to=[])
+    try:
+        found = find_start("x_2020_09_27_12_05_55_PDT.wav")
+        assert found.utc == datetime(2020, 9, 27, 19, 5, 55, tzinfo=UTC)
+        assert find_start("x_2020_09_27_12_05_55_PST.wav", time_zone="-08:00").utc is not None
+    finally:
+        zoneinfo.reset_tzpath()
+        zoneinfo.ZoneInfo.clear_cache()
+
+
+def test_every_abbreviation_means_what_its_places_show() -> None:
+    """The table is held against the time zone database: each place had each offset at some time since 1990."""
+    for text, each in ABBREVIATIONS.items():
+        for offset, place in each.meanings:
+            clocks = parse_time_zone(place)
+            days = (datetime(1990, 1, 1, tzinfo=UTC) + timedelta(days=20 * step) for step in range(670))
+            assert any(day.astimezone(clocks).utcoffset() == timedelta(minutes=offset) for day in days), (text, place)
+
+
+def test_no_place_uses_an_abbreviation_for_another_offset() -> None:
+    """Every place of the database since 1991: letters of the table never mean an offset that it does not have."""
+    import zoneinfo
+
+    for place in zoneinfo.available_timezones():
+        clocks = zoneinfo.ZoneInfo(place)
+        for step in range(0, 430):
+            local = (datetime(1991, 1, 1, tzinfo=UTC) + timedelta(days=30 * step)).astimezone(clocks)
+            each = ABBREVIATIONS.get((local.tzname() or "").upper())
+            if each is not None:
+                offset = local.utcoffset() / timedelta(minutes=1)
+                assert offset in {meaning for meaning, _ in each.meanings}, (place, local)
+
+
+@given(
+    st.datetimes(datetime(1995, 1, 1), datetime(2060, 12, 31)).map(lambda moment: moment.replace(microsecond=0)),
+    st.sampled_from(["America/Los_Angeles", "America/New_York", "Europe/Berlin", "Australia/Adelaide", "Asia/Tokyo"]),
+)
+def test_a_name_that_a_place_prints_with_its_letters_is_read_back_exactly(wall: datetime, place: str) -> None:
+    moment = wall.replace(tzinfo=UTC)
+    local = moment.astimezone(parse_time_zone(place))
+    assert find_start(f"clip_{local:%Y_%m_%d_%H_%M_%S_%Z}.wav", time_zone=place).utc == moment
+
+
+def test_a_pattern_that_leaves_a_zone_out_says_so() -> None:
+    name = "clip_2020_09_27_12_05_55_PDT.wav"
+    found = find_start(name, time_zone="UTC", pattern="%Y_%m_%d_%H_%M_%S")
+    assert found.utc == datetime(2020, 9, 27, 12, 5, 55, tzinfo=UTC)
+    assert "'_PDT'" in found.notes[0].message
+    assert "add %z" in found.notes[0].message
+    assert find_start(name, time_zone="UTC", pattern="%Y_%m_%d_%H_%M_%S%z").utc == datetime(
+        2020, 9, 27, 19, 5, 55, tzinfo=UTC
+    )
+
+
+def settings_in(text: str) -> list[tuple[str, str]]:
+    """Return the settings that a message advises, as a shell would pass them on."""
+    words = re.findall(r"--set ((?:'[^']*'|\"[^\"]*\"|[^'\"\s])+)", text)
+    pairs = [shlex.split(word)[0].rstrip(";,") for word in words]
+    return [(key, value) for key, _, value in (pair.partition("=") for pair in pairs)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "20230101T085500_20230101T145500.wav",
+        "120101_230210_000001.wav",
+        "x_201011121314.wav",
+        "reef_20230210_000001-0330.wav",
+        "reef_20230210_000001_UTC-001.wav",
+        "reef 20230210_000001-0330 (left).wav",
+        "gain 100% 20230101$085500 20230101$145500.wav",
+        "it's 20230101_085500 and 20230101_145500.wav",
+        "pool_13-02-2023_12-05-55.wav",
+        "2023-02-10_12-05.wav",
+        "site_20231301_120000.wav",
+        "2024366-2359.wav",
+        "REC 13.02.23 at 12:05:55.wav",
+    ],
+)
+def test_a_pattern_in_a_message_reads_the_very_name(name: str) -> None:
+    found = find_start(name, time_zone="UTC")
+    assert found.utc is None
+    patterns = [value for key, value in settings_in(found.reason) if key == "name_pattern"]
+    assert patterns
+    for pattern in patterns:
+        known = find_start(name, time_zone="UTC", pattern=pattern)
+        assert known.utc is not None, (pattern, known.reason)
+    assert len({find_start(name, time_zone="UTC", pattern=each).utc for each in patterns}) == len(patterns)
+
+
+@pytest.mark.parametrize("name", ["noise.wav", "3_20230210.wav", "1678032935.wav", "site_20230229_120000.wav"])
+def test_no_pattern_is_advised_where_none_can_read_the_name(name: str) -> None:
+    reason = find_start(name, time_zone="UTC").reason
+    assert [key for key, _ in settings_in(reason)] == ["start"]
+
+
+@given(st.text(alphabet="0123456789_-T. $%'*", max_size=30))
+def test_no_message_advises_a_pattern_that_does_not_work(name: str) -> None:
+    reason = find_start(name, time_zone="+10:00").reason.removeprefix(f"{name}: ")
+    for key, value in settings_in(reason):
+        if key == "name_pattern":
+            assert find_start(name, time_zone="+10:00", pattern=value).local is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("19700101_000554.WAV", "UTC"),
+        ("19700101_000554.WAV", None),
+        ("19700119_030000.WAV", "UTC"),
+        ("19691231_190554.WAV", "America/New_York"),
+        ("19800101_000010.WAV", "UTC"),
+        ("19800106_000010.WAV", "UTC"),
+        ("6075.000101000012.wav", "+10:00"),
+        ("20000101_000554.WAV", "UTC"),
+        ("20010101_000554.WAV", "UTC"),
+        ("2000-01-01_00-00-16.wav", "UTC"),
+    ],
+)
+def test_a_clock_that_was_never_set_is_said_and_the_start_stands(name: str, zone: str | None) -> None:
+    found = find_start(name, time_zone=zone)
+    assert found.local is not None
+    assert (found.utc is None) == (zone is None)
+    assert [note.code for note in found.notes] == ["clock-not-set"]
+    assert found.notes[0].numbers == {"start": found.local.isoformat()}
+    assert name not in found.notes[0].message
+
+
+def test_a_header_of_a_clock_that_was_never_set_is_said() -> None:
+    found = find_start("noise.wav", comment("00:05:54 01/01/1970 (UTC)"))
+    assert [note.code for note in found.notes] == ["clock-not-set"]
+
+
+@pytest.mark.parametrize(
+    "name", ["19990715_120000.wav", "20230101_000000.wav", "20000715_120000.wav", "20100102_000000.wav"]
+)
+def test_other_times_are_taken_for_real(name: str) -> None:
+    assert find_start(name, time_zone="UTC").notes == ()
+
+
+def test_a_start_that_was_given_is_not_doubted() -> None:
+    assert find_start("19700101_000554.WAV", start="1970-01-01T00:05:54Z").notes == ()
+
+
+def test_pauses_within_a_recording_are_said() -> None:
+    found = find_start("x.wav", Metadata(starts={"harp": "2020-02-14T19:17:30Z"}, pauses=3))
+    assert found.notes[0].numbers == {"pauses": 3}
+
+
+def test_a_log_beside_the_recording_outranks_the_name() -> None:
+    log = Metadata(starts={"SoundTrap .log.xml": "2022-02-09T21:49:05.250000Z"})
+    found = find_start("6075.220210084905.wav", log, time_zone="+11:00")
+    assert (found.source, found.notes) == ("SoundTrap .log.xml", ())
+    assert found.utc == datetime(2022, 2, 9, 21, 49, 5, 250_000, tzinfo=UTC)
+    other = find_start("6075.220210084905.wav", log, time_zone="+10:00")
+    assert other.utc == found.utc
+    assert "the first is used" in other.notes[0].message
 
 
 def test_a_start_that_is_given() -> None:

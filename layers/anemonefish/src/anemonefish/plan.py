@@ -7,6 +7,7 @@ faster. The cut changes time and cost, never a result. Reads headers only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +17,7 @@ from math import ceil, inf
 import numpy as np
 
 from anemonefish.audio import AudioFacts, check_channel, open_audio
+from anemonefish.blocks import BlockReader
 from anemonefish.costs import CostModel, read_calibration
 from anemonefish.errors import (
     EveryRecordingFailed,
@@ -27,7 +29,7 @@ from anemonefish.errors import (
     UnsupportedRecording,
 )
 from anemonefish.jobs import Job
-from anemonefish.metadata import Metadata
+from anemonefish.metadata import Metadata, read_metadata, soundtrap_start
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
@@ -37,7 +39,7 @@ from anemonefish.recorded import find_start, format_utc, parse_pattern, parse_ti
 from anemonefish.request import RecordingRequest, unique_names
 from anemonefish.resample import resampled_length
 from anemonefish.settings import Settings
-from anemonefish.stores import open_source
+from anemonefish.stores import open_source, read_companion
 from anemonefish.windows import WindowGrid
 
 __all__ = ["check_recordings", "check_settings", "plan_job", "plan_resumed", "without_transcodes"]
@@ -93,9 +95,10 @@ def plan_job(
     spec = models.spec(pinned)
     check_settings(spec, settings)
     names = unique_names([request.name for request in requests])
-    named = [replace(request, name=name) for request, name in zip(requests, names, strict=True)]
     with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
-        recordings = tuple(pool.map(lambda request: _plan_recording(request, spec, settings, job), named))
+        recordings = tuple(
+            pool.map(lambda request, name: _plan_recording(request, name, spec, settings, job), requests, names)
+        )
     check_recordings(recordings)
     cost = CostModel.of(spec, settings, read_calibration(models, pinned, settings.architecture), pinned.variant)
     return _cut(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), cost)
@@ -176,9 +179,10 @@ def _died(recording: PlannedRecording) -> Failure:
 
 
 def _plan_recording(
-    request: RecordingRequest, spec: ModelSpec, settings: Settings, job: Job | None
+    request: RecordingRequest, name: str, spec: ModelSpec, settings: Settings, job: Job | None
 ) -> PlannedRecording:
-    planned = PlannedRecording(request.name, request.path, request.uri)
+    """Plan one recording; ``name`` is what its results go by, where another recording is called the same."""
+    planned = PlannedRecording(name, request.path, request.uri)
     pieces = None
     try:
         try:
@@ -190,10 +194,12 @@ def _plan_recording(
                 damaged=settings.damaged,
             ) as audio:
                 facts, version = audio.facts, audio.source.version
-                planned = replace(planned, begins=_begins(request, audio.metadata(), settings), notes=audio.notes)
+                begins, said = _begins(request, audio.metadata(), settings)
+                planned = replace(planned, begins=begins, notes=(*audio.notes, *said))
         except InexactRecording:
-            version = _version_of(request)
-            planned = replace(planned, begins=_begins(request, None, settings))
+            version, metadata = _read_header(request)
+            begins, said = _begins(request, metadata, settings)
+            planned = replace(planned, begins=begins, notes=said)
             pieces = None if job is None else job.pieces_prefix(request.uri, version)
             transcoded = None if job is None or pieces is None else read_index(job.store, pieces)
             if transcoded is None:
@@ -229,17 +235,44 @@ def _notes_of(facts: AudioFacts, spec: ModelSpec, settings: Settings, grid: Wind
         )
 
 
-def _begins(request: RecordingRequest, metadata: Metadata | None, settings: Settings) -> Start:
-    """Return when a recording began; what nobody can know stops no analysis."""
+def _begins(request: RecordingRequest, metadata: Metadata, settings: Settings) -> tuple[Start, tuple[Note, ...]]:
+    """Return when a recording began, and what a user should know about that; an unknown start stops no analysis."""
     try:
         found = find_start(
-            request.name, metadata, time_zone=settings.time_zone, pattern=settings.name_pattern, start=request.start
+            request.name,
+            _with_log(metadata, request) if request.start is None else metadata,
+            time_zone=settings.time_zone,
+            pattern=settings.name_pattern,
+            start=request.start,
         )
     except UnsupportedRecording as error:  # an hour that clocks showed twice, or never
-        return Start(None, _unnamed(str(error), request))
+        return Start(None, _unnamed(str(error), request)), ()
     if found.utc is None:
-        return Start(None, _unnamed(found.reason, request))
-    return Start(format_utc(found.utc), "; ".join((found.source, *found.notes)))
+        return Start(None, _unnamed(found.reason, request)), found.notes
+    said = (note.message for note in found.notes if note.code == "start")
+    return Start(format_utc(found.utc), "; ".join((found.source, *said))), found.notes
+
+
+_SOUNDTRAP = re.compile(r"(?P<stem>(?:.*[/\\])?\d{3,10}\.\d{12})(?!\d)[^/\\]*")
+_LOG_ENDINGS = (".log.xml", ".xml")
+_MOST_LOG_BYTES = 1 << 20
+_UPLOAD = re.compile(r"s3://[^/]+/uploads/")
+
+
+def _with_log(metadata: Metadata, request: RecordingRequest) -> Metadata:
+    """Add the start that a SoundTrap wrote into the log beside its recording.
+
+    Only names of a SoundTrap's shape have one, which costs two requests at most; an upload lies alone in its folder.
+    """
+    match = _SOUNDTRAP.fullmatch(request.uri)
+    if match is None or _UPLOAD.match(request.uri):
+        return metadata
+    for ending in _LOG_ENDINGS:
+        content = read_companion(match["stem"] + ending, _MOST_LOG_BYTES)
+        start = None if content is None else soundtrap_start(content)
+        if start is not None:
+            return replace(metadata, starts={f"SoundTrap {ending}": start, **metadata.starts})
+    return metadata
 
 
 def _unnamed(reason: str, request: RecordingRequest) -> str:
@@ -247,10 +280,17 @@ def _unnamed(reason: str, request: RecordingRequest) -> str:
     return reason.removeprefix(f"{request.name}: ")
 
 
-def _version_of(request: RecordingRequest) -> str:
+def _read_header(request: RecordingRequest) -> tuple[str, Metadata]:
+    """Return version and metadata of a recording that must be transcoded first."""
     source = open_source(request.uri, request.version, request.path)
-    source.close()
-    return source.version
+    try:
+        with BlockReader(source) as reader:
+            metadata = read_metadata(reader, source.size)  # type: ignore[arg-type]  # reads like BinaryIO
+            if reader.error is not None:
+                raise reader.error
+    finally:
+        source.close()
+    return source.version, metadata
 
 
 def _analysis_rate(request: RecordingRequest, facts: AudioFacts, spec: ModelSpec, settings: Settings) -> int:

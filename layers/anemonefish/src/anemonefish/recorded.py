@@ -2,15 +2,17 @@
 
 Owns the table of file-name patterns (:data:`PATTERNS`), the reading of the times that recorders write into headers, and
 the one way from a sample to a moment. A local time without a time zone is not a UTC time: the answer then has the local
-time, and says what is missing. A local time that a clock change repeats or skips is an error, not a choice.
+time, and says what is missing. A local time that a clock change repeats or skips is an error, not a choice. An
+abbreviation that could be several zones is asked about; the time zone that was given never replaces it.
 
 What counts, first to last:
 
 1. a start that was given;
-2. metadata with their own zone: a GUANO timestamp with an offset, an AudioMoth comment;
-3. a name with its own zone: ``Z``, an offset, or a count of seconds since 1970;
+2. metadata with their own zone: a SoundTrap's log, a GUANO timestamp with an offset, ``wamd``, ``harp``,
+   ``RecordingStart``, an AudioMoth comment;
+3. a name with its own zone: ``Z``, an offset, an abbreviation such as ``PDT``, or a count of seconds since 1970;
 4. a name and the time zone that was given;
-5. metadata without a zone and the time zone that was given: a GUANO timestamp, ``ICRD`` or ``DATE``, at last ``bext``,
+5. metadata without a zone and the time zone that was given: the same, ``ICRD`` or ``DATE``, at last ``bext``,
    which EBU Tech 3285 defines without a zone and some programs fill in when they copy the file.
 
 Everything is counted in whole microseconds; nothing here is a float. Never opens a file: :mod:`anemonefish.metadata`
@@ -19,19 +21,27 @@ reads the headers.
 Sources of the times in headers: GUANO specification 1.0, "Timestamp"; Wildlife Acoustics, SM5 User Guide, "GUANO
 Metadata Fields" (with the offset of the recorder); Open Acoustic Devices, AudioMoth firmware, ``setHeaderComment`` (1.0
 named no zone); Microsoft/IBM RIFF MCI (``ICRD``); EBU Tech 3285 v2 (``OriginationDate``, ``OriginationTime``,
-``TimeReference``); ISO 8601. SoundTraps write no time into the WAV, but into an ``.xml`` file beside it.
+``TimeReference``); ISO 8601; QutEcoacoustics/emu, FrontierLabs.cs (the comment ``RecordingStart`` of Frontier Labs,
+without a zone in firmware 3.08); Wildlife Acoustics, wa_meta.h 1.0 (``wamd``); MarineBioAcousticsRC/Triton rdxwavhd.m
+(``harp``). SoundTraps write no time into the WAV, but into a ``.log.xml`` beside it:
+:func:`anemonefish.metadata.soundtrap_start`. Zones in letters: :mod:`anemonefish.zones`.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from anemonefish.errors import InvalidSettings, UnsupportedRecording
 from anemonefish.metadata import BroadcastExtension, Metadata
+from anemonefish.notes import Note
+from anemonefish.zones import DASHES, ORDINARY_WORDS, ZONE, Abbreviation, offset_text, offset_zone, parse_zone
 
 __all__ = [
     "PATTERNS",
@@ -67,15 +77,16 @@ class RecordingStart:
         The time as it was found, without a zone; None where nothing was found.
     reason : str
         Why ``utc`` is not known, and the mend; empty where it is.
-    notes : tuple of str
-        What a user should know: name and header that disagree.
+    notes : tuple of Note
+        What a user should know: name and header that disagree, an abbreviation that contradicts the time zone that was
+        given, a clock that was never set. The messages are without the recording's name.
     """
 
     utc: datetime | None
     source: str = ""
     local: datetime | None = None
     reason: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +100,8 @@ class NamePattern:
     example : str
         A real name.
     expression : re.Pattern of str
-        Groups ``Y`` or ``y``, ``m``, ``d``, ``H``, ``M``, ``S``, ``f`` (fraction), ``z`` (zone), ``j`` (day of the
-        year); or ``epoch``, seconds since 1970 in hexadecimal digits.
+        Groups ``Y`` or ``y``, ``m``, ``d``, ``H``, ``M``, ``S``, ``f`` (fraction), ``p`` (am or pm), ``z`` (zone),
+        ``j`` (day of the year); or ``epoch``, seconds since 1970 in hexadecimal digits.
     recorders : str
         Who writes it.
     zone : str
@@ -112,10 +123,13 @@ _MONTH, _DAY = r"(?P<m>\d\d)", r"(?P<d>\d\d)"
 _HOUR, _MINUTE, _SECOND = r"(?P<H>\d\d)", r"(?P<M>\d\d)", r"(?P<S>\d\d)"
 _DATE, _SHORT_DATE = _YEAR + _MONTH + _DAY, _SHORT_YEAR + _MONTH + _DAY
 _TIME = _HOUR + _MINUTE + _SECOND
-_ZONE = r"(?:_?Z|_?UTC(?:[+-]\d\d?(?::?\d\d)?)?|[+-]\d\d:?\d\d)(?![0-9A-Za-z])"
+_BLANK_DATE = _YEAR + r"(?P<m>[ \d]\d)(?P<d>[ _\d]\d)"
+_BLANK_TIME = r"(?P<H>[ \d]\d)(?P<M>[ \d]\d)(?P<S>[ \d]\d)"
 # Three or six digits are a fraction only where nothing but the zone and the ending follow: `_001_` is a counter.
-_FRACTION = rf"(?:[._,](?P<f>\d{{6}}|\d{{3}})(?={_ZONE}|(?:\.[A-Za-z]\w*)*$))?"
-_TAIL = rf"{_FRACTION}(?P<z>{_ZONE})?(?!\d)"
+_FRACTION = rf"(?:[._,](?P<f>\d{{6}}|\d{{3}})(?={ZONE}|(?:\.[A-Za-z]\w*)*$))?"
+_TAIL = rf"{_FRACTION}(?P<z>{ZONE})?(?!\d)"
+# Behind digits without a separator, `-0330` was always the next number.
+_WORD_TAIL = rf"(?P<z>(?![-\u2010-\u2015\u2212]\d){ZONE})?(?!\d)"
 _ALONE = r"(?<!\d)"
 
 
@@ -130,12 +144,27 @@ PATTERNS: dict[str, NamePattern] = {
         NamePattern(
             "iso",
             "AMAR173.4.20190920T004248Z.wav",
-            _shape(_ALONE + _DATE + "T" + _TIME + _TAIL),
-            "JASCO AMAR; icListen at Ocean Networks Canada (ICLISTENHF1251_20130813T063620.983Z); any "
+            _shape(_ALONE + _BLANK_DATE + "T" + _BLANK_TIME + _TAIL),
+            "JASCO AMAR; icListen at Ocean Networks Canada (ICLISTENHF1251_20130813T063620.983Z); Frontier Labs BAR "
+            "(20190508T020000+1000_REC; some firmwares write a blank for a zero: 201905 8T020000); any "
             "ISO 8601 in its basic form",
             "if it ends in Z or an offset",
             "ISO 8601; MarineBioAcousticsRC/Triton wavname2dnum.m (AMAR); Ocean Networks Canada "
-            "file names; xaviermouy/FishSound_Finder deployment_info.csv",
+            "file names; xaviermouy/FishSound_Finder deployment_info.csv; ecoacoustics/known-problems FL008",
+        ),
+        NamePattern(
+            "frontier_labs",
+            "S20240815T091156.982648+1000_E20240815T091251.967555+1000_-12.34567+78.98102.wav",
+            _shape(
+                r"(?<![0-9A-Za-z])S"
+                + _DATE
+                + "T"
+                + _TIME
+                + r"(?:\.?(?P<f>\d{6}|\d{3}))?(?P<z>Z|[+-]\d{4})_E\d{8}T[\d.]{6,13}(?:Z|[+-]\d{4})(?!\d)"
+            ),
+            "Frontier Labs, firmware of 2021 and later: start, then end",
+            "yes: an offset",
+            "QutEcoacoustics/emu issues 426 and 427",
         ),
         NamePattern(
             "date_time",
@@ -168,15 +197,40 @@ PATTERNS: dict[str, NamePattern] = {
                 + _TAIL
             ),
             "RTsys RESEA; older JASCO (…1277236867.2010-06-22-20-01-07); Ocean Observatories Initiative "
-            "(OO-HYEA2--YDH-2015-12-16T023000.000000); Orcasound; OSEkit (2024_02_24_19_56_18_000000+0100)",
+            "(OO-HYEA2--YDH-2015-12-16T023000.000000); Orcasound (clips: 2020_09_27_12_05_55_PDT); OSEkit "
+            "(2024_02_24_19_56_18_000000+0100)",
             "if it ends in Z, UTC or an offset",
             "lifewatch/pyhydrophone (RTSys); Project-OSmOSE/OSEkit issue 374; xaviermouy/ecosound time_stamp.py; "
-            "orcasound/orcanode issue 7",
+            "orcasound/orcanode issue 7; orcasound/orca-hls-utils get_readable_clipname",
+        ),
+        NamePattern(
+            "birdnet_pi",
+            "2022-11-21-birdnet-16:09:08.wav",
+            _shape(
+                _ALONE
+                + _YEAR
+                + "-"
+                + _MONTH
+                + "-"
+                + _DAY
+                + r"-birdnet-(?:(?!\d)\w+-)?"
+                + _HOUR
+                + r"(?P<t>[:_.-]|%3A|[\u2236\ua789\uf03a\uff1a])"
+                + _MINUTE
+                + r"(?:(?P=t)"
+                + _SECOND
+                + r"(?P<p>[ap]m)?|(?P<q>[ap]m))"
+                + _WORD_TAIL
+            ),
+            "BirdNET-Pi, also with the stream's name (2022-11-21-birdnet-RTSP_1-16:09:08), and with another sign for "
+            "the colon (Windows allows none); older versions with 04:09:08pm or 04:09pm",
+            "no: the computer's time zone",
+            "mcguirepr89/BirdNET-Pi and Nachtzuster/BirdNET-Pi scripts/birdnet_recording.sh",
         ),
         NamePattern(
             "soundtrap",
             "6075.220210084905.wav",
-            _shape(r"(?<![0-9.])\d{3,10}\." + _SHORT_DATE + _TIME + r"(?!\d)"),
+            _shape(r"(?<![0-9.])\d{3,10}\." + _SHORT_DATE + _TIME + _WORD_TAIL),
             "Ocean Instruments SoundTrap: serial number, then YYMMDDHHMMSS",
             "no: the recorder's clock is set from a computer, to its zone or to UTC",
             "Ocean Instruments, SoundTrap ST500 User Manual, 3.2",
@@ -184,7 +238,7 @@ PATTERNS: dict[str, NamePattern] = {
         NamePattern(
             "compact",
             "SanctSound_SB01_01_1678032935_181112190000.wav",
-            _shape(r"(?:^|(?<=[_-]))" + _SHORT_DATE + _TIME + r"(?!\d)"),
+            _shape(r"(?:^|(?<=[_-]))" + _SHORT_DATE + _TIME + _WORD_TAIL),
             "renamed SoundTrap files, Avisoft",
             "no",
             "MarineBioAcousticsRC/Triton wavname2dnum.m; xaviermouy/ecosound time_stamp.py",
@@ -200,7 +254,7 @@ PATTERNS: dict[str, NamePattern] = {
         NamePattern(
             "compact_minute",
             "hydrophone_202302100005.wav",
-            _shape(r"(?:^|(?<=[_-]))" + _DATE + _HOUR + _MINUTE + r"(?!\d)"),
+            _shape(r"(?:^|(?<=[_-]))" + _DATE + _HOUR + _MINUTE + _WORD_TAIL),
             "any; where the same twelve digits could be YYMMDDHHMMSS too, neither is believed",
             "no",
             "PAMGuard StandardFileDate (formats with and without seconds)",
@@ -219,7 +273,7 @@ PATTERNS: dict[str, NamePattern] = {
             "0222.DSG_RAWD_HMS_21_50_ 0__DMY_ 1_ 7_10.wav",
             _shape(
                 r"HMS_ ?(?P<H>\d\d?)_ ?(?P<M>\d\d?)_ ?(?P<S>\d\d?)__"
-                r"DMY_ ?(?P<d>\d\d?)_ ?(?P<m>\d\d?)_ ?(?P<y>\d\d?)(?!\d)"
+                r"DMY_ ?(?P<d>\d\d?)_ ?(?P<m>\d\d?)_ ?(?P<y>\d\d?)" + _WORD_TAIL
             ),
             "Loggerhead Instruments DSG",
             "no",
@@ -244,12 +298,25 @@ class _Reading:
     """A time that stands somewhere, with a zone if one stands beside it."""
 
     wall: datetime
-    zone: tzinfo | None
+    zone: tzinfo | Abbreviation | None
     source: str
 
     @property
     def utc(self) -> datetime | None:
-        return None if self.zone is None else self.wall.replace(tzinfo=self.zone).astimezone(UTC)
+        zoned = isinstance(self.zone, tzinfo)
+        return self.wall.replace(tzinfo=self.zone).astimezone(UTC) if zoned else None  # type: ignore[arg-type]
+
+    def settled(self, given: _Zone | None) -> _Reading:
+        """Return the same time with the offset that its abbreviation has, alone or beside the zone that was given."""
+        if not isinstance(self.zone, Abbreviation):
+            return self
+        offset = self.zone.offset()
+        if offset is None and given is not None:
+            offset = self.zone.offset_beside(self.wall, given.info)
+        if offset is None:
+            return self
+        source = f"{self.source} in {self.zone.text} ({offset_text(offset)})"
+        return _Reading(self.wall, timezone(timedelta(minutes=offset)), source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,26 +360,108 @@ def find_start(
     asked = None if pattern is None else parse_pattern(pattern)
     if start is not None:
         return RecordingStart(parse_start(start), "given")
-    from_name, trouble = _read_name(name, asked)
-    readings = _ranked(from_name, () if metadata is None else tuple(_read_metadata(metadata)))
+    from_name, trouble = _read_name(_base(name), asked)
+    readings = tuple(
+        each.settled(zone)
+        for each in _ranked(from_name, () if metadata is None else tuple(_read_metadata(metadata)), zone)
+    )
     if not readings:
-        nothing = f"{name}: neither its name nor its header has a date with a time; {_START_MEND}"
-        return RecordingStart(None, reason=trouble or nothing)
+        nothing = f"neither its name nor its header has a date with a time; {_mend(_base(name))}"
+        return RecordingStart(None, reason=f"{name}: {trouble or nothing}")
     chosen = readings[0]
-    notes = (*((trouble,) if trouble else ()), *_disagreements(chosen, readings[1:], zone))
-    if chosen.zone is not None:
+    notes = tuple(
+        chain(
+            (Note("start", trouble),) if trouble else (),
+            _disagreements(chosen, readings[1:], zone),
+            _contradictions(chosen, zone, from_name),
+            _pauses(chosen, metadata),
+            _unset_clock(chosen.wall),
+        )
+    )
+    if chosen.utc is not None:
         return RecordingStart(chosen.utc, chosen.source, chosen.wall, notes=notes)
+    if isinstance(chosen.zone, Abbreviation):
+        reason = f"{name}: {_unclear(_base(name), chosen, chosen.zone, zone)}"
+        return RecordingStart(None, chosen.source, chosen.wall, reason, notes)
     if zone is None:
         return RecordingStart(None, chosen.source, chosen.wall, _no_zone(name, chosen), notes)
     source = f"{chosen.source} and time zone {zone.text}"
     return RecordingStart(_localised(chosen.wall, zone, name), source, chosen.wall, notes=notes)
 
 
-def _ranked(from_name: _Reading | None, from_header: tuple[_Reading, ...]) -> tuple[_Reading, ...]:
+def _base(name: str) -> str:
+    """Return what follows the last slash, without the front of what is longer than a file name."""
+    return re.split(r"[/\\]", name)[-1][-_LONGEST_NAME:]
+
+
+def _ranked(from_name: _Reading | None, from_header: tuple[_Reading, ...], zone: _Zone | None) -> tuple[_Reading, ...]:
     """Sort by what counts first: the header with its own zone, the name, the header without."""
-    zoned = tuple(each for each in from_header if each.zone is not None)
-    local = tuple(each for each in from_header if each.zone is None)
+    zoned = tuple(each for each in from_header if each.settled(zone).utc is not None)
+    local = tuple(each for each in from_header if each.settled(zone).utc is None)
     return (*zoned, *(() if from_name is None else (from_name,)), *local)
+
+
+def _contradictions(chosen: _Reading, given: _Zone | None, from_name: _Reading | None) -> Iterator[Note]:
+    """Say that an abbreviation in the name counts although another time zone was given."""
+    if given is None or from_name is None or not isinstance(from_name.zone, Abbreviation):
+        return
+    if chosen.utc is None or chosen != from_name.settled(given):
+        return
+    offset = (chosen.wall - chosen.utc.replace(tzinfo=None)) // timedelta(minutes=1)
+    if offset != from_name.zone.offset_beside(chosen.wall, given.info):
+        text = from_name.zone.text
+        yield Note(
+            "start",
+            f"{chosen.source} is the zone of the recording, although time_zone is {given.text}: the name says {text}",
+            {"name": text, "time_zone": given.text},
+        )
+
+
+def _pauses(chosen: _Reading, metadata: Metadata | None) -> Iterator[Note]:
+    if metadata is not None and metadata.pauses:
+        yield Note(
+            "start",
+            f"the header (harp) lists {metadata.pauses} pauses within the recording; times behind the first pause are "
+            f"too early, because samples are counted from the start ({chosen.source})",
+            {"pauses": metadata.pauses},
+        )
+
+
+_UNSET = (
+    (datetime(1904, 1, 1), timedelta(days=31)),  # Apple's and MP4's zero
+    (datetime(1969, 12, 31, 10), timedelta(days=31, hours=14)),  # Unix's, also west of Greenwich
+    (datetime(1980, 1, 1), timedelta(days=31)),  # FAT's, and on the sixth that of GPS
+    (datetime(2000, 1, 1), timedelta(days=31)),  # that of most clock chips
+    (datetime(2001, 1, 1), timedelta(days=1)),
+    (datetime(2010, 1, 1), timedelta(days=1)),
+    (datetime(2014, 1, 1), timedelta(days=1)),
+)
+"""Where clocks begin that nobody set, and how long after that a recording is still taken for one of theirs."""
+
+
+def _unset_clock(wall: datetime) -> Iterator[Note]:
+    if any(first <= wall < first + most for first, most in _UNSET):
+        yield Note(
+            "clock-not-set",
+            f"the start {wall.isoformat(' ')} lies where clocks begin that were never set, so the times are probably "
+            f"not those of the recording; if you know the start, give it, {_START}",
+            {"start": wall.isoformat()},
+        )
+
+
+def _unclear(base: str, reading: _Reading, abbreviation: Abbreviation, given: _Zone | None) -> str:
+    """Ask which zone an abbreviation is, with settings that answer it for this very recording."""
+    text = abbreviation.text
+    offsets = [f"{offset_text(offset)} (as in {place})" for offset, place in abbreviation.meanings]
+    beside = f", and the time zone {given.text} is none of them at that time" if given is not None else ""
+    word = " or an ordinary word" if text in ORDINARY_WORDS else ""
+    mend = " or ".join(f"--set time_zone={offset_text(offset)}" for offset, _ in abbreviation.meanings)
+    pattern = _pattern_for(base, _Reading(reading.wall, None, "")) if reading.source.startswith("name") else None
+    ignore = "" if pattern is None else f"; or if {text} is no zone, {_set('name_pattern', pattern)} with a time_zone"
+    return (
+        f"{reading.source} says {reading.wall.isoformat(' ')} {text}, which may be {' or '.join(offsets)}{word}"
+        f"{beside}; say which, {mend}{ignore}"
+    )
 
 
 def _no_zone(name: str, reading: _Reading) -> str:
@@ -343,14 +492,18 @@ def _offset(moment: datetime) -> str:
     return moment.isoformat()[-6:]
 
 
-def _disagreements(chosen: _Reading, others: tuple[_Reading, ...], zone: _Zone | None) -> Iterator[str]:
+def _disagreements(chosen: _Reading, others: tuple[_Reading, ...], zone: _Zone | None) -> Iterator[Note]:
     for other in others:
         if _apart(chosen, other, zone):
-            yield f"{chosen.source} says {_shown(chosen)}, {other.source} says {_shown(other)}; the first is used"
+            yield Note(
+                "start",
+                f"{chosen.source} says {_shown(chosen)}, {other.source} says {_shown(other)}; the first is used",
+                {"used": _shown(chosen), "other": _shown(other)},
+            )
 
 
 def _apart(one: _Reading, other: _Reading, zone: _Zone | None) -> bool:
-    moments = [each.utc or (_quietly_localised(each.wall, zone) if zone else None) for each in (one, other)]
+    moments = [each.utc or (_quietly_localised(each, zone) if zone else None) for each in (one, other)]
     if moments[0] is not None and moments[1] is not None:
         return abs(moments[0] - moments[1]) > _TOLERANCE
     difference = abs(one.wall - other.wall)
@@ -361,9 +514,11 @@ def _apart(one: _Reading, other: _Reading, zone: _Zone | None) -> bool:
     return difference > timedelta(hours=26) or min(difference % quarter, -difference % quarter) > _TOLERANCE
 
 
-def _quietly_localised(wall: datetime, zone: _Zone) -> datetime | None:
+def _quietly_localised(reading: _Reading, zone: _Zone) -> datetime | None:
+    if reading.zone is not None:
+        return None
     try:
-        return _localised(wall, zone, "")
+        return _localised(reading.wall, zone, "")
     except UnsupportedRecording:
         return None
 
@@ -372,30 +527,58 @@ def _shown(reading: _Reading) -> str:
     return format_utc(reading.utc) if reading.utc is not None else f"{reading.wall.isoformat(' ')} local time"
 
 
-def _read_name(name: str, asked: NamePattern | None) -> tuple[_Reading | None, str]:
+def _read_name(base: str, asked: NamePattern | None) -> tuple[_Reading | None, str]:
     """Return the one time in a name, or what is wrong with it; neither where it has none and none was asked for."""
-    base = re.split(r"[/\\]", name)[-1][-_LONGEST_NAME:]
     matches = [
         (pattern, match)
         for pattern in (PATTERNS.values() if asked is None else (asked,))
         for match in pattern.expression.finditer(base)
         if asked is not None or not _could_be_anything(pattern, match)
     ]
-    doubtful = [match["all"] for _, match in matches if asked is None and _doubtful_offset(match)]
+    doubtful = [match for _, match in matches if asked is None and _doubtful_offset(match)]
     if doubtful:
-        return None, (
-            f"{name}: the end of {doubtful[0]!r} may be an offset from UTC or a number; say which with a pattern, "
-            f"--set name_pattern=%Y%m%d_%H%M%S or --set name_pattern=%Y%m%d_%H%M%S%z"
-        )
+        return None, _doubt(base, doubtful[0])
     found, broken = _times(matches)
     if len(found) == 1:
-        return found[0], ""
+        return found[0], "" if asked is None else _left_out(base, matches)
     if found:
-        times = ", ".join(_shown(each) for each in found)
-        return None, f"{name}: several times can be read in it ({times}); say which with a pattern, {_PATTERN_MEND}"
+        return None, f"several times can be read in its name; say which with a pattern: {_choices(base, found)}"
     if broken:
-        return None, f"{name}: {broken!r} is written like a time, but there is none such; {_START_MEND}"
-    return None, f"{name}: does not fit the pattern {asked.name}; {_START_MEND}" if asked is not None else ""
+        return None, f"{broken!r} is written like a time, but there is none such; {_mend(base)}"
+    return None, f"its name does not fit the pattern {asked.name}; {_mend(base)}" if asked is not None else ""
+
+
+def _left_out(base: str, matches: list[tuple[NamePattern, re.Match[str]]]) -> str:
+    """Say that a pattern without a zone stops before one."""
+    for pattern, match in matches:
+        behind = re.match(ZONE, base[match.end("all") :])
+        if behind is None or "z" in match.groupdict() or not any(letter.isalpha() for letter in behind[0]):
+            continue
+        try:
+            zone = parse_zone(behind[0])
+        except ValueError:
+            continue
+        if isinstance(zone, tzinfo) or (zone is not None and zone.offset() is not None):
+            return f"behind the time its name says {behind[0]!r}, which the pattern {pattern.name} leaves out; add %z"
+    return ""
+
+
+def _doubt(base: str, match: re.Match[str]) -> str:
+    """Say that the end of a time may be an offset, with one pattern for each answer."""
+    patterns = [_written(match, zoned=zoned) for zoned in (False, True)]
+    works = [each for each in patterns if each is not None and _reads(base, each) is not None]
+    mend = " or ".join(_set("name_pattern", each) for each in works)
+    return (
+        f"the end of {match['all']!r} may be an offset from UTC or a number; say which with a pattern, {mend}"
+        if works
+        else f"the end of {match['all']!r} may be an offset from UTC or a number; give the start, {_START}"
+    )
+
+
+def _choices(base: str, found: list[_Reading]) -> str:
+    patterns = [(each, _pattern_for(base, each)) for each in found]
+    known = [f"{_set('name_pattern', text)} reads {_shown(each)}" for each, text in patterns if text is not None]
+    return ", ".join(known) if known else f"{', '.join(map(_shown, found))}; or give the start, {_START}"
 
 
 def _times(matches: list[tuple[NamePattern, re.Match[str]]]) -> tuple[list[_Reading], str]:
@@ -404,20 +587,101 @@ def _times(matches: list[tuple[NamePattern, re.Match[str]]]) -> tuple[list[_Read
     broken = ""
     for pattern, match in matches:
         try:
-            read.append((match, _reading_of(pattern, match)))
-        except (ValueError, InvalidSettings):
+            read.append((match, _checked(_reading_of(pattern, match))))
+        except (ValueError, OverflowError):
             broken = broken or match["all"]
     # A year of four digits leaves no doubt about what follows: its hours begin no other date.
     sure = [match.span("all") for match, _ in read if match.groupdict().get("Y")]
     kept = [reading for match, reading in read if not any(first < match.start() < last for first, last in sure)]
-    different: dict[tuple[datetime, timedelta | None], _Reading] = {}
+    different: dict[tuple[datetime, datetime | Abbreviation | None], _Reading] = {}
     for reading in kept:
-        different.setdefault((reading.wall, reading.wall.replace(tzinfo=reading.zone).utcoffset()), reading)
+        zone = reading.zone if isinstance(reading.zone, Abbreviation) else reading.utc
+        different.setdefault((reading.wall, zone), reading)
     return list(different.values()), broken
 
 
-_PATTERN_MEND = "e.g. --set name_pattern=%Y%m%d_%H%M%S"
-_START_MEND = f"give a pattern, {_PATTERN_MEND}, or the start, e.g. --set start=2019-09-20T00:42:48Z"
+_START = "e.g. --set start=2019-09-20T00:42:48Z"
+
+
+def _set(name: str, value: str) -> str:
+    """Return an option as it can be pasted into a shell."""
+    return f"--set {shlex.quote(f'{name}={value}')}"
+
+
+def _mend(base: str) -> str:
+    """Say how the start of a recording can be given; a pattern is shown only if it can read this very name."""
+    for text in _trials(base):
+        reading = _reads(base, text)
+        if reading is not None:
+            return f"give a pattern, e.g. {_set('name_pattern', text)} reads {_shown(reading)}, or the start, {_START}"
+    return f"give the start, {_START}"
+
+
+_TRIAL_DATES = (
+    *("%Y%m%d", "%Y-%m-%d", "%Y_%m_%d", "%Y.%m.%d", "%d-%m-%Y", "%d_%m_%Y", "%d.%m.%Y", "%d%m%Y", "%m-%d-%Y"),
+    *("%Y%d%m", "%y-%m-%d", "%y.%m.%d", "%d-%m-%y", "%d.%m.%y", "%d%m%y", "%Y%j"),
+)
+_TRIAL_TIMES = ("%H%M%S", "%H-%M-%S", "%H_%M_%S", "%H.%M.%S", "%H:%M:%S", "%H%M", "%H-%M", "%H_%M", "%H:%M")
+_TRIAL_SIGNS = ("_", "-", "T", " ")
+
+
+def _trials(base: str) -> Iterator[str]:
+    """Yield patterns that people write and whose date is in a name, to find one for a name that none of ours reads."""
+    for date in _TRIAL_DATES:
+        if re.search(rf"(?<!\d){_expression(date)}", base) is None:
+            continue
+        for sign in (*_TRIAL_SIGNS, *("*" if re.search(r"\W|_", date.replace("%", "")) else "")):
+            yield from (f"{date}{sign}{time}" for time in _TRIAL_TIMES)
+
+
+def _only_reading(base: str, pattern: NamePattern) -> _Reading | None:
+    """Return the one time that a pattern reads in a name; None where that is none, or several."""
+    found, _ = _times([(pattern, match) for match in pattern.expression.finditer(base)])
+    return found[0] if len(found) == 1 else None
+
+
+def _reads(base: str, text: str) -> _Reading | None:
+    try:
+        return _only_reading(base, parse_pattern(text))
+    except InvalidSettings:
+        return None
+
+
+def _pattern_for(base: str, wanted: _Reading) -> str | None:
+    """Return a pattern as a user would give it, that reads just this time in this name; None where there is none."""
+    for pattern in PATTERNS.values():
+        for match in pattern.expression.finditer(base):
+            text = _written(match, zoned=wanted.zone is not None)
+            if text is None:
+                continue
+            first, last = match.span("all")
+            after = re.match(r"[^\d*]{0,12}", base[last:])
+            before = re.search(r"[^\d*]{0,12}$", base[:first])
+            around = [(before[0] if before else "").replace("%", "%%"), (after[0] if after else "").replace("%", "%%")]
+            ending = re.search(r"\.\w*$|$", base)
+            to_the_end = f"*{ending[0] if ending else ''}"
+            for candidate in (text, text + around[1], around[0] + text, text + around[1] + to_the_end):
+                reading = _reads(base, candidate)
+                if reading is not None and (reading.wall, reading.zone) == (wanted.wall, wanted.zone):
+                    return candidate
+    return None
+
+
+def _written(match: re.Match[str], *, zoned: bool) -> str | None:
+    """Return a match as a pattern of directives; None where those cannot say it."""
+    offset, text = match.start("all"), match["all"]
+    spans = sorted((match.start(name), match.end(name), name) for name in match.groupdict() if match[name] is not None)
+    pieces, at = [], offset
+    for first, last, name in spans:
+        if name == "z" and not zoned:
+            continue
+        if name in _DIRECTIVES:
+            pieces.append(text[at - offset : first - offset].replace("%", "%%") + f"%{name}")
+            at = last
+    end = match.start("z") if match.groupdict().get("z") and not zoned else match.end("all")
+    rest = text[at - offset : end - offset].replace("%", "%%")
+    written = "".join(pieces) + rest
+    return None if "*" in written or match.groupdict().get("epoch") else written
 
 
 def _could_be_anything(pattern: NamePattern, match: re.Match[str]) -> bool:
@@ -425,8 +689,18 @@ def _could_be_anything(pattern: NamePattern, match: re.Match[str]) -> bool:
 
 
 def _doubtful_offset(match: re.Match[str]) -> bool:
-    """Say whether ``-0330`` behind a time may as well be the next number: it is an offset in ISO 8601 only."""
-    zone = (match.groupdict().get("z") or "").lstrip("_").removeprefix("UTC")
+    """Say whether what follows a time may as well be the next number.
+
+    ``-0330`` is an offset in ISO 8601 only; behind ``UTC`` or ``GMT`` all is an offset that can be one, and the rest,
+    such as ``UTC-001``, is asked about.
+    """
+    zone = re.sub(r"^[ _-]?\(?(?=[A-Za-z])|\)$", "", match.groupdict().get("z") or "").translate(DASHES)
+    if zone[:3].upper() in {"UTC", "GMT"}:
+        try:
+            minutes = (offset_zone(zone).utcoffset(None)) // timedelta(minutes=1)
+        except ValueError:
+            return True
+        return minutes % 15 != 0
     if not zone.startswith("-"):
         return False
     digits = zone[1:].replace(":", "")
@@ -441,15 +715,24 @@ def _reading_of(pattern: NamePattern, match: re.Match[str]) -> _Reading:
     if "epoch" in groups:
         return _Reading((_EPOCH + timedelta(seconds=int(groups["epoch"], 16))).replace(tzinfo=None), UTC, source)
     year = int(groups["Y"]) if "Y" in groups else _full_year(int(groups["y"]))
-    clock = int(groups["H"]), int(groups["M"]), int(groups.get("S", "0")), _microseconds(groups.get("f", ""))
+    hour = _hour(int(groups["H"]), groups.get("p") or groups.get("q"))
+    clock = hour, int(groups["M"]), int(groups.get("S", "0")), _microseconds(groups.get("f", ""))
     if "j" in groups:
         wall = datetime(year, 1, 1, *clock) + timedelta(days=int(groups["j"]) - 1)
         if wall.year != year:
             raise ValueError("no such day")
     else:
-        wall = datetime(year, int(groups["m"]), int(groups["d"]), *clock)
-    zone = _offset_zone(groups["z"].lstrip("_")) if "z" in groups else None
-    return _Reading(wall, zone, source)
+        wall = datetime(year, int(groups["m"]), int(groups["d"].replace("_", "0")), *clock)
+    return _Reading(wall, parse_zone(groups["z"]) if "z" in groups else None, source)
+
+
+def _hour(hour: int, half: str | None) -> int:
+    """Return the hour of a day from that of a clock with am and pm; ValueError where such a clock has none."""
+    if half is None:
+        return hour
+    if not 1 <= hour <= 12:
+        raise ValueError("no such hour")
+    return hour % 12 + (12 if half == "pm" else 0)
 
 
 def _full_year(year: int) -> int:
@@ -461,17 +744,26 @@ def _microseconds(digits: str) -> int:
     return int(digits[:6].ljust(6, "0"))
 
 
+_DATE_TAGS = ("DATE", "DATE_RECORDED", "CREATIONDATE")
+
+
 def _read_metadata(metadata: Metadata) -> Iterator[_Reading]:
     """Yield the times of a header, those that mean the start of the recording first."""
-    if (reading := _read_iso(metadata.guano.get("Timestamp", ""), "GUANO Timestamp")) is not None:
-        yield reading
     info, tags = metadata.info, metadata.tags
+    stated = (
+        (metadata.guano.get("Timestamp"), "GUANO Timestamp"),
+        *((text, source) for source, text in metadata.starts.items()),
+        (tags.get("RECORDINGSTART"), "RecordingStart"),
+    )
+    for text, source in stated:
+        if text and (reading := _read_iso(text, source)) is not None:
+            yield reading
     comments = (info.get("ICMT"), info.get("ANNO"), tags.get("COMMENT"), tags.get("DESCRIPTION"))
     for comment in comments:
         if comment and (reading := _read_audiomoth(comment)) is not None:
             yield reading
             break
-    for text, source in ((info.get("ICRD"), "ICRD"), (tags.get("DATE"), "DATE")):
+    for text, source in ((info.get("ICRD"), "ICRD"), *((tags.get(name), name) for name in _DATE_TAGS)):
         if text and (reading := _read_iso(text, source)) is not None:
             yield reading
     if metadata.broadcast is not None:
@@ -481,8 +773,8 @@ def _read_metadata(metadata: Metadata) -> Iterator[_Reading]:
 
 
 _ISO = re.compile(
-    r"((?:19|20)\d\d)([-/:.])(\d\d)\2(\d\d)[T ]"
-    r"(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)? ?(Z|UTC|[+-]\d\d(?::?\d\d)?)?"
+    r"((?:19|20)\d\d)([-/:.])([ \d]\d)\2([ \d]\d)[T ]([ \d]\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?"
+    rf" ?({ZONE}|[+-]\d\d)?"
 )
 
 
@@ -495,13 +787,21 @@ def _read_iso(text: str, source: str) -> _Reading | None:
     try:
         clock = int(hour), int(minute), int(second or 0), _microseconds(fraction or "")
         wall = datetime(int(year), int(month), int(day), *clock)
-        return _Reading(wall, None if zone is None else _offset_zone(zone), source)
-    except (ValueError, InvalidSettings):
+        known = None if zone is None else parse_zone(f"{zone}:00" if re.fullmatch(r"[+-]\d\d", zone) else zone)
+        return _checked(_Reading(wall, known, source))
+    except (ValueError, OverflowError):
         return None
 
 
+def _checked(reading: _Reading) -> _Reading:
+    """Return a reading as it is; OverflowError where its moment lies beyond the years 1 to 9999."""
+    _ = reading.utc
+    return reading
+
+
 _AUDIOMOTH = re.compile(
-    r"Recorded at (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))? (\d\d)/(\d\d)/(\d{4})(?: \((UTC[^)]{0,8})\))? (?:by|during)\b"
+    r"Recorded at (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))? (\d\d)/(\d\d)/(\d{4})"
+    r"(?: \(((?:UTC|GMT)[^)]{0,8})\))? (?:by|during)\b"
 )
 
 
@@ -514,8 +814,8 @@ def _read_audiomoth(comment: str) -> _Reading | None:
     try:
         clock = int(hour), int(minute), int(second), _microseconds(fraction or "")
         wall = datetime(int(year), int(month), int(day), *clock)
-        return _Reading(wall, None if zone is None else _offset_zone(zone), "AudioMoth comment")
-    except (ValueError, InvalidSettings):
+        return _checked(_Reading(wall, None if zone is None else offset_zone(zone), "AudioMoth comment"))
+    except (ValueError, OverflowError):
         return None
 
 
@@ -542,8 +842,6 @@ def _read_broadcast(broadcast: BroadcastExtension, sample_rate: int | None) -> _
     return _Reading(wall, None, broadcast.chunk)
 
 
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(?:(\d{1,2})(?::(\d\d))?|(\d\d)(\d\d))")
-_MOST_OFFSET = 14 * 60  # Line Islands; -12:00 is the other end
 _PROBE = "Europe/London"
 
 
@@ -562,8 +860,14 @@ def parse_time_zone(text: str) -> tzinfo:
     InvalidSettings
         It is none of these, or this machine has no time zone database.
     """
-    if text in {"UTC", "Z"} or _OFFSET.fullmatch(text):
-        return _offset_zone(text)
+    try:
+        return offset_zone(text)
+    except ValueError:
+        pass
+    if re.match(r"(?:UTC|GMT)?\s?[-+\d]", text.translate(DASHES), re.IGNORECASE):
+        raise InvalidSettings(
+            f"time_zone {text!r} is no offset from UTC: those go from -12:00 to +14:00, e.g. +10:00 or -03:30"
+        )
     if not re.fullmatch(r"[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+", text):
         raise InvalidSettings(
             f"time_zone {text!r} is no time zone; give UTC, an offset such as +10:00, or a place of the IANA "
@@ -585,18 +889,6 @@ def _place(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):  # not found; no zone file; a folder of the database
         return None
-
-
-def _offset_zone(text: str) -> timezone:
-    """Return the zone of ``Z``, ``UTC`` or an offset."""
-    if text in {"UTC", "Z"}:
-        return UTC
-    match = _OFFSET.fullmatch(text)
-    hours, minutes = (int(match[2] or match[4]), int(match[3] or match[5] or 0)) if match else (99, 0)
-    if match is None or minutes > 59 or 60 * hours + minutes > _MOST_OFFSET:
-        raise InvalidSettings(f"time_zone {text!r} is no offset from UTC: those go from -12:00 to +14:00")
-    total = timedelta(hours=hours, minutes=minutes)
-    return timezone(-total if match[1] == "-" else total)
 
 
 def parse_start(text: str) -> datetime:
@@ -627,10 +919,11 @@ _DIRECTIVES = {
     "M": _MINUTE,
     "S": _SECOND,
     "f": r"(?P<f>\d{1,6})",
-    "z": r"(?P<z>Z|UTC|[+-]\d\d:?\d\d)",
+    "z": rf"(?P<z>{ZONE})",
 }
 
 
+@lru_cache(maxsize=256)
 def parse_pattern(text: str) -> NamePattern:
     """Return the pattern of a setting.
 
@@ -651,7 +944,7 @@ def parse_pattern(text: str) -> NamePattern:
         return PATTERNS[text]
     if len(text) > _LONGEST_NAME:
         raise InvalidSettings(f"name_pattern is longer than a file name can be: {text[:40]!r}…")
-    parts = re.findall(r"%.|[^%]|%$", text, re.DOTALL)
+    parts = _parts(text)
     directives = [part[1:] for part in parts if part.startswith("%") and part != "%%"]
     unknown = [each for each in directives if each not in _DIRECTIVES]
     if unknown:
@@ -665,8 +958,16 @@ def parse_pattern(text: str) -> NamePattern:
             f"name_pattern {text!r} has no complete date and time, such as %Y%m%d_%H%M%S, and is none of "
             f"{', '.join(PATTERNS)}"
         )
-    expression = "".join(_pattern_part(part) for part in parts)
-    return NamePattern(text, "", _shape(rf"(?<!\d){expression}(?!\d)"), "", "with %z")
+    return NamePattern(text, "", _shape(rf"(?<!\d){_expression(text)}(?!\d)"), "", "with %z")
+
+
+def _expression(text: str) -> str:
+    """Return the regular expression of a pattern of directives."""
+    return "".join(_pattern_part(part) for part in _parts(text))
+
+
+def _parts(text: str) -> list[str]:
+    return re.findall(r"%.|[^%]|%$", text, re.DOTALL)
 
 
 def _pattern_part(part: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["ByteSource", "Store", "open_source", "open_store"]
+__all__ = ["ByteSource", "Store", "open_source", "open_store", "read_companion"]
 
 S3_SCHEME = "s3://"
 
@@ -114,3 +114,37 @@ def open_source(uri: str, version: str | None = None, name: str | None = None) -
     from anemonefish.stores.local import LocalSource
 
     return LocalSource.open(uri, version, name or uri)
+
+
+def read_companion(uri: str, most: int) -> bytes | None:
+    """Return the first bytes of a small file that may lie beside a recording.
+
+    Parameters
+    ----------
+    uri : str
+        A local path, or ``s3://bucket/key``.
+    most : int
+        How many bytes are read.
+
+    Returns
+    -------
+    bytes or None
+        None where there is no such file, or where it may not be read.
+
+    Raises
+    ------
+    StorageError
+        The store did not answer.
+    """
+    if uri.startswith(S3_SCHEME):
+        from anemonefish.stores.s3 import read_first_bytes
+
+        return read_first_bytes(uri, most)
+    path = Path(uri)
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return file.read(most)
+    except (OSError, ValueError):
+        return None

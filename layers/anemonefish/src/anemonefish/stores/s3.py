@@ -29,7 +29,7 @@ from anemonefish.errors import (
     StorageError,
 )
 
-__all__ = ["S3Source", "S3Store"]
+__all__ = ["S3Source", "S3Store", "read_first_bytes"]
 
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "NoSuchBucket"}
 _CHANGED = {"412", "PreconditionFailed"}
@@ -42,6 +42,8 @@ _REFUSED = {
     "MethodNotAllowed",
     "InvalidObjectState",
     "InvalidArgument",
+    "416",
+    "InvalidRange",
 }
 _READ_ATTEMPTS = 4
 
@@ -178,6 +180,20 @@ class S3Source:
 
     def close(self) -> None:
         """Nothing is held between reads."""
+
+
+def read_first_bytes(uri: str, most: int) -> bytes | None:
+    """Return the first bytes of an object; see :func:`anemonefish.stores.read_companion`.
+
+    Without the right to list the bucket S3 refuses what does not exist; so a refusal means the same as nothing there.
+    """
+    bucket, key = _split(uri)
+    try:
+        with _answers(uri, refused=RecordingNotFound):
+            body: bytes = _client().get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{most - 1}")["Body"].read()
+            return body
+    except (FileNotFoundError, RecordingNotFound):
+        return None
 
 
 def _split(uri: str) -> tuple[str, str]:
