@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.metadata import BroadcastExtension, Metadata, read_metadata
+from anemonefish.metadata import BroadcastExtension, Metadata, read_metadata, soundtrap_start
+from anemonefish.recorded import find_start
 
 GUANO = b"GUANO|Version: 1.0\nMake: Wildlife Acoustics, Inc.\nTimestamp: 2020-02-14T19:17:30+02:00\nNote: a: b\n"
 COMMENT = (
@@ -187,7 +189,194 @@ def test_flac_comments_and_kept_wav_chunks() -> None:
     assert found.guano["Note"] == "a: b"
 
 
-@pytest.mark.parametrize(("suffix", "subtype"), [("wav", "PCM_16"), ("flac", "PCM_16"), ("aiff", "PCM_16")])
+def test_the_start_that_a_frontier_labs_recorder_writes() -> None:
+    found = read(b"fLaC" + flac_block(4, comments(b"RecordingStart=2019-05-08T02:00:00+10:00"), last=True))
+    assert found.tags == {"RECORDINGSTART": "2019-05-08T02:00:00+10:00"}
+
+
+def wamd(start: bytes = b"2020-02-14 19:17:30.125+10:00") -> bytes:
+    fields = ((0, struct.pack("<H", 1)), (1, b"SM4"), (5, start + b"\0"), (0xFFFF, bytes(5)))
+    return chunk(b"wamd", b"".join(struct.pack("<HI", name, len(value)) + value for name, value in fields))
+
+
+def test_the_start_that_a_song_meter_writes() -> None:
+    found = read(wav(FMT_CHUNK, DATA, wamd()))
+    assert found.starts == {"wamd": "2020-02-14 19:17:30.125+10:00"}
+    assert not read(wav(FMT_CHUNK, DATA, wamd(b""))).starts
+
+
+def harp(*pieces: tuple[int, int]) -> bytes:
+    """Make the header of an x.wav: pieces that begin so many seconds after 2018-10-04 23:59:03.250."""
+    head = b"\1V2.6      " + b"DL12SITEEXPERIM1" + b"\1DISK0001"
+    head += struct.pack("<HiihQ", len(pieces), -11_716_000, 3_286_700, 890, 0)
+    assert len(head) == 56
+    moments = [datetime(2018, 10, 4, 23, 59, 3, 250_000) + timedelta(seconds=after) for after, _ in pieces]
+    return chunk(
+        b"harp",
+        head
+        + b"".join(
+            struct.pack(
+                "<6BHIIIIB7x", each.year - 2000, each.month, each.day, each.hour, each.minute, each.second,
+                each.microsecond // 1000, 0, length, 0, 48_000, 1,
+            )
+            for each, (_, length) in zip(moments, pieces, strict=True)
+        ),
+    )  # fmt: skip
+
+
+def test_the_start_and_the_pauses_of_an_x_wav() -> None:
+    gapless = read(wav(FMT_CHUNK, harp((0, 96_000 * 75), (75, 96_000 * 75), (150, 96_000)), DATA))
+    assert (gapless.starts, gapless.pauses) == ({"harp": "2018-10-04T23:59:03.250000Z"}, 0)
+    paused = read(wav(FMT_CHUNK, harp((0, 96_000 * 75), (75, 96_000 * 75), (900, 96_000), (1800, 96_000)), DATA))
+    assert (paused.starts, paused.pauses) == ({"harp": "2018-10-04T23:59:03.250000Z"}, 2)
+    assert read(wav(FMT_CHUNK, harp(), DATA)).starts == {}
+    assert read(wav(FMT_CHUNK, chunk(b"harp", b"\2" + bytes(200)), DATA)).starts == {}
+
+
+def id3(version: int = 4, **texts: str) -> bytes:
+    def seven(number: int) -> bytes:
+        return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))
+
+    frames = b""
+    for name, text in texts.items():
+        body = b"\3" + (b"eng\0" if name == "COMM" else b"") + text.encode()
+        frames += name.encode() + (seven(len(body)) if version == 4 else struct.pack(">I", len(body))) + bytes(2) + body
+    return b"ID3" + bytes([version, 0, 0]) + seven(len(frames)) + frames
+
+
+def ogg(*packets: bytes) -> bytes:
+    pages = b""
+    for number, packet in enumerate(packets):
+        lacing = bytes([255] * (len(packet) // 255) + [len(packet) % 255])
+        head = b"OggS\0" + bytes([2 if number == 0 else 0]) + bytes(8) + b"reef" + struct.pack("<II", number, 0)
+        pages += head + bytes([len(lacing)]) + lacing + packet
+    return pages
+
+
+def box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + name + content
+
+
+def mp4(*tags: tuple[bytes, bytes], keys: tuple[bytes, ...] = (), full: bool = True) -> bytes:
+    items = b"".join(box(name, box(b"data", struct.pack(">II", 1, 0) + value)) for name, value in tags)
+    listed = b"".join(box(b"mdta", name) for name in keys)
+    content = box(b"hdlr", bytes(25)) + (box(b"keys", struct.pack(">II", 0, len(keys)) + listed) if keys else b"")
+    meta = box(b"meta", (bytes(4) if full else b"") + content + box(b"ilst", items))
+    moov = box(b"moov", box(b"mvhd", bytes(100)) + (meta if keys else box(b"udta", meta)))
+    return box(b"ftyp", b"M4A \0\0\0\0") + box(b"mdat", bytes(700)) + moov
+
+
+def matroska(*tags: tuple[str, str], live: bool = False) -> bytes:
+    def element(name: int, content: bytes) -> bytes:
+        return name.to_bytes((name.bit_length() + 7) // 8, "big") + b"\1" + len(content).to_bytes(7, "big") + content
+
+    simple = b"".join(
+        element(0x67C8, element(0x45A3, name.encode()) + element(0x4487, value.encode())) for name, value in tags
+    )
+    body = element(0x1549A966, bytes(9)) + element(0x1254C367, element(0x7373, simple)) + element(0x1F43B675, bytes(99))
+    segment = b"\x18\x53\x80\x67\x01" + b"\xff" * 7 + body if live else element(0x18538067, body)
+    return element(0x1A45DFA3, bytes(20)) + segment
+
+
+def test_tags_of_every_other_container() -> None:
+    tags = {"DATE": "2020-02-14T19:17:30", "COMMENT": COMMENT.decode()}
+    fields = (b"date=2020-02-14T19:17:30", b"comment=" + COMMENT)
+    assert read(ogg(b"OpusHead" + bytes(11), b"OpusTags" + comments(*fields))).tags == tags
+    assert read(ogg(b"\1vorbis" + bytes(23), b"\3vorbis" + comments(*fields))).tags == tags
+    assert read(ogg(b"\x7fFLAC" + bytes(46), b"\x84\0\0\0" + comments(*fields))).tags == tags
+    frame = b"\xff\xfb\x90\x00" + bytes(99)
+    texts = {"TDRC": tags["DATE"], "COMM": tags["COMMENT"]}
+    assert read(id3(4, **texts) + frame).tags == tags
+    assert read(id3(3, **texts) + frame).tags == tags
+    assert read(mp4((b"\xa9day", b"2020-02-14T19:17:30"), (b"\xa9cmt", COMMENT))).tags == tags
+    apple = (b"com.apple.quicktime.make", b"com.apple.quicktime.creationdate")
+    numbered = ((b"\0\0\0\2", b"2020-02-14T19:17:30+0200"),)
+    for full in (True, False):
+        assert read(mp4(*numbered, keys=apple, full=full)).tags == {"CREATIONDATE": "2020-02-14T19:17:30+0200"}
+    for live in (True, False):
+        assert read(matroska(*tags.items(), live=live)).tags == tags
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [("mp3", "mp3"), ("ogg", "libopus"), ("ipod", "aac"), ("mp4", "aac"), ("webm", "libopus"),
+     ("matroska", "libopus"), ("wav", "pcm_s16le"), ("flac", "flac")],
+)  # fmt: skip
+def test_what_ffmpeg_writes_can_be_read(container: str, codec: str) -> None:
+    av = pytest.importorskip("av")
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as made:
+        made.metadata.update(
+            comment=COMMENT.decode(), date="2020-02-14T19:17:30Z", RecordingStart="2020-02-14T19:17:30Z"
+        )
+        stream = made.add_stream(codec, rate=48_000, layout="mono")
+        for _ in range(20):
+            kind = {"mp3": "s16p", "aac": "fltp"}.get(codec, "s16")
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), "f4" if kind == "fltp" else "i2"), kind, "mono")
+            frame.sample_rate = 48_000
+            made.mux(stream.encode(frame))
+        made.mux(stream.encode(None))
+    found = read(file.getvalue())
+    assert COMMENT.decode() in {*found.info.values(), *found.tags.values()}
+    assert "2020-02-14T19:17:30Z" in {*found.info.values(), *found.tags.values()}
+    if container not in {"ipod", "mp4", "wav"}:  # those keep no names of ours
+        assert found.tags["RECORDINGSTART"] == "2020-02-14T19:17:30Z"
+
+
+def test_hostile_boxes_cost_no_more_reads_than_honest_ones() -> None:
+    nested = box(b"udta", box(b"meta", bytes(4) + box(b"ilst", box(b"junk", b"") * 20)) * 200) * 200
+    file = io.BytesIO(box(b"ftyp", b"M4A \0\0\0\0") + box(b"moov", nested))
+    reads = 0
+    real = file.read
+
+    def counting(size: int | None = -1) -> bytes:
+        nonlocal reads
+        reads += 1
+        return real(size)
+
+    file.read = counting  # type: ignore[method-assign]
+    read_metadata(file, len(file.getvalue()))
+    assert reads < 3_000
+
+
+LOG = b"""<?xml version="1.0" encoding="utf-8"?>
+<ST><CFG ID="4" FTYPE="wav" CODEC="3"><FS>96000</FS><SUFFIX>wav</SUFFIX></CFG>
+<PROC_EVENT ID="4"><WavFileHandler OffloaderTimeZone="(UTC+10:00) Brisbane" /></PROC_EVENT>
+<PROC_EVENT ID="4"><WavFileHandler SamplingStartTimeLocal="2022-02-10T08:49:05" /></PROC_EVENT>
+<PROC_EVENT ID="4"><WavFileHandler SamplingStopTimeUTC="2022-02-09T23:49:05" /></PROC_EVENT>
+<PROC_EVENT ID="4"><WavFileHandler SamplingStartTimeUTC="2022-02-09T22:49:05" /></PROC_EVENT>
+<PROC_EVENT ID="4"><WavFileHandler SamplingStartTimeSubS="61340 us" /></PROC_EVENT>
+</ST>"""
+
+
+def test_the_start_in_a_soundtraps_log() -> None:
+    assert soundtrap_start(LOG) == "2022-02-09T22:49:05.061340Z"
+    only_local = LOG.replace(b"SamplingStartTimeUTC", b"Other")
+    assert soundtrap_start(only_local) == "2022-02-10T08:49:05.061340"
+    clicks = b"""<PROC_EVENT ID="7"><WavFileHandler SamplingStartTimeUTC="2022-02-09T22:57:41" /></PROC_EVENT></ST>"""
+    assert soundtrap_start(LOG.replace(b"</ST>", clicks)) == "2022-02-09T22:49:05.061340Z"
+    pamguard = b'<PROC_EVENT ID="4"><WavFileHandler SamplingStartTimeUTC="2022-02-10 08:49:05 AEST"/></PROC_EVENT>'
+    assert soundtrap_start(pamguard) == "2022-02-10 08:49:05 AEST"
+    assert soundtrap_start(b"") is None
+    assert soundtrap_start(b"\xff\xfe\0\0") is None
+    assert soundtrap_start(LOG[: LOG.index(b"SamplingStartTimeLocal")]) is None
+
+
+def test_entities_of_a_log_are_not_expanded() -> None:
+    bomb = b'<!DOCTYPE a [<!ENTITY b "2022-02-09T22:49:05">]>'
+    assert soundtrap_start(bomb + LOG.replace(b"2022-02-09T22:49:05", b"&b;")) in {None, "&b;Z"}
+    assert find_start("x.wav", Metadata(starts={"log": "&b;Z"})).utc is None
+
+
+@given(st.binary(max_size=300))
+def test_no_log_is_an_error(content: bytes) -> None:
+    soundtrap_start(content)
+    soundtrap_start(LOG[: len(content)] + content + LOG[len(content) :])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "subtype"), [("wav", "PCM_16"), ("flac", "PCM_16"), ("aiff", "PCM_16"), ("ogg", "VORBIS")]
+)
 def test_what_libsndfile_writes_can_be_read(suffix: str, subtype: str) -> None:
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", 48_000, 1, subtype, format=suffix.upper()) as sound:
@@ -214,6 +403,11 @@ WHOLE: dict[str, Callable[[], bytes]] = {
     ),
     "rf64": lambda: wav(chunk(b"ds64", bytes(28)), FMT_CHUNK, bext(), DATA, chunk(b"guan", GUANO), form=b"RF64"),
     "flac": lambda: b"fLaC" + flac_block(4, comments(b"DATE=1")) + flac_block(2, b"riff" + bext(), last=True),
+    "recorders": lambda: wav(FMT_CHUNK, wamd(), harp((0, 96_000), (5, 1)), chunk(b"id3 ", id3(TDRC="2020")), DATA),
+    "ogg": lambda: ogg(b"OpusHead" + bytes(11), b"OpusTags" + comments(b"DATE=1")),
+    "mp3": lambda: id3(TDRC="2020-02-14T19:17:30", COMM=COMMENT.decode()) + b"\xff\xfb\x90\x00" + bytes(99),
+    "mp4": lambda: mp4((b"\xa9day", b"2020-02-14T19:17:30Z")),
+    "webm": lambda: matroska(("DATE_RECORDED", "2020-02-14")),
 }
 
 

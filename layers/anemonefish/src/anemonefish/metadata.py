@@ -22,11 +22,13 @@ RFC 9559 (Matroska tags); pamguard x3 WavFileHandler.java and lifewatch/pyhydrop
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import BinaryIO
 
 from anemonefish.chunks import end_of_data
@@ -323,15 +325,22 @@ _MP4_NAMES = {
 
 
 def _walk_mp4(file: BinaryIO, size: int, collector: _Collector) -> None:
-    """Follow the boxes to the list of tags: in ``moov``, with or without ``udta``."""
-    for name, start, stop in _boxes(file, 0, size, size):
-        if name == b"moov":
-            for inner, first, last in _boxes(file, start, stop, size):
-                if inner == b"meta":
-                    collector.tag(_mp4_tags(file, first, last, size))
-                for deeper, begin, end in _boxes(file, first, last, size) if inner == b"udta" else ():
-                    if deeper == b"meta":
-                        collector.tag(_mp4_tags(file, begin, end, size))
+    """Follow the boxes to the lists of tags: in ``moov``, with or without ``udta``."""
+    for first, last in islice(_mp4_metas(file, size), _MOST_TAG_LISTS):
+        # Read whole and walked in memory: a hostile file cannot make many small boxes cost many reads.
+        content = _read(file, first, min(last - first, _MOST_BYTES), size)
+        collector.tag(_mp4_tags(io.BytesIO(content), len(content)))
+
+
+_MOST_TAG_LISTS = 4
+
+
+def _mp4_metas(file: BinaryIO, size: int) -> Iterator[tuple[int, int]]:
+    moov = next(((start, stop) for name, start, stop in _boxes(file, 0, size, size) if name == b"moov"), (0, 0))
+    inside = list(_boxes(file, *moov, size))
+    yield from ((start, stop) for name, start, stop in inside if name == b"meta")
+    for start, stop in islice(((start, stop) for name, start, stop in inside if name == b"udta"), _MOST_TAG_LISTS):
+        yield from ((first, last) for name, first, last in _boxes(file, start, stop, size) if name == b"meta")
 
 
 def _boxes(file: BinaryIO, start: int, stop: int, size: int) -> Iterator[tuple[bytes, int, int]]:
@@ -351,18 +360,17 @@ def _boxes(file: BinaryIO, start: int, stop: int, size: int) -> Iterator[tuple[b
         start = end
 
 
-def _mp4_tags(file: BinaryIO, start: int, stop: int, size: int) -> Iterator[tuple[str, str]]:
+def _mp4_tags(file: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
     """Yield the tags of a ``meta`` box: by four letters, or by the number of a name in ``keys``."""
-    if _read(file, start + 4, 4, size) != b"hdlr":  # a version stands before the boxes, but not in QuickTime's
-        start += 4
+    start = 0 if _read(file, 4, 4, size) == b"hdlr" else 4  # QuickTime writes no version before the boxes
     names: list[bytes] = []
-    for name, first, last in _boxes(file, start, stop, size):
+    for name, first, last in _boxes(file, start, size, size):
         if name == b"keys":
-            names = _mp4_keys(_read(file, first, min(last - first, _MOST_BYTES), size))
+            names = _mp4_keys(_read(file, first, last - first, size))
         for item, begin, end in _boxes(file, first, last, size) if name == b"ilst" else ():
             number = int.from_bytes(item, "big") - 1
             known = _MP4_NAMES.get(names[number] if number < len(names) else item)
-            data = _read(file, begin, min(end - begin, _MOST_BYTES), size)
+            data = _read(file, begin, end - begin, size)
             if known and data[4:8] == b"data":
                 yield known, _text(data[16:])
 
@@ -384,22 +392,22 @@ _TAG_NAME, _TAG_STRING = 0x45A3, 0x4487
 
 def _walk_matroska(file: BinaryIO, size: int, collector: _Collector) -> None:
     """Read the tags that stand before the sound; behind it they would cost a walk through all of it."""
-    for name, start, stop in _elements(file, 0, size, size):
-        for inner, first, last in _elements(file, start, stop, size) if name == _SEGMENT else ():
-            if inner == _CLUSTER:
-                return
-            if inner == _TAGS:
-                collector.tag(_matroska_tags(file, first, last, size))
+    segment = next(((start, stop) for name, start, stop in _elements(file, 0, size, size) if name == _SEGMENT), (0, 0))
+    for name, start, stop in _elements(file, *segment, size):
+        if name == _CLUSTER:
+            return
+        if name == _TAGS:
+            content = _read(file, start, min(stop - start, _MOST_BYTES), size)
+            collector.tag(_matroska_tags(io.BytesIO(content), len(content)))
 
 
-def _matroska_tags(file: BinaryIO, start: int, stop: int, size: int) -> Iterator[tuple[str, str]]:
-    for tag, first, last in _elements(file, start, stop, size):
+def _matroska_tags(file: BinaryIO, size: int) -> Iterator[tuple[str, str]]:
+    for tag, first, last in _elements(file, 0, size, size):
         for simple, begin, end in _elements(file, first, last, size) if tag == _TAG else ():
             if simple == _SIMPLE_TAG:
                 texts = {
-                    name: _text(_read(file, at, min(until - at, _MOST_BYTES), size))
+                    name: _text(_read(file, at, until - at, size))
                     for name, at, until in _elements(file, begin, end, size)
-                    if name in {_TAG_NAME, _TAG_STRING}
                 }
                 yield texts.get(_TAG_NAME, ""), texts.get(_TAG_STRING, "")
 
