@@ -42,7 +42,7 @@ NOWHERE = {"scipy", "pandas"}
 
 # Lower floors know nothing of the higher ones.
 FLOORS = [
-    {"errors", "clock", "canonical", "notes"},
+    {"errors", "clock", "canonical", "notes", "zones"},
     {"windows", "settings", "tables", "containers", "chunks", "flac", "labels", "matching", "pictures", "webhook"},
     {"health", "metadata"},
     {"recorded"},

@@ -180,6 +180,12 @@ def test_every_pattern_has_an_example_of_its_own_and_a_source() -> None:
     assert {pattern for _, pattern, _ in WITH_ZONE + LOCAL} == set(PATTERNS)
 
 
+def test_the_table_of_names_in_the_documentation_is_that_of_the_program() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "time.md").read_text(encoding="utf-8")
+    for each in PATTERNS.values():
+        assert f"| `{each.name}` | `{each.example}` | {each.recorders} | {each.zone} |\n" in text
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -99,9 +99,9 @@ class NamePattern:
         What it is called in settings and answers.
     example : str
         A real name.
-    expression : re.Pattern of str
-        Groups ``Y`` or ``y``, ``m``, ``d``, ``H``, ``M``, ``S``, ``f`` (fraction), ``p`` (am or pm), ``z`` (zone),
-        ``j`` (day of the year); or ``epoch``, seconds since 1970 in hexadecimal digits.
+    written : str
+        A regular expression with the groups ``Y`` or ``y``, ``m``, ``d``, ``H``, ``M``, ``S``, ``f`` (fraction), ``p`` or
+        ``q`` (am or pm), ``z`` (zone), ``j`` (day of the year); or ``epoch``, seconds since 1970 in hexadecimal digits.
     recorders : str
         Who writes it.
     zone : str
@@ -112,10 +112,15 @@ class NamePattern:
 
     name: str
     example: str
-    expression: re.Pattern[str]
+    written: str
     recorders: str
     zone: str
     source: str = ""
+
+    @property
+    def expression(self) -> re.Pattern[str]:
+        """The regular expression, compiled when the first name is held against it."""
+        return _compiled(self.written)
 
 
 _YEAR, _SHORT_YEAR = r"(?P<Y>(?:19|20)\d\d)", r"(?P<y>\d\d)"
@@ -133,7 +138,8 @@ _WORD_TAIL = rf"(?P<z>(?![-\u2010-\u2015\u2212]\d){ZONE})?(?!\d)"
 _ALONE = r"(?<!\d)"
 
 
-def _shape(expression: str) -> re.Pattern[str]:
+@lru_cache(maxsize=256)
+def _compiled(expression: str) -> re.Pattern[str]:
     # Looking ahead finds times that overlap too: of three numbers in a row, two pairs may be dates.
     return re.compile(f"(?=(?P<all>{expression}))")
 
@@ -144,36 +150,36 @@ PATTERNS: dict[str, NamePattern] = {
         NamePattern(
             "iso",
             "AMAR173.4.20190920T004248Z.wav",
-            _shape(_ALONE + _BLANK_DATE + "T" + _BLANK_TIME + _TAIL),
+            _ALONE + _BLANK_DATE + "T" + _BLANK_TIME + _TAIL,
             "JASCO AMAR; icListen at Ocean Networks Canada (ICLISTENHF1251_20130813T063620.983Z); Frontier Labs BAR "
             "(20190508T020000+1000_REC; some firmwares write a blank for a zero: 201905 8T020000); any "
             "ISO 8601 in its basic form",
-            "if it ends in Z or an offset",
+            "if it ends in Z, UTC, an offset or letters such as PDT",
             "ISO 8601; MarineBioAcousticsRC/Triton wavname2dnum.m (AMAR); Ocean Networks Canada "
             "file names; xaviermouy/FishSound_Finder deployment_info.csv; ecoacoustics/known-problems FL008",
         ),
         NamePattern(
             "frontier_labs",
             "S20240815T091156.982648+1000_E20240815T091251.967555+1000_-12.34567+78.98102.wav",
-            _shape(
+            (
                 r"(?<![0-9A-Za-z])S"
                 + _DATE
                 + "T"
                 + _TIME
                 + r"(?:\.?(?P<f>\d{6}|\d{3}))?(?P<z>Z|[+-]\d{4})_E\d{8}T[\d.]{6,13}(?:Z|[+-]\d{4})(?!\d)"
             ),
-            "Frontier Labs, firmware of 2021 and later: start, then end",
+            "Frontier Labs, newer firmware: start, then end",
             "yes: an offset",
             "QutEcoacoustics/emu issues 426 and 427",
         ),
         NamePattern(
             "date_time",
             "SMA01234_20230210_000001.wav",
-            _shape(_ALONE + _DATE + r"[_$-]" + _TIME + _TAIL),
+            _ALONE + _DATE + r"[_$-]" + _TIME + _TAIL,
             "AudioMoth (20200214_191730.WAV, triggered …T.WAV); Wildlife Acoustics SM2, SM3, SM4, Mini ($ instead of _ "
             "where GPS set the clock); icListen (SBW1391_20181001_120000); SanctSound; PAMGuard "
             "(PAM_20171108_094819_000, milliseconds last); the lab's 20230210_000001_LL_B55_M_R",
-            "if it ends in Z, UTC or an offset",
+            "if it ends in Z, UTC, an offset or letters such as PDT",
             "sonicscrewdriver parseFilename() (AudioMoth); Wildlife Acoustics, SM3BAT User Guide, 8.1; "
             "seewave songmeter(); PAMGuard StandardFileDate; xaviermouy/ecosound "
             "filename_to_datetime",
@@ -181,7 +187,7 @@ PATTERNS: dict[str, NamePattern] = {
         NamePattern(
             "separated",
             "channelA_2021-10-11_13-11-09.wav",
-            _shape(
+            (
                 _ALONE
                 + _YEAR
                 + r"(?P<s>[-_.])"
@@ -199,14 +205,14 @@ PATTERNS: dict[str, NamePattern] = {
             "RTsys RESEA; older JASCO (…1277236867.2010-06-22-20-01-07); Ocean Observatories Initiative "
             "(OO-HYEA2--YDH-2015-12-16T023000.000000); Orcasound (clips: 2020_09_27_12_05_55_PDT); OSEkit "
             "(2024_02_24_19_56_18_000000+0100)",
-            "if it ends in Z, UTC or an offset",
+            "if it ends in Z, UTC, an offset or letters such as PDT",
             "lifewatch/pyhydrophone (RTSys); Project-OSmOSE/OSEkit issue 374; xaviermouy/ecosound time_stamp.py; "
             "orcasound/orcanode issue 7; orcasound/orca-hls-utils get_readable_clipname",
         ),
         NamePattern(
             "birdnet_pi",
             "2022-11-21-birdnet-16:09:08.wav",
-            _shape(
+            (
                 _ALONE
                 + _YEAR
                 + "-"
@@ -230,7 +236,7 @@ PATTERNS: dict[str, NamePattern] = {
         NamePattern(
             "soundtrap",
             "6075.220210084905.wav",
-            _shape(r"(?<![0-9.])\d{3,10}\." + _SHORT_DATE + _TIME + _WORD_TAIL),
+            r"(?<![0-9.])\d{3,10}\." + _SHORT_DATE + _TIME + _WORD_TAIL,
             "Ocean Instruments SoundTrap: serial number, then YYMMDDHHMMSS",
             "no: the recorder's clock is set from a computer, to its zone or to UTC",
             "Ocean Instruments, SoundTrap ST500 User Manual, 3.2",
@@ -238,7 +244,7 @@ PATTERNS: dict[str, NamePattern] = {
         NamePattern(
             "compact",
             "SanctSound_SB01_01_1678032935_181112190000.wav",
-            _shape(r"(?:^|(?<=[_-]))" + _SHORT_DATE + _TIME + _WORD_TAIL),
+            r"(?:^|(?<=[_-]))" + _SHORT_DATE + _TIME + _WORD_TAIL,
             "renamed SoundTrap files, Avisoft",
             "no",
             "MarineBioAcousticsRC/Triton wavname2dnum.m; xaviermouy/ecosound time_stamp.py",
@@ -246,15 +252,15 @@ PATTERNS: dict[str, NamePattern] = {
         NamePattern(
             "compact_long",
             "hydrophone_20230210000001.wav",
-            _shape(_ALONE + _DATE + _TIME + _TAIL),
+            _ALONE + _DATE + _TIME + _TAIL,
             "any",
-            "if it ends in Z, UTC or an offset",
+            "if it ends in Z, UTC, an offset or letters such as PDT",
             "PAMGuard StandardFileDate",
         ),
         NamePattern(
             "compact_minute",
             "hydrophone_202302100005.wav",
-            _shape(r"(?:^|(?<=[_-]))" + _DATE + _HOUR + _MINUTE + _WORD_TAIL),
+            r"(?:^|(?<=[_-]))" + _DATE + _HOUR + _MINUTE + _WORD_TAIL,
             "any; where the same twelve digits could be YYMMDDHHMMSS too, neither is believed",
             "no",
             "PAMGuard StandardFileDate (formats with and without seconds)",
@@ -262,16 +268,16 @@ PATTERNS: dict[str, NamePattern] = {
         NamePattern(
             "short_date",
             "sample_220925_223510.wav",
-            _shape(_ALONE + _SHORT_DATE + r"[_T-]" + _TIME + _TAIL),
+            _ALONE + _SHORT_DATE + r"[_T-]" + _TIME + _TAIL,
             "OSEkit; HARP and NOAA noise reference stations (NRS08-140523-001620); SanctSound (…_181112T190000Z). The "
             "year comes first: for names with the day first, give a pattern",
-            "if it ends in Z, UTC or an offset",
+            "if it ends in Z, UTC, an offset or letters such as PDT",
             "MarineBioAcousticsRC/Triton wavname2dnum.m; Project-OSmOSE/OSEkit; xaviermouy/ecosound time_stamp.py",
         ),
         NamePattern(
             "dsg",
             "0222.DSG_RAWD_HMS_21_50_ 0__DMY_ 1_ 7_10.wav",
-            _shape(
+            (
                 r"HMS_ ?(?P<H>\d\d?)_ ?(?P<M>\d\d?)_ ?(?P<S>\d\d?)__"
                 r"DMY_ ?(?P<d>\d\d?)_ ?(?P<m>\d\d?)_ ?(?P<y>\d\d?)" + _WORD_TAIL
             ),
@@ -282,7 +288,7 @@ PATTERNS: dict[str, NamePattern] = {
         NamePattern(
             "audiomoth_hex",
             "5E90A4D4.WAV",
-            _shape(r"^(?P<epoch>[5-7][0-9A-F]{7})(?=\.|$)"),
+            r"^(?P<epoch>[5-7][0-9A-F]{7})(?=\.|$)",
             "the first AudioMoths: seconds since 1970. Names of decimal digits only could be anything else: they are "
             "read so where this pattern is asked for by name",
             "yes: UTC",
@@ -958,7 +964,7 @@ def parse_pattern(text: str) -> NamePattern:
             f"name_pattern {text!r} has no complete date and time, such as %Y%m%d_%H%M%S, and is none of "
             f"{', '.join(PATTERNS)}"
         )
-    return NamePattern(text, "", _shape(rf"(?<!\d){_expression(text)}(?!\d)"), "", "with %z")
+    return NamePattern(text, "", rf"(?<!\d){_expression(text)}(?!\d)", "", "with %z")
 
 
 def _expression(text: str) -> str:

@@ -8,8 +8,8 @@ that was given and agrees with it. Everything is an offset in minutes; nothing i
 Sources: IANA time zone database 2025b (every alphabetic abbreviation that a place has used since 1990); its release
 notes 2014f (Australian ``EST``, ``CST`` and ``WST`` became ``AEST``, ``ACST`` and ``AWST``; before, summer time had the
 same letters) and 2016g to 2017a (abbreviations such as ``SGT`` or ``FJT`` gave way to numbers, but programs go on
-writing them); PostgreSQL ``timezone/tznames`` (second meanings in everyday use: Arabia, Bangladesh, Malaysia,
-Singapore, Western Indonesia, South Australia).
+writing them); PostgreSQL ``timezone/tznames/Australia``. Second meanings in everyday use (Arabia, Bangladesh, Malaysia,
+Singapore, Western Indonesia) are listed too: they make an abbreviation one that is asked about.
 """
 
 from __future__ import annotations
