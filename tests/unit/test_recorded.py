@@ -245,6 +245,7 @@ def test_dates_that_do_not_exist(name: str) -> None:
         "reef_20230210_000001_UTC-25.wav",
         "reef_20230210_000001_GMT-0002.wav",
         "20230210T000001-0002.wav",
+        "20230210T000001-05.wav",
     ],
 )
 def test_names_that_can_be_read_in_two_ways_are_not_read(name: str) -> None:
@@ -705,6 +706,7 @@ def settings_in(text: str) -> list[tuple[str, str]]:
         "x_201011121314.wav",
         "reef_20230210_000001-0330.wav",
         "reef_20230210_000001_UTC-001.wav",
+        "20230210T000001-05.wav",
         "reef 20230210_000001-0330 (left).wav",
         "gain 100% 20230101$085500 20230101$145500.wav",
         "it's 20230101_085500 and 20230101_145500.wav",

@@ -100,8 +100,9 @@ class NamePattern:
     example : str
         A real name.
     written : str
-        A regular expression with the groups ``Y`` or ``y``, ``m``, ``d``, ``H``, ``M``, ``S``, ``f`` (fraction), ``p`` or
-        ``q`` (am or pm), ``z`` (zone), ``j`` (day of the year); or ``epoch``, seconds since 1970 in hexadecimal digits.
+        A regular expression with the groups ``Y`` or ``y``, ``m``, ``d``, ``H``, ``M``, ``S``, ``f`` (fraction), ``p``
+        or ``q`` (am or pm), ``z`` (zone), ``j`` (day of the year); or ``epoch``, seconds since 1970 in hexadecimal
+        digits.
     recorders : str
         Who writes it.
     zone : str
@@ -133,6 +134,7 @@ _BLANK_TIME = r"(?P<H>[ \d]\d)(?P<M>[ \d]\d)(?P<S>[ \d]\d)"
 # Three or six digits are a fraction only where nothing but the zone and the ending follow: `_001_` is a counter.
 _FRACTION = rf"(?:[._,](?P<f>\d{{6}}|\d{{3}})(?={ZONE}|(?:\.[A-Za-z]\w*)*$))?"
 _TAIL = rf"{_FRACTION}(?P<z>{ZONE})?(?!\d)"
+_ISO_TAIL = rf"{_FRACTION}(?P<z>{ZONE}|-\d\d(?![0-9A-Za-z]))?(?!\d)"  # ISO 8601 allows `-05`: asked about
 # Behind digits without a separator, `-0330` was always the next number.
 _WORD_TAIL = rf"(?P<z>(?![-\u2010-\u2015\u2212]\d){ZONE})?(?!\d)"
 _ALONE = r"(?<!\d)"
@@ -150,7 +152,7 @@ PATTERNS: dict[str, NamePattern] = {
         NamePattern(
             "iso",
             "AMAR173.4.20190920T004248Z.wav",
-            _ALONE + _BLANK_DATE + "T" + _BLANK_TIME + _TAIL,
+            _ALONE + _BLANK_DATE + "T" + _BLANK_TIME + _ISO_TAIL,
             "JASCO AMAR; icListen at Ocean Networks Canada (ICLISTENHF1251_20130813T063620.983Z); Frontier Labs BAR "
             "(20190508T020000+1000_REC; some firmwares write a blank for a zero: 201905 8T020000); any "
             "ISO 8601 in its basic form",
@@ -925,7 +927,7 @@ _DIRECTIVES = {
     "M": _MINUTE,
     "S": _SECOND,
     "f": r"(?P<f>\d{1,6})",
-    "z": rf"(?P<z>{ZONE})",
+    "z": rf"(?P<z>{ZONE}|[+-]\d\d(?!\d))",
 }
 
 
