@@ -420,7 +420,7 @@ def _contradictions(chosen: _Reading, given: _Zone | None, from_name: _Reading |
         text = from_name.zone.text
         yield Note(
             "start",
-            f"{chosen.source} is the zone of the recording, although time_zone is {given.text}: the name says {text}",
+            f"the name says {text} ({offset_text(offset)}), which counts although time_zone is {given.text}",
             {"name": text, "time_zone": given.text},
         )
 
