@@ -42,7 +42,7 @@ NOWHERE = {"scipy", "pandas"}
 
 # Lower floors know nothing of the higher ones.
 FLOORS = [
-    {"errors", "clock", "canonical", "notes", "zones"},
+    {"errors", "clock", "canonical", "notes", "zones", "cells"},
     {"windows", "settings", "tables", "containers", "chunks", "flac", "labels", "matching", "pictures", "webhook"},
     {"health", "metadata"},
     {"recorded"},

@@ -66,6 +66,25 @@ def test_columns_and_values(result: RecordingResult) -> None:
     assert len(rows) == 2
 
 
+@pytest.mark.parametrize(("channel", "said"), [(None, "0"), (1, "0"), (2, "1"), (16, "15")])
+def test_the_channel_is_the_one_analysed_counted_from_zero(
+    result: RecordingResult, channel: int | None, said: str
+) -> None:
+    heard = replace(result, settings=replace(result.settings, channel=channel))
+    rows = list(csv.DictReader(io.StringIO(written(heard))))
+    assert {row["CHANNEL"] for row in rows} == {said}
+    assert heard.sound_file().channel == int(said) + 1  # Raven counts from 1
+
+
+def test_names_that_a_spreadsheet_would_run_are_escaped_and_read_back(result: RecordingResult, tmp_path: Path) -> None:
+    name = "=site/@1, +1.wav"
+    moved = replace(result, recording=replace(result.recording, path=f"-dep/{name}", name=name))
+    row = next(csv.DictReader(io.StringIO(written(moved))))
+    assert (row["INDIR"], row["FOLDER"], row["IN FILE"]) == ("'-dep", "'=site", "'@1, +1.wav")
+    (tmp_path / "a.csv").write_text(written(moved))
+    assert read_labels(tmp_path / "a.csv").recordings == (f"-dep/{name}",)
+
+
 def test_without_events_the_header_alone(result: RecordingResult) -> None:
     assert written(replace(result, events=())) == ",".join(KALEIDOSCOPE_COLUMNS) + "\n"
 

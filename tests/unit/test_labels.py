@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import time
+import unicodedata
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +16,15 @@ from hypothesis import strategies as st
 
 from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest
-from anemonefish.labels import Label, LabelFile, RecordingNames, find_label_files, microseconds, read_labels
+from anemonefish.labels import (
+    Label,
+    LabelFile,
+    RecordingNames,
+    find_label_files,
+    microseconds,
+    read_labels,
+    scan_labels,
+)
 from anemonefish.report import EVENT_COLUMNS
 from anemonefish.tables import Selection, SoundFile, write_audacity, write_raven
 
@@ -23,7 +34,7 @@ RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\t
 
 @pytest.fixture
 def read(tmp_path: Path):
-    def write_and_read(text: str | bytes, name: str = "reef.wav.txt", **options: str) -> LabelFile:
+    def write_and_read(text: str | bytes, name: str = "reef.wav.txt", **options: Any) -> LabelFile:
         path = tmp_path / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return read_labels(path, **options)
@@ -136,7 +147,7 @@ def test_a_table_over_several_files_that_cannot_be_told_apart(read, header: str,
         ("Whatever", "click", "Whatever"),  # the only column that nobody knows
         ("Peak Power (dB)\tWhatever\tN", "3\tclick\t7", "Whatever"),
         ("Common Name\tSpecies Code\tConfidence", "Wren\twren\t0.5", "Common Name"),
-        ("Species\tAnnotation", "x\ty", "Annotation"),
+        ("Species\tAnnotation", "x\tx", "Annotation"),
         ("Confidence", "0.5", None),
     ],
 )
@@ -286,6 +297,270 @@ def test_no_text_does_anything_but_labels_or_a_refusal(tmp_path_factory: pytest.
             assert all(0 <= label.start <= label.stop for label in labels)
 
 
+# ------------------------------------------------------------------------- which column names the labels
+
+ROW = "1\tSpectrogram 1\t1\t6.9\t7.4\t400\t900"
+
+
+def named(made: LabelFile) -> tuple[str | None, list[str]]:
+    return made.label_column, [label.name for label in made.labels]
+
+
+def test_an_empty_annotation_beside_a_filled_species_is_passed_over(read) -> None:
+    made = read(f"{RAVEN}\tAnnotation\tSpecies\n{ROW}\t\tanemonefish\n")
+    assert named(made) == ("Species", ["anemonefish"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "expected"),
+    [
+        ("label,species", [",a", ",b"], ("species", ["a", "b"])),
+        ("label,species", ["NA,a", "NaN,b"], ("species", ["a", "b"])),  # R and pandas write missing values so
+        ("label,species", ["a,", "b,a", "c,"], None),
+        ("label,species", ["a,a", ",b"], ("species", ["a", "b"])),  # the fuller one
+        ("label,species", ["a,", "b,b"], ("label", ["a", "b"])),
+        ("label,species", ["a,", ",b"], None),  # neither has all
+        ("label,species", ["a,A", "b,B"], ("label", ["a", "b"])),
+        ("label,species", ["a,x", "b,x"], None),
+        ("species,annotation", ["x,y"], None),
+        ("annotation,type", ["call,song"], ("annotation", ["call"])),
+        ("label,species", [",", ","], (None, ["", ""])),
+        ("label", ["a", ""], ("label", ["a", ""])),
+        ("Common name,Scientific name", ["Great Tit,Parus major", "Wren,Troglodytes troglodytes"],
+         ("Common name", ["Great Tit", "Wren"])),
+        ("Common name,species", ["Great Tit,Parus major", "Great Tit,Parus minor"], None),
+        ("MANUAL ID,TOP1MATCH", ["af,x", ",x"], ("MANUAL ID", ["af", ""])),
+        ("MANUAL ID,AUTO ID", [",x", ",y"], ("AUTO ID", ["x", "y"])),
+    ],
+)  # fmt: skip
+def test_a_label_column_is_chosen_by_its_values(
+    read, columns: str, rows: list[str], expected: tuple[str | None, list[str]] | None
+) -> None:
+    text = "\n".join([f"start,end,{columns}", *(f"1,2,{row}" for row in rows)])
+    if expected is not None:
+        assert named(read(text)) == expected
+        return
+    with pytest.raises(InvalidRequest, match="say which is the label column, for example --label-column") as raised:
+        read(text)
+    assert all(repr(column) in str(raised.value) for column in columns.split(","))
+    assert read(text, label_column=columns.split(",")[1]).label_column == columns.split(",")[1]
+
+
+@pytest.mark.parametrize("index", ["", "Unnamed: 0", "X", "index", "...1", "rowid", "row.names", "X.1", '""'])
+def test_a_column_that_numbers_the_rows_is_no_label(read, index: str) -> None:
+    made = read(f"{index},file,start_time,end_time\n0,reef.wav,6.9,7.4\n1,reef.wav,8.0,8.1\n", "labels.csv")
+    assert named(made) == (None, ["", ""])
+    assert made.class_columns == ()
+    assert made.recordings == ("reef.wav",)
+    tabs = read(f"{index}\t{RAVEN}\tFish\n0\t{ROW}\tclarkii\n1\t{ROW}\tclarkii\n".replace('"', ""))
+    assert named(tabs)[0] == "Fish"
+
+
+# ------------------------------------------------------------------------------- a column for each class
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("1", "0"), ("1.0", "0.0"), ("True", "False"), ("TRUE", "FALSE"), ("yes", "no"), ("present", "absent"), ("1", "")],
+)
+def test_a_column_for_each_class_gives_a_label_for_each_class_that_is_present(read, yes: str, no: str) -> None:
+    rows = [
+        f"a.wav,0.0,3.0,{no},{no}",
+        f"a.wav,3.0,6.0,{no},{yes}",
+        f"a.wav,6.0,9.0,{yes},{yes}",
+        f"b.wav,0,3,{no},{no}",
+    ]
+    made = read("\n".join(["file,start_time,end_time,anemonefish,biological", *rows]), "labels.csv")
+    assert times(made) == [
+        (3_000_000, 6_000_000, "biological"),
+        (6_000_000, 9_000_000, "anemonefish"),
+        (6_000_000, 9_000_000, "biological"),
+    ]
+    assert (made.label_column, made.class_columns) == (None, ("anemonefish", "biological"))
+    assert made.recordings == ("a.wav", "b.wav")  # b.wav was looked at, and nothing is in it
+
+
+def test_a_value_that_is_missing_in_a_column_of_a_class_is_named(read) -> None:
+    with pytest.raises(InvalidRequest, match="line 3: fish: 'NaN' says neither 0 nor 1"):
+        read("start_time,end_time,fish\n0,3,1\n3,6,NaN\n")
+
+
+def test_other_columns_of_numbers_are_no_classes(read) -> None:
+    made = read("channel,start,end,depth_m,verified,id,fish\n1,0,3,12.5,1,1,1\n0,3,6,12.5,0,0,0\n")
+    assert made.class_columns == ("fish",)
+    assert times(made) == [(0, 3_000_000, "fish")]
+
+
+@pytest.mark.parametrize("values", ["0.73,0.2", "0,0.5", "1.0,0.0001", "1e-3,1"])
+def test_scores_are_no_labels(read, values: str) -> None:
+    with pytest.raises(
+        InvalidRequest, match=r"hold scores such as [\d.e-]+, not labels; write 1 where a class is present"
+    ):
+        read(f"file,start_time,end_time,anemonefish,biological\na.wav,0,3,{values}\n")
+
+
+def test_a_column_of_0_and_1_can_be_asked_for(read) -> None:
+    made = read("start,end,fish,boat\n0,3,1,0\n3,6,0,1\n", label_column="boat")
+    assert times(made) == [(3_000_000, 6_000_000, "boat")]
+
+
+# ------------------------------------------------------------------------------------- tables of a sequence
+
+
+@pytest.mark.parametrize("column", ["Begin File", "Begin Path"])
+@pytest.mark.parametrize("rows", [["c.wav"], ["c.wav", "c.wav"], ["c.wav", "d.wav"]])
+def test_times_that_may_count_from_the_first_file_of_a_sequence_are_asked_about(
+    read, column: str, rows: list[str]
+) -> None:
+    text = "\n".join([f"{RAVEN}\t{column}\tSpecies", *(f"{ROW}\t{name}\tx" for name in rows)])
+    with pytest.raises(InvalidRequest, match=r"add the measurement File Offset in Raven.*or say --times-per-file"):
+        read(text, "labels.selections.txt")
+    assert {label.start for label in read(text, "labels.selections.txt", times_per_file=True).labels} == {6_900_000}
+
+
+@pytest.mark.parametrize(
+    ("file", "recording"),
+    [("c.wav.selections.txt", "c.wav"), ("c.Table.1.selections.txt", "C:\\site\\c.wav"), ("c.txt", "/x/C.WAV"),
+     ("c.BirdNET.selection.table.txt", "/x/c.flac"), ("c_checked by me.txt", "c.wav"), ("c.d.txt", "c.d.wav")],
+)  # fmt: skip
+def test_a_table_of_a_single_file_after_which_it_is_named_is_read(read, file: str, recording: str) -> None:
+    made = read(f"{RAVEN}\tBegin Path\tSpecies\n{ROW}\t{recording}\tx\n", file)
+    assert times(made) == [(6_900_000, 7_400_000, "x")]
+
+
+def test_a_table_whose_name_only_begins_alike_is_asked_about(read) -> None:
+    with pytest.raises(InvalidRequest, match="is not named after it"):
+        read(f"{RAVEN}\tBegin File\tSpecies\n{ROW}\tc.wav\tx\n", "combined.selections.txt")
+
+
+# ----------------------------------------------------------------------------- what is refused names the mend
+
+
+def quoted_by_r(text: str) -> str:
+    """Write a table as R's write.table does: quotation marks around headers and texts, not around numbers."""
+    return "\n".join(
+        "\t".join(cell if cell.replace(".", "").isdigit() else f'"{cell}"' for cell in line.split("\t"))
+        for line in text.split("\n")
+    )
+
+
+def test_a_selection_table_with_quoted_headers_is_read(read) -> None:
+    text = quoted_by_r(f'{RAVEN}\tSpecies\n{ROW}\tone \\"call\\"\n{ROW}\tanemonefish')
+    made = read(text)
+    assert (made.format, made.label_column) == ("raven", "Species")
+    assert [label.name for label in made.labels] == ['one "call"', "anemonefish"]
+
+
+def test_row_names_that_r_writes_without_a_header_are_passed_over(read) -> None:
+    made = read(quoted_by_r(f"{RAVEN}\tSpecies") + f'\n"1"\t{ROW}\t"a"\n"7"\t{ROW}\t"b"\n')
+    assert times(made) == [(6_900_000, 7_400_000, "a"), (6_900_000, 7_400_000, "b")]
+    commas = read('"start","end","label"\n"1",6.9,7.4,"a"\n')
+    assert times(commas) == [(6_900_000, 7_400_000, "a")]
+
+
+def test_headers_as_r_and_pandas_change_them_are_known(read) -> None:
+    head = "Selection\tView\tChannel\tBegin.Time..s.\tEnd_Time_(s)\tLow.Freq..Hz.\tHigh.Freq..Hz.\tFile.Offset..s."
+    made = read(f"{head}\tBegin.File\tSpecies\n{ROW}\t0.9\tc.wav\tx\n", "labels.txt")
+    assert (made.format, made.recordings) == ("raven", ("c.wav",))
+    assert times(made) == [(900_000, 1_400_000, "x")]
+    assert (made.labels[0].low_hz, made.labels[0].high_hz) == (400, 900)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("6.9 7.4 anemonefish\n", ["'6.9 7.4 anemonefish'", "use tabs"]),
+        ("6.9   7.4\n", ["use tabs"]),
+        ("6,9 7,4 x\n", ["separated by blanks", "use tabs"]),
+        ("1\t2\tx\n6.9 7.4 y\n", ["line 2", "use tabs"]),
+        (f"{RAVEN}\n{ROW}\n".replace("\t", "   "), ["no tab or comma", "use tabs"]),
+        ("start|end|label\n1|2|x\n", ["'|'", "commas or tabs"]),
+        (f"{RAVEN}\tAnnotation\n{ROW}\tx\t1\n{ROW}\tx\t2\n",
+         ["line 2: 9 values under 8 headers: '1' has none", "1 more line", "Selection, View", "give every column"]),
+        ("start,end,label\n1,2,a, b\n", ["line 2: 4 values under 3 headers", "'b' has no header", "quotation marks"]),
+        ("6.9,7.4,x\n", ["values stand where headers are expected (6.9, 7.4, x)", "start_time,end_time,label"]),
+        ("1\tSpectrogram 1\t1\t6.9\t7.4\n", ["values stand where headers are expected"]),
+        ("start,end\n5.0,4.0\n", ["line 2: the end lies before the start (5.0 to 4.0 s)"]),
+        ("start,end\n-1.5,4.0\n", ["line 2: a label cannot begin before its recording (-1.5 to 4.0 s)"]),
+        ("start,duration\n1,-2\n", ["line 2: the end lies before the start"]),
+        ("start,end\nNaN,2\n", ["line 2: start: the value is missing (NaN)", "delete the line"]),
+        ("start,end\n1,NA\n", ["line 2: end: the value is missing (NA)"]),
+        ("start,end\n1,\n", ["line 2: end: the value is missing"]),
+        ("start,end\n00:01:05,00:01:06.5\n", ["'00:01:05' is not a number of seconds", "write 65"]),
+        ("start,end\n1:05.25,1:06\n", ["write 65.25"]),
+        ("start,end\n6.9 s,7.4 s\n", ["'6.9 s' is not a number of seconds", "without unit"]),
+        ("start_ms,end_ms,label\n6900,7400,x\n", ["'start_ms' is in milliseconds", "end_time (seconds)"]),
+        ("Start Time (ms),End Time (ms)\n1,2\n", ["is in milliseconds"]),
+        ("startMs,endMs\n1,2\n", ["is in milliseconds"]),
+        ("start_sample,end_sample\n1,2\n", ["'start_sample' is in samples"]),
+        ("BeginFrame,EndFrame\n1,2\n", ["is in frames"]),
+        ("Begin Clock Time,End Clock Time\n1:00,1:01\n", ["is in a clock's time"]),
+        ("start,end_ms\n1,2\n", ["where a label ends", "'end_ms' is in milliseconds"]),
+        ("start,end\n1,2\0\n", ["line 2: there is a byte 0"]),
+        (b"PK\x03\x04\x14\0", ["a workbook", "CSV"]),
+        ("start,end\n1,2\n".encode("utf-16-le"), ["byte 0", "UTF-8"]),
+        (b"\xff\xfes\0t\0a", ["UTF-16", "save the file as UTF-8"]),
+    ],
+)  # fmt: skip
+def test_what_is_refused_names_the_value_and_the_mend(read, text: str | bytes, words: list[str]) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        read(text)
+    assert [word for word in words if word not in str(raised.value)] == []
+
+
+def test_every_line_that_cannot_be_read_is_named(read) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        read("start,end\n1,x\n1,2\n3,2\n-1,0\n" + "9,8\n" * 10)
+    message = str(raised.value)
+    assert [word for word in ("line 2", "line 4", "line 5", "and 8 more") if word not in message] == []
+
+
+def test_a_row_that_cannot_be_read_spoils_its_recording_alone(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text("file,start,end,label\na.wav,1,2,x\nb.wav,1,oops,x\nc.wav,3,4,y\n")
+    made = scan_labels(tmp_path / "all.csv")
+    assert [label.recording for label in made.labels] == ["a.wav", "c.wav"]
+    assert [(problem.line, problem.recording) for problem in made.problems] == [(3, "b.wav")]
+    assert made.recordings == ("a.wav", "b.wav", "c.wav")
+
+
+def test_a_line_of_frequencies_behind_a_damaged_label_is_no_second_problem(tmp_path: Path) -> None:
+    (tmp_path / "a.wav.txt").write_text("1\t2\tx\n3\tx\ty\n\\\t5\t6\n5\t6\tz\n")
+    made = scan_labels(tmp_path / "a.wav.txt")
+    assert [label.name for label in made.labels] == ["x", "z"]
+    assert [problem.line for problem in made.problems] == [2]
+
+
+def test_mixed_line_ends_are_read(read) -> None:
+    made = read("start,end,label\r\n1,2,a\n\r\n3,4,b\r5,6,c\r\n")
+    assert [label.name for label in made.labels] == ["a", "b", "c"]
+    assert [label.name for label in read("1\t2\ta\r\n3\t4\tb\r5\t6\tc\n").labels] == ["a", "b", "c"]
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.wav.txt").mkdir()
+    with pytest.raises(InvalidRequest, match=r"a\.wav\.txt: cannot be read"):
+        read_labels(tmp_path / "a.wav.txt")
+
+
+def test_a_hundred_thousand_lines_take_seconds(read) -> None:
+    rows = "".join(
+        f"{number}\tSpectrogram 1\t1\t{number}.25\t{number}.5\t1\t9\tr{number % 5000}.wav\t0.5\tx\n"
+        for number in range(100_000)
+    )
+    began = time.process_time()
+    made = read(f"{RAVEN}\tBegin File\tFile Offset (s)\tSpecies\n{rows}", "all.txt")
+    assert len(made.labels) == 100_000
+    assert len(made.recordings) == 5_000
+    assert time.process_time() - began < 60  # about 2 s; it was quadratic in the number of recordings
+
+
+def test_cells_that_were_escaped_for_spreadsheets_are_read_back(read) -> None:
+    made = read('recording,start,end,label\n\'=1+1.wav,1,2,\'-x\n"\'=HYPERLINK(""x"").wav",1,2,\'tis\n')
+    assert made.recordings == ("=1+1.wav", '=HYPERLINK("x").wav')
+    assert [label.name for label in made.labels] == ["-x", "'tis"]
+    assert [label.name for label in read("1\t2\t'=x\n").labels] == ["=x"]
+
+
 # --------------------------------------------------------------------------------- files and names
 
 
@@ -331,3 +606,33 @@ def test_two_recordings_of_one_name_are_not_guessed_between(said: str) -> None:
 
 def test_a_label_is_what_it_says() -> None:
     assert Label(0, 0, "", None, None, "a.wav", 1).is_point
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [("REEF.WAV", "site/reef.wav"), ("Site/Reef.Wav", "site/reef.wav"), ("reef.WAV", "site/reef.wav"),
+     ("reef.wav ", "site/reef.wav"), ("REEF", "site/reef.wav"), ("reef.FLAC", "site/reef.wav"),
+     ("C:\\DATA\\SITE\\REEF.wav", "site/reef.wav"), ("Männchen.wav", "Männchen.wav"), ("MÄNNCHEN.wav", "Männchen.wav")],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_capitals_and_unicode_forms_do_not_matter_where_there_is_no_doubt(said: str, found: str, form: str) -> None:
+    for other in ("NFC", "NFD"):
+        names = RecordingNames(
+            [unicodedata.normalize(other, name) for name in ("site/reef.wav", "Männchen.wav")], AUDIO_EXTENSIONS
+        )  # type: ignore[arg-type]
+        assert names.find(unicodedata.normalize(form, said)) == unicodedata.normalize(other, found)  # type: ignore[arg-type]
+
+
+def test_names_that_differ_in_capitals_or_forms_alone_are_two_recordings() -> None:
+    forms = [unicodedata.normalize("NFC", "ä.wav"), unicodedata.normalize("NFD", "ä.wav")]
+    names = RecordingNames(["a.wav", "A.wav", *forms], AUDIO_EXTENSIONS)
+    assert [names.find(name) for name in ("a.wav", "A.wav", *forms)] == ["a.wav", "A.wav", *forms]
+    assert names.find("a.flac") == "a.wav"
+    with pytest.raises(InvalidRequest, match="may be any of"):
+        names.find("ä.flac")
+    with pytest.raises(InvalidRequest, match="may be any of"):
+        RecordingNames(["ab.wav", "AB.wav"], AUDIO_EXTENSIONS).find("Ab.wav")
+
+
+def test_of_two_folders_the_one_that_differs_in_capitals_alone_is_meant() -> None:
+    assert RecordingNames(["a/x.wav", "b/x.wav"], AUDIO_EXTENSIONS).find("D:\\A\\x.wav") == "a/x.wav"

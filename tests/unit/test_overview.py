@@ -86,3 +86,40 @@ def test_a_deployment_with_a_hole(tmp_path: Path) -> None:
     cumulated = [Fraction(sum(starts[:number]), 48_000) for number in range(len(names))]
     assert [Fraction(row["Begin Time (s)"]) for row in rows] == cumulated
     assert [row["Begin UTC"][11:19] for row in rows] == ["20:35:10", "20:35:20", "20:35:30", "20:36:00", "20:36:10"]
+
+
+def test_names_that_a_spreadsheet_would_run_are_text_in_every_table(tmp_path: Path) -> None:
+    names = ["+2.wav", "=1+1.wav", '=HYPERLINK("x").wav', "@a.wav"]
+    for seed, name in enumerate(names):
+        path = tmp_path / "deployment" / name
+        path.parent.mkdir(exist_ok=True)
+        write_scene(scene(10, seed=seed, settings=BUSY), path)
+    (tmp_path / "deployment" / "-broken.wav").write_bytes(b"")
+    out = tmp_path / "out"
+    formats = "csv,raven,kaleidoscope,audacity,longterm,scores"
+    done = CliRunner().invoke(main, ["detect", str(tmp_path / "deployment"), "--out", str(out), "--formats", formats])
+    assert done.exit_code == 1, done.output
+    files = [path for path in out.rglob("*") if path.is_file() and ".anemonefish" not in path.parts]
+    assert len(files) == 3 + len(names) * 6
+    for path in files:
+        separator = "\t" if path.suffix == ".txt" else ","
+        for row in csv.reader(path.read_text().splitlines(), delimiter=separator):
+            assert not [cell for cell in row if cell[:1] in set("=+-@")], path
+    assert {row["recording"] for row in table(out / "summary.csv", ",")} == {
+        f"'{name}" for name in ["-broken.wav", *names]
+    }
+    for combined in (COMBINED_EVENTS, COMBINED_SELECTIONS):
+        found = {Path(recording).name for recording in read_labels(out / combined).recordings}
+        assert found <= set(names)
+        assert len(found) > 1
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000])
+def test_no_frequency_of_a_table_lies_above_what_the_recording_holds(tmp_path: Path, rate: int) -> None:
+    write_scene(scene(20, seed=1, sample_rate=rate, settings=BUSY), tmp_path / "slow.wav")
+    options = ["--out", str(tmp_path / "out"), "--set", "threshold=0.01"]
+    assert CliRunner().invoke(main, ["detect", str(tmp_path / "slow.wav"), *options]).exit_code == 0
+    rows = table(tmp_path / "out" / "slow.wav.selections.txt", "\t")
+    assert rows
+    for row in rows:
+        assert 0 <= float(row["Low Freq (Hz)"]) < float(row["High Freq (Hz)"]) <= rate / 2

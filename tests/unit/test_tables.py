@@ -9,7 +9,16 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.tables import RAVEN_COLUMNS, Selection, SoundFile, format_seconds, seconds, write_audacity, write_raven
+from anemonefish.tables import (
+    RAVEN_COLUMNS,
+    Selection,
+    SoundFile,
+    format_seconds,
+    seconds,
+    within_nyquist,
+    write_audacity,
+    write_raven,
+)
 
 SELECTIONS = [
     Selection(48_000, 57_600, "anemonefish", 0, 12_000, 0.75),
@@ -54,3 +63,25 @@ def test_audacity() -> None:
     file = io.StringIO()
     write_audacity(file, SELECTIONS, sample_rate=48_000)
     assert file.getvalue() == "1.000000\t1.200000\tanemonefish\n2.000021\t2.400021\tbiological\n"
+
+
+@given(st.floats(-100, 50_000), st.floats(0.1, 50_000), st.integers(1, 400_000))
+def test_a_band_lies_within_what_the_recording_holds(low: float, width: float, rate: int) -> None:
+    lowest, highest = within_nyquist((low, low + width), rate)
+    assert 0 <= lowest < highest <= rate / 2
+    if low >= 0 and low + width <= rate / 2:
+        assert (lowest, highest) == (low, low + width)
+
+
+def test_a_band_above_the_nyquist_frequency_becomes_the_whole_spectrum() -> None:
+    assert within_nyquist((1_500, 6_000), 2_000) == (0, 1_000)
+
+
+def test_texts_of_both_tables_are_safe_in_a_spreadsheet() -> None:
+    raven, audacity = io.StringIO(newline=""), io.StringIO(newline="")
+    selections = [Selection(0, 9, "=cmd", 0, 9, 0.5)]
+    write_raven(raven, [(SoundFile("-dep/@a.wav", "@a.wav", 48_000), selections)])
+    write_audacity(audacity, selections, sample_rate=48_000)
+    [row] = csv.DictReader(io.StringIO(raven.getvalue()), delimiter="\t")
+    assert (row["Begin Path"], row["Begin File"], row["Class"]) == ("'-dep/@a.wav", "'@a.wav", "'=cmd")
+    assert audacity.getvalue() == "0.000000\t0.000188\t'=cmd\n"

@@ -8,7 +8,6 @@ used, so that every other command does without httpx.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from anemonefish.cells import write_rows
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, WrongState
 from anemonefish.laptop import find_recordings
 from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
@@ -518,12 +518,12 @@ def _conclude(recordings: Sequence[_Recording], out: Path) -> None:
 
 def _write_summary(path: Path, recordings: Sequence[_Recording]) -> None:
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(_SUMMARY)
+        write_rows(file, [_SUMMARY])
         for each in recordings:
             failure = each.failure or Failure("", "")
             counts = ("", "") if each.failure else (each.windows, each.events)
-            rows.writerow((each.name, "failed" if each.failure else "done", *counts, failure.error, failure.message))
+            status = "failed" if each.failure else "done"
+            write_rows(file, [(each.name, status, *counts, failure.error, failure.message)])
 
 
 def _check_succeeded(found: Document, names: Sequence[str] | None = None) -> None:

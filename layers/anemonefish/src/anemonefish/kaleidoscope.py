@@ -10,7 +10,7 @@ column      content
 INDIR       the folder of the deployment
 FOLDER      folders below it, empty if there are none
 IN FILE     name of the file
-CHANNEL     0, the first: events are found in the mean of all channels
+CHANNEL     the channel that was analysed, counted from 0 as Kaleidoscope counts; 0 for the mean of all channels
 OFFSET      seconds from the beginning of the file
 DURATION    seconds
 TOP1MATCH   the class
@@ -25,9 +25,10 @@ Kaleidoscope itself.
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from anemonefish.cells import write_rows
 from anemonefish.tables import format_seconds
 
 if TYPE_CHECKING:
@@ -57,21 +58,22 @@ def write_kaleidoscope(file: TextIO, result: RecordingResult) -> None:
         Opened with ``newline=""``.
     result : RecordingResult
     """
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(KALEIDOSCOPE_COLUMNS)
+    write_rows(file, [KALEIDOSCOPE_COLUMNS])
+    write_rows(file, _rows(result))
+
+
+def _rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
     place = _place(result.recording.path, result.recording.name)
     rate = result.sample_rate
     for event in result.events:
-        rows.writerow(
-            (
-                *place,
-                0,
-                format_seconds(event.start, rate),
-                format_seconds(event.stop - event.start, rate),
-                event.label,
-                f"{event.mean_score:.6f}",
-                "",
-            )
+        yield (
+            *place,
+            (result.settings.channel or 1) - 1,
+            format_seconds(event.start, rate),
+            format_seconds(event.stop - event.start, rate),
+            event.label,
+            f"{event.mean_score:.6f}",
+            "",
         )
 
 

@@ -12,12 +12,12 @@ while they were scored included; a file that could not even be opened is no part
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from anemonefish.cells import write_rows
 from anemonefish.errors import Failure
 from anemonefish.events import Event
 from anemonefish.notes import is_partial
@@ -103,9 +103,8 @@ def write_overview(folder: Path, outcomes: Sequence[Outcome], formats: Iterable[
 
 def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(columns)
-        table.writerows(rows)
+        write_rows(file, [columns])
+        write_rows(file, rows)
 
 
 def _summary(outcome: Outcome) -> tuple[object, ...]:

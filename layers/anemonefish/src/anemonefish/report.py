@@ -22,7 +22,6 @@ parquet       ``NAME.scores.parquet``     one row per window: the scores as they
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections import Counter
@@ -36,6 +35,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from anemonefish.cells import write_rows
 from anemonefish.events import Event
 from anemonefish.kaleidoscope import write_kaleidoscope
 from anemonefish.models.bundle import ModelSpec
@@ -45,7 +45,15 @@ from anemonefish.planned import Analysis, PlannedRecording
 from anemonefish.recorded import format_utc, utc_of
 from anemonefish.resample import QUALITY
 from anemonefish.settings import Settings
-from anemonefish.tables import Selection, SoundFile, format_seconds, seconds, write_audacity, write_raven
+from anemonefish.tables import (
+    Selection,
+    SoundFile,
+    format_seconds,
+    seconds,
+    within_nyquist,
+    write_audacity,
+    write_raven,
+)
 
 __all__ = ["REPORTS", "RecordingResult", "Report", "lab_document", "write_report"]
 
@@ -114,8 +122,8 @@ class RecordingResult:
             yield index * grid.hop, index * grid.hop + grid.window
 
     def selections(self, events: Iterable[Event]) -> Iterator[Selection]:
-        """Yield events as selections over the band that the model hears."""
-        low, high = self.spec.profile.band(self.sample_rate)
+        """Yield events as selections over the band that the model hears, as far as the recording holds it."""
+        low, high = within_nyquist(self.spec.profile.band(self.sample_rate), self.analysis.audio.sample_rate)
         for event in events:
             utc = self.utc(event.start)
             yield Selection(event.start, event.stop, event.label, low, high, event.mean_score, utc)
@@ -285,9 +293,8 @@ def _recording_fields(result: RecordingResult) -> dict[str, Any]:
 
 
 def _write_events(file: TextIO, result: RecordingResult) -> None:
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(EVENT_COLUMNS)
-    rows.writerows(event_rows(result))
+    write_rows(file, [EVENT_COLUMNS])
+    write_rows(file, event_rows(result))
 
 
 def event_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
@@ -312,22 +319,28 @@ def event_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
 
 
 def _write_scores(file: TextIO, result: RecordingResult) -> None:
-    rows = csv.writer(file, lineterminator="\n")
+    classes = result.spec.classes
+    write_rows(file, [("start_time", "end_time", *classes, f"smoothed_{classes[result.target]}")])
+    write_rows(file, _score_rows(result))
+
+
+def _score_rows(result: RecordingResult) -> Iterator[tuple[str, ...]]:
     target = result.target
-    rows.writerow(("start_time", "end_time", *result.spec.classes, f"smoothed_{result.spec.classes[target]}"))
     for (start, stop), scores, smoothed in zip(result.windows(), result.scores, result.smoothed, strict=True):
         times = (format_seconds(start, result.sample_rate), format_seconds(stop, result.sample_rate))
-        rows.writerow((*times, *(f"{score:.6f}" for score in scores), f"{smoothed[target]:.6f}"))
+        yield (*times, *(f"{score:.6f}" for score in scores), f"{smoothed[target]:.6f}")
 
 
 def _write_long_term(file: TextIO, result: RecordingResult) -> None:
     """Write a row per minute; windows and events belong to the minute in which they begin."""
-    rows = csv.writer(file, lineterminator="\n")
+    name = result.spec.classes[result.target]
+    columns = ("start_time", "end_time", "start_utc", "windows", "windows_above", f"mean_{name}", f"max_{name}")
+    write_rows(file, [(*columns, "events")])
+    write_rows(file, _minute_rows(result))
+
+
+def _minute_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
     target, rate, hop = result.target, result.sample_rate, result.analysis.grid.hop
-    name = result.spec.classes[target]
-    rows.writerow(
-        ("start_time", "end_time", "start_utc", "windows", "windows_above", f"mean_{name}", f"max_{name}", "events")
-    )
     minute = 60 * rate
     events = Counter(event.start // minute for event in result.events)
     scores = result.smoothed[:, target].astype(np.float64)
@@ -338,7 +351,7 @@ def _write_long_term(file: TextIO, result: RecordingResult) -> None:
             times = (format_seconds(edge * minute, rate) for edge in (number, number + 1))
             above = int((here > result.settings.threshold).sum())
             counts = (len(here), above, f"{here.mean():.6f}", f"{here.max():.6f}", events[number])
-            rows.writerow((*times, result.utc(number * minute) or "", *counts))
+            yield (*times, result.utc(number * minute) or "", *counts)
 
 
 def _write_raven(file: TextIO, result: RecordingResult) -> None:

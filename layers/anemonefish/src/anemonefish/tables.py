@@ -1,7 +1,8 @@
 """Selection tables and labels: the files of Raven and Audacity.
 
-Owns both text formats and the one way a sample index is printed as seconds. A table without selections still
-has its header. Never decides what a selection is.
+Owns both text formats, the one way a sample index is printed as seconds, and that no frequency lies outside of what a
+recording holds. A table without selections still has its header; texts are safe in a spreadsheet
+(:mod:`anemonefish.cells`). Never decides what a selection is.
 
 Sources: Raven Pro 1.6 User's Manual, "Selection tables"; Audacity Manual, "Importing and exporting labels".
 """
@@ -13,7 +14,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TextIO
 
-__all__ = ["RAVEN_COLUMNS", "Selection", "SoundFile", "format_seconds", "seconds", "write_audacity", "write_raven"]
+from anemonefish.cells import escape
+
+__all__ = [
+    "RAVEN_COLUMNS",
+    "Selection",
+    "SoundFile",
+    "format_seconds",
+    "seconds",
+    "within_nyquist",
+    "write_audacity",
+    "write_raven",
+]
 
 _MICRO = 1_000_000
 
@@ -81,6 +93,21 @@ def seconds(samples: int, sample_rate: int) -> float:
     return _microseconds(samples, sample_rate) / _MICRO
 
 
+def within_nyquist(band: tuple[float, float], sample_rate: int) -> tuple[float, float]:
+    """Return the part of a band that a recording can hold; all that it holds, where no part of the band is in it.
+
+    Parameters
+    ----------
+    band : (float, float)
+        Lowest and highest frequency, in Hz.
+    sample_rate : int
+        Samples per second of the recording itself, before any resampling.
+    """
+    nyquist = sample_rate / 2
+    low, high = max(0.0, band[0]), min(band[1], nyquist)
+    return (low, high) if low < high else (0.0, nyquist)
+
+
 @dataclass(frozen=True, slots=True)
 class SoundFile:
     """A recording as a selection table sees it.
@@ -135,10 +162,10 @@ def _raven_fields(sound: SoundFile, selection: Selection) -> tuple[str, ...]:
         format_seconds(selection.stop - selection.start, sound.sample_rate),
         f"{selection.low_hz:.1f}",
         f"{selection.high_hz:.1f}",
-        sound.path,
+        escape(sound.path),
         format_seconds(selection.start, sound.sample_rate),
-        sound.name,
-        selection.label,
+        escape(sound.name),
+        escape(selection.label),
         "" if selection.score is None else f"{selection.score:.6f}",
         selection.utc or "",
     )
@@ -148,4 +175,4 @@ def write_audacity(file: TextIO, selections: Iterable[Selection], *, sample_rate
     """Write an Audacity label track: ``start<TAB>end<TAB>label``; the format has no header."""
     for selection in selections:
         start, stop = format_seconds(selection.start, sample_rate), format_seconds(selection.stop, sample_rate)
-        file.write(f"{start}\t{stop}\t{selection.label}\n")
+        file.write(f"{start}\t{stop}\t{escape(selection.label)}\n")
