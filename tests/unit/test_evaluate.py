@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from anemonefish.cli import main
 from anemonefish.cli_evaluate import evaluate as command
 from anemonefish.decide import decide
 from anemonefish.errors import InvalidRequest, InvalidSettings
@@ -368,6 +370,242 @@ def test_two_files_for_one_recording(results: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"a\.wav: labels in a\.wav\.csv and in a\.wav\.txt"):
         evaluate(results, labels)
     assert evaluate(results, labels, Question(pattern="*.txt")).labelled == ("a.wav",)
+
+
+# ------------------------------------------------------------------------- one bad thing takes no other along
+
+
+BROKEN = {
+    "beyond its recording": b"900\t901\tanemonefish\n901\t902\tanemonefish\n",
+    "damaged": b"1\t2\tanemonefish\nhello\n",
+    "undecodable": b"1\t2\tM\xe4nnchen\n",
+    "no table": b"calm sea, no wind\n",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("unlabelled", ["ignore", "negative"])
+def test_a_recording_whose_labels_cannot_be_used_is_left_out_with_the_reason(
+    results: Path, tmp_path: Path, broken: str, unlabelled: str
+) -> None:
+    labels = labelled(tmp_path / "labels", b="1\t2\tanemonefish\n")
+    expected = evaluate(results, labels, Question(unlabelled="ignore"))
+    (labels / "a.wav.txt").write_bytes(BROKEN[broken])
+    outcome = evaluate(results, labels, Question(unlabelled=unlabelled))
+    assert outcome.labelled == ("site/b.wav",)
+    assert list(outcome.left_out) == ["a.wav"]
+    assert outcome.negative == (("site/c.wav",) if unlabelled == "negative" else ())
+    if unlabelled == "ignore":
+        assert outcome.classes == expected.classes
+        assert outcome.seconds == expected.seconds
+    _, document = files_of(outcome)
+    assert document["recordings"]["left_out"] == dict(outcome.left_out)  # type: ignore[index]
+
+
+def test_every_reason_is_listed(results: Path, tmp_path: Path) -> None:
+    labels = labelled(tmp_path / "labels", a="900\t901\tx\n910\t911\tx\n", b="1\t2\tanemonefish\n", c="x\ty\tz\n")
+    outcome = evaluate(results, labels)
+    assert list(outcome.left_out) == ["a.wav", "site/c.wav"]
+    assert "line 1 begins at 900.000 s" in outcome.left_out["a.wav"]
+    assert "line 2 begins at 910.000 s" in outcome.left_out["a.wav"]
+    assert "x" not in outcome.unmapped  # what was left out is not counted anywhere
+    (labels / "b.wav.txt").write_text("5\t4\tanemonefish\n")
+    with pytest.raises(InvalidRequest, match="the labels are called 'x'") as raised:
+        evaluate(results, labels)
+    assert all(name in str(raised.value) for name in ("site/b.wav: ", "site/c.wav: "))
+    (labels / "a.wav.txt").write_text("900\t901\tanemonefish\n")
+    with pytest.raises(InvalidRequest) as raised:
+        evaluate(results, labels)
+    assert all(name in str(raised.value) for name in ("a.wav: ", "site/b.wav: ", "site/c.wav: "))
+
+
+def test_a_row_of_a_table_over_all_recordings_leaves_out_one(results: Path, tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+    path.write_text("file,start,end,label\na.wav,1,2,anemonefish\nb.wav,NaN,2,anemonefish\nc.wav,1,2,anemonefish\n")
+    outcome = evaluate(results, path)
+    assert outcome.labelled == ("a.wav", "site/c.wav")
+    assert list(outcome.left_out) == ["site/b.wav"]
+
+
+def test_a_file_of_no_recording_that_cannot_be_read_is_named(results: Path, tmp_path: Path) -> None:
+    labels = labelled(tmp_path / "labels", a="1\t2\tanemonefish\n")
+    (labels / "README.txt").write_text("Labels by K., March\n")
+    outcome = evaluate(results, labels)
+    assert outcome.labelled == ("a.wav",)
+    assert [Path(name).name for name in outcome.unread] == ["README.txt"]
+    # It may hold labels of any recording without a file of its own: none of these is known to be empty.
+    negative = evaluate(results, labels, Question(unlabelled="negative"))
+    assert (negative.negative, list(negative.left_out)) == ((), ["site/b.wav", "site/c.wav"])
+
+
+def test_a_damaged_result_leaves_out_its_recording(results: Path, tmp_path: Path) -> None:
+    (results / "site" / "b.wav.scores.parquet").write_bytes(b"PAR1")
+    labels = labelled(tmp_path / "labels", a="1\t2\tanemonefish\n", b="1\t2\tanemonefish\n")
+    outcome = evaluate(results, labels)
+    assert outcome.labelled == ("a.wav",)
+    assert "damaged" in outcome.left_out["site/b.wav"]
+
+
+def test_the_command_ends_with_1_and_names_what_was_left_out(results: Path, tmp_path: Path) -> None:
+    labels = labelled(tmp_path / "labels", a="900\t901\tanemonefish\n", b="1\t2\tanemonefish\n")
+    (labels / "README.txt").write_text("Labels by K.\n")
+    answer = run(results, labels, "--out", tmp_path / "out")
+    assert answer.exit_code == 1
+    assert "1 of 2 recordings could not be evaluated" in answer.output
+    assert f"InvalidRequest: a.wav: {labels / 'a.wav.txt'}: the label at line 1 begins at 900.000 s" in answer.output
+    assert "README.txt: no column says where a label begins" in answer.output
+    document = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert list(document["recordings"]["left_out"]) == ["a.wav"]
+    assert [Path(name).name for name in document["label_files"]["not_read"]] == ["README.txt"]
+    assert (tmp_path / "out" / "evaluation.csv").exists()
+
+
+def test_a_label_file_whose_name_is_not_utf8_is_named_and_the_others_count(results: Path, tmp_path: Path) -> None:
+    labels = labelled(tmp_path / "labels", a="1\t2\tanemonefish\n")
+    try:
+        with open(os.fsencode(labels) + b"/\xe9.txt", "wb") as file:  # noqa: PTH123
+            file.write(b"no labels\n")
+    except OSError:
+        pytest.skip("this file system takes names of UTF-8 alone")
+    with open(os.fsencode(labels) + b"/\xe8.txt", "wb") as file:  # noqa: PTH123
+        file.write(b"1\t2\tx\n")
+    answer = run(results, labels, "--out", tmp_path / "out")
+    assert answer.exit_code == 1
+    assert "\\xe9.txt" in answer.output
+    assert "not counted: \\xe8 (1)" in answer.output
+    assert "\\\\xe9.txt" in (tmp_path / "out" / "evaluation.json").read_text()
+
+
+def test_a_recording_whose_name_is_not_utf8_is_named_in_every_output(results: Path, tmp_path: Path) -> None:
+    try:
+        (results / "a.wav.scores.parquet").rename(results / "\udce9.wav.scores.parquet")
+    except OSError:
+        pytest.skip("this file system takes names of UTF-8 alone")
+    path = tmp_path / "all.csv"
+    path.write_text("file,start,end,label\nb.wav,1,2,anemonefish\n")
+    assert run(results, path, "--unlabelled", "negative", "--out", tmp_path / "out").exit_code == 0
+    document = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert "\udce9.wav" in document["recordings"]["negative"]
+    (results / "\udce9.wav.scores.parquet").write_bytes(b"PAR1")
+    answer = run(results, path, "--unlabelled", "negative", "--out", tmp_path / "out")
+    assert answer.exit_code == 1
+    assert "\\xe9.wav: " in answer.output
+
+
+# ------------------------------------------------------------------------------------- what labels mean
+
+
+@pytest.mark.parametrize("empty", ["no file", "an empty file"])
+def test_an_empty_folder_of_labels_gives_false_positives_per_hour(results: Path, tmp_path: Path, empty: str) -> None:
+    labels = labelled(tmp_path / "labels", **({} if empty == "no file" else {"a": ""}))
+    outcome = evaluate(results, labels, Question(unlabelled="negative"))
+    assert len(outcome.negative) + len(outcome.labelled) == 3
+    [target] = outcome.classes
+    counts = target.at(0.5)
+    assert (counts.labels, counts.matched) == (0, 0)
+    assert counts.events > 20
+    assert outcome.per_hour(counts.false_positives) == Fraction(counts.events * 3600) / outcome.seconds
+    answer = run(results, labels, "--unlabelled", "negative", "--out", tmp_path / "out")
+    assert answer.exit_code == 0, answer.output
+    row = next(row for row in csv.DictReader((tmp_path / "out" / "evaluation.csv").open()) if row["threshold"] == "0.5")
+    assert float(row["false_positives_per_hour"]) > 0
+    assert row["recall"] == ""
+
+
+def test_an_empty_folder_is_refused_where_recordings_without_labels_are_left_out(results: Path, tmp_path: Path) -> None:
+    labels = labelled(tmp_path / "labels")
+    with pytest.raises(InvalidRequest, match="no label file in this folder"):
+        evaluate(results, labels)
+    (labels / "a.txt").write_text("")
+    with pytest.raises(InvalidRequest, match="no label file in this folder"):  # a slip in the pattern is no answer
+        evaluate(results, labels, Question(unlabelled="negative", pattern="*.selections.txt"))
+
+
+def test_zeros_of_a_column_per_class_are_no_labels_whatever_the_mapping(results: Path, tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    rows = ["a.wav,0.0,3.0,0,0", "a.wav,3.0,6.0,0,1", "a.wav,6.0,9.0,1,0", "b.wav,0,3,0,0"]
+    path.write_text("\n".join(["file,start_time,end_time,anemonefish,biological", *rows]))
+    for mapping in ({}, {"*": "anemonefish"}):
+        outcome = evaluate(results, path, Question(mapping=mapping))
+        assert {each.name: each.at(0.5).labels for each in outcome.classes} == {"anemonefish": 1, "biological": 1}
+        assert outcome.labelled == ("a.wav", "site/b.wav")
+        assert dict(outcome.named_by) == {"anemonefish and biological": 2}
+
+
+def test_a_name_that_says_absent_is_mapped_only_by_itself(results: Path, tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("file,start,end,label\na.wav,0,3,0\na.wav,3,6,1\n")
+    with pytest.raises(InvalidRequest, match=r"--map '1=biological', or --map '\*=biological' for all but 0"):
+        evaluate(results, path)
+    outcome = evaluate(results, path, Question(mapping={"*": "anemonefish"}))
+    assert outcome.classes[0].at(0.5).labels == 1
+    assert dict(outcome.unmapped) == {"0": 1}
+    assert evaluate(results, path, Question(mapping={"0": "anemonefish", "1": "biological"})).unmapped == {}
+
+
+def test_labels_without_names_are_told_in_the_counts(results: Path, tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(",file,start,end\n0,a.wav,1,2\n1,a.wav,3,4\n")
+    with pytest.raises(InvalidRequest, match=r"the labels have no names.*--map '\*=biological'"):
+        evaluate(results, path)
+    answer = run(results, path, "--map", "*=anemonefish", "--out", tmp_path / "out")
+    assert answer.exit_code == 0, answer.output
+    assert "no column (2); 2 of them without a name" in answer.output
+    document = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert document["label_files"]["labels_without_a_name"] == 2
+
+
+def test_times_beyond_a_recording_are_asked_about_as_those_of_a_sequence(results: Path, tmp_path: Path) -> None:
+    labels = labelled(tmp_path / "labels", a="900\t901\tanemonefish\n")
+    with pytest.raises(InvalidRequest, match="or of a sequence of files whose table needs the measurement File Offset"):
+        evaluate(results, labels)
+
+
+@pytest.mark.parametrize("answer", [(), ("--times-per-file",)])
+def test_a_table_of_a_sequence_without_offsets_is_asked_about(
+    results: Path, tmp_path: Path, answer: tuple[str, ...]
+) -> None:
+    labels = labelled(tmp_path / "labels", b="1\t2\tanemonefish\n")
+    head = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tBegin File\tSpecies"
+    (labels / "day.selections.txt").write_text(f"{head}\n1\tS\t1\t26.9\t27.4\ta.wav\tanemonefish\n")
+    done = run(results, labels, "--out", tmp_path / "out", *answer)
+    assert done.exit_code == (0 if answer else 1), done.output
+    assert ("say --times-per-file" in done.output) is not answer
+    assert f"{2 if answer else 1} labelled recordings" in done.output
+
+
+def test_two_files_with_the_same_labels_count_once(results: Path, tmp_path: Path) -> None:
+    labels = labelled(tmp_path / "labels", a="1\t2\tanemonefish\n3\t4\tanemonefish\n")
+    (labels / "a.wav.csv").write_text("start,end,label\n3,4,anemonefish\n1,2,anemonefish\n")
+    outcome = evaluate(results, labels)
+    assert outcome.classes[0].at(0.5).labels == 2
+    assert [Path(name).name for name in outcome.repeated] == ["a.wav.txt"]
+
+
+def test_two_files_with_other_labels_leave_out_one_recording(results: Path, tmp_path: Path) -> None:
+    labels = labelled(tmp_path / "labels", a="1\t2\tanemonefish\n", b="1\t2\tanemonefish\n")
+    (labels / "a.wav.csv").write_text("start,end,label\n1,2,boat\n")
+    outcome = evaluate(results, labels)
+    assert outcome.labelled == ("site/b.wav",)
+    assert "--files" in outcome.left_out["a.wav"]
+
+
+def test_the_folder_of_simulate_is_a_folder_of_labels(tmp_path: Path) -> None:
+    folder, out = tmp_path / "x", tmp_path / "r"
+    folder.mkdir()
+    for arguments in (
+        ["simulate", "--seconds", "60", "--seed", "6", "--out", str(folder / "reef.wav")],
+        ["detect", str(folder), "--out", str(out)],
+        ["evaluate", str(out), str(folder), "--out", str(tmp_path / "e")],
+    ):
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 0, done.output
+    assert "counted once" in done.output
+    written = list(csv.DictReader((folder / "reef.wav.selections.txt").open(), delimiter="\t"))
+    document = json.loads((tmp_path / "e" / "evaluation.json").read_text())
+    counts = {each["class"]: each["recordings"][0]["labels"] for each in document["classes"]}
+    for name in ("anemonefish", "biological"):
+        assert counts[name] == sum(row["Class"] == name for row in written) > 0
 
 
 def test_results_of_two_runs(made: Callable[..., RecordingResult], results: Path, tmp_path: Path) -> None:

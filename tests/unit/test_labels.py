@@ -575,7 +575,7 @@ def test_the_name_of_a_file_suggests_its_recording(read, file: str, recording: s
 
 
 def test_the_files_of_a_folder(tmp_path: Path) -> None:
-    for name in ("b.txt", "sub/a.CSV", ".hidden/c.txt", "x.wav", ".d.txt"):
+    for name in ("b.txt", "sub/a.CSV", ".hidden/c.txt", "x.wav", ".d.txt", "evaluation.csv", "sub/summary.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     found = [path.relative_to(tmp_path).as_posix() for path in find_label_files(tmp_path)]

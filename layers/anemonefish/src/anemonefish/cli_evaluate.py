@@ -1,10 +1,12 @@
 """The command ``anemonefish evaluate``: results held against labels.
 
-Owns the words, options and table of this command; what is counted and how is :mod:`anemonefish.evaluate`'s.
+Owns the words, options, table and exit codes of this command: 0 done, 1 a recording was left out or a label file not
+read (the others are evaluated), 2 mistyped. What is counted and how is :mod:`anemonefish.evaluate`'s.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from anemonefish.errors import InvalidSettings
+from anemonefish.errors import Failure, InvalidRequest, InvalidSettings
 from anemonefish.evaluate import (
     DEFAULT_THRESHOLDS,
     UNLABELLED,
@@ -29,6 +31,7 @@ from anemonefish.evaluate import evaluate as evaluate_results
 from anemonefish.matching import CRITERIA, Rule
 from anemonefish.pictures import Curve, CurvePoint, precision_recall
 from anemonefish.stores.local import atomic_file
+from anemonefish.terminal import ERR, complain
 
 __all__ = ["evaluate"]
 
@@ -61,6 +64,11 @@ _LISTED = 5
     help="Recordings without a label file: left out, or known to hold nothing.",
 )
 @click.option("--label-column", help="Column with the names.  [default: found where there is no doubt]")
+@click.option(
+    "--times-per-file",
+    is_flag=True,
+    help="Begin Time of a Raven table without File Offset counts from the file that its row names.",
+)
 @click.option("--files", "pattern", default="*", show_default=True, help="Which files of a folder of labels.")
 @click.option(
     "--out",
@@ -81,6 +89,7 @@ def evaluate(
     mapping: Sequence[str],
     unlabelled: str,
     label_column: str | None,
+    times_per_file: bool,
     pattern: str,
     out: Path,
     picture: bool,
@@ -99,6 +108,7 @@ def evaluate(
             mapping=dict(_pair(each) for each in mapping),
             unlabelled=unlabelled,
             label_column=label_column,
+            times_per_file=times_per_file,
             pattern=pattern,
         ),
     )
@@ -107,6 +117,7 @@ def evaluate(
         _show(made, each)
     _show_scope(made)
     _OUT.print(f"written to {out}", highlight=False, soft_wrap=True)
+    _conclude(made)
 
 
 def _fraction(option: str, text: str) -> Fraction:
@@ -132,7 +143,12 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _write(made: Evaluation, out: Path, picture: bool) -> None:
     for name, write in (("evaluation.csv", write_evaluation), ("evaluation.json", write_evaluation_json)):
-        with atomic_file(out / name) as path, path.open("w", encoding="utf-8", newline="") as file:
+        with (
+            atomic_file(out / name) as path,
+            path.open(
+                "w", encoding="utf-8", errors="backslashreplace", newline=""
+            ) as file,  # names are not always UTF-8
+        ):
             write(file, made)
     if picture:
         drawn = precision_recall([_curve(made, each) for each in made.classes], title="Precision and recall")
@@ -198,12 +214,41 @@ def _show_scope(made: Evaluation) -> None:
     ]
     if made.bout_seconds is not None:
         lines.append(f"labels less than {float(made.bout_seconds):g} s apart count as one")
+    if made.named_by:
+        lines.append(_named_by(made))
+    if made.repeated:
+        names = ", ".join(made.repeated[:_LISTED])
+        more = f" and {len(made.repeated) - _LISTED} more" if len(made.repeated) > _LISTED else ""
+        lines.append(f"the same labels in another file of the recording, counted once: {names}{more}")
     if made.elsewhere:
         lines.append(f"labels of recordings that are not in the results, not counted: {_listed(made.elsewhere)}")
     if made.unmapped:
         lines.append(f"labels by names that are no class, not counted: {_listed(made.unmapped)}")
     for line in lines:
         _OUT.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _named_by(made: Evaluation) -> str:
+    columns = [f"{column or 'no column'} ({count})" for column, count in made.named_by.items()]
+    unnamed = f"; {made.unnamed} of them without a name" if made.unnamed else ""
+    return f"the labels' names come from: {', '.join(columns)}{unnamed}"
+
+
+def _conclude(made: Evaluation) -> None:
+    """Say what could not be evaluated, and exit."""
+    reasons = [*made.left_out.values(), *made.unread.values()]
+    if made.left_out:
+        counted = len(made.labelled) + len(made.negative)
+        ERR.print(
+            f"{len(made.left_out)} of {len(made.left_out) + counted} recordings could not be evaluated:",
+            highlight=False,
+        )
+    elif made.unread:
+        ERR.print(f"{len(made.unread)} label files could not be read:", highlight=False)
+    for reason in reasons:
+        complain(Failure(InvalidRequest.__name__, reason))
+    if reasons:
+        sys.exit(1)
 
 
 def _listed(counts: object) -> str:

@@ -8,7 +8,8 @@ shortest duration and merging included) and not of the confidences of events tha
 Everything that decides is integers: events are samples, labels microseconds, and both are compared on the clock that
 has each of them as whole ticks. Precision and recall are fractions until they are printed.
 
-Never changes results or labels, and chooses no threshold for anybody.
+A recording whose labels or scores cannot be read is left out with its reason, and the others are evaluated. Never
+changes results or labels, and chooses no threshold for anybody.
 
 Sources: Bilen et al. 2020, "A framework for the robust evaluation of sound event detection", ICASSP (PSDS: thresholds
 swept on the system); Ebbers et al. 2022,
@@ -18,8 +19,8 @@ object classes challenge: a retrospective", IJCV 111:98 (average precision as th
 
 from __future__ import annotations
 
-import csv
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,10 +31,19 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from anemonefish.cells import write_rows
 from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest, InvalidSettings
 from anemonefish.events import Event, find_events, smooth
-from anemonefish.labels import Label, RecordingNames, find_label_files, read_labels
+from anemonefish.labels import (
+    Label,
+    LabelFile,
+    RecordingNames,
+    find_label_files,
+    listed,
+    scan_labels,
+    shown_path,
+)
 from anemonefish.matching import Counts, Interval, Rule
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid
@@ -79,7 +89,9 @@ EVALUATION_COLUMNS = (
 )
 
 EVERYTHING_ELSE = "*"
-"""In a mapping: every name that is not mapped and is no class of the model."""
+"""In a mapping: every name that is not mapped and is no class of the model; never one of :data:`_SAYS_ABSENT`."""
+
+_SAYS_ABSENT = frozenset({"0", "0.0", "false", "no", "absent"})
 
 _MICRO = 1_000_000
 _PARQUET, _JSON = ".scores.parquet", ".json"
@@ -311,10 +323,20 @@ class Evaluation:
         Length of all recordings that were counted.
     labelled, negative, ignored : tuple of str
         Recordings with labels (or with an empty label file); without, counted as holding nothing; without, left out.
+    left_out : dict of str to str
+        Recordings that could not be evaluated, and why.
+    unread : dict of str to str
+        Label files that could not be read and suggest no recording of the results, and why.
+    repeated : tuple of str
+        Label files whose labels another file of the same recording holds too: counted once.
     elsewhere : dict of str to int
         Labels of recordings that the results do not hold, by what the labels call the recording.
     unmapped : dict of str to int
         Labels by a name that is no class and was not mapped: not counted.
+    named_by : dict of str to int
+        Labels by the header of the column that named them; by nothing where a file has no such column.
+    unnamed : int
+        Labels without a name.
     classes : tuple of ClassEvaluation
     """
 
@@ -327,8 +349,13 @@ class Evaluation:
     labelled: tuple[str, ...]
     negative: tuple[str, ...]
     ignored: tuple[str, ...]
+    left_out: Mapping[str, str]
+    unread: Mapping[str, str]
+    repeated: tuple[str, ...]
     elsewhere: Mapping[str, int]
     unmapped: Mapping[str, int]
+    named_by: Mapping[str, int]
+    unnamed: int
     classes: tuple[ClassEvaluation, ...]
 
     def per_hour(self, count: int) -> Fraction | None:
@@ -351,6 +378,8 @@ class Question:
         Class by name of label; ``*`` stands for every other name that is no class.
     unlabelled : {"ignore", "negative"}
     label_column : str, optional
+    times_per_file : bool
+        As :func:`anemonefish.labels.read_labels` takes it.
     pattern : str
         Which files of a folder of labels.
     bout_seconds : Fraction, optional
@@ -364,6 +393,7 @@ class Question:
     mapping: Mapping[str, str] = field(default_factory=dict)
     unlabelled: str = "ignore"
     label_column: str | None = None
+    times_per_file: bool = False
     pattern: str = "*"
     bout_seconds: Fraction | None = None
 
@@ -380,7 +410,8 @@ class Question:
 def evaluate(results: Path, labels: Path, question: Question | None = None) -> Evaluation:
     """Hold a folder of results against labels.
 
-    One recording's scores are in memory at a time.
+    One recording's scores are in memory at a time. A recording whose labels or scores cannot be read, or whose labels
+    are not its own, is left out.
 
     Parameters
     ----------
@@ -393,56 +424,184 @@ def evaluate(results: Path, labels: Path, question: Question | None = None) -> E
     Raises
     ------
     InvalidRequest
-        Results or labels cannot be understood, or do not belong together.
+        Results and labels do not belong together, or there is no recording of which both can be read.
     InvalidSettings
         An option out of range.
     """
     question = question or Question()
     files = find_results(results)
-    assigned, elsewhere = _assign(labels, files, question)
-    ignored = tuple(name for name in files if name not in assigned and question.unlabelled == "ignore")
-    tally = _Tally(question, Counter(label.name for each in assigned.values() for label in each))
-    for name, file in files.items():
-        if name not in ignored:
-            tally.add(read_result(file), name, assigned.get(name, ()))
+    given = _assign(labels, files, question)
+    without = [name for name in files if name not in given.labels and name not in given.left_out]
+    negative = without if question.unlabelled == "negative" else []
+    if given.unread and negative:
+        told = listed(given.unread)
+        given.left_out.update((name, f"may have labels in what could not be read: {told}") for name in negative)
+        negative = []
+    tally = _Tally(question, given)
+    counted = {*given.labels, *negative}
+    try:
+        for name in files:
+            if name in counted:
+                tally.add(files[name], name, given.labels.get(name, []))
+    except InvalidRequest as error:  # of all recordings; what else is wrong is told at once
+        raise InvalidRequest(listed([str(error), *given.reasons()])) from None
+    if tally.first is None:
+        raise InvalidRequest(listed(given.reasons()))
+    left_out = {name: f"{shown_path(name)}: {reason}" for name, reason in sorted(given.left_out.items())}
     return tally.finish(
-        labelled=tuple(name for name in files if name in assigned),
-        negative=tuple(name for name in files if name not in assigned and name not in ignored),
-        ignored=ignored,
-        elsewhere=elsewhere,
+        labelled=tuple(name for name in files if name in given.labels and name not in left_out),
+        negative=tuple(name for name in negative if name not in left_out),
+        ignored=tuple(name for name in without if question.unlabelled == "ignore"),
+        left_out=left_out,
     )
 
 
-def _assign(
-    path: Path, recordings: Mapping[str, Path], question: Question
-) -> tuple[dict[str, list[Label]], dict[str, int]]:
-    """Return the labels of each labelled recording, and how many belong to recordings that are not there."""
+@dataclass(slots=True)
+class _Given:
+    """What the label files say of the recordings of the results.
+
+    Attributes
+    ----------
+    labels : dict of str to list of Label
+        By recording; none where a file says that there are none.
+    left_out : dict of str to str
+        Why the labels of a recording are not known.
+    unread : dict of str to str
+        Why the labels of a file are not known that suggests none of the recordings.
+    repeated : list of str
+        Files that hold what another one holds.
+    elsewhere : Counter of str
+        Labels of other recordings.
+    column_of : dict of str to str
+        What named the labels of a recording.
+    file_of : dict of str to str
+        Where they stand.
+    """
+
+    labels: dict[str, list[Label]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    repeated: list[str] = field(default_factory=list)
+    elsewhere: Counter[str] = field(default_factory=Counter)
+    column_of: dict[str, str] = field(default_factory=dict)
+    file_of: dict[str, str] = field(default_factory=dict)
+
+    def reasons(self) -> list[str]:
+        """Return what could not be read, by recording and by file."""
+        by_recording = (f"{shown_path(name)}: {reason}" for name, reason in sorted(self.left_out.items()))
+        return [*by_recording, *self.unread.values()]
+
+
+def _assign(path: Path, recordings: Mapping[str, Path], question: Question) -> _Given:
+    """Return the labels of each labelled recording.
+
+    Raises
+    ------
+    InvalidRequest
+        There are labels, but none is of any of the recordings.
+    """
+    files = find_label_files(path, question.pattern, may_be_empty=question.unlabelled == "negative")
     names = RecordingNames(recordings, AUDIO_EXTENSIONS)
-    assigned: dict[str, list[Label]] = {}
-    said_by: dict[str, Path] = {}
-    elsewhere: Counter[str] = Counter()
-    for file in find_label_files(path, question.pattern):
-        table = read_labels(file, label_column=question.label_column)
-        for said in table.recordings:
-            mine = [label for label in table.labels if label.recording == said] if table.labels else []
-            found = names.find(said)
-            if found is None and path.is_file() and not table.names_recordings and len(recordings) == 1:
-                found = next(iter(recordings))  # one recording, one file named by the user: there is no other meaning
-            if found is None:
-                elsewhere[said] += len(mine)
-                continue
-            if said_by.setdefault(found, file) != file:
-                raise InvalidRequest(
-                    f"{found}: labels in {said_by[found].name} and in {file.name}; name the files that count, for "
-                    f"example with --files '*.selections.txt'"
-                )
-            assigned.setdefault(found, []).extend(mine)
-    if not assigned:
-        raise InvalidRequest(
-            f"{path}: the labels speak of {_some(elsewhere)}, the results of {_some(recordings)}; name the label files "
-            f"after their recordings, or give the table a column with the recording"
-        )
-    return assigned, dict(sorted(elsewhere.items()))
+    said_by: dict[str, dict[Path, list[Label]]] = {}
+    problems: dict[str, list[str]] = {}
+    columns: dict[Path, str] = {}
+    given = _Given()
+    for file in files:
+        table = scan_labels(file, label_column=question.label_column, times_per_file=question.times_per_file)
+        alone = path.is_file() and not table.names_recordings and len(recordings) == 1
+        meant: dict[str, str | None] = {}
+        for said in {*table.recordings, *(problem.recording for problem in table.problems)}:
+            try:
+                # One recording, one file named by the user: there is no other meaning.
+                meant[said] = names.find(said) or (next(iter(recordings)) if alone else None)
+            except InvalidRequest as error:
+                given.unread[f"{shown_path(file)}: {shown_path(said)}"] = f"{shown_path(file)}: {error}"
+        columns[file] = _named_by(table)
+        _note_problems(table, meant, problems, given)
+        _note_labels(table, meant, said_by, given)
+    for name, by_file in said_by.items():
+        first = next(iter(by_file))
+        given.labels[name], given.column_of[name] = by_file[first], columns[first]
+        given.file_of[name] = shown_path(first)
+        if len(by_file) > 1:
+            _compare(name, by_file, problems, given)
+    given.left_out = {name: listed(reasons) for name, reasons in problems.items()}
+    given.labels = {name: labels for name, labels in given.labels.items() if name not in given.left_out}
+    if files and not given.labels and not given.left_out:
+        _refuse_strangers(path, recordings, given)
+    return given
+
+
+def _named_by(table: LabelFile) -> str:
+    """Return what names the labels of a file; empty where nothing does."""
+    if table.format == "audacity":
+        return "label track"
+    if len(table.class_columns) > _SHOWN:
+        return f"{len(table.class_columns)} columns of 0 and 1"
+    return " and ".join(table.class_columns) or table.label_column or ""
+
+
+def _note_problems(
+    table: LabelFile, meant: Mapping[str, str | None], problems: dict[str, list[str]], given: _Given
+) -> None:
+    """Keep what could not be read by the recording that it spoils."""
+    unknown = []
+    for problem in table.problems:
+        if problem.recording in meant and (name := meant[problem.recording]) is not None:
+            problems.setdefault(name, []).append(f"{shown_path(table.path)}: {problem}")
+        elif table.names_recordings and problem.recording not in {"", table.recording}:
+            given.elsewhere[shown_path(problem.recording)] += 1
+        else:
+            unknown.append(str(problem))
+    if unknown:
+        given.unread[shown_path(table.path)] = f"{shown_path(table.path)}: {listed(unknown)}"
+
+
+def _note_labels(
+    table: LabelFile, meant: Mapping[str, str | None], said_by: dict[str, dict[Path, list[Label]]], given: _Given
+) -> None:
+    """Keep the labels of a file by recording."""
+    spoilt = {problem.recording for problem in table.problems}
+    usable = {said: meant[said] for said in table.recordings if said in meant and said not in spoilt}
+    for said, name in usable.items():
+        if name is None:
+            given.elsewhere[shown_path(said)] += 0
+        else:
+            said_by.setdefault(name, {}).setdefault(table.path, [])
+    for label in table.labels:
+        if label.recording in usable and (name := usable[label.recording]) is not None:
+            said_by[name][table.path].append(label)
+        elif label.recording in usable:
+            given.elsewhere[shown_path(label.recording)] += 1
+
+
+def _compare(name: str, by_file: Mapping[Path, Sequence[Label]], problems: dict[str, list[str]], given: _Given) -> None:
+    """Count the labels of several files once where they are the same, as ``simulate`` writes them; else ask."""
+    (first, labels), *others = by_file.items()
+    for other, its in others:
+        if sorted(map(_essence, labels)) == sorted(map(_essence, its)):
+            given.repeated.append(shown_path(other))
+        else:
+            same = first.name == other.name
+            problems.setdefault(name, []).append(
+                f"labels in {shown_path(first) if same else first.name} and in "
+                f"{shown_path(other) if same else other.name} differ; name the files that count, for example with "
+                f"--files '*.selections.txt'"
+            )
+
+
+def _essence(label: Label) -> tuple[int, int, str]:
+    return label.start, label.stop, label.name
+
+
+def _refuse_strangers(path: Path, recordings: Mapping[str, Path], given: _Given) -> None:
+    if given.unread:
+        raise InvalidRequest(listed(given.unread.values()))
+    raise InvalidRequest(
+        f"{shown_path(path)}: the labels speak of {_some(given.elsewhere)}, the results of "
+        f"{_some(map(shown_path, recordings))}; name the label files after their recordings, or give the table a "
+        f"column with the recording"
+    )
 
 
 def _some(names: Iterable[str]) -> str:
@@ -453,9 +612,10 @@ def _some(names: Iterable[str]) -> str:
 class _Tally:
     """Adds recordings up, one after the other."""
 
-    def __init__(self, question: Question, said: Mapping[str, int]) -> None:
+    def __init__(self, question: Question, given: _Given) -> None:
         self.question = question
-        self.said = said
+        self.given = given
+        self.said = Counter(label.name for labels in given.labels.values() for label in labels)
         self.first: ScoredRecording | None = None
         self.seconds = Fraction(0)
         self.meaning: dict[str, str | None] = {}
@@ -463,12 +623,20 @@ class _Tally:
         self.counts: dict[str, dict[float, Counts]] = {}
         self.by_recording: dict[str, dict[str, Counts]] = {}
 
-    def add(self, scored: ScoredRecording, name: str, labels: Sequence[Label]) -> None:
-        """Count one recording."""
-        if self.first is None:
+    def add(self, file: Path, name: str, labels: Sequence[Label]) -> None:
+        """Count one recording, or leave it out with the reason."""
+        try:
+            scored = read_result(file)
+        except InvalidRequest as error:
+            self._leave_out(name, labels, str(error))
+            return
+        if self.first is None and not self.counts:
             self._begin(scored)
+        if reasons := list(self._misfits(scored, labels)):
+            self._leave_out(name, labels, f"{self.given.file_of[name]}: {listed(reasons)}")
+            return
+        self.first = self.first or scored
         self._check_alike(scored, name)
-        self._check_labels(scored, name, labels)
         self.seconds += scored.seconds
         smoothed = smooth(scored.scores, scored.settings.median_windows)
         for class_name, counts in self.counts.items():
@@ -483,9 +651,13 @@ class _Tally:
                 if threshold == scored.settings.threshold:
                     self.by_recording[class_name][name] = found
 
+    def _leave_out(self, name: str, labels: Sequence[Label], reason: str) -> None:
+        self.given.left_out[name] = reason
+        self.given.labels.pop(name, None)
+        self.said.subtract(label.name for label in labels)
+
     def _begin(self, scored: ScoredRecording) -> None:
         """Learn from the first recording which classes there are."""
-        self.first = scored
         self.meaning = _meanings(self.said, scored.classes, self.question.mapping)
         self.thresholds = tuple(sorted({*self.question.thresholds, scored.settings.threshold}))
         named = {*self.meaning.values(), scored.settings.target_class}
@@ -506,18 +678,26 @@ class _Tally:
                 f"({first.model}); evaluate them apart"
             )
 
-    def _check_labels(self, scored: ScoredRecording, name: str, labels: Sequence[Label]) -> None:
+    def _misfits(self, scored: ScoredRecording, labels: Sequence[Label]) -> Iterator[str]:
+        """Yield why labels cannot be those of a recording."""
         for label in labels:
             if label.start > scored.seconds * _MICRO:
-                raise InvalidRequest(
-                    f"{name}: the label at line {label.line} begins at {label.start / _MICRO:.3f} s, but the recording "
-                    f"has {float(scored.seconds):.3f} s; are these the labels of another recording?"
+                yield (
+                    f"the label at line {label.line} begins at {label.start / _MICRO:.3f} s, but the recording has "
+                    f"{float(scored.seconds):.3f} s; are these the labels of another recording, or of a sequence of "
+                    f"files whose table needs the measurement File Offset?"
                 )
-            if label.is_point and self.question.rule.criterion == "iou" and self.meaning[label.name] in self.counts:
-                raise InvalidRequest(
-                    f"{name}: the label at line {label.line} is a point, and a point shares no part of a union; "
-                    f"use the criterion shorter"
+            elif label.is_point and self.question.rule.criterion == "iou" and self.meaning[label.name] in self.counts:
+                yield (
+                    f"the label at line {label.line} is a point, and a point shares no part of a union; use the "
+                    f"criterion shorter"
                 )
+
+    def _named_by(self) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        for name, labels in self.given.labels.items():
+            counts[self.given.column_of[name]] += len(labels)
+        return {column: count for column, count in sorted(counts.items()) if count}
 
     def finish(
         self,
@@ -525,11 +705,11 @@ class _Tally:
         labelled: tuple[str, ...],
         negative: tuple[str, ...],
         ignored: tuple[str, ...],
-        elsewhere: Mapping[str, int],
+        left_out: Mapping[str, str],
     ) -> Evaluation:
         """Return what was counted."""
-        first = self.first
-        assert first is not None  # a label without a recording was refused before
+        first, given = self.first, self.given
+        assert first is not None  # where nothing could be counted, there is no evaluation
         classes = []
         for name, counts in self.counts.items():
             points = tuple(Point(threshold, counts[threshold]) for threshold in self.thresholds)
@@ -544,8 +724,13 @@ class _Tally:
             labelled=labelled,
             negative=negative,
             ignored=ignored,
-            elsewhere=elsewhere,
-            unmapped={name: self.said[name] for name in sorted(self.said) if self.meaning[name] is None},
+            left_out=left_out,
+            unread=dict(sorted(given.unread.items())),
+            repeated=tuple(sorted(given.repeated)),
+            elsewhere=dict(sorted(given.elsewhere.items())),
+            unmapped={name: count for name, count in sorted(self.said.items()) if count and not self.meaning[name]},
+            named_by=self._named_by(),
+            unnamed=self.said[""],
             classes=tuple(classes),
         )
 
@@ -564,14 +749,32 @@ def _meanings(said: Mapping[str, int], classes: Sequence[str], mapping: Mapping[
     meaning: dict[str, str | None] = {}
     for name in said:
         own = name if name in classes else None
-        meaning[name] = mapping.get(name, own or mapping.get(EVERYTHING_ELSE))
+        rest = None if name.lower() in _SAYS_ABSENT else mapping.get(EVERYTHING_ELSE)
+        meaning[name] = mapping.get(name, own or rest)
     if said and not any(meaning.values()):
-        names = _some(repr(name) for name in said)
-        raise InvalidRequest(
-            f"the labels are called {names}, and the model knows {', '.join(classes)}; say which means which, for "
-            f"example --map '{next(iter(sorted(said)))}={classes[-1]}', or --map '*={classes[-1]}' for all"
-        )
+        raise InvalidRequest(_unknown_names(sorted(said), classes))
     return meaning
+
+
+def _unknown_names(said: Sequence[str], classes: Sequence[str]) -> str:
+    """Return the question what labels mean; a class of the sea comes last in ours, and noise first."""
+    known = f"the model knows {', '.join(classes)}"
+    every = f"--map {_quoted(f'*={classes[-1]}')}"
+    if list(said) == [""]:
+        return f"the labels have no names, and {known}; say {every}, or --label-column if a column names them"
+    example = next((name for name in said if name.lower() not in _SAYS_ABSENT), said[0])
+    words = (
+        f"the labels are called {_some(map(repr, said))}, and {known}; say which means which, for example --map "
+        f"{_quoted(f'{example}={classes[-1]}')}, or {every} for all"
+    )
+    absent = [name for name in said if name.lower() in _SAYS_ABSENT]
+    return words + (f" but {', '.join(absent)}, which may say that a class is absent" if absent else "")
+
+
+def _quoted(text: str) -> str:
+    """Return a text between quotation marks, as a shell takes it."""
+    quoted = shlex.quote(text)
+    return quoted if quoted != text else f"'{text}'"
 
 
 def merge(intervals: Iterable[Interval], gap: Fraction) -> list[Interval]:
@@ -609,11 +812,10 @@ def write_evaluation(file: TextIO, evaluation: Evaluation) -> None:
     file : text file
         Opened with ``newline=""``.
     """
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(EVALUATION_COLUMNS)
+    write_rows(file, [EVALUATION_COLUMNS])
     for name, point in _points(evaluation):
         fields = _point_fields(evaluation, point)
-        rows.writerow((name, *(_printed(fields[column]) for column in EVALUATION_COLUMNS[1:])))
+        write_rows(file, [(name, *(_printed(fields[column]) for column in EVALUATION_COLUMNS[1:]))])
 
 
 def _points(evaluation: Evaluation) -> Iterator[tuple[str, Point]]:
@@ -666,6 +868,13 @@ def write_evaluation_json(file: TextIO, evaluation: Evaluation) -> None:
             "labelled": list(evaluation.labelled),
             "negative": list(evaluation.negative),
             "ignored": list(evaluation.ignored),
+            "left_out": dict(evaluation.left_out),
+        },
+        "label_files": {
+            "not_read": dict(evaluation.unread),
+            "counted_once": list(evaluation.repeated),
+            "labels_by_column": dict(evaluation.named_by),
+            "labels_without_a_name": evaluation.unnamed,
         },
         "labels_not_counted": {
             "recordings_without_results": dict(evaluation.elsewhere),

@@ -48,6 +48,7 @@ LABEL_FORMATS = ("raven", "audacity", "csv")
 _MICRO = 1_000_000
 _LATEST = 10**10 * _MICRO  # 300 years: further off is a slip of the pen or an attack with exponents
 _SUFFIXES = frozenset({".txt", ".csv", ".tsv"})
+_NO_LABELS = frozenset({"evaluation.csv", "summary.csv"})  # what our own commands may have left in the folder
 _LISTED = 5
 
 # What tools append to the name of a recording; cut off until nothing fits any more.
@@ -96,7 +97,7 @@ _HIGHS = ("high freq (hz)", "high_f", "high_freq", "high_hz", "fmax", "top.freq"
 _RAVEN_OWN = frozenset(
     {"selection", "view", "channel", "begin path", "begin file", "end path", "end file", "begin date", "end date",
      "begin clock time", "end clock time", "begin date time", "begin utc", "score", "confidence", "rating",
-     "species code", "software", "notes", "comments"}
+     "species code", "software", "notes", "comments", "occupancy", "peak correlation"}
 )  # fmt: skip
 _KNOWN = frozenset(
     {*_STARTS, *_STOPS, *_DURATIONS, *_RECORDINGS, *_STRONG, *_WEAK, *_LOWS, *_HIGHS, *_RAVEN_OWN, _FILE_OFFSET,
@@ -237,7 +238,8 @@ def find_label_files(path: Path, pattern: str = "*", *, may_be_empty: bool = Fal
 
 def _is_label_file(file: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return file.suffix.lower() in _SUFFIXES and not hidden and file.is_file()
+    ours = file.name in _NO_LABELS
+    return file.suffix.lower() in _SUFFIXES and not hidden and not ours and file.is_file()
 
 
 def read_labels(path: Path, *, label_column: str | None = None, times_per_file: bool = False) -> LabelFile:
@@ -249,7 +251,7 @@ def read_labels(path: Path, *, label_column: str | None = None, times_per_file: 
         A Raven selection table, an Audacity label track or a CSV; UTF-8, with or without a byte order mark, any line
         ends. An empty file is a label track without labels.
     label_column : str, optional
-        Header of the column with the names; found by its values where there is no doubt.
+        Header of the column with the names; found by its values where there is no doubt. A label track has none.
     times_per_file : bool
         Begin Time in a selection table without File Offset counts from the file that its row names, not from the
         first file of a sequence.
@@ -276,15 +278,13 @@ def scan_labels(path: Path, *, label_column: str | None = None, times_per_file: 
         first = next((line for line in _lines(text) if line.strip()), "")
         if not _is_label_track(first):
             return _read_table(source, text, first)
-        if label_column is not None:
-            raise _UnreadableError("a label track has no columns; leave the label column away")
         return _read_audacity(source, text)
     except _UnreadableError as error:
         problem = Problem(error.line, source.recording, str(error))
         return LabelFile(path, "csv", None, source.recording, False, (), (source.recording,), (), (problem,))
 
 
-def shown_path(path: Path) -> str:
+def shown_path(path: Path | str) -> str:
     """Return a path as every terminal and file can hold it: with escapes for bytes that are not UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
@@ -578,8 +578,9 @@ def _parse(source: _Source, text: str, first: str) -> _Table:
         raise _UnreadableError(f"not a table ({error})", reader.line_num) from None
     if all(quotes) and _has_row_names(headers, rows):
         rows = [(line, cells[1:]) for line, cells in rows]
-    _check_widths(headers, rows, tab)
     keys = [_key(header) for header in headers]
+    if {*_STARTS, "offset"} & set(keys):  # else it is no table of labels, and that is told instead
+        _check_widths(headers, rows, tab)
     filler = [""] * len(headers)
     return _Table(
         source,
@@ -979,6 +980,7 @@ class RecordingNames:
 
     def __init__(self, names: Iterable[str], audio_suffixes: Iterable[str]) -> None:
         self.names = tuple(sorted(set(names)))
+        self._exact = frozenset(self.names)
         suffixes = frozenset(audio_suffixes)
         self._passes = [_Names(self.names, form, suffixes) for form in (_composed, _folded)]
 
@@ -990,7 +992,7 @@ class RecordingNames:
         InvalidRequest
             Several recordings may be meant.
         """
-        if said in self.names:
+        if said in self._exact:
             return said
         for names in self._passes:
             for found in names.steps(said):
@@ -998,8 +1000,9 @@ class RecordingNames:
                 if len(alike) == 1:
                     return alike[0]
                 if found:
+                    names_found = ", ".join(map(shown_path, found[:_LISTED]))
                     raise InvalidRequest(
-                        f"{said!r} may be any of {', '.join(found[:_LISTED])}; name the recording with its folder"
+                        f"{shown_path(said)!r} may be any of {names_found}; name the recording with its folder"
                     )
         return None
 
