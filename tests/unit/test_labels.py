@@ -451,6 +451,11 @@ def test_a_selection_table_with_quoted_headers_is_read(read) -> None:
     assert [label.name for label in made.labels] == ['one "call"', "anemonefish"]
 
 
+def test_a_label_track_with_quoted_names_is_read(read) -> None:
+    assert [label.name for label in read('1\t2\t"a"\n3\t4\t"b c"\n').labels] == ["a", "b c"]
+    assert [label.name for label in read('1\t2\t"a"\n3\t4\tb\n').labels] == ['"a"', "b"]
+
+
 def test_row_names_that_r_writes_without_a_header_are_passed_over(read) -> None:
     made = read(quoted_by_r(f"{RAVEN}\tSpecies") + f'\n"1"\t{ROW}\t"a"\n"7"\t{ROW}\t"b"\n')
     assert times(made) == [(6_900_000, 7_400_000, "a"), (6_900_000, 7_400_000, "b")]

@@ -21,7 +21,7 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path, PurePath
 
@@ -415,6 +415,8 @@ def _read_audacity(source: _Source, text: str) -> LabelFile:
                 labels.append(_with_band(labels.pop() if labels else None, cells))
         except ValueError as error:
             problems.append(Problem(line, source.recording, str(error)))
+    if labels and all(len(label.name) > 1 and label.name[0] == label.name[-1] == '"' for label in labels):
+        labels = [replace(label, name=label.name[1:-1]) for label in labels]  # R quotes every text
     found = (source.recording,)
     return LabelFile(source.path, "audacity", None, source.recording, False, tuple(labels), found, (), tuple(problems))
 
@@ -436,7 +438,7 @@ def _with_band(label: Label | None, cells: Sequence[str]) -> Label:
     if len(cells) != 3:
         raise ValueError("a line of frequencies has a backslash, a low and a high one, separated by tabs")
     low, high = (None if value < 0 else value for value in map(_fraction, cells[1:]))
-    return Label(label.start, label.stop, label.name, low, high, label.recording, label.line)
+    return replace(label, low_hz=low, high_hz=high)
 
 
 def _interval(start: str, stop: str) -> tuple[int, int]:
