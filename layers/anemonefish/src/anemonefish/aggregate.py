@@ -151,7 +151,7 @@ def _manifest(plan: Plan, outcomes: Sequence[Outcome], parts: dict[str, str], ov
             "recordings": [
                 {
                     "name": outcome.recording.name,
-                    "status": outcome.status,
+                    "status": outcome.summary.status,
                     "events": None if outcome.failed else len(outcome.events),
                     "failure": None if outcome.recording.failure is None else asdict(outcome.recording.failure),
                     "notes": [asdict(note) for note in outcome.recording.notes],

@@ -28,9 +28,8 @@ from anemonefish.models.bundle import ENGINES, VARIANTS
 from anemonefish.models.publish import PublishRequest
 from anemonefish.models.publish import publish as publish_model
 from anemonefish.models.repository import ALIASES, ModelRepository
-from anemonefish.overview import SUMMARY
 from anemonefish.plan import plan_job
-from anemonefish.planned import Plan, PlannedRecording
+from anemonefish.planned import Plan
 from anemonefish.profiles import profile_named
 from anemonefish.request import RecordingRequest
 from anemonefish.review import MOST_CLIPS, write_review
@@ -49,13 +48,13 @@ from anemonefish.terminal import (
     models_option,
     progress_bar,
     set_option,
+    show_notes,
     show_quote,
 )
 
 __all__ = ["main"]
 
 _SHOWN_EVENTS = 20
-_SHOWN_NOTES = 5
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -116,7 +115,7 @@ def detect(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     _show_notes(plan)
-    _show_recording_notes([outcome.recording for outcome in aggregate.outcomes])
+    show_notes((outcome.recording.name, outcome.recording.notes) for outcome in aggregate.outcomes)
     _show_events(aggregate)
     _show_outcome(aggregate, out)
     if clips or pictures:
@@ -144,7 +143,7 @@ def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Seque
         OUT.print_json(json.dumps(asdict(made.quote)))
     else:
         _show_notes(made)
-        _show_recording_notes(made.recordings)
+        show_notes((recording.name, recording.notes) for recording in made.recordings)
         settings = made.settings
         where = f"{settings.architecture}, {settings.memory_mb} MB a worker"
         show_quote(f"{made.model.name} {made.model.version} on {where}", asdict(made.quote))
@@ -351,20 +350,6 @@ def _show_notes(made: Plan) -> None:
     if unknown and unknown[0].begins is not None:
         others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         OUT.print(f"no UTC for {unknown[0].name}{others}: {unknown[0].begins.source}", highlight=False, soft_wrap=True)
-
-
-def _show_recording_notes(recordings: Sequence[PlannedRecording]) -> None:
-    """Print what a user should know, the first few recordings of each kind."""
-    noted: dict[str, list[str]] = {}
-    for recording in recordings:
-        for note in recording.notes:
-            noted.setdefault(note.code, []).append(f"{recording.name}: {note.message}")
-    for code, lines in noted.items():
-        for line in lines[:_SHOWN_NOTES]:
-            OUT.print(code, style="yellow", markup=False, highlight=False, end="")
-            OUT.print(f": {line}", markup=False, highlight=False, soft_wrap=True)
-        if len(lines) > _SHOWN_NOTES:
-            OUT.print(f"{code}: and {len(lines) - _SHOWN_NOTES} more, see {SUMMARY}", highlight=False)
 
 
 def _show_events(aggregate: Aggregate) -> None:

@@ -22,15 +22,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from anemonefish.cells import write_rows
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, WrongState
 from anemonefish.laptop import find_recordings
-from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
+from anemonefish.notes import Note
+from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY, SummaryRow, write_summary
 from anemonefish.report import REPORTS
 from anemonefish.request import DEFAULT_MODEL, RecordingRequest, unique_names
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores.local import atomic_file
-from anemonefish.terminal import ERR, OUT, Commands, assigned, complain, progress_bar, reason_of, set_option, show_quote
+from anemonefish.terminal import (
+    ERR,
+    OUT,
+    Commands,
+    assigned,
+    complain,
+    progress_bar,
+    reason_of,
+    set_option,
+    show_notes,
+    show_quote,
+)
 
 if TYPE_CHECKING:
     from anemonefish.remote import Document, Remote
@@ -44,7 +55,6 @@ _LONGEST_FILENAME = 200
 _AT_ONCE = 4
 _FAILED = frozenset({"FAILED", "CANCELLED"})
 _UPLOAD = re.compile(r"u-[a-z2-7]{26}")
-_SUMMARY = ("recording", "status", "windows", "events", "error", "message")
 
 _R = TypeVar("_R")
 
@@ -75,6 +85,8 @@ class _Recording:
     windows, events : int or None
         Once it is analysed.
     failure : Failure or None
+    notes : tuple of Note
+        What a user should know about it.
     """
 
     name: str
@@ -82,6 +94,7 @@ class _Recording:
     windows: int | None = None
     events: int | None = None
     failure: Failure | None = None
+    notes: tuple[Note, ...] = ()
 
 
 @click.group(cls=Commands)
@@ -435,7 +448,13 @@ def _outcomes(api: Remote, ended: Document, recordings: Sequence[_Recording]) ->
     """Return what became of the recordings of an execution, under our names."""
     found = api.results(ended["id"], recording=_first_sound(ended))["recordings"]
     return [
-        replace(ours, windows=its["windows"], events=its["events"], failure=_reason(its, ours.name))
+        replace(
+            ours,
+            windows=its["windows"],
+            events=its["events"],
+            failure=_reason(its, ours.name),
+            notes=Note.list_from(its.get("notes", ())),  # an older stack tells none
+        )
         for ours, its in zip(recordings, found, strict=True)
     ]
 
@@ -506,7 +525,12 @@ def _at_once(api: Remote, work: Callable[..., _R], *columns: Iterable[Any]) -> l
 
 def _conclude(recordings: Sequence[_Recording], out: Path) -> None:
     """Write the summary that ``detect`` writes, say what became of all, and exit."""
-    _write_summary(out / SUMMARY, recordings)
+    with atomic_file(out / SUMMARY) as temporary:
+        write_summary(
+            temporary,
+            [SummaryRow(each.name, each.windows, each.events, each.failure, each.notes) for each in recordings],
+        )
+    show_notes((each.name, each.notes) for each in recordings)
     done = [each for each in recordings if each.failure is None]
     events = sum(each.events or 0 for each in done)
     OUT.print(f"{len(done)} recordings, {events} events; reports in {out}", highlight=False, soft_wrap=True)
@@ -514,16 +538,6 @@ def _conclude(recordings: Sequence[_Recording], out: Path) -> None:
         ERR.print(f"{len(recordings) - len(done)} of {len(recordings)} recordings failed:", highlight=False)
         _complain(each.failure for each in recordings)
         sys.exit(1)
-
-
-def _write_summary(path: Path, recordings: Sequence[_Recording]) -> None:
-    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        write_rows(file, [_SUMMARY])
-        for each in recordings:
-            failure = each.failure or Failure("", "")
-            counts = ("", "") if each.failure else (each.windows, each.events)
-            status = "failed" if each.failure else "done"
-            write_rows(file, [(each.name, status, *counts, failure.error, failure.message)])
 
 
 def _check_succeeded(found: Document, names: Sequence[str] | None = None) -> None:

@@ -20,17 +20,60 @@ from pathlib import Path
 from anemonefish.cells import write_rows
 from anemonefish.errors import Failure
 from anemonefish.events import Event
-from anemonefish.notes import is_partial
+from anemonefish.notes import Note, is_partial
 from anemonefish.planned import PlannedRecording
 from anemonefish.report import EVENT_COLUMNS, RecordingResult, event_rows
 from anemonefish.tables import Selection, SoundFile, write_raven
 
-__all__ = ["COMBINED_EVENTS", "COMBINED_SELECTIONS", "SUMMARY", "SUMMARY_COLUMNS", "Outcome", "write_overview"]
+__all__ = [
+    "COMBINED_EVENTS",
+    "COMBINED_SELECTIONS",
+    "SUMMARY",
+    "SUMMARY_COLUMNS",
+    "Outcome",
+    "SummaryRow",
+    "write_overview",
+    "write_summary",
+]
 
 SUMMARY = "summary.csv"
 COMBINED_EVENTS = "combined.events.csv"
 COMBINED_SELECTIONS = "combined.selections.txt"
 SUMMARY_COLUMNS = ("recording", "status", "windows", "events", "error", "message", "notes")
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """One recording in ``summary.csv``.
+
+    Attributes
+    ----------
+    name : str
+    windows, events : int or None
+        None where it failed.
+    failure : Failure or None
+    notes : tuple of Note
+    """
+
+    name: str
+    windows: int | None
+    events: int | None
+    failure: Failure | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """``failed``, ``partial`` where recorded sound is missing from the analysis, or ``done``."""
+        if self.failure is not None:
+            return "failed"
+        return "partial" if is_partial(self.notes) else "done"
+
+    def cells(self) -> tuple[object, ...]:
+        """Return the values under :data:`SUMMARY_COLUMNS`."""
+        failure = self.failure or Failure("", "")
+        counts = ("", "") if self.failure else (self.windows, self.events)
+        notes = "; ".join(f"{note.code}: {note.message}" for note in self.notes)
+        return self.name, self.status, *counts, failure.error, failure.message, notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +102,10 @@ class Outcome:
         return self.recording.failure is not None
 
     @property
-    def status(self) -> str:
-        """``failed``, ``partial`` where recorded sound is missing from the analysis, or ``done``."""
-        if self.failed:
-            return "failed"
-        return "partial" if is_partial(self.recording.notes) else "done"
+    def summary(self) -> SummaryRow:
+        """Its line in the summary."""
+        of = self.recording
+        return SummaryRow(of.name, self.n_windows, len(self.events), of.failure, of.notes)
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -89,7 +131,7 @@ def write_overview(folder: Path, outcomes: Sequence[Outcome], formats: Iterable[
         Formats of the reports: a combined table is written where its kind is among them.
     """
     paths = [folder / SUMMARY]
-    _write_rows(paths[0], SUMMARY_COLUMNS, map(_summary, outcomes))
+    write_summary(paths[0], [outcome.summary for outcome in outcomes])
     if len(outcomes) > 1 and "csv" in formats:
         paths.append(folder / COMBINED_EVENTS)
         results = (outcome.result for outcome in outcomes if outcome.result is not None)
@@ -101,17 +143,15 @@ def write_overview(folder: Path, outcomes: Sequence[Outcome], formats: Iterable[
     return paths
 
 
+def write_summary(path: Path, rows: Iterable[SummaryRow]) -> None:
+    """Write ``summary.csv``."""
+    _write_rows(path, SUMMARY_COLUMNS, (row.cells() for row in rows))
+
+
 def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         write_rows(file, [columns])
         write_rows(file, rows)
-
-
-def _summary(outcome: Outcome) -> tuple[object, ...]:
-    failure = outcome.recording.failure or Failure("", "")
-    counts = ("", "") if outcome.failed else (outcome.n_windows, len(outcome.events))
-    notes = "; ".join(f"{note.code}: {note.message}" for note in outcome.recording.notes)
-    return outcome.recording.name, outcome.status, *counts, failure.error, failure.message, notes
 
 
 def _sequence(outcomes: Sequence[Outcome]) -> Iterator[tuple[SoundFile, Iterator[Selection]]]:

@@ -5,7 +5,7 @@ Owns how an error looks on a terminal and how a setting is typed. Knows no comma
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from anemonefish.errors import AnemonefishError, Failure, InvalidSettings, RemoteError
+from anemonefish.notes import Note
 
 __all__ = [
     "ERR",
@@ -28,8 +29,11 @@ __all__ = [
     "progress_bar",
     "reason_of",
     "set_option",
+    "show_notes",
     "show_quote",
 ]
+
+_SHOWN_NOTES = 5
 
 OUT = Console()
 ERR = Console(stderr=True)
@@ -120,6 +124,26 @@ def progress_bar(word: str) -> Progress:
         console=ERR,
         disable=not ERR.is_terminal,
     )
+
+
+def show_notes(recordings: Iterable[tuple[str, Iterable[Note]]]) -> None:
+    """Print what a user should know about recordings, the first few of each kind.
+
+    Parameters
+    ----------
+    recordings : iterable of (str, iterable of Note)
+        Names and notes.
+    """
+    noted: dict[str, list[str]] = {}
+    for name, notes in recordings:
+        for note in notes:
+            noted.setdefault(note.code, []).append(f"{name}: {note.message}")
+    for code, lines in noted.items():
+        for line in lines[:_SHOWN_NOTES]:
+            OUT.print(code, style="yellow", markup=False, highlight=False, end="")
+            OUT.print(f": {line}", markup=False, highlight=False, soft_wrap=True)
+        if len(lines) > _SHOWN_NOTES:
+            OUT.print(f"{code}: {len(lines) - _SHOWN_NOTES} more, see the notes in summary.csv", highlight=False)
 
 
 def show_quote(title: str, quote: Mapping[str, Any]) -> None:
