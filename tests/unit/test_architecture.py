@@ -43,8 +43,9 @@ NOWHERE = {"scipy", "pandas"}
 
 # Lower floors know nothing of the higher ones.
 FLOORS = [
-    {"errors", "clock", "canonical", "notes", "zones", "cells"},
-    {"windows", "settings", "tables", "containers", "chunks", "flac", "labels", "matching", "pictures", "webhook"},
+    {"errors", "clock", "canonical", "notes", "zones", "cells", "mpeg"},
+    {"windows", "settings", "tables", "containers", "chunks", "flac", "timeline", "labels", "matching", "pictures",
+     "webhook"},  # fmt: skip
     {"health", "metadata"},
     {"recorded"},
     {"profiles", "stores", "cloud", "blocks", "events"},

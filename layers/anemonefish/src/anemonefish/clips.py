@@ -220,9 +220,10 @@ def _cut_transcoded(source: ClipSource, folder: Path, padding: Fraction, taken: 
     """Cut out of pieces, which have 24 bits: channel by channel, for a clip is short."""
     assert source.pieces is not None
     store, prefix = source.pieces
-    facts = read_index(store, prefix)
-    if facts is None:
+    transcoded = read_index(store, prefix)
+    if transcoded is None:
         raise RecordingNotFound(f"{source.name}: its transcoded pieces are gone; start a new job")
+    facts = transcoded.facts
     readers = [
         PieceReader(store, prefix, facts, source.name, channel, "float64") for channel in range(1, facts.channels + 1)
     ]

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import SEEK_END
 from typing import BinaryIO
+
+from anemonefish.mpeg import find_first_frame, tag_length
 
 __all__ = ["AUDIO_EXTENSIONS", "CONTAINERS", "Container", "recognise"]
 
@@ -47,6 +50,10 @@ CONTAINERS = {
         Container("MP4", (".m4a", ".mp4"), exact=False),
         Container("AAC", (".aac",), exact=False),
         Container("WEBM", (".webm", ".mka"), exact=False),
+        Container("CAF", (".caf",), exact=False),
+        Container("AU", (".au",), exact=False),
+        Container("ASF", (".wma",), exact=False),
+        Container("WAVPACK", (".wv",), exact=False),
     )
 }
 """Every container by its name."""
@@ -56,32 +63,46 @@ AUDIO_EXTENSIONS = frozenset(extension for each in CONTAINERS.values() for exten
 line is opened whatever it is called."""
 
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+"""What an MP4 may begin with; QuickTime's have no ``ftyp``."""
 
 
 def recognise(file: BinaryIO) -> Container | None:
     """Return the container of a file by its first bytes, or None for what is no recording.
+
+    Bytes of no format may stand before the frames of MP3 and AAC; those are looked for, some in a row, near the
+    beginning (:func:`~anemonefish.mpeg.find_first_frame`).
 
     Parameters
     ----------
     file : seekable binary file
         Its position is moved.
     """
-    head = _after_id3(file)
-    name = next((name for name, fits in _SIGNATURES if fits(head)), None)
+    head = _after_tags(file)
+    name = next((name for name, fits in _SIGNATURES if fits(head)), None) or _stream_behind_junk(file)
     return None if name is None else CONTAINERS[name]
 
 
-def _after_id3(file: BinaryIO) -> bytes:
-    """Return the first bytes behind any ID3v2 tags: those stand before MP3, AAC and, here and there, FLAC."""
+def _stream_behind_junk(file: BinaryIO) -> str | None:
+    """Return the name of an MPEG audio stream that begins behind bytes of no format."""
+    found = find_first_frame(file, file.seek(0, SEEK_END))
+    if found is None:
+        return None
+    file.seek(found[0])
+    return "AAC" if _is_mpeg_frame(file.read(4), {0}) else "MP3"
+
+
+def _after_tags(file: BinaryIO) -> bytes:
+    """Return the first bytes behind any tags: those stand before MP3, AAC and, here and there, FLAC."""
     offset = 0
     while True:
         file.seek(offset)
-        head = file.read(16)
-        if head[:3] != b"ID3" or len(head) < 10:
+        head = file.read(32)
+        length = tag_length(head)
+        if length == 0:
             return head
-        # Seven bits of each of four bytes, so that no player takes a length for the start of a frame.
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        offset += 10 + size + (10 if head[5] & 0x10 else 0)
+        offset += length
 
 
 def _is_mpeg_frame(head: bytes, layers: set[int]) -> bool:
@@ -99,8 +120,12 @@ _SIGNATURES: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("AIFF", lambda head: head[:4] == b"FORM" and head[8:12] in {b"AIFF", b"AIFC"}),
     ("FLAC", lambda head: head[:4] == b"fLaC"),
     ("OGG", lambda head: head[:4] == b"OggS"),
-    ("MP4", lambda head: head[4:8] == b"ftyp"),
+    ("MP4", lambda head: head[4:8] in _BOXES),
     ("WEBM", lambda head: head[:4] == b"\x1aE\xdf\xa3"),
+    ("CAF", lambda head: head[:4] == b"caff"),
+    ("AU", lambda head: head[:4] == b".snd"),
+    ("ASF", lambda head: head[:16] == _ASF),
+    ("WAVPACK", lambda head: head[:4] == b"wvpk"),
     ("AAC", lambda head: _is_mpeg_frame(head, {0}) and head[1] & 0xF0 == 0xF0),
     ("MP3", lambda head: _is_mpeg_frame(head, {1, 2, 3})),
 )

@@ -28,6 +28,7 @@ from typing import Self
 
 from anemonefish.canonical import digest, dump_json
 from anemonefish.errors import Failure, InvalidRequest, shown
+from anemonefish.pieces import DECODING
 from anemonefish.planned import Plan, RangeTask, TranscodeTask
 from anemonefish.request import JobRequest
 from anemonefish.stores import Store
@@ -127,7 +128,7 @@ class Job:
 
     def pieces_prefix(self, uri: str, version: str) -> str:
         """Prefix of what a recording is transcoded into."""
-        return f"{self.kept}/audio/{digest([uri, version])}"
+        return f"{self.kept}/audio/{digest([uri, version, DECODING])}"
 
     def transcodes(self, plan: Plan) -> list[TranscodeTask]:
         """Return the recordings that must be transcoded before the plan is one."""

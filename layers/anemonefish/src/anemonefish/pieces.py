@@ -5,14 +5,15 @@ last piece is there, so an index that is found stands for a whole recording. Sam
 decoder gave them, in 24 bit. Never decodes anything but FLAC::
 
     {prefix}/000000.flac ...   PIECE_SAMPLES samples each, the last one fewer
-    {prefix}/index.json        rate, channels, samples, container and codec of the original
+    {prefix}/index.json        rate, channels, samples, container and codec of the original, and its notes
     {prefix}/failure.json      instead of an index: why the recording cannot be decoded
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,10 +21,25 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from anemonefish.audio import AudioFacts, AudioFile, check_channel, open_audio
+from anemonefish.errors import TruncatedRecording
 from anemonefish.health import SignalMeter
+from anemonefish.notes import MISSING, Note
 from anemonefish.stores import Store
 
-__all__ = ["PIECE_SAMPLES", "PieceReader", "piece_key", "read_index", "write_index"]
+__all__ = [
+    "DECODING",
+    "PIECE_SAMPLES",
+    "PieceReader",
+    "Transcoded",
+    "check_whole",
+    "piece_key",
+    "read_index",
+    "write_index",
+]
+
+DECODING = 2
+"""Version of the rules by which samples are laid out in pieces. It is part of their prefix, so pieces, and reasons why
+there are none, that were made by older rules are not used."""
 
 PIECE_SAMPLES = 1 << 21
 """44 s at 48 kHz, some 5 MB: what a worker reads too much at either end of its range, and what is lost when a
@@ -35,17 +51,53 @@ def piece_key(prefix: str, number: int) -> str:
     return f"{prefix}/{number:06d}.flac"
 
 
-def write_index(store: Store, prefix: str, facts: AudioFacts) -> None:
+@dataclass(frozen=True, slots=True)
+class Transcoded:
+    """What is known of a transcoded recording.
+
+    Attributes
+    ----------
+    facts : AudioFacts
+        ``frames`` counts the samples of the pieces, silence in place of what is missing included.
+    notes : tuple of Note
+        What its user should know.
+    """
+
+    facts: AudioFacts
+    notes: tuple[Note, ...] = ()
+
+
+def write_index(store: Store, prefix: str, transcoded: Transcoded) -> None:
     """Say that all pieces are there."""
-    store.write(f"{prefix}/index.json", json.dumps(asdict(facts)).encode())
+    document = {**asdict(transcoded.facts), "notes": [asdict(note) for note in transcoded.notes]}
+    store.write(f"{prefix}/index.json", json.dumps(document).encode())
 
 
-def read_index(store: Store, prefix: str) -> AudioFacts | None:
-    """Return what is known of a transcoded recording; None unless it is whole."""
+def read_index(store: Store, prefix: str) -> Transcoded | None:
+    """Return what is known of a transcoded recording; None unless all of its pieces are there.
+
+    An index written before there were notes has none.
+    """
     try:
-        return AudioFacts(**json.loads(store.read(f"{prefix}/index.json")))
+        document = json.loads(store.read(f"{prefix}/index.json"))
     except FileNotFoundError:
         return None
+    notes = Note.list_from(document.pop("notes", ()))
+    return Transcoded(AudioFacts(**document), notes)
+
+
+def check_whole(name: str, notes: Sequence[Note]) -> None:
+    """Raise :class:`TruncatedRecording` where a note tells of missing sound: for the setting ``damaged: refuse``.
+
+    Pieces are the same whatever the setting is, so the refusal is made from the notes, each time, and never stored.
+    """
+    missing = [note.message for note in notes if note.code in MISSING]
+    if missing:
+        more = f"; and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise TruncatedRecording(
+            f"{name}: {'; '.join(missing[:3])}{more}; copy the file again from the recorder, "
+            f"or set damaged to keep, to analyse what is there"
+        )
 
 
 class PieceReader:
@@ -57,7 +109,7 @@ class PieceReader:
     prefix : str
         Where the pieces lie.
     facts : AudioFacts
-        Of :func:`read_index`.
+        Those of :func:`read_index`.
     name : str
         What error messages call the recording.
     channel : int or None

@@ -205,7 +205,7 @@ def _plan_recording(
             if transcoded is None:
                 failure = None if job is None or pieces is None else job.read_transcode_failure(pieces)
                 return replace(planned, failure=failure, inexact=None if failure else version)
-            facts = transcoded
+            facts = transcoded.facts
             check_channel(request.path, facts, settings.channel)
         sample_rate = _analysis_rate(request, facts, spec, settings)
     except RecordingError as error:

@@ -128,10 +128,10 @@ def open_range(job: Job, task: RangeTask, dtype: DTypeLike) -> AudioFile | Piece
         return open_audio(
             task.uri, version=task.version, name=task.path, channel=task.channel, dtype=dtype, damaged=task.damaged
         )
-    facts = read_index(job.store, task.pieces)
-    if facts is None:
+    transcoded = read_index(job.store, task.pieces)
+    if transcoded is None:
         raise MissingParts(f"{task.path}: its transcoded pieces are gone from {task.pieces}; start a new job")
-    return PieceReader(job.store, task.pieces, facts, task.path, task.channel, dtype)
+    return PieceReader(job.store, task.pieces, transcoded.facts, task.path, task.channel, dtype)
 
 
 def score_windows(samples: Samples, grid: WindowGrid, windows: WindowRange, model: Model) -> NDArray[np.float32]:
