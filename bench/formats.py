@@ -126,7 +126,7 @@ def opened(path: Path, folder: Path) -> Iterator[AudioFile | PieceReader]:
         store = open_store(str(folder / "store"))
         source = open_source(str(path))
         source.close()
-        facts = transcode(str(path), source.version, path.name, store, f"audio/{path.name}")
+        facts = transcode(str(path), source.version, path.name, store, f"audio/{path.name}").facts
         with PieceReader(store, f"audio/{path.name}", facts, path.name, None, "float32") as pieces:
             yield pieces
 

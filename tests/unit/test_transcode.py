@@ -596,3 +596,17 @@ def test_vorbis_between_long_and_short_blocks_has_no_holes(tmp_path: Path, rate:
     assert not made.notes
     assert made.facts.frames == len(expected)
     assert np.abs(samples_of(made, tmp_path / "store") - expected.mean(axis=1)).max() < 1e-4
+
+
+@pytest.mark.parametrize("at", [0.1, 0.3, 0.5, 0.502, 0.7, 0.9])
+def test_a_damaged_webm_goes_on_within_the_same_cluster(lossy: Callable[..., Path], tmp_path: Path, at: float) -> None:
+    path = lossy("a.webm")
+    whole = transcoded(path, tmp_path / "whole")
+    made = transcoded(damaged(path, tmp_path, 2_000, at, fill="noise"), tmp_path / "store")
+    ((start, stop),) = stretches(made, "damaged")
+    assert stop - start < 0.5 * RATE  # FFmpeg alone loses up to five seconds
+    assert made.facts.frames == whole.facts.frames
+    found, expected = samples_of(made, tmp_path / "store"), samples_of(whole, tmp_path / "whole")
+    assert not found[start:stop].any()
+    assert np.array_equal(found[:start], expected[:start])
+    assert same(found[stop + RATE // 2 :], expected[stop + RATE // 2 :])

@@ -197,7 +197,7 @@ class Timeline:
         jitter = self._longest // 2 if self._uneven else min(self._unit // 2, self._jitter)
         tolerance = max(self._coarse, jitter)
         if lost:
-            silence = lost if abs(ahead - lost) <= tolerance else max(0, ahead)
+            silence = lost if abs(ahead - lost) <= tolerance else max(0, self._whole_packets(ahead))
         elif ahead > tolerance and ((stepped and lag - self._last > tolerance) or ahead > self._drift):
             silence = self._whole_packets(ahead)
         else:

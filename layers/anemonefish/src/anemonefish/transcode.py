@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
+from io import BytesIO
 from itertools import groupby
 from typing import Any, BinaryIO, cast
 
@@ -93,6 +94,14 @@ _MOST_LEAPS = 20
 
 _UNREAD_BYTES = 1 << 14
 """Bytes behind the last packet, and a twentieth of the file, may be an index."""
+
+_CLUSTER = bytes.fromhex("1f43b675")
+_NO_LENGTH = bytes.fromhex("01ffffffffffffff")
+_SIMPLE_BLOCK = 0xA3
+_BLOCK_HEADER = 4
+_SURE_BLOCKS = 3
+_MOST_HEAD = 1 << 20
+_MOST_CLUSTER = 1 << 24
 
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 """The longest page."""
@@ -457,11 +466,17 @@ class _Media:
         import av
 
         number = failures = 0
+        last: Any = None
         packets = media.demux(stream)
         while failures < _MOST_FAILURES and self._reader.error is None:
             try:
                 packet = next(packets)
             except StopIteration:
+                promised = _promised_seconds(media, stream)
+                stop = None if promised is None else round(promised / stream.time_base)
+                for found in self._recovered(last, self._read_to, self._reader.size, stop):
+                    self._torn.add(number)
+                    yield found
                 return
             except av.error.FFmpegError:
                 failures += 1
@@ -471,10 +486,79 @@ class _Media:
                 continue
             if packet.size:
                 failures, self._stopped = 0, False
+                read_to = self._read_to
                 if self._is_torn(packet):
                     self._torn.add(number)
+                    for found in self._recovered(last, read_to, packet.pos, packet.pts):
+                        number += 1
+                        yield found
+                    if packet.pos - self._read_to > _UNEXPLAINED_BYTES:
+                        self._torn.add(number)
+                    self._at, self._read_to = packet.pos, packet.pos + packet.size
                 number += 1
+                last = packet
                 yield packet
+
+    def _recovered(self, last: Any, begin: int, end: int, behind: int | None) -> Iterator[Any]:
+        """Yield the packets of a cluster of Matroska behind damage: FFmpeg goes on with the next cluster only.
+
+        Parameters
+        ----------
+        last : Packet or None
+            The last one before the damage.
+        begin, end : int
+            Offsets of the bytes that were passed over.
+        behind : int or None
+            Time stamp of what follows them.
+        """
+        if self._kind != "WEBM" or self._streams > 1 or last is None or last.pts is None:
+            return
+        before, stamp = self._bytes(last.pos, _BLOCK_HEADER), last.pts  # a packet's position is that of its block
+        head = self._bytes(0, _MOST_HEAD)
+        head = head[: max(0, head.find(_CLUSTER))] + _CLUSTER + _NO_LENGTH + b"\xe7\x81\0"
+        while end - begin > _UNEXPLAINED_BYTES and (at := self._first_block(begin, end, before)) is not None:
+            blocks = self._bytes(at, min(end - at, _MOST_CLUSTER)).partition(_CLUSTER)[0]
+            packets = _packets_of(head + blocks)
+            if not packets:
+                return
+            offsets = [at + packet.pos - len(head) for packet in packets]
+            step = _relative(self._bytes(offsets[0], _BLOCK_HEADER)) - _relative(before)
+            begin = offsets[-1] + packets[-1].size + _BLOCK_HEADER
+            if step >= 0:
+                shift = stamp + step - packets[0].pts
+            elif behind is not None:  # the head of their cluster, with its time, is lost: they reach to the next one
+                shift = behind - packets[-1].pts - (packets[-1].duration or 0)
+            else:
+                return
+            for packet in packets:
+                packet.pts += shift
+            # The first packet of a file is told to leave out what the encoder put in front.
+            packets[0] = _bare(packets[0])
+            for packet, offset in zip(packets, offsets, strict=True):
+                self._at, self._read_to = offset, offset + packet.size
+                yield packet
+            before, stamp = self._bytes(offsets[-1], _BLOCK_HEADER), packets[-1].pts
+
+    def _first_block(self, begin: int, end: int, like: bytes) -> int | None:
+        """Return the offset from which blocks of one track follow each other; None where none do."""
+        data = self._bytes(begin, min(end - begin, _MOST_CLUSTER))
+        at = data.find(b"\xa3")
+        while at >= 0:
+            stop, count = at, 0
+            while count < _SURE_BLOCKS and (after := _end_of_block(data, stop, like[0])) is not None:
+                stop, count = after, count + 1
+            if count == _SURE_BLOCKS or (count > 0 and stop == len(data)):
+                return begin + at
+            at = data.find(b"\xa3", at + 1)
+        return None
+
+    def _bytes(self, offset: int, length: int) -> bytes:
+        """Read bytes of the file and leave its position, from which FFmpeg reads on."""
+        position = self._reader.tell()
+        self._reader.seek(offset)
+        data = self._reader.read(length) or b""
+        self._reader.seek(position)
+        return data
 
     def _placed_by_pages(self, packets: Iterator[Any]) -> Iterator[Any]:
         """Correct the time stamps of Ogg behind lost pages: FFmpeg counts on for a page, as if nothing were missing."""
@@ -504,8 +588,7 @@ class _Media:
     def _lost_page(self) -> int:
         """Return the samples of a last page of Ogg that the end of the file cuts off."""
         begin = max(0, self._reader.size - _OGG_PAGE_BYTES)
-        self._reader.seek(begin)
-        data = self._reader.read(_OGG_PAGE_BYTES) or b""
+        data = self._bytes(begin, _OGG_PAGE_BYTES)
         at = data.rfind(b"OggS")
         head = data[at : at + 27 + 255]
         if at < 0 or len(head) < 27 or self._last_page is None:
@@ -519,10 +602,7 @@ class _Media:
 
     def _granule(self, offset: int) -> int | None:
         """Return the granule position of the page that begins at an offset; None where there is none."""
-        position = self._reader.tell()  # FFmpeg reads on from there
-        self._reader.seek(offset)
-        head = self._reader.read(14) or b""
-        self._reader.seek(position)
+        head = self._bytes(offset, 14)
         granule = int.from_bytes(head[6:14], "little", signed=True)
         return granule if head[:4] == b"OggS" and granule >= 0 else None
 
@@ -735,6 +815,46 @@ class _Mpeg:
         lost = promised - (frames - 1)  # the header's own frame does not count
         absent = 0 if info.length is None else max(0, info.length - (end - self._start))
         return (lost, length) if 1 <= lost <= 2 * (length + absent) / mean + 2 else (0, 0)
+
+
+def _packets_of(data: bytes) -> list[Any]:
+    """Return the packets of the first sound in a Matroska file, up to the first damage."""
+    import av
+
+    found: list[Any] = []
+    try:
+        with av.open(BytesIO(data), mode="r", format="matroska", metadata_errors="ignore") as media:
+            for packet in media.demux(media.streams.audio[0]):
+                if packet.size and packet.pts is not None and packet.pos is not None:
+                    found.append(packet)  # noqa: PERF401  # those before an error are kept
+    except (av.error.FFmpegError, IndexError):
+        pass
+    return found
+
+
+def _bare(packet: Any) -> Any:
+    """Return a packet without its side data."""
+    import av
+
+    made = av.Packet(bytes(packet))
+    made.pts, made.dts, made.duration, made.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+    return made
+
+
+def _end_of_block(data: bytes, at: int, track: int) -> int | None:
+    """Return the end of the SimpleBlock of a track that begins at an offset; None where there is none."""
+    if len(data) < at + 9 or data[at] != _SIMPLE_BLOCK or not data[at + 1]:
+        return None
+    width = 9 - data[at + 1].bit_length()
+    length = int.from_bytes(data[at + 1 : at + 1 + width], "big") & ((1 << 7 * width) - 1)
+    begin, end = at + 1 + width, at + 1 + width + length
+    laced = len(data) <= begin + 3 or data[begin + 3] & 6
+    return end if end <= len(data) and length > _BLOCK_HEADER and data[begin] == track and not laced else None
+
+
+def _relative(block: bytes) -> int:
+    """Return the time of a block in its cluster, from its first four bytes: track, time, flags."""
+    return int.from_bytes(block[1:3], "big", signed=True)
 
 
 def _end_of(packets: list[Any]) -> int | None:
