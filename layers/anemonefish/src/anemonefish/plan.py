@@ -33,7 +33,7 @@ from anemonefish.metadata import Metadata, read_metadata, soundtrap_start
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
-from anemonefish.pieces import read_index
+from anemonefish.pieces import check_whole, read_index
 from anemonefish.planned import Analysis, Plan, PlannedRecording, Quote, RangeTask, Start, batched
 from anemonefish.recorded import find_start, format_utc, parse_pattern, parse_time_zone
 from anemonefish.request import RecordingRequest, unique_names
@@ -206,6 +206,9 @@ def _plan_recording(
                 failure = None if job is None or pieces is None else job.read_transcode_failure(pieces)
                 return replace(planned, failure=failure, inexact=None if failure else version)
             facts = transcoded.facts
+            planned = replace(planned, notes=(*planned.notes, *transcoded.notes))
+            if settings.damaged == "refuse":
+                check_whole(request.path, transcoded.notes)
             check_channel(request.path, facts, settings.channel)
         sample_rate = _analysis_rate(request, facts, spec, settings)
     except RecordingError as error:

@@ -154,7 +154,9 @@ class Timeline:
         self._base: int | None = None
         self._last = 0
         self._unit = 0
-        self._coarse = self._jitter = self._drift = 0  # samples; set with the origin
+        self._tick: Fraction | None = None
+        self._scale = 1, 1
+        self._coarse = self._jitter = self._drift = 0  # samples; they follow from the tick
 
     def silence_before(
         self, stamp: int | None, tick: Fraction, samples: int, rate: int, *, lost: int = 0, stepped: bool = True
@@ -176,19 +178,23 @@ class Timeline:
         stepped : bool
             Whether the time stamps of the packets leave something out before it, too.
         """
-        silence = lost if stamp is None else self._silence(stamp, tick * rate, rate, lost, stepped=stepped)
+        if tick is not self._tick:
+            self._tick, scale = tick, tick * rate
+            self._scale = scale.numerator, scale.denominator
+            self._coarse, self._jitter = int(2 * scale), int(rate * JITTER_SECONDS)
+            self._drift = int(rate * DRIFT_SECONDS)
+        silence = lost if stamp is None else self._silence(stamp, rate, lost, stepped=stepped)
         self.written += silence + samples
         self._unit = max(samples, self._unit // 2)
         self._longest = max(samples, self._longest)
         return silence
 
-    def _silence(self, stamp: int, tick: Fraction, rate: int, lost: int, *, stepped: bool) -> int:
-        at = (2 * stamp * tick.numerator + tick.denominator) // (2 * tick.denominator)
+    def _silence(self, stamp: int, rate: int, lost: int, *, stepped: bool) -> int:
+        up, down = self._scale
+        at = (2 * stamp * up + down) // (2 * down)
         if self._origin is None:
             self._origin = at - self.written - lost
             self.lead = Fraction(at, rate) if self.written + lost == 0 else None
-            self._coarse = int(2 * tick)
-            self._jitter, self._drift = int(rate * JITTER_SECONDS), int(rate * DRIFT_SECONDS)
             return lost
         lag = at - self._origin - self.written
         if self._base is None:  # the first time stamp is rounded, and may be moved by what an encoder put in front

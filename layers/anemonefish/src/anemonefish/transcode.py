@@ -328,6 +328,7 @@ class _Media:
         self._streams = 1
         self._at = self._read_to = -1
         self._last_page: tuple[int, Fraction] | None = None
+        self._tick: Fraction | None = None
 
     def blocks(self) -> Iterator[_Block | int]:
         """Yield decoded blocks and, as numbers, the samples of silence between them."""
@@ -445,8 +446,11 @@ class _Media:
 
     def _place(self, frame: Any, lost: int, *, torn: bool, stepped: bool) -> Iterator[_Block | int]:
         start = self._timeline.written
-        tick = Fraction(frame.time_base or 1)
-        silence = self._timeline.silence_before(frame.pts, tick, frame.samples, self.rate, lost=lost, stepped=stepped)
+        if self._tick is None:  # one for all frames of a stream; PyAV makes a new fraction each time
+            self._tick = Fraction(frame.time_base or 1)
+        silence = self._timeline.silence_before(
+            frame.pts, self._tick, frame.samples, self.rate, lost=lost, stepped=stepped
+        )
         if silence:
             # An encoder of FLAC leaves nothing out: what is not there was there.
             (self._damage if lost or torn or self._kind == "FLAC" else self._holes).add(start, start + silence)
