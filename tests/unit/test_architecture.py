@@ -44,8 +44,19 @@ NOWHERE = {"scipy", "pandas"}
 # Lower floors know nothing of the higher ones.
 FLOORS = [
     {"errors", "clock", "canonical", "notes", "zones", "cells", "mpeg"},
-    {"windows", "settings", "tables", "containers", "chunks", "flac", "timeline", "labels", "matching", "pictures",
-     "webhook"},  # fmt: skip
+    {
+        "windows",
+        "settings",
+        "tables",
+        "containers",
+        "chunks",
+        "flac",
+        "timeline",
+        "labels",
+        "matching",
+        "pictures",
+        "webhook",
+    },
     {"health", "metadata"},
     {"recorded"},
     {"profiles", "stores", "cloud", "blocks", "events"},

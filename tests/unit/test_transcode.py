@@ -22,6 +22,9 @@ from anemonefish.jobs import Job
 from anemonefish.notes import Note, is_partial
 from anemonefish.pieces import PieceReader, Transcoded, check_whole, piece_key, read_index, write_index
 from anemonefish.planned import TranscodeTask
+from anemonefish.predict import predict_clip
+from anemonefish.report import RecordingResult
+from anemonefish.settings import Settings
 from anemonefish.simulate import SceneSettings, scene
 from anemonefish.stores import open_source, open_store
 from anemonefish.stores.local import LocalStore
@@ -610,3 +613,31 @@ def test_a_damaged_webm_goes_on_within_the_same_cluster(lossy: Callable[..., Pat
     assert not found[start:stop].any()
     assert np.array_equal(found[:start], expected[:start])
     assert same(found[stop + RATE // 2 :], expected[stop + RATE // 2 :])
+
+
+def test_predict_places_a_clip_with_a_hole_and_says_so(tmp_path: Path) -> None:
+    reef = np.concatenate(list(scene(10, seed=9).blocks(RATE))).astype(np.float32)
+    models = str(Path(__file__).parents[2] / "models")
+
+    def found(name: str, stamp: Callable[[float], float | None], damaged: str = "keep") -> RecordingResult:
+        path = with_stamps(tmp_path / name, reef, "libopus", "webm", stamp, {"live": "1"}, live=True)
+        return predict_clip(path, name, "reef", Settings.load({"damaged": damaged}), models, path.stat().st_size)
+
+    whole = found("a.webm", lambda seconds: seconds)
+    hole = found("hole.webm", lambda seconds: None if 0.5 <= seconds < 1.5 else seconds)
+    assert [note.code for note in hole.recording.notes if note.code == "time-gap"] == ["time-gap"]
+    assert not [note for note in whole.recording.notes if note.code == "time-gap"]
+    late = [event for event in whole.events if event.start > 3 * RATE]
+    assert [(event.start, event.stop) for event in hole.events if event.start > 3 * RATE] == [
+        (event.start, event.stop) for event in late
+    ]
+    assert late
+
+
+def test_predict_refuses_a_damaged_clip_where_it_is_asked_to(lossy: Callable[..., Path], tmp_path: Path) -> None:
+    path = damaged(lossy("a.mp3"), tmp_path)
+    models = str(Path(__file__).parents[2] / "models")
+    kept = predict_clip(path, "a.mp3", "reef", Settings.load({}), models, path.stat().st_size)
+    assert "damaged" in {note.code for note in kept.recording.notes}
+    with pytest.raises(errors.TruncatedRecording, match=r"a\.mp3: .* cannot be decoded"):
+        predict_clip(path, "a.mp3", "reef", Settings.load({"damaged": "refuse"}), models, path.stat().st_size)
