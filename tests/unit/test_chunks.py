@@ -6,12 +6,15 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import soundfile
 
 from anemonefish import errors
 from anemonefish.audio import open_audio
+from anemonefish.stores import open_source, open_store
+from anemonefish.transcode import transcode
 
 RATE, FRAMES = 48_000, 100_000
 WORDS = np.random.default_rng(7).integers(-20_000, 20_000, FRAMES).astype("<i2")
@@ -151,3 +154,22 @@ def test_block_align_alone_against_the_other_fields_is_overruled(tmp_path: Path,
 def test_a_layout_that_would_make_noise_is_refused(tmp_path: Path, head: bytes) -> None:
     with pytest.raises(errors.UnreadableRecording, match="contradicts itself"):
         read(tmp_path, wav(head, chunk(b"data", DATA)))
+
+
+def test_a_codec_that_libsndfile_does_not_know_is_transcoded(tmp_path: Path) -> None:
+    """MPEG layer 2 in a WAV: FFmpeg reads it, so the recording is not lost."""
+    path = tmp_path / "mp2.wav"
+    with av.open(str(path), "w", format="wav") as media:
+        stream = media.add_stream("mp2", rate=RATE, layout="mono")
+        for first in range(0, FRAMES, 1152):
+            frame = av.AudioFrame.from_ndarray(WORDS[None, first : first + 1152].astype("<i2"), "s16", "mono")
+            frame.sample_rate, frame.pts = RATE, first
+            media.mux(stream.encode(frame))
+        media.mux(stream.encode(None))
+    with pytest.raises(errors.InexactRecording, match="must be transcoded"):
+        open_audio(str(path))
+    facts = transcode(
+        str(path), open_source(str(path)).version, "mp2.wav", open_store(str(tmp_path / "store")), "p"
+    ).facts
+    assert (facts.sample_rate, facts.channels) == (RATE, 1)
+    assert abs(facts.frames - FRAMES) < 2_000

@@ -13,7 +13,9 @@ import soundfile
 from click.testing import CliRunner
 
 from anemonefish.cli import main
+from anemonefish.health import Observed
 from anemonefish.notes import CODES, Note, is_partial
+from anemonefish.windows import WindowGrid
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -70,3 +72,12 @@ def test_a_recording_below_the_models_band_is_noted(tmp_path: Path) -> None:
     soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 20_000), 2_000)
     planned = CliRunner().invoke(main, ["plan", str(path)], catch_exceptions=False)
     assert "band-above-nyquist: whale.wav: the model listens up to 6000 Hz" in planned.output
+
+
+def test_a_hole_in_the_time_stamps_is_told_once(tmp_path: Path) -> None:
+    """The silence that stands for a hole is no news to the meter; other silence is."""
+    grid = WindowGrid(48_000 * 10, 19_200, 9_600)
+    observed = Observed(steps=49, constant=((10, 20), (30, 35)))
+    (note,) = observed.notes(grid, 48_000, 48_000, None, known=[(96_000, 192_000)])
+    assert (note.code, note.numbers["stretches"], note.numbers["steps"]) == ("silence", 1, 5)
+    assert note.numbers["start_sample"] == 30 * 9_600

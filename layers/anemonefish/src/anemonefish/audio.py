@@ -15,6 +15,7 @@ and never reads a whole recording.
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass, replace
 from functools import reduce
 from types import TracebackType
@@ -25,7 +26,7 @@ import soundfile
 from numpy.typing import DTypeLike, NDArray
 
 from anemonefish.blocks import BlockReader
-from anemonefish.chunks import SampleData, locate_samples
+from anemonefish.chunks import SampleData, find_data_chunk, locate_samples
 from anemonefish.containers import recognise
 from anemonefish.errors import (
     EmptyRecording,
@@ -381,9 +382,21 @@ def _open(source: ByteSource, dtype: DTypeLike, channel: int | None, damaged: st
     except soundfile.LibsndfileError as error:
         if reader.error is not None:
             raise reader.error from None
-        raise UnreadableRecording(
-            f"{source.name}: not a readable recording ({error.error_string.strip().rstrip('.')}); {_READABLE}"
-        ) from None
+        words = error.error_string.strip().rstrip(".")
+        if _leads_to_samples(source, reader):
+            raise InexactRecording(
+                f"{source.name}: libsndfile does not read it ({words}); it must be transcoded, or converted to FLAC"
+            ) from None
+        raise UnreadableRecording(f"{source.name}: not a readable recording ({words}); {_READABLE}") from None
+
+
+def _leads_to_samples(source: ByteSource, reader: BlockReader) -> bool:
+    """Say whether a chunked file has samples, in whatever codec: FFmpeg reads many that libsndfile does not."""
+    try:
+        chunk = find_data_chunk(_binary(reader), source.size)
+    except struct.error:  # a header that ends within itself
+        return False
+    return chunk is not None and len(chunk.format) >= 16 and chunk.offset < source.size
 
 
 def _find(source: ByteSource, reader: BlockReader) -> _Opened:

@@ -81,7 +81,12 @@ def decide(
     how = recording.analysis
     if how is None:
         raise RecordingNotFound(f"{recording.path}: this recording was not analysed; its failure says why")
-    seen = observed.notes(how.grid, how.sample_rate, how.audio.sample_rate, settings.channel)
+    known = [
+        (int(note.numbers["start_sample"]), int(note.numbers["stop_sample"]))
+        for note in recording.notes
+        if note.code in {"time-gap", "damaged"}
+    ]
+    seen = observed.notes(how.grid, how.sample_rate, how.audio.sample_rate, settings.channel, known)
     recording = replace(recording, notes=(*recording.notes, *seen))
     settings = replace(settings, target_class=settings.target_class or spec.target_class)
     smoothed = smooth(scores, settings.median_windows)

@@ -113,7 +113,14 @@ class Observed:
         """Return names and values that are ready for JSON."""
         return asdict(self)
 
-    def notes(self, grid: WindowGrid, analysis_rate: int, sample_rate: int, channel: int | None) -> tuple[Note, ...]:
+    def notes(
+        self,
+        grid: WindowGrid,
+        analysis_rate: int,
+        sample_rate: int,
+        channel: int | None,
+        known: Sequence[tuple[int, int]] = (),
+    ) -> tuple[Note, ...]:
         """Return what a user should know.
 
         Parameters
@@ -124,8 +131,14 @@ class Observed:
             The rate that was analysed, and the recording's own, in Hz.
         channel : int or None
             The one channel that was listened to.
+        known : sequence of (int, int)
+            Stretches of the recording's samples that are known to be silence, and are no news.
         """
-        made = [*_missing_notes(self.missing, sample_rate), *self._constant_notes(grid, analysis_rate, sample_rate)]
+        known = [*known, *self.missing]
+        made = [
+            *_missing_notes(self.missing, sample_rate),
+            *self._constant_notes(grid, analysis_rate, sample_rate, known),
+        ]
         if self.full_scale_samples >= _FEWEST_CLIPPED:
             made.append(self._clipping())
         if self.sampled and self.spread:
@@ -134,13 +147,18 @@ class Observed:
             made.extend(self._channels())
         return tuple(made)
 
-    def _constant_notes(self, grid: WindowGrid, analysis_rate: int, sample_rate: int) -> list[Note]:
+    def _constant_notes(
+        self, grid: WindowGrid, analysis_rate: int, sample_rate: int, known: Sequence[tuple[int, int]]
+    ) -> list[Note]:
         hop = grid.hop * sample_rate
-        runs = [(first * hop // analysis_rate, stop * hop // analysis_rate) for first, stop in self.constant]
-        runs = [run for run in runs if not any(low <= run[0] and run[1] <= high for low, high in self.missing)]
+        runs, count = [], 0
+        for first, stop in self.constant:
+            run = first * hop // analysis_rate, stop * hop // analysis_rate
+            if not any(low <= run[0] and run[1] <= high for low, high in known):
+                runs.append(run)
+                count += stop - first
         if not runs:
             return []
-        count = sum(stop - first for first, stop in self.constant)
         longest = max(runs, key=lambda run: run[1] - run[0])
         if count == self.steps:
             words = "the signal that was analysed has one constant value throughout: the model heard nothing"
