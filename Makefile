@@ -76,7 +76,7 @@ detect: .venv/app
 
 test: lint unit workflow
 
-unit: .venv/dev
+unit: .venv/dev .venv-ministack/ready
 	$(BIN)/python -m pytest tests/unit
 
 workflow: .venv/dev .venv-ministack/ready layers

@@ -12,7 +12,6 @@ skip stands in the template with its reason. Ends with status 1 when any of them
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -20,21 +19,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
+from translated import TEMPLATE, translated  # beside this file
 
-ROOT = Path(__file__).parents[1]
-TEMPLATE = ROOT / "template.yaml"
+ROOT = TEMPLATE.parent
 BIN = Path(sys.executable).parent
 ASL_VALIDATOR = ROOT / "lint" / "node_modules" / ".bin" / "asl-validator"
-
-
-class _ManagedPolicies:
-    """Stands where the translator would ask IAM for the ARNs of policies by name; ours are given by ARN."""
-
-    def load(self) -> dict[str, str]:
-        """Return no policies."""
-        return {}
 
 
 def main() -> int:
@@ -42,7 +32,7 @@ def main() -> int:
     if not ASL_VALIDATOR.exists():
         raise SystemExit("asl-validator is not installed; run: npm ci --prefix lint")
     with tempfile.TemporaryDirectory() as folder:
-        translated = _write(Path(folder, "translated.json"), _translated())
+        translated = _write(Path(folder, "translated.json"), translated())
         definition = _write(Path(folder, "definition.asl.json"), _definition())
         machine = _write(Path(folder, "machine.json"), _machine(definition.read_text()))
         checks: dict[str, list[str | Path]] = {
@@ -65,19 +55,6 @@ def _passes(name: str, command: list[str | Path]) -> bool:
     if done.returncode:
         print(done.stdout + done.stderr)
     return done.returncode == 0
-
-
-def _translated() -> dict[str, Any]:
-    """Return the template without SAM, as CloudFormation gets to see it."""
-    template = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
-    for resource in template["Resources"].values():
-        for name in ("CodeUri", "ContentUri", "DefinitionUri"):
-            if name in resource.get("Properties", {}):
-                resource["Properties"][name] = {"Bucket": "packages", "Key": "packaged"}
-    os.environ["AWS_DEFAULT_REGION"] = "us-east-1"  # the translator asks boto3 where it is
-    parameters = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
-    translated: dict[str, Any] = transform(template, parameters, _ManagedPolicies())
-    return translated
 
 
 def _definition() -> dict[str, Any]:

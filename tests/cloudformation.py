@@ -1,0 +1,197 @@
+"""What AWS would make of template.yaml: its resources with every intrinsic resolved, and what their policies allow.
+
+The emulator enforces the roles of functions, but not the state machine's; what it cannot tell is told here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+__all__ = ["ABSENT", "Stack", "is_allowed", "statements_of"]
+
+REPOSITORY = Path(__file__).parents[1]
+TRANSLATORS = [REPOSITORY / name / "bin" / "python" for name in (".venv-ministack", ".venv-lint")]
+ABSENT = object()
+"""What ``AWS::NoValue`` resolves to; such a property or item is left out."""
+
+
+@cache
+def _translated(parameters: tuple[str, ...]) -> str:
+    python = next((path for path in TRANSLATORS if path.exists()), None)
+    assert python is not None, "aws-sam-translator is not installed; run: make .venv-ministack/ready"
+    command = [str(python), str(REPOSITORY / "lint" / "translated.py"), *parameters]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The translated template as deployed with some parameters."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "anemonefish-dev"
+    partition: str = "aws"
+    region: str = "eu-central-1"
+    account: str = "123456789012"
+
+    @property
+    def template(self) -> dict[str, Any]:
+        """Return the template without SAM."""
+        given = tuple(sorted(f"{name}={value}" for name, value in self.parameters.items()))
+        document: dict[str, Any] = json.loads(_translated(given))
+        return document
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return what every parameter is."""
+        defaults = {name: parameter["Default"] for name, parameter in self.template["Parameters"].items()}
+        return defaults | dict(self.parameters)
+
+    def resources(self, kind: str | None = None) -> dict[str, dict[str, Any]]:
+        """Return the resources that are deployed, of one type or of all, their properties resolved."""
+        return {
+            name: {**resource, "Properties": self.resolved(resource.get("Properties", {}))}
+            for name, resource in self.template["Resources"].items()
+            if kind in {None, resource["Type"]}
+            and ("Condition" not in resource or self.holds({"Condition": resource["Condition"]}))
+        }
+
+    def arn(self, name: str) -> str:
+        """Return the ARN of a resource."""
+        resource = self.template["Resources"][name]
+        here = f"{self.region}:{self.account}"
+        match resource["Type"]:
+            case "AWS::S3::Bucket":
+                return f"arn:{self.partition}:s3:::{self.name}-{name.lower()}"
+            case "AWS::StepFunctions::StateMachine":
+                machine = self.resolved(resource["Properties"]["StateMachineName"])
+                return f"arn:{self.partition}:states:{here}:stateMachine:{machine}"
+            case "AWS::IAM::Role":
+                return f"arn:{self.partition}:iam::{self.account}:role/{self.name}-{name}"
+            case "AWS::Lambda::Function":
+                return f"arn:{self.partition}:lambda:{here}:function:{self.name}-{name}"
+            case "AWS::DynamoDB::Table":
+                return f"arn:{self.partition}:dynamodb:{here}:table/{self.name}-{name}"
+            case kind:
+                return f"arn:{self.partition}:{kind.split('::')[1].lower()}:{here}:{self.name}-{name}"
+
+    def resolved(self, document: Any) -> Any:
+        """Return a piece of the template without intrinsics; one that is not known here is an error."""
+        if isinstance(document, list):
+            items = [self.resolved(item) for item in document]
+            return [item for item in items if item is not ABSENT]
+        if not isinstance(document, dict):
+            return document
+        if len(document) == 1:
+            [(name, value)] = document.items()
+            if name == "Ref" or name.startswith("Fn::"):
+                return self._intrinsic(name, value)
+        values = {name: self.resolved(value) for name, value in document.items()}
+        return {name: value for name, value in values.items() if value is not ABSENT}
+
+    def holds(self, condition: Any) -> bool:
+        """Say whether a condition holds under the parameters."""
+        [(name, value)] = condition.items()
+        match name:
+            case "Condition":
+                return self.holds(self.template["Conditions"][value])
+            case "Fn::Equals":
+                left, right = (self.resolved(side) for side in value)
+                return bool(str(left) == str(right))
+            case "Fn::Not":
+                return not self.holds(value[0])
+            case "Fn::And":
+                return all(map(self.holds, value))
+            case "Fn::Or":
+                return any(map(self.holds, value))
+            case _:
+                raise NotImplementedError(name)
+
+    def _intrinsic(self, name: str, value: Any) -> Any:
+        match name:
+            case "Ref":
+                return self._reference(value)
+            case "Fn::GetAtt":
+                resource, attribute = value if isinstance(value, list) else value.split(".", 1)
+                return self.arn(resource) if attribute == "Arn" else f"{resource}.{attribute}"
+            case "Fn::Sub":
+                text, more = value if isinstance(value, list) else (value, {})
+                return re.sub(r"\$\{([\w.:]+)\}", lambda found: self._substituted(found[1], more), text)
+            case "Fn::If":
+                return self.resolved(value[1] if self.holds({"Condition": value[0]}) else value[2])
+            case "Fn::Join":
+                return value[0].join(str(self.resolved(item)) for item in value[1])
+            case "Fn::Split":
+                return str(self.resolved(value[1])).split(value[0])
+            case _:
+                raise NotImplementedError(name)
+
+    def _substituted(self, name: str, more: Mapping[str, Any]) -> str:
+        if name in more:
+            return str(self.resolved(more[name]))
+        return str(self._intrinsic("Fn::GetAtt", name) if "." in name else self._reference(name))
+
+    def _reference(self, name: str) -> Any:
+        pseudo = {
+            "AWS::NoValue": ABSENT,
+            "AWS::Partition": self.partition,
+            "AWS::Region": self.region,
+            "AWS::AccountId": self.account,
+            "AWS::StackName": self.name,
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+        if name in pseudo:
+            return pseudo[name]
+        if name in self.template["Parameters"]:
+            return self.values[name]
+        arn = self.arn(name)
+        is_named_by_arn = ":stateMachine:" in arn or ":sns:" in arn
+        return arn if is_named_by_arn else re.split(r"[:/]", arn)[-1]
+
+
+def statements_of(role: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return all statements of a role: those of its inline policies, and of AWS's managed ones."""
+    properties = role["Properties"]
+    documents = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
+    managed = json.loads(aws_managed_policies_data)
+    for arn in properties.get("ManagedPolicyArns", ()):
+        document = managed[arn.rpartition("/")[2]]["Document"]
+        documents.append(json.loads(document) if isinstance(document, str) else document)
+    return [statement for document in documents for statement in _listed(document["Statement"])]
+
+
+def is_allowed(statements: Iterable[Mapping[str, Any]], action: str, resource: str) -> bool:
+    """Say whether identity policies allow an action on a resource, as IAM decides it: a Deny outweighs every Allow.
+
+    Elements that this page does not know (Condition, NotAction ...) are an error, so that no statement is
+    misunderstood in silence.
+    """
+    allowed = False
+    for statement in statements:
+        unknown = set(statement) - {"Sid", "Effect", "Action", "Resource"}
+        if unknown:
+            raise NotImplementedError(f"{statement.get('Sid')}: {unknown}")
+        names_action = any(_matches(pattern.lower(), action.lower()) for pattern in _listed(statement["Action"]))
+        if names_action and any(_matches(pattern, resource) for pattern in _listed(statement["Resource"])):
+            if statement["Effect"] == "Deny":
+                return False
+            allowed = True
+    return allowed
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Match as IAM does: ``*`` is anything, ``?`` one character, everything else itself."""
+    wild = {"*": ".*", "?": "."}
+    return re.fullmatch("".join(wild.get(letter, re.escape(letter)) for letter in pattern), text, re.DOTALL) is not None
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
