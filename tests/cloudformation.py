@@ -25,11 +25,14 @@ ABSENT = object()
 
 
 @cache
-def _translated(parameters: tuple[str, ...]) -> str:
+def _translated(parameters: tuple[str, ...]) -> dict[str, Any]:
     python = next((path for path in TRANSLATORS if path.exists()), None)
     assert python is not None, "aws-sam-translator is not installed; run: make .venv-ministack/ready"
     command = [str(python), str(REPOSITORY / "lint" / "translated.py"), *parameters]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,8 @@ class Stack:
 
     @property
     def template(self) -> dict[str, Any]:
-        """Return the template without SAM."""
-        given = tuple(sorted(f"{name}={value}" for name, value in self.parameters.items()))
-        document: dict[str, Any] = json.loads(_translated(given))
-        return document
+        """Return the template without SAM; it is shared, and never changed."""
+        return _translated(tuple(sorted(f"{name}={value}" for name, value in self.parameters.items())))
 
     @property
     def values(self) -> dict[str, Any]:
