@@ -21,6 +21,7 @@ from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from anemonefish.cloud.clients import s3_options
 from anemonefish.errors import (
     AnemonefishError,
     InvalidRequest,
@@ -61,6 +62,7 @@ def _client() -> Any:
             connect_timeout=5,
             read_timeout=_FIRST_BYTE_SECONDS,
             max_pool_connections=32,  # headers and parts are read 16 at a time
+            s3=s3_options(),
         ),
     )
 
