@@ -3,13 +3,14 @@
 #   make test      lint and every test that needs no container
 #   make test-container   the functions in containers by the SAM CLI, where there is Docker
 #   make bench     every figure of docs/benchmarks.md, measured here
+#   make deploy    the stack of a stage into an account (docs/deploy.md): make deploy STAGE=dev
 #   make image     the container image of Engine=keras (docs/deploy.md); make push-image STACK=name puts it into ECR
 PYTHON ?= python3
 BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect test lint unit workflow test-container bench image push-image layers lock format bundle clean
+.PHONY: help demo detect test lint unit workflow test-container bench image push-image layers lambda-layers deploy lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -57,12 +58,23 @@ $(BIN)/python:
 
 # The layers as the template's functions get them, for this machine's Python.
 layers: $(BUILD)/layers/ready
-$(BUILD)/layers/ready: layers/dsp/Makefile layers/dsp/requirements.txt layers/parquet/Makefile \
+$(BUILD)/layers/ready: layers/dsp/Makefile layers/dsp/requirements.txt layers/dsp/requirements-x86_64.txt layers/parquet/Makefile \
 		layers/parquet/requirements.txt layers/media/Makefile layers/media/requirements.txt \
 		layers/pictures/Makefile layers/pictures/requirements.txt layers/api/Makefile \
 		layers/api/requirements.txt layers/anemonefish/Makefile localstack/runtime.txt localstack/Makefile \
 		layers/anemonefish/pyproject.toml $(shell find layers/anemonefish/src -name '*.py' -o -name '*.yaml') | .venv/app
 	$(MAKE) --no-print-directory -C localstack layers LAYERS="$(abspath $(BUILD)/layers)" PYTHON="$(abspath $(BIN)/python)"
+	@touch $@
+
+# The layers as an account gets them, for both processors: what tests/unit/test_layers.py looks into. Their libraries change
+# with the pins only, so an edit of the package makes nothing anew.
+lambda-layers: $(BUILD)/lambda/arm64/ready $(BUILD)/lambda/x86_64/ready
+$(BUILD)/lambda/%/ready: $(wildcard layers/*/Makefile layers/*/requirements*.txt) | .venv/app
+	for layer in anemonefish/Anemonefish dsp/Dsp parquet/Parquet media/Media pictures/Pictures api/Api; do \
+		$(MAKE) --no-print-directory --silent -C "layers/$${layer%/*}" "build-$${layer#*/}Layer" ARCHITECTURE=$* \
+			TARGET=lambda COMPILER_lambda=true PYTHON="$(abspath $(BIN)/python)" \
+			ARTIFACTS_DIR="$(abspath $(@D))/$${layer#*/}Layer" || exit 1; \
+	done
 	@touch $@
 
 # --- commands ------------------------------------------------------------------------------------------------
@@ -76,7 +88,7 @@ detect: .venv/app
 
 test: lint unit workflow
 
-unit: .venv/dev .venv-ministack/ready
+unit: .venv/dev .venv-ministack/ready lambda-layers
 	$(BIN)/python -m pytest tests/unit
 
 workflow: .venv/dev .venv-ministack/ready layers
@@ -101,6 +113,13 @@ push-image: image
 	aws ecr get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}" && \
 	docker tag $(IMAGE) "$$repository:$(TAG)" && docker push "$$repository:$(TAG)" && \
 	echo "deploy with: sam deploy --parameter-overrides Engine=keras EngineImage=$$repository:$(TAG) Architecture=$(ARCHITECTURE)"
+
+# Build, check and deploy a stage of samconfig.toml, for the processor that it names there: make deploy STAGE=dev
+deploy:
+	@test -n "$(STAGE)" || { echo "Say which stage: make deploy STAGE=dev"; exit 2; }
+	architecture=$$($(PYTHON) lint/built.py --of "$(STAGE)") && ARCHITECTURE=$$architecture sam build
+	$(PYTHON) lint/built.py "$(STAGE)"
+	sam deploy --config-env "$(STAGE)" $(DEPLOY_OPTIONS)
 
 # One table in 15 minutes, docs/benchmarks.md: make bench ARGS="--only pipeline engine", ARGS=--record
 bench: .venv/dev .venv-ministack/ready layers $(if $(PEERS),.venv-bench/ready)

@@ -32,12 +32,12 @@ def main() -> int:
     if not ASL_VALIDATOR.exists():
         raise SystemExit("asl-validator is not installed; run: npm ci --prefix lint")
     with tempfile.TemporaryDirectory() as folder:
-        translated = _write(Path(folder, "translated.json"), translated())
+        without_sam = _write(Path(folder, "translated.json"), translated())
         definition = _write(Path(folder, "definition.asl.json"), _definition())
         machine = _write(Path(folder, "machine.json"), _machine(definition.read_text()))
         checks: dict[str, list[str | Path]] = {
             "cfn-lint: the template": [BIN / "cfn-lint", TEMPLATE],
-            "cfn-lint: the template, translated": [BIN / "cfn-lint", translated],
+            "cfn-lint: the template, translated": [BIN / "cfn-lint", without_sam],
             "cfn-lint: the state machine": [BIN / "cfn-lint", machine],
             "asl-validator: the state machine": [ASL_VALIDATOR, "--json-path", definition],
             "checkov: the template": [

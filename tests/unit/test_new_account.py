@@ -1,7 +1,7 @@
 """What a new account refuses is no default here: memory, reserved concurrency, throttles.
 
-Lambda's quotas: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (new accounts have less memory and
-concurrency than the page's 10,240 MB and 1,000); a reservation must leave 100, or all of a smaller quota, unreserved.
+Lambda's quotas: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (new accounts have less memory
+and concurrency than the page's 10,240 MB and 1,000); a reservation must leave 100 unreserved.
 API Gateway's: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 """
 
@@ -57,7 +57,7 @@ def test_no_function_takes_more_memory_than_a_new_account_allows(functions: dict
 
 def test_every_function_is_within_the_limits_of_every_account(functions: dict[str, dict[str, Any]]) -> None:
     for name, properties in functions.items():
-        assert 128 <= int(properties["MemorySize"]), name
+        assert int(properties["MemorySize"]) >= 128, name
         assert int(properties["Timeout"]) <= 900, name
         assert int(properties.get("EphemeralStorage", {"Size": 512})["Size"]) <= 10_240, name
 

@@ -220,7 +220,8 @@ def test_role_allows_every_call_of_the_workflow(stack_name: str, wanted: set[Cal
 
 def test_calls_cover_every_state_and_every_job(wanted: set[Call]) -> None:
     definition = json.loads(re.sub(r"\$\{\w+\}", "x", ASL.read_text()))
-    assert {call.state for call in wanted if not call.state.startswith("(")} == set(_calling_states(definition["States"]))
+    covered = {call.state for call in wanted if not call.state.startswith("(")}
+    assert covered == set(_calling_states(definition["States"]))
     keys = {call.resource.partition(":::")[2].partition("/")[2] for call in wanted if call.action == "s3:GetObject"}
     assert {key for key in keys if key.endswith(".jsonl")} == {
         f"jobs/{tenant}/{job}/{file}" for tenant, job in JOBS for file in ("ranges.jsonl", "transcodes.jsonl")

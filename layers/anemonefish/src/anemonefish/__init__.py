@@ -4,7 +4,11 @@ The four verbs are the same for the laptop command, the Step Functions workflow 
 says which module is for what. The names below are the library's front.
 """
 
-from anemonefish.profiles import spectrograms
+from anemonefish.layers import check_layers
+
+check_layers()  # before anything compiled is loaded: a library for another processor fails without saying why
+
+from anemonefish.profiles import spectrograms  # noqa: E402
 
 __all__ = ["__version__", "spectrograms"]
 

@@ -41,6 +41,7 @@ prints and what ends up in an execution's error, so the three doors say the same
     │   ├── IdempotencyConflict    one key, two bodies
     │   ├── ClipTooLarge           more than one synchronous answer can carry
     │   └── RemoteError            what an API answered its client instead, under the API's own name for it
+    ├── WrongArchitecture          a function whose layers were built for another processor
     └── StorageError               the store did not answer; it and OutOfTime are worth a retry
 
 Every message names the thing (file, setting, model), the place (offset, range) and the mend. This module
@@ -91,6 +92,7 @@ __all__ = [
     "UploadExpired",
     "UploadIncomplete",
     "UploadNotFound",
+    "WrongArchitecture",
     "WrongState",
     "error_classes",
     "first_line",
@@ -332,6 +334,10 @@ class RemoteError(RequestError):
         self.details = details
         self.request_id = request_id
         self.retry_after = retry_after
+
+
+class WrongArchitecture(AnemonefishError):
+    """The layers of a function were built for another processor than it runs on."""
 
 
 class StorageError(AnemonefishError):
