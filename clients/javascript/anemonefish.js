@@ -14,7 +14,8 @@
  * @typedef {{id: string, filename: string, size: number, status: 'OPEN' | 'COMPLETE', created_at: string,
  *   expires_at: string, sha256: string | null, sha256_checked: boolean, put: Put | null,
  *   multipart: PartPage | null}} Upload
- * @typedef {{name: string, version: string, hash: string, engine: 'litert' | 'keras', variant: string | null}} Model
+ * @typedef {'litert' | 'keras' | 'ncnn'} Engine
+ * @typedef {{name: string, version: string, hash: string, engine: Engine, variant: string | null}} Model
  * @typedef {{recordings: string[], model?: string, settings?: Record<string, unknown>, webhook?: string,
  *   signal?: AbortSignal}} Order
  * @typedef {{id: string, status: 'PENDING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED', status_url: string,
@@ -33,17 +34,23 @@
  * Among ourselves:
  * @typedef {{filename?: string, size: number, sha256?: string}} Announced
  * @typedef {{query?: Record<string, any>, json?: object, form?: FormData, headers?: Record<string, string>,
- *   signal?: AbortSignal, again?: (error: any) => boolean}} Asked
+ *   signal?: AbortSignal, again?: (error: any) => boolean, patience?: number}} Asked
  * @typedef {(bytes: number) => void} Count
  */
 
 const TRIES = 6;
+/** A link that S3 refuses at this age or later (ms) has expired; one that is younger may be forbidden. */
+const FRESH = 60_000;
+/** So many young links in a row may be refused as expired before that is believed. */
+const EXPIRED_AT_ONCE = 10;
+/** Links are renewed so long (ms) before their end: a part that is sent in vain costs its bytes. */
+const BEFORE_END = 30_000;
 
 /** Whatever goes wrong, except that a `signal` aborts: that rejects with the signal's own reason. */
 export class AnemonefishError extends Error {
   /**
    * @param {string} error the name the API, S3 or a failed execution gives it; ours are `NetworkError`, `Timeout`,
-   *   `Cancelled`, `OtherFile`, `StorageRefused`, `UnexpectedAnswer`
+   *   `NotStarted`, `Cancelled`, `OtherFile`, `StorageRefused`, `UnexpectedAnswer`
    * @param {string} message
    * @param {{status?: number, details?: {field: string, message: string}[] | null, requestId?: string | null,
    *   retryAfter?: number, cause?: unknown}} [more] `status` is 0 where no answer came, or none was the error
@@ -63,6 +70,7 @@ export class Anemonefish {
   #url;
   #key;
   #headers;
+  #patience;
   #pause;
 
   /**
@@ -70,24 +78,29 @@ export class Anemonefish {
    * @param {string} options.url the stack's output `ApiUrl`
    * @param {string} [options.key] API key; goes to the API only, never to S3
    * @param {() => Promise<Record<string, string>>} [options.headers] more headers of a request, a token for example
+   * @param {number} [options.patience] how long `upload` and `wait` bear that nobody answers, in ms of waiting; what a
+   *   device sleeps does not count
    * @param {(ms: number, signal?: AbortSignal) => Promise<unknown>} [options.pause] how to wait; for tests
    */
-  constructor({ url, key, headers, pause = sleep }) {
+  constructor({ url, key, headers, patience = 600_000, pause = sleep }) {
     this.#url = new URL(url).href.replace(/\/+$/, '');
     this.#key = key;
     this.#headers = headers;
+    this.#patience = patience;
     this.#pause = pause;
   }
 
   /**
-   * Upload a recording; a large one in parts, several at once. What was interrupted can be resumed for a day.
+   * Upload a recording; a large one in parts, several at once. What was interrupted can be resumed for a day. Links
+   * that expire on the way, on a phone that slept for example, are renewed as often as that happens.
    *
    * @param {Blob & {name?: string}} blob a file input's `File`, or what `fs.openAsBlob` returns
    * @param {object} [options]
    * @param {string} [options.name] file name without folders
    * @param {string} [options.sha256] hexadecimal
    * @param {(sent: number, total: number) => void} [options.onProgress] in bytes; it falls when a part has to go again
-   * @param {(upload: Upload) => void} [options.onStart] called before the first byte; keep the `id` to resume
+   * @param {(upload: Upload) => void} [options.onStart] called before the first byte; keep the `id` to resume. Called
+   *   again where a small file's link has expired: such an upload begins anew, under another id
    * @param {number} [options.concurrency] parts at once
    * @param {string} [options.resume] id of an earlier upload of this file
    * @param {AbortSignal} [options.signal]
@@ -100,15 +113,15 @@ export class Anemonefish {
     const count = counter(blob.size, onProgress, signal);
     try {
       const file = { filename: name, size: blob.size, sha256 };
-      const upload = await (resume ? this.#reopen(resume, file, signal) : this.#open(file, signal));
+      let upload = await (resume ? this.#reopen(resume, file, signal) : this.#open(file, signal));
       onStart?.(upload);
       if (upload.status === 'COMPLETE') {
         count(blob.size);
         return upload;
       }
       if (upload.multipart) await this.#sendParts(blob, upload.id, upload.multipart, concurrency, count, signal);
-      else await this.#persist(() => put(/** @type {Put} */ (upload.put), blob, count, signal), signal, passing);
-      return await this.#ask('POST', `/uploads/${upload.id}/complete`, { signal });
+      else upload = await this.#sendWhole(blob, upload, file, onStart, count, signal);
+      return await this.#ask('POST', `/uploads/${upload.id}/complete`, { signal, patience: this.#patience });
     } catch (error) {
       stop.abort(error); // the other parts need not go on
       throw error;
@@ -152,23 +165,29 @@ export class Anemonefish {
   }
 
   /**
-   * Poll until an execution has succeeded. One that failed or was cancelled is an error, with its own reason.
+   * Poll until an execution has succeeded. One that failed or was cancelled is an error, with its own reason; so is one
+   * that stays PENDING: it was accepted, but not started.
    *
    * @param {string} id
-   * @param {Stoppable & {onProgress?: (execution: Execution) => void, timeout?: number}} [options] `timeout` in ms
+   * @param {Stoppable & {onProgress?: (execution: Execution) => void, timeout?: number,
+   *   startTimeout?: number}} [options] `timeout` in ms; `startTimeout` in ms of waiting while the execution is PENDING
    * @returns {Promise<Execution>}
    */
-  async wait(id, { onProgress, timeout = Infinity, signal } = {}) {
+  async wait(id, { onProgress, timeout = Infinity, startTimeout = 900_000, signal } = {}) {
     const stop = follower(signal);
     const late = () => stop.abort(new AnemonefishError('Timeout', `${id} did not end within ${timeout} ms`));
     const timer = timeout < 2 ** 31 ? setTimeout(late, timeout) : undefined; // longer ones would end at once
     try {
-      for (let polls = 0; ; polls += 1) {
-        const { document, retryAfter } = await this.#answer('GET', pathOf(id), { signal: stop.signal });
+      const request = { signal: stop.signal, patience: this.#patience };
+      for (let polls = 0, pending = 0; ; polls += 1) {
+        const { document, retryAfter } = await this.#answer('GET', pathOf(id), request);
         onProgress?.(document);
         if (document.status === 'SUCCEEDED') return document;
         if (['FAILED', 'CANCELLED'].includes(document.status)) throw failureOf(document);
-        await this.#pause(Math.max(1000 * retryAfter, growing(polls)), stop.signal);
+        const ms = Math.max(1000 * retryAfter, growing(polls));
+        pending = document.status === 'PENDING' ? pending + ms : 0;
+        if (pending > startTimeout) throw notStarted(id, startTimeout);
+        await this.#pause(ms, stop.signal);
       }
     } finally {
       clearTimeout(timer);
@@ -264,7 +283,7 @@ export class Anemonefish {
    * @param {Announced} file @param {AbortSignal} signal @returns {Promise<Upload>}
    */
   #open(file, signal) {
-    return this.#ask('POST', '/uploads', { json: file, signal });
+    return this.#ask('POST', '/uploads', { json: file, signal, patience: this.#patience });
   }
 
   /**
@@ -274,7 +293,8 @@ export class Anemonefish {
    */
   async #reopen(id, file, signal) {
     const path = `/uploads/${encodeURIComponent(id)}`;
-    const upload = await this.#ask('GET', path, { signal });
+    const patience = this.#patience;
+    const upload = await this.#ask('GET', path, { signal, patience });
     const filename = file.filename ?? upload.filename;
     if (upload.filename !== filename || upload.size !== file.size) {
       const [theirs, ours] = [upload, { ...file, filename }].map((each) => `${each.filename}, ${each.size} bytes`);
@@ -282,10 +302,46 @@ export class Anemonefish {
     }
     if (upload.status === 'COMPLETE') return upload;
     try {
-      return { ...upload, multipart: await this.#ask('GET', `${path}/parts`, { query: { from: 1 }, signal }) };
+      const query = { from: 1 };
+      return { ...upload, multipart: await this.#ask('GET', `${path}/parts`, { query, signal, patience }) };
     } catch (error) {
       if (!isOneOf(error, 'WrongState')) throw error;
       return this.#open({ ...file, filename }, signal);
+    }
+  }
+
+  /**
+   * Send a file as one PUT. A link that has expired cannot be renewed: the upload begins anew.
+   *
+   * @param {Blob} blob @param {Upload} upload @param {Announced} file
+   * @param {((upload: Upload) => void) | undefined} onStart @param {Count} count @param {AbortSignal} signal
+   * @returns {Promise<Upload>} the one that has the bytes
+   */
+  async #sendWhole(blob, upload, file, onStart, count, signal) {
+    const refusals = new Refusals(this.#pause, signal);
+    for (;;) {
+      const taken = Date.now();
+      let began = taken;
+      let unheard = false;
+      const send = async () => {
+        began = Date.now();
+        try {
+          await put(/** @type {Put} */ (upload.put), blob, count, signal);
+        } catch (error) {
+          // The link writes once. After an answer that was lost this one says that the bytes are there.
+          if (unheard && isOneOf(error, 'PreconditionFailed')) return count(blob.size);
+          unheard ||= isOneOf(error, 'NetworkError');
+          throw error;
+        }
+      };
+      try {
+        await this.#persist(send, signal, passing, this.#patience);
+        return upload;
+      } catch (error) {
+        await refusals.add(error, began - taken);
+        upload = await this.#open({ ...file, filename: upload.filename }, signal);
+        onStart?.(upload);
+      }
     }
   }
 
@@ -297,9 +353,10 @@ export class Anemonefish {
    */
   async #sendParts(blob, id, first, concurrency, count, signal) {
     const partSize = first.parts[0].size; // all but the last are alike
-    for (let page = first; ; page = await this.#ask('GET', page.next, { signal })) {
+    const patience = this.#patience;
+    for (let page = first; ; page = await this.#ask('GET', page.next, { signal, patience })) {
       const query = { from: page.parts[0].number };
-      const links = new Links(page, () => this.#ask('GET', `/uploads/${id}/parts`, { query, signal }));
+      const links = new Links(page, () => this.#ask('GET', `/uploads/${id}/parts`, { query, signal, patience }));
       await pool(page.parts, concurrency, async ({ number, size, etag }) => {
         const start = (number - 1) * partSize;
         if (etag) count(size);
@@ -313,20 +370,22 @@ export class Anemonefish {
    * @param {number} number @param {Blob} bytes @param {Links} links @param {Count} count @param {AbortSignal} signal
    */
   async #sendPart(number, bytes, links, count, signal) {
-    let renewed = false;
-    /** @returns {Promise<void>} */
-    const send = async () => {
-      const url = links.url(number);
+    const refusals = new Refusals(this.#pause, signal);
+    for (;;) {
+      if (links.endsSoon(number)) await links.renew(number, links.get(number).url);
+      const { url, taken } = links.get(number);
+      let began = taken;
+      const send = () => {
+        began = Date.now();
+        return put({ url, headers: {} }, bytes, count, signal);
+      };
       try {
-        await put({ url, headers: {} }, bytes, count, signal);
+        return await this.#persist(send, signal, passing, this.#patience);
       } catch (error) {
-        if (renewed || !expired(error)) throw error;
-        renewed = true;
+        await refusals.add(error, began - taken);
         await links.renew(number, url);
-        await send();
       }
-    };
-    await this.#persist(send, signal, passing);
+    }
   }
 
   /** @param {string} method @param {string} path @param {Asked} request @returns {Promise<any>} */
@@ -338,7 +397,7 @@ export class Anemonefish {
    * @param {string} method @param {string} path @param {Asked} request
    * @returns {Promise<{document: any, retryAfter: number}>}
    */
-  #answer(method, path, { query = {}, json, form, headers, signal, again = busy }) {
+  #answer(method, path, { query = {}, json, form, headers, signal, again = busy, patience = 0 }) {
     const url = this.#url + path + searchOf(query);
     const request = async () => {
       const sent = new Headers({ ...(await this.#headers?.()), ...headers });
@@ -348,25 +407,34 @@ export class Anemonefish {
       // The API redirects nothing that is asked here. Whoever else does must not get the key.
       return reach(async () => read(await fetch(url, { method, headers: sent, body, signal, redirect: 'error' })));
     };
-    return this.#persist(request, signal, again);
+    return this.#persist(request, signal, again, patience);
   }
 
   /**
-   * Do what may work the next time a few times, ever more slowly.
+   * Do what may work the next time a few times, ever more slowly. That nobody answers is borne for `patience`, counted
+   * in what was waited for it: neither a long sleep nor the tries before it use it up.
    *
    * @template T
    * @param {() => Promise<T>} work @param {AbortSignal | undefined} signal @param {(error: any) => boolean} again
+   * @param {number} [patience] ms
    * @returns {Promise<T>}
    */
-  async #persist(work, signal, again) {
-    for (let tries = 1; ; tries += 1) {
+  async #persist(work, signal, again, patience = 0) {
+    let tries = 0;
+    let unheard = { times: 0, waited: 0 };
+    for (;;) {
       signal?.throwIfAborted();
       try {
         return await work();
       } catch (/** @type {any} */ error) {
         signal?.throwIfAborted();
-        if (tries === TRIES || !again(error)) throw error;
-        await this.#pause(Math.max(1000 * error.retryAfter, growing(tries - 1)), signal);
+        if (!again(error)) throw error;
+        const offline = patience > 0 && isOneOf(error, 'NetworkError');
+        const count = offline ? unheard.times++ : tries++;
+        const ms = Math.max(1000 * error.retryAfter, growing(count));
+        if (offline ? (unheard.waited += ms) > patience : tries === TRIES) throw error;
+        if (!offline) unheard = { times: 0, waited: 0 };
+        await this.#pause(ms, signal);
       }
     }
   }
@@ -374,8 +442,8 @@ export class Anemonefish {
 
 /** The links of a page of parts. However many parts find theirs expired at once, the page is asked for once. */
 class Links {
-  /** @type {Map<number, string>} */
-  #urls = new Map();
+  /** @type {Map<number, {url: string, taken: number}>} */
+  #links = new Map();
   #fetchPage;
   /** @type {Promise<void> | null} */
   #asking = null;
@@ -387,20 +455,64 @@ class Links {
   }
 
   /** @param {number} number */
-  url(number) {
-    return /** @type {string} */ (this.#urls.get(number));
+  get(number) {
+    return /** @type {{url: string, taken: number}} */ (this.#links.get(number));
+  }
+
+  /**
+   * By the lifetime that the link states and the time since it came: the clock of this machine may be wrong.
+   *
+   * @param {number} number
+   */
+  endsSoon(number) {
+    const { url, taken } = this.get(number);
+    const lifetime = 1000 * Number(new URL(url).searchParams.get('X-Amz-Expires'));
+    return lifetime > 2 * BEFORE_END && Date.now() - taken > lifetime - BEFORE_END;
   }
 
   /** @param {number} number @param {string} stale */
   async renew(number, stale) {
-    if (this.url(number) !== stale) return; // another part was faster
+    if (this.get(number).url !== stale) return; // another part was faster
     this.#asking ??= this.#fetchPage().then((page) => this.#take(page)).finally(() => (this.#asking = null));
     await this.#asking;
   }
 
   /** @param {PartPage} page */
   #take({ parts }) {
-    for (const { number, url } of parts) this.#urls.set(number, url);
+    const taken = Date.now();
+    for (const { number, url } of parts) this.#links.set(number, { url, taken });
+  }
+}
+
+/**
+ * Which refused links are worth another one. An old link has expired, however often that happens: each takes its time.
+ * A young one is forbidden when a second is refused as well, unless S3 says that it has expired; then ten are.
+ */
+class Refusals {
+  #young = 0;
+  #pause;
+  #signal;
+
+  /** @param {(ms: number, signal?: AbortSignal) => Promise<unknown>} pause @param {AbortSignal} signal */
+  constructor(pause, signal) {
+    this.#pause = pause;
+    this.#signal = signal;
+  }
+
+  /**
+   * Throw the error, or return when another link may be asked for.
+   *
+   * @param {any} error @param {number} age of the link when it was used, in ms
+   */
+  async add(error, age) {
+    if (!refused(error)) throw error;
+    if (age >= FRESH) {
+      this.#young = 0;
+      return;
+    }
+    this.#young += 1;
+    if (this.#young > (saysExpired(error) ? EXPIRED_AT_ONCE : 1)) throw error;
+    if (this.#young > 1) await this.#pause(growing(this.#young - 2), this.#signal);
   }
 }
 
@@ -412,11 +524,20 @@ const isOneOf = (error, ...names) => error instanceof AnemonefishError && names.
 const busy = (error) => isOneOf(error, 'NetworkError') || [429, 502, 503, 504].includes(error.status);
 /** Of the API, where it does: the answer to the first may be lost, and the second be 409. @param {any} error */
 const throttled = (error) => error.status === 429;
-/** Of S3. `RequestTimeout`, 400, is its word for a connection that stood still. @param {any} error */
+/**
+ * Of S3. `RequestTimeout`, 400, is its word for a connection that stood still, `ConditionalRequestConflict`, 409, for
+ * an earlier try that is still on its way.
+ *
+ * @param {any} error
+ */
 const passing = (error) =>
-  isOneOf(error, 'NetworkError', 'RequestTimeout') || error.status === 429 || error.status >= 500;
+  isOneOf(error, 'NetworkError', 'RequestTimeout', 'ConditionalRequestConflict') ||
+  error.status === 429 ||
+  error.status >= 500;
 /** A link does not outlive the credentials that signed it: that is `ExpiredToken`, 400. @param {any} error */
-const expired = (error) => error.status === 403 || isOneOf(error, 'ExpiredToken');
+const refused = (error) => error.status === 403 || isOneOf(error, 'ExpiredToken');
+/** @param {any} error */
+const saysExpired = (error) => isOneOf(error, 'ExpiredToken') || /\bexpired\b/i.test(error.message);
 
 /**
  * Milliseconds until the next try or poll: 1 s at first, 15 s at most, and not all clients at once.
@@ -491,6 +612,13 @@ function refuse(status, text) {
 function failureOf({ id, status, error }) {
   if (error) return new AnemonefishError(error.error, error.message);
   return new AnemonefishError(status === 'CANCELLED' ? 'Cancelled' : 'Failed', `${id} is ${status}`);
+}
+
+/** @param {string} id @param {number} ms */
+function notStarted(id, ms) {
+  const words = `${id} has been PENDING for more than ${Math.round(ms / 1000)} s: it was accepted, but not started`;
+  const how = 'start it again with the same idempotencyKey, or wait again later: the API starts what it is asked for';
+  return new AnemonefishError('NotStarted', `${words}; ${how}`);
 }
 
 // --- bytes ---------------------------------------------------------------------------------------------------

@@ -57,6 +57,8 @@ class Played {
   uploads = new Map();
   /** Links of an earlier epoch have expired. */
   epoch = 0;
+  /** What the link of a part states besides. */
+  lifetime = '';
   /** Answers instead, where it returns anything: of the API, and of S3. */
   api = () => undefined;
   s3 = () => undefined;
@@ -119,7 +121,7 @@ class Played {
     const parts = numbers.map((number) => ({
       number,
       size: Math.min(PART, size - (number - 1) * PART),
-      url: `${this.storage}/${id}/${number}?epoch=${this.epoch}`,
+      url: `${this.storage}/${id}/${number}?epoch=${this.epoch}${this.lifetime}`,
       etag: this.uploads.get(id).parts.has(number) ? `"${number}"` : null,
     }));
     return { parts, next: first + PAGE <= count ? `/uploads/${id}/parts?from=${first + PAGE}` : null };
@@ -307,6 +309,131 @@ check('a fresh link that is refused is refused for good', async (played) => {
   const error = await failure(played.client().upload(recording(35), { concurrency: 1 }));
   assert.deepEqual([error.error, error.status], ['AccessDenied', 403]);
   assert.equal(played.lines.filter((line) => line.startsWith('GET')).length, 1);
+});
+
+/** S3's answer to a link whose time is over. */
+const OVER = {
+  status: 403,
+  body: '<Error><Code>AccessDenied</Code><Message>Request has expired</Message><ServerTime>x</ServerTime></Error>',
+};
+
+/** Let `Date.now` run ahead by what `clock.ahead` says. */
+function clockOf(t) {
+  const clock = { ahead: 0 };
+  const now = Date.now;
+  Date.now = () => now() + clock.ahead;
+  t.after(() => (Date.now = now));
+  return clock;
+}
+
+const renewals = (played) => played.lines.filter((line) => line === 'GET /uploads/u-1/parts?from=1').length;
+
+for (const times of [2, 3, 8]) {
+  check(`a part whose link expires ${times} times in a row is renewed each time`, async (played) => {
+    let left = times;
+    played.s3 = ({ path }) => (path.endsWith('/2') && left-- > 0 ? OVER : undefined);
+    const file = recording(35);
+    const upload = await played.client().upload(file, { concurrency: 1 });
+    assert.deepEqual(played.bytesOf(upload.id), await bytesOf(file));
+    assert.equal(renewals(played), times);
+  });
+}
+
+check('a device that sleeps through every link is renewed without end, whatever S3 says', async (played, t) => {
+  const clock = clockOf(t);
+  let sleeps = 40;
+  played.s3 = ({ path }) => {
+    if (!path.endsWith('/2') || sleeps === 0) return undefined;
+    sleeps -= 1;
+    clock.ahead += 2 * 3600_000; // asleep while the part is on its way: the connection is gone
+    return sleeps % 2 ? DROP : xml(403, 'AccessDenied'); // and its link is over when it is tried again
+  };
+  const file = recording(35);
+  const upload = await played.client().upload(file, { concurrency: 1 });
+  assert.deepEqual(played.bytesOf(upload.id), await bytesOf(file));
+  assert.ok(renewals(played) >= 19, String(renewals(played)));
+});
+
+check('links that are always over before they are used end with their words', async (played) => {
+  played.s3 = () => OVER;
+  const error = await failure(played.client().upload(recording(35), { concurrency: 1 }));
+  assert.deepEqual([error.error, error.message, error.status], ['AccessDenied', 'Request has expired', 403]);
+  assert.equal(renewals(played), 10);
+  assert.equal(played.pauses.length, 9); // ever further apart
+  assert.ok(played.pauses.at(-1) > 8 * played.pauses[0]);
+});
+
+check('a forbidden part ends with its words, however long the device slept before', async (played, t) => {
+  const clock = clockOf(t);
+  played.s3 = ({ path }) => {
+    if (path.endsWith('/1')) clock.ahead = 5 * 3600_000;
+    return path.endsWith('/2') ? xml(403, 'AccessDenied') : undefined;
+  };
+  const error = await failure(played.client().upload(recording(35), { concurrency: 1 }));
+  assert.deepEqual([error.error, error.message], ['AccessDenied', 'no: AccessDenied']);
+  assert.equal(renewals(played), 2); // the link was old: that may be why; the next was not, and one more is tried
+});
+
+check('a link that is about to end is renewed before its part is sent', async (played, t) => {
+  const clock = clockOf(t);
+  played.lifetime = '&X-Amz-Expires=3600';
+  played.s3 = ({ path }) => {
+    if (path.endsWith('/2')) clock.ahead += 3590_000;
+    return undefined;
+  };
+  await played.client().upload(recording(35), { concurrency: 1 });
+  assert.equal(renewals(played), 1);
+  assert.equal(played.stored.length, 4); // none was sent in vain
+});
+
+check('a small file whose link has expired begins anew, and says so', async (played) => {
+  let left = 2;
+  played.s3 = () => (left-- > 0 ? OVER : undefined);
+  const started = [];
+  const file = recording(SINGLE);
+  const upload = await played.client().upload(file, { onStart: ({ id }) => started.push(id) });
+  assert.deepEqual([upload.id, upload.status, started], ['u-3', 'COMPLETE', ['u-1', 'u-2', 'u-3']]);
+  assert.deepEqual(played.bytesOf('u-3'), await bytesOf(file));
+  played.s3 = () => xml(403, 'AccessDenied');
+  assert.equal((await failure(played.client().upload(file))).message, 'no: AccessDenied');
+});
+
+check('a link that writes once and whose answer was lost has written', async (played) => {
+  const file = recording(SINGLE);
+  played.s3 = (request) => {
+    const upload = played.uploads.get('u-1');
+    if (upload.put) return xml(412, 'PreconditionFailed');
+    upload.put = request.body;
+    return DROP;
+  };
+  const heard = [];
+  const upload = await played.client().upload(file, { onProgress: (sent) => heard.push(sent) });
+  assert.deepEqual([upload.status, heard.at(-1)], ['COMPLETE', SINGLE]);
+  played.s3 = () => xml(412, 'PreconditionFailed'); // but not where nothing was lost: somebody else wrote
+  assert.equal((await failure(played.client().upload(file))).error, 'PreconditionFailed');
+});
+
+for (const [what, broken] of [
+  ['S3', (played, drop) => (played.s3 = drop)],
+  ['the API', (played, drop) => (played.api = drop)],
+]) {
+  check(`an upload outlasts that ${what} cannot be reached for minutes`, async (played) => {
+    let left = 25;
+    broken(played, () => (left-- > 0 ? DROP : undefined));
+    const file = recording(75);
+    const upload = await played.client().upload(file, { concurrency: 1 });
+    assert.deepEqual(played.bytesOf(upload.id), await bytesOf(file));
+    const waited = played.pauses.reduce((sum, ms) => sum + ms, 0);
+    assert.ok(waited > 180_000, String(waited));
+  });
+}
+
+check('an upload without network ends when its patience does', async (played) => {
+  played.s3 = () => DROP;
+  const error = await failure(played.client({ patience: 60_000 }).upload(recording(75), { concurrency: 1 }));
+  assert.deepEqual([error.error, error.status], ['NetworkError', 0]);
+  const waited = played.pauses.reduce((sum, ms) => sum + ms, 0);
+  assert.ok(waited > 30_000 && waited <= 60_000, String(waited));
 });
 
 check('an upload that was interrupted goes on with what is missing', async (played) => {
@@ -630,6 +757,36 @@ check('waiting has an end, in a pause and in a request', async (played) => {
     assert.equal(error.error, 'Timeout');
     assert.match(error.message, /e-1 .* 50 ms/);
   }
+});
+
+check('waiting for an execution that is never started ends, and says how to go on', async (played) => {
+  played.api = () => execution('PENDING', { ranges_total: null });
+  for (const startTimeout of [undefined, 60_000]) {
+    played.pauses = [];
+    const error = await failure(played.client().wait('e-1', { startTimeout }));
+    assert.ok(error instanceof AnemonefishError);
+    assert.deepEqual([error.error, error.status], ['NotStarted', 0]);
+    const seconds = (startTimeout ?? 900_000) / 1000;
+    assert.match(error.message, new RegExp(`e-1 has been PENDING for more than ${seconds} s.*idempotencyKey`));
+    const waited = played.pauses.reduce((sum, ms) => sum + ms, 0);
+    assert.ok(waited <= 1000 * seconds && waited > 500 * seconds, String(waited));
+  }
+});
+
+check('time in PENDING counts from the last start only, and a slow start is no error', async (played) => {
+  const slow = { ...execution('PENDING'), headers: { 'retry-after': '20' } };
+  played.api = inTurn(slow, slow, slow, slow, execution('RUNNING'), slow, slow, slow, slow, execution('SUCCEEDED'));
+  assert.equal((await played.client().wait('e-1', { startTimeout: 90_000 })).status, 'SUCCEEDED');
+  played.api = inTurn(...Array.from({ length: 40 }, () => execution('PENDING')), execution('SUCCEEDED'));
+  assert.equal((await played.client().wait('e-1', { startTimeout: Infinity })).status, 'SUCCEEDED');
+});
+
+check('waiting outlasts that the API cannot be reached for minutes', async (played) => {
+  let left = 25;
+  played.api = () => (left-- > 0 ? DROP : execution('SUCCEEDED'));
+  assert.equal((await played.client().wait('e-1')).status, 'SUCCEEDED');
+  left = Infinity;
+  assert.equal((await failure(played.client({ patience: 30_000 }).wait('e-1'))).error, 'NetworkError');
 });
 
 check('a timeout longer than a timer can be is none', async (played) => {
