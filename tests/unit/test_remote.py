@@ -482,6 +482,38 @@ def test_a_fresh_link_is_tried_once(
     assert service.count("POST", "/uploads/u-1/complete") == 0
 
 
+@pytest.mark.parametrize("times", [2, 3, 8])
+def test_part_whose_link_expires_again_is_renewed_each_time(
+    remote: Remote, service: Service, large: Path, times: int
+) -> None:
+    words = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+    service.trouble("PUT", "/u-1/2", 403, words, times=times)
+    assert remote.upload(large)["status"] == "COMPLETE"
+    assert put_numbers(service).count(2) == times + 1
+    assert service.count("GET", "/uploads/u-1/parts") == times + 1  # the second page is asked for as well
+
+
+def test_links_that_are_always_expired_end_with_their_words(
+    remote: Remote, service: Service, large: Path, pauses: list[float]
+) -> None:
+    words = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+    service.trouble("PUT", "/u-1/2", 403, words, times=99)
+    with pytest.raises(RemoteError, match="Request has expired"):
+        remote.upload(large)
+    assert put_numbers(service).count(2) == 11
+    assert len(pauses) == 9
+
+
+def test_laptop_that_sleeps_through_every_link_is_renewed_without_end(
+    remote: Remote, service: Service, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = iter(range(0, 10_000, 2))
+    monkeypatch.setattr("anemonefish.remote.time.time", lambda: next(hours) * 3600.0)  # each look is two hours later
+    service.trouble("PUT", "/u-1/2", 403, b"<Error><Code>AccessDenied</Code></Error>", times=25)
+    assert remote.upload(large)["status"] == "COMPLETE"
+    assert put_numbers(service).count(2) == 26
+
+
 @pytest.mark.parametrize("status", [0, 429, 500, 502, 503, 504])
 def test_a_part_that_did_not_arrive_goes_again(
     remote: Remote, service: Service, large: Path, pauses: list[float], status: int

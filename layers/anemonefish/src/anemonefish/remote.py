@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,10 @@ ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 _T = TypeVar("_T")
 
 _TRIES = 6
+_FRESH_SECONDS = 60.0
+"""A link that S3 refuses at this age or later has expired; one that is younger may be forbidden."""
+_EXPIRED_AT_ONCE = 10
+"""So many young links in a row may be refused as expired before that is believed."""
 _PARTS_AT_ONCE = 4
 _CHUNK = 1 << 18
 _PAGE = 100
@@ -192,14 +197,32 @@ class Remote:
         return self._ask("GET", f"/uploads/{quoted(identifier, safe='')}/parts", params={"from": first})
 
     def _send_part(self, number: int, piece: _Piece, links: _Links, progress: Progress) -> None:
-        url = links.url(number)
-        try:
-            self._persist(lambda: self._put(url, {}, piece, progress), _passing)
-        except RemoteError as error:
-            if not _expired(error):
-                raise
-            fresh = links.renewed(number, url)
-            self._persist(lambda: self._put(fresh, {}, piece, progress), _passing)
+        """Send a part, by another link each time that its link has expired.
+
+        An old link that is refused has expired, however often that happens: each takes its time. A young one is
+        forbidden when a second is refused as well, unless S3 says that it has expired; then ten are.
+        """
+        young = 0
+        while True:
+            link = links.link(number)
+            began = link.taken
+
+            def put(link: _Link = link) -> None:
+                nonlocal began
+                began = time.time()  # not monotonic: that clock stands still while a laptop sleeps
+                self._put(link.url, {}, piece, progress)
+
+            try:
+                return self._persist(put, _passing)
+            except RemoteError as error:
+                if not _expired(error):
+                    raise
+                young = 0 if began - link.taken >= _FRESH_SECONDS else young + 1
+                if young > (_EXPIRED_AT_ONCE if "has expired" in str(error) else 1):
+                    raise
+                if young > 1:
+                    self._sleep(_growing(young - 2))
+                links.renew(number, link.url)
 
     def _put(self, url: str, headers: Mapping[str, str], piece: _Piece, progress: Progress) -> None:
         """Send bytes to a link; what does not arrive is not counted as sent."""
@@ -417,6 +440,14 @@ class _Piece:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A link, and when it came, in seconds since 1970."""
+
+    url: str
+    taken: float
+
+
 class _Links:
     """The links of a page of parts. However many parts find theirs expired at once, the page is asked for once."""
 
@@ -425,18 +456,18 @@ class _Links:
         self._lock = Lock()
         self._take(page)
 
-    def url(self, number: int) -> str:
+    def link(self, number: int) -> _Link:
         with self._lock:
-            return self._urls[number]
+            return self._links[number]
 
-    def renewed(self, number: int, stale: str) -> str:
+    def renew(self, number: int, stale: str) -> None:
         with self._lock:
-            if self._urls[number] == stale:  # else another part was faster
+            if self._links[number].url == stale:  # else another part was faster
                 self._take(self._ask())
-            return self._urls[number]
 
     def _take(self, page: Document) -> None:
-        self._urls: dict[int, str] = {part["number"]: part["url"] for part in page["parts"]}
+        taken = time.time()
+        self._links = {part["number"]: _Link(part["url"], taken) for part in page["parts"]}
 
 
 # --- what may be tried again -------------------------------------------------------------------------------------
