@@ -43,7 +43,7 @@ NOWHERE = {"scipy", "pandas"}
 
 # Lower floors know nothing of the higher ones.
 FLOORS = [
-    {"errors", "clock", "canonical", "notes", "zones", "cells", "layers", "mpeg"},
+    {"errors", "clock", "canonical", "notes", "typed_text", "zones", "cells", "layers", "mpeg"},
     {
         "windows",
         "settings",

@@ -144,6 +144,43 @@ def test_mistakes_are_one_line(make_recording: MakeRecording, tmp_path: Path, op
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("options", [["--set", "start={}"], ["--start", "{}"]])
+def test_the_start_of_the_only_recording_can_be_given(
+    make_recording: MakeRecording, tmp_path: Path, options: list[str]
+) -> None:
+    given = [option.format("2019-09-20T10:42:48+10:00") for option in options]
+    result = run("detect", make_recording(), "--out", tmp_path / "out", "--formats", "json", *given)
+    assert result.exit_code == 0, result.output
+    recording = json.loads((tmp_path / "out" / "noise.wav.json").read_text())["recording"]
+    assert recording["start_utc"] == "2019-09-20T00:42:48.000000Z"
+
+
+def test_one_start_for_several_recordings_is_refused(make_recording: MakeRecording, tmp_path: Path) -> None:
+    make_recording("deployment/a.wav")
+    make_recording("deployment/b.wav")
+    for command in (["detect", "--out", tmp_path / "out", "--start=2019-09-20T10:42:48Z"], ["plan"]):
+        result = run(*command, tmp_path / "deployment", "--set", "start=2019-09-20T10:42:48Z")
+        assert result.exit_code == 1
+        assert "start says when one recording begins, and here are 2; set time_zone" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "name", "utc"),
+    [
+        ("time_zone=+10:00", "20230210_120000.wav", "2023-02-10T02:00:00.000000Z"),
+        ("time_zone=-03:30", "20230210_120000.wav", "2023-02-10T15:30:00.000000Z"),
+        ("time_zone=Australia/Brisbane", "20230210_120000.wav", "2023-02-10T02:00:00.000000Z"),
+        ("name_pattern=%Y%m%d_%H%M%S%z", "x20230210_120000Z.wav", "2023-02-10T12:00:00.000000Z"),
+    ],
+)
+def test_settings_that_messages_advise_work_when_pasted(
+    make_recording: MakeRecording, tmp_path: Path, setting: str, name: str, utc: str
+) -> None:
+    result = run("detect", make_recording(name), "--out", tmp_path / "out", "--formats", "json", "--set", setting)
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "out" / f"{name}.json").read_text())["recording"]["start_utc"] == utc
+
+
 def test_formats_choose_what_is_written(make_recording: MakeRecording, tmp_path: Path) -> None:
     run("detect", make_recording(), "--out", tmp_path / "out", "--formats", "raven,csv")
     written = {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import pytest
 
 from anemonefish.errors import InvalidSettings
+from anemonefish.profiles import PROFILES, StftDb, profile_named
 from anemonefish.settings import Settings
+from anemonefish.typed_text import read_fields
 
 
 def test_the_defaults_are_the_labs() -> None:
@@ -56,7 +59,12 @@ def test_a_round_trip_changes_nothing() -> None:
         ({"formats": ["xlsx"]}, "not \\['xlsx'\\]"),
         ({"formats": "csv"}, "formats must be a list"),
         ({"formats": [{}]}, "formats must be a list"),
-        ({"target_class": ""}, "target_class must be a name"),
+        ({"target_class": ""}, "target_class must be text of at least one letter, not ''"),
+        ({"time_zone": 600}, "time_zone must be text of at least one letter, not 600"),
+        ({"start": 2019}, "start must be text"),
+        ({"review": None}, "review must be a list of clips, pictures"),
+        ({"threshold": "0.5"}, "threshold must be a number at least 0 and below 1, not '0.5'"),
+        ({"channel": "1"}, "channel must be a whole number from 1 to 1024, not '1'"),
         ({"resample": "yes"}, "resample must be true or false"),
         ({"architecture": "sparc"}, "arm64 or x86_64"),
         ({"max_concurrency": 0}, "from 1 to 10000"),
@@ -69,9 +77,138 @@ def test_what_must_hold_is_said(overrides: dict[str, object], words: str) -> Non
         Settings.load(overrides, {})
 
 
-def test_an_environment_variable_that_is_no_yaml_is_named() -> None:
-    with pytest.raises(InvalidSettings, match="ANEMONEFISH_THRESHOLD"):
-        Settings.load(environment={"ANEMONEFISH_THRESHOLD": "{"})
+# --- text is read by the type of its setting ---------------------------------------------------------------------
+
+TYPED = [
+    # Text stays text, whatever else it looks like.
+    ("time_zone", "+10:00", "+10:00"),  # YAML: 600
+    ("time_zone", "-03:30", "-03:30"),
+    ("time_zone", "10:00", "10:00"),
+    ("time_zone", "UTC", "UTC"),
+    ("time_zone", " Australia/Brisbane ", "Australia/Brisbane"),
+    ("name_pattern", "%Y%m%d_%H%M%S", "%Y%m%d_%H%M%S"),  # YAML: an error
+    ("name_pattern", "%Y-%m-%d*%H:%M:%S", "%Y-%m-%d*%H:%M:%S"),
+    ("name_pattern", "*%y%m%d", "*%y%m%d"),  # YAML: an alias
+    ("name_pattern", "{%Y", "{%Y"),
+    ("name_pattern", "a=%Y", "a=%Y"),
+    ("start", "2019-09-20T00:42:48Z", "2019-09-20T00:42:48Z"),  # YAML: a datetime
+    ("start", "2019-09-20", "2019-09-20"),
+    ("target_class", "12e5", "12e5"),
+    ("target_class", "no", "no"),
+    ("target_class", "On", "On"),
+    ("target_class", "1_000", "1_000"),
+    ("target_class", "0x1F", "0x1F"),
+    ("target_class", "[a, b]", "[a, b]"),
+    ("target_class", "# fish", "# fish"),
+    ("target_class", "a: b", "a: b"),
+    ("target_class", "Null", "Null"),
+    ("target_class", "NaN", "NaN"),
+    ("target_class", "~", "~"),
+    ("target_class", "!!python/name:os.system", "!!python/name:os.system"),
+    ("target_class", "null", None),
+    ("target_class", "", None),
+    ("target_class", "'null'", "null"),  # a class of that name
+    ("time_zone", '"+10:00"', "+10:00"),
+    ("target_class", "'", "'"),
+    # Numbers are decimal.
+    ("threshold", "0.5", 0.5),
+    ("threshold", "+.5", 0.5),
+    ("threshold", "1e-5", 1e-5),  # YAML 1.1: text
+    ("threshold", "0", 0),
+    ("threshold", " 0.25 ", 0.25),
+    ("median_windows", "07", 7),
+    ("median_windows", "011", 11),  # YAML: octal, 9
+    ("window_seconds", "null", None),
+    ("window_seconds", "2", 2),
+    ("channel", "", None),
+    ("memory_mb", "2048", 2048),
+    # Flags.
+    ("resample", "false", False),
+    ("resample", "NO", False),
+    ("resample", "off", False),
+    ("resample", "0", False),
+    ("resample", "True", True),
+    ("resample", "yes", True),
+    ("resample", "1", True),
+    # Lists.
+    ("formats", "csv", ("csv",)),
+    ("formats", "csv,raven", ("csv", "raven")),
+    ("formats", " csv , raven ", ("csv", "raven")),
+    ("formats", "[csv, raven]", ("csv", "raven")),
+    ("formats", '["csv","raven"]', ("csv", "raven")),
+    ("review", "[]", ()),
+    ("review", "", ()),
+    ("review", "clips,pictures", ("clips", "pictures")),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "value"), TYPED)
+def test_text_is_read_by_the_type_of_its_setting(name: str, text: str, value: object) -> None:
+    typed = Settings.load(Settings.read({name: text}), {})
+    from_environment = Settings.load({}, {f"ANEMONEFISH_{name.upper()}": text})
+    for settings in (typed, from_environment):
+        assert getattr(settings, name) == value
+        assert type(getattr(settings, name)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("threshold", "nan", "threshold must be a number at least 0 and below 1, not 'nan'"),
+        ("threshold", "0,5", "a number at least 0 and below 1, not '0,5'"),
+        ("threshold", "", "a number at least 0 and below 1, not ''"),
+        ("threshold", "null", "not 'null'"),
+        ("threshold", "0.5s", "not '0.5s'"),
+        ("threshold", "٠.٥", "threshold must be a number"),
+        ("threshold", "1/2", "threshold must be a number"),
+        ("min_gap_seconds", "inf", "min_gap_seconds must be a number at least 0 and at most 3600, not 'inf'"),
+        ("min_gap_seconds", "1e999", "min_gap_seconds must be a number"),
+        ("min_gap_seconds", "1_000", "not '1_000'"),
+        ("min_gap_seconds", "1:30", "not '1:30'"),  # YAML: sexagesimal, 90
+        ("target_seconds", "1e9", "above 0 and at most 86400"),
+        ("max_concurrency", "1e3", "max_concurrency must be a whole number from 1 to 10000, not '1e3'"),
+        ("max_concurrency", "5.0", "not '5.0'"),
+        ("max_concurrency", "0x10", "not '0x10'"),
+        ("max_concurrency", "٥", "whole number"),
+        ("max_concurrency", "9" * 5_000, "whole number"),
+        ("channel", "left", "channel must be a whole number from 1 to 1024, not 'left'"),
+        ("channel", "-1", "whole number from 1 to 1024, not -1"),
+        ("resample", "maybe", "resample must be true or false, not 'maybe'"),
+        ("resample", "", "true or false, not ''"),
+        ("resample", "2", "true or false, not '2'"),
+        ("formats", "csv,doc", "formats must be a list of json, csv"),
+        ("formats", "csv,,raven", "formats must be a list of"),
+        ("formats", "{csv: 1}", "formats must be a list of"),
+        ("formats", "null", "formats must be a list of"),
+        ("formats", "", "formats must be a list of"),
+        ("architecture", "1_000", "architecture must be arm64 or x86_64, not '1_000'"),
+    ],
+)
+def test_text_that_is_not_of_its_type_is_refused_with_what_must_hold(name: str, text: str, words: str) -> None:
+    with pytest.raises(InvalidSettings) as typed:
+        Settings.load(Settings.read({name: text}), {})
+    assert words in str(typed.value)
+    assert str(typed.value).startswith(f"{name} must be ")
+    with pytest.raises(InvalidSettings) as from_environment:
+        Settings.load({}, {f"ANEMONEFISH_{name.upper()}": text})
+    assert words in str(from_environment.value)
+    assert f"environment variable ANEMONEFISH_{name.upper()}" in str(from_environment.value)
+
+
+def test_a_setting_that_is_given_hides_an_invalid_variable() -> None:
+    assert Settings.load({"threshold": 0.7}, {"ANEMONEFISH_THRESHOLD": "high"}).threshold == 0.7
+
+
+@pytest.mark.parametrize("cls", [Settings, *PROFILES.values()])
+def test_text_of_every_field_can_be_read(cls: type) -> None:
+    assert set(read_fields(cls, {field.name: "1" for field in fields(cls)})) == {field.name for field in fields(cls)}
+
+
+def test_constants_of_a_profile_are_read_by_their_types() -> None:
+    profile = profile_named("stft-db", **read_fields(StftDb, {"hop_length": "0512", "amin": "1e-5", "top_db": "80"}))
+    assert (profile.hop_length, profile.amin, profile.top_db) == (512, 1e-5, 80)
+    with pytest.raises(InvalidSettings, match="hop_length must be a whole number from 1 to 1024, not '1_0'"):
+        profile_named("stft-db", **read_fields(StftDb, {"hop_length": "1_0"}))
 
 
 def test_scoring_and_decision_part_what_changes_scores_from_what_changes_events() -> None:

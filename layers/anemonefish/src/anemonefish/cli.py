@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from anemonefish.aggregate import Aggregate
 from anemonefish.cli_calibrate import calibrate
 from anemonefish.cli_evaluate import evaluate
 from anemonefish.cli_remote import remote
-from anemonefish.errors import InvalidSettings
 from anemonefish.laptop import detect as detect_on_laptop
 from anemonefish.laptop import find_recordings, job_of
 from anemonefish.models.bundle import ENGINES, VARIANTS
@@ -30,8 +29,7 @@ from anemonefish.models.publish import publish as publish_model
 from anemonefish.models.repository import ALIASES, ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.planned import Plan
-from anemonefish.profiles import profile_named
-from anemonefish.request import RecordingRequest
+from anemonefish.profiles import PROFILES, profile_named
 from anemonefish.review import MOST_CLIPS, write_review
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.simulate import Scene, scene, write_scene
@@ -51,6 +49,7 @@ from anemonefish.terminal import (
     show_notes,
     show_quote,
 )
+from anemonefish.typed_text import read_fields
 
 __all__ = ["main"]
 
@@ -102,11 +101,11 @@ def detect(
     assignments: Sequence[str],
 ) -> None:
     """Find events in recordings: files, folders (searched below) or s3:// objects."""
-    settings = _settings(assignments, formats=formats.split(",") if formats else None, threshold=threshold)
+    settings = _settings(assignments, formats=formats.split(",") if formats else None, threshold=threshold, start=start)
     with progress_bar("scoring") as bar:
         task = bar.add_task("scoring", total=None)
         plan, aggregate = detect_on_laptop(
-            _starting(find_recordings(paths), start),
+            find_recordings(paths),
             model,
             settings,
             models_uri=models_uri,
@@ -231,7 +230,7 @@ def publish(
         keras=keras_file,
         name=name,
         version=version,
-        profile=profile_named(profile, **assigned(profile_set)),
+        profile=profile_named(profile, **read_fields(PROFILES[profile], assigned(profile_set))),
         classes=tuple(word.strip() for word in classes.split(",") if word.strip()),
         target_class=target,
         sample_rate=sample_rate,
@@ -320,13 +319,7 @@ def show(reference: str, models_uri: str) -> None:
 
 def _settings(assignments: Sequence[str], **options: Any) -> Settings:
     """Combine ``--set`` with the options that have a name of their own."""
-    return Settings.load({**assigned(assignments), **{k: v for k, v in options.items() if v is not None}})
-
-
-def _starting(requests: list[RecordingRequest], start: str | None) -> list[RecordingRequest]:
-    if start is not None and len(requests) > 1:
-        raise InvalidSettings(f"--start is of one recording, here are {len(requests)}; set time_zone for their names")
-    return [replace(request, start=start or request.start) for request in requests]
+    return Settings.load(Settings.read(assigned(assignments)) | {k: v for k, v in options.items() if v is not None})
 
 
 def _write_labels(made: Scene, wav: Path) -> None:

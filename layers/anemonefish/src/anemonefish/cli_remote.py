@@ -334,7 +334,7 @@ def predict(api: Remote, clip: Path, model: str, threshold: float | None, assign
 
 def _given(assignments: Sequence[str], **options: Any) -> dict[str, Any]:
     """Return the settings that were typed; the others are the API's to know."""
-    return assigned(assignments) | {name: value for name, value in options.items() if value is not None}
+    return Settings.read(assigned(assignments)) | {name: value for name, value in options.items() if value is not None}
 
 
 def _split(formats: str | None) -> list[str] | None:

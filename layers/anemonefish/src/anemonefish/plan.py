@@ -35,7 +35,7 @@ from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
 from anemonefish.pieces import check_whole, read_index
 from anemonefish.planned import Analysis, Plan, PlannedRecording, Quote, RangeTask, Start, batched
-from anemonefish.recorded import find_start, format_utc, parse_pattern, parse_time_zone
+from anemonefish.recorded import find_start, format_utc, parse_pattern, parse_start, parse_time_zone
 from anemonefish.request import RecordingRequest, unique_names
 from anemonefish.resample import resampled_length
 from anemonefish.settings import Settings
@@ -94,6 +94,11 @@ def plan_job(
     pinned = models.pin(reference)
     spec = models.spec(pinned)
     check_settings(spec, settings)
+    if settings.start is not None and len(requests) > 1:
+        raise InvalidSettings(
+            f"start says when one recording begins, and here are {len(requests)}; set time_zone or name_pattern, by "
+            f"which the names of all are read, or analyse this one by itself"
+        )
     names = unique_names([request.name for request in requests])
     with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
         recordings = tuple(
@@ -128,7 +133,9 @@ def check_recordings(recordings: Sequence[PlannedRecording]) -> None:
 
 
 def check_settings(spec: ModelSpec, settings: Settings) -> None:
-    """Raise :class:`InvalidSettings` for what a model cannot do, and for a zone or a pattern that is none."""
+    """Raise :class:`InvalidSettings` for what a model cannot do, and for a zone, pattern or start that is none."""
+    if settings.start is not None:
+        parse_start(settings.start)
     if settings.time_zone is not None:
         parse_time_zone(settings.time_zone)
     if settings.name_pattern is not None:
@@ -240,13 +247,14 @@ def _notes_of(facts: AudioFacts, spec: ModelSpec, settings: Settings, grid: Wind
 
 def _begins(request: RecordingRequest, metadata: Metadata, settings: Settings) -> tuple[Start, tuple[Note, ...]]:
     """Return when a recording began, and what a user should know about that; an unknown start stops no analysis."""
+    start = request.start or settings.start
     try:
         found = find_start(
             request.name,
-            _with_log(metadata, request) if request.start is None else metadata,
+            _with_log(metadata, request) if start is None else metadata,
             time_zone=settings.time_zone,
             pattern=settings.name_pattern,
-            start=request.start,
+            start=start,
         )
     except UnsupportedRecording as error:  # an hour that clocks showed twice, or never
         return Start(None, _unnamed(str(error), request)), ()

@@ -2,7 +2,9 @@
 
 Owns the names, types and limits of everything a user can set. Promises that a :class:`Settings` that exists
 is valid and that a message about an invalid one says which setting, what it was and what must hold. Unknown
-names are an error, never dropped. Never reads a file other than the package's own defaults.
+names are an error, never dropped. Text from a terminal or the environment is read by the type of its field; a value
+that has a type already, as in the JSON of a request, must be of that type. Never reads a file other than the package's
+own defaults.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from typing import Any, Self
 
 import yaml
 
-from anemonefish.errors import InvalidSettings
+from anemonefish.errors import InvalidSettings, shown
+from anemonefish.typed_text import read_fields
 
 __all__ = ["ENVIRONMENT_PREFIX", "FORMATS", "REVIEWS", "Settings"]
 
@@ -54,6 +57,7 @@ class Settings:
     min_gap_seconds: float
     time_zone: str | None
     name_pattern: str | None
+    start: str | None
     formats: tuple[str, ...]
     review: tuple[str, ...]
     target_seconds: float
@@ -79,11 +83,11 @@ class Settings:
             _refuse("median_windows", self.median_windows, "an odd number, so that a window lies in the middle")
         _number(self, "min_duration_seconds", least=0, most=3600)
         _number(self, "min_gap_seconds", least=0, most=3600)
-        for name in ("time_zone", "name_pattern"):
+        for name in ("time_zone", "name_pattern", "start"):
             if getattr(self, name) is not None:
                 _text(self, name)
         _choices(self, "formats", FORMATS)
-        if self.review:
+        if self.review != ():
             _choices(self, "review", REVIEWS)
         _number(self, "target_seconds", above=0, most=86_400)
         _whole(self, "max_concurrency", least=1, most=10_000)
@@ -106,20 +110,36 @@ class Settings:
         Raises
         ------
         InvalidSettings
-            A name is unknown or a value invalid.
+            A name is unknown or a value invalid; one of the environment is named with its variable.
         """
-        values = dict(_defaults())
-        values.update(_from_environment(os.environ if environment is None else environment))
+        values = _defaults()
         if overrides is not None and not isinstance(overrides, Mapping):
-            raise InvalidSettings(f"settings must be an object of names and values, not {overrides!r}")
-        for name, value in (overrides or {}).items():
+            raise InvalidSettings(f"settings must be an object of names and values, not {shown(overrides)}")
+        for name in overrides or {}:
             if name not in values:
                 raise InvalidSettings(f"there is no setting {name!r}; the settings are {', '.join(sorted(values))}")
-            values[name] = value
-        for name in ("formats", "review"):
-            if isinstance(values[name], list):
-                values[name] = tuple(values[name])
-        return cls(**values)
+        values |= cls._from_environment(os.environ if environment is None else environment, overrides or {})
+        values |= overrides or {}
+        return cls(**_with_tuples(values))
+
+    @classmethod
+    def read(cls, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Read settings that were typed, each by its own type; what does not fit :meth:`load` refuses."""
+        return read_fields(cls, texts)
+
+    @classmethod
+    def _from_environment(cls, environment: Mapping[str, str], overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """Read ``ANEMONEFISH_<NAME>`` of the settings that are not overridden, each by its type."""
+        found = {}
+        for name in sorted(_defaults().keys() - overrides.keys()):
+            variable = ENVIRONMENT_PREFIX + name.upper()
+            if variable in environment:
+                found |= cls.read({name: environment[variable]})
+                try:
+                    cls(**_with_tuples(_defaults() | {name: found[name]}))
+                except InvalidSettings as error:
+                    raise InvalidSettings(f"{error}; change or unset the environment variable {variable}") from None
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready names and values; :meth:`load` reads them back."""
@@ -134,8 +154,12 @@ class Settings:
         return {name: getattr(self, name) for name in _DECISION}
 
 
-@cache
 def _defaults() -> dict[str, Any]:
+    return dict(_read_defaults())
+
+
+@cache
+def _read_defaults() -> Mapping[str, Any]:
     text = resources.files("anemonefish").joinpath("defaults.yaml").read_text(encoding="utf-8")
     values: dict[str, Any] = yaml.safe_load(text)
     if set(values) != {field.name for field in fields(Settings)}:
@@ -143,21 +167,14 @@ def _defaults() -> dict[str, Any]:
     return values
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Read ``ANEMONEFISH_<NAME>`` as YAML, so that numbers, null and lists are what they look like."""
-    found = {}
-    for name in _defaults():
-        variable = ENVIRONMENT_PREFIX + name.upper()
-        if variable in environment:
-            try:
-                found[name] = yaml.safe_load(environment[variable])
-            except yaml.YAMLError:
-                raise InvalidSettings(f"{variable}={environment[variable]!r} is not a YAML value") from None
-    return found
+def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with lists of JSON and YAML as the tuples that a frozen object holds."""
+    lists = {name: tuple(values[name]) for name in ("formats", "review") if isinstance(values[name], list)}
+    return {**values, **lists}
 
 
 def _refuse(name: str, value: object, must: str) -> None:
-    raise InvalidSettings(f"{name} must be {must}, not {value!r}")
+    raise InvalidSettings(f"{name} must be {must}, not {shown(value)}")
 
 
 def _number(
@@ -198,7 +215,7 @@ def _flag(settings: Settings, name: str) -> None:
 def _text(settings: Settings, name: str) -> None:
     value = getattr(settings, name)
     if not isinstance(value, str) or not value:
-        _refuse(name, value, "a name")
+        _refuse(name, value, "text of at least one letter")
 
 
 def _choices(settings: Settings, name: str, known: tuple[str, ...]) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -94,23 +93,20 @@ def complain(failure: Failure) -> None:
     ERR.print(f": {failure.message}", markup=False, highlight=False, soft_wrap=True)
 
 
-def assigned(assignments: Sequence[str]) -> dict[str, Any]:
-    """Read ``NAME=VALUE`` with the value as YAML, so that numbers, null and lists are what they look like.
+def assigned(assignments: Sequence[str]) -> dict[str, str]:
+    """Read ``NAME=VALUE``; the value is text until the type of its setting says otherwise.
 
     Raises
     ------
     InvalidSettings
-        There is no ``=``, or the value is not YAML.
+        There is no ``=``, or no name before it.
     """
     values = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
-        if not equals:
+        if not equals or not name.strip():
             raise InvalidSettings(f"{assignment!r} is not a setting; write NAME=VALUE")
-        try:
-            values[name.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise InvalidSettings(f"{assignment!r}: the value is not YAML") from None
+        values[name.strip()] = text
     return values
 
 

@@ -196,6 +196,16 @@ class SettingsBody(DecisionBody):
         description="How file names tell the time: a pattern of docs/time.md by its name, or like %Y%m%d_%H%M%S",
         json_schema_extra={"pattern": r"^(iso|date_time|separated|soundtrap|short_date|compact)$"},
     )
+    start: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="When the only recording begins: ISO 8601 with an offset, 2019-09-20T10:42:48+10:00",
+        # Narrower than what is taken, so that whatever fits it is taken.
+        json_schema_extra={
+            "pattern": r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T[01][0-9]:[0-5][0-9]:[0-5][0-9]Z$"
+        },
+    )
     formats: list[Format] | None = Field(None, min_length=1, max_length=20)
     review: list[Literal["clips", "pictures"]] | None = Field(None, max_length=2, description="Made after the results")
     target_seconds: float | None = Field(None, gt=0, le=86_400)
