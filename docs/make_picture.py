@@ -15,7 +15,8 @@ import matplotlib as mpl
 import numpy as np
 import soundfile
 
-from anemonefish.laptop import detect, find_recordings
+from anemonefish.find import find_recordings
+from anemonefish.laptop import detect
 from anemonefish.settings import Settings
 from anemonefish.simulate import SceneSettings, scene, write_scene
 
@@ -33,7 +34,7 @@ def main() -> None:
         made = scene(SECONDS, seed=SEED, settings=SceneSettings(snr_db=(15, 30), boat_fraction=0))
         write_scene(made, wav)
         models = str(REPOSITORY / "models")
-        detect(find_recordings([str(wav)]), "reef", Settings.load(), models_uri=models, out=out, processes=1)
+        detect(find_recordings([str(wav)]).recordings, "reef", Settings.load(), models_uri=models, out=out, processes=1)
         samples, rate = soundfile.read(wav)
         events = _rows(out / "reef.wav.events.csv")
         scores = _rows(out / "reef.wav.scores.csv")

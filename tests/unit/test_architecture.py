@@ -43,7 +43,7 @@ NOWHERE = {"scipy", "pandas"}
 
 # Lower floors know nothing of the higher ones.
 FLOORS = [
-    {"errors", "clock", "canonical", "notes", "typed_text", "zones", "cells", "layers", "mpeg"},
+    {"errors", "clock", "canonical", "names", "notes", "stopping", "typed_text", "zones", "cells", "layers", "mpeg"},
     {
         "windows",
         "settings",
@@ -60,8 +60,8 @@ FLOORS = [
     {"health", "metadata"},
     {"recorded"},
     {"profiles", "stores", "cloud", "blocks", "events"},
-    {"audio", "simulate", "evaluate", "request"},
-    {"resample", "models", "pieces"},
+    {"audio", "simulate", "evaluate", "request", "results_folder"},
+    {"find", "resample", "models", "pieces"},
     {"clips", "costs", "planned"},
     {"jobs"},
     {"plan", "score", "report", "kaleidoscope", "failures", "contents", "transcode"},

@@ -819,21 +819,23 @@ def deployment(tmp_path: Path) -> Path:
 
 
 def files_below(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {name for name in files if ".anemonefish/" not in name}
 
 
 def test_detect_writes_what_detect_writes(
     run: Callable[..., Result], service: Service, deployment: Path, tmp_path: Path
 ) -> None:
-    result = run("detect", deployment, deployment / "a.wav", "--out", tmp_path / "out", "--threshold", 0.6)
+    named = [deployment / "a.wav", deployment / ".hidden.wav"]  # hidden ones are opened when they are named
+    result = run("detect", deployment, *named, "--out", tmp_path / "out", "--threshold", 0.6)
     assert result.exit_code == 0, result.output
-    names = [".hidden.wav", "a.wav", "day 2/a.wav", "day 2/b.flac", "tab_and_line.wav", "a-2.wav"]
+    names = ["a.wav", "day 2/a.wav", "day 2/b.flac", "tab_and_line.wav", "a-2.wav", "_hidden.wav"]
     expected = {f"{name}{report.suffix}" for name in names for report in REPORTS.values()}
     assert files_below(tmp_path / "out") == expected | {"summary.csv"}
-    assert service.names() == ["_hidden.wav", "a.wav", "a.wav", "b.flac", "tab_and_line.wav", "a-2.wav"]
+    assert service.names() == ["a.wav", "a.wav", "b.flac", "tab_and_line.wav", "a-2.wav", "_hidden.wav"]
     contents = [service.uploads[each].parts[0] for each in service.orders[0]["recordings"]]
-    assert contents == [b".hidden.wav", b"a.wav", b"day 2/a.wav", b"day 2/b.flac", b"tab\tand\nline.wav", b"a.wav"]
-    assert (tmp_path / "out" / "day 2" / "b.flac.selections.txt").read_text() == "this is 3-raven-None"
+    assert contents == [b"a.wav", b"day 2/a.wav", b"day 2/b.flac", b"tab\tand\nline.wav", b"a.wav", b".hidden.wav"]
+    assert (tmp_path / "out" / "day 2" / "b.flac.selections.txt").read_text() == "this is 2-raven-None"
     rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
     assert [row["recording"] for row in rows] == names
     assert {(row["status"], row["windows"], row["events"], row["error"]) for row in rows} == {("done", "99", "2", "")}
@@ -884,8 +886,8 @@ def test_one_bad_recording_does_not_lose_the_others(
     assert rows["day 2/broken.wav"]["message"] == "day 2/broken.wav: the header promises more"
     assert rows["refused.wav"]["message"] == "refused.wav: not this one"
     assert rows["empty.wav"]["message"].startswith("empty.wav: the file is empty")
-    assert "5 recordings, 10 events" in result.stdout
-    assert "4 of 9 recordings failed" in result.stderr
+    assert "4 recordings, 8 events" in result.stdout
+    assert "4 of 8 recordings failed" in result.stderr
     assert "TruncatedRecording: day 2/broken.wav: the header promises more" in result.stderr
     assert "Traceback" not in result.output
     assert not [name for name in files_below(tmp_path / "out") if "broken" in name or "empty" in name]
@@ -897,9 +899,9 @@ def test_a_report_that_cannot_be_fetched_does_not_lose_the_others(
     service.trouble("GET", "/results/1-csv-None", 404, b"<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>")
     result = run("detect", deployment, "--out", tmp_path / "out", "--formats", "csv")
     assert result.exit_code == 1
-    assert "1 of 5 recordings failed" in result.stderr
-    assert "NoSuchKey: a.wav: gone" in result.stderr
-    assert len(files_below(tmp_path / "out")) == 5
+    assert "1 of 4 recordings failed" in result.stderr
+    assert "NoSuchKey: day 2/a.wav: gone" in result.stderr
+    assert len(files_below(tmp_path / "out")) == 4
 
 
 def test_nothing_starts_when_nothing_was_uploaded(run: Callable[..., Result], service: Service, tmp_path: Path) -> None:

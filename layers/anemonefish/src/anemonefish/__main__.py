@@ -1,5 +1,17 @@
-"""``python -m anemonefish`` is the command ``anemonefish``."""
+"""The command ``anemonefish``, also as ``python -m anemonefish``."""
 
-from anemonefish.cli import main
+from anemonefish.stopping import end_at_once
 
-main(prog_name="anemonefish")
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; a signal while its modules are loaded ends it without a traceback."""
+    end_at_once()
+    from anemonefish.cli import main as command
+
+    command(prog_name="anemonefish")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from anemonefish.aggregate import Aggregate
 from anemonefish.cli_calibrate import calibrate
 from anemonefish.cli_evaluate import evaluate
 from anemonefish.cli_remote import remote
+from anemonefish.find import Found, find_recordings
+from anemonefish.jobs import Job
 from anemonefish.laptop import detect as detect_on_laptop
-from anemonefish.laptop import find_recordings, job_of
 from anemonefish.models.bundle import ENGINES, VARIANTS
 from anemonefish.models.publish import PublishRequest
 from anemonefish.models.publish import publish as publish_model
@@ -30,9 +32,10 @@ from anemonefish.models.repository import ALIASES, ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.planned import Plan
 from anemonefish.profiles import PROFILES, profile_named
-from anemonefish.review import MOST_CLIPS, write_review
+from anemonefish.review import MOST_CLIPS, Review, write_review
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.simulate import Scene, scene, write_scene
+from anemonefish.stopping import Stopped, command_line
 from anemonefish.stores import open_store
 from anemonefish.stores.local import atomic_file
 from anemonefish.tables import Selection, SoundFile, format_seconds, write_audacity, write_raven
@@ -45,6 +48,7 @@ from anemonefish.terminal import (
     model_option,
     models_option,
     progress_bar,
+    require,
     set_option,
     show_notes,
     show_quote,
@@ -101,30 +105,39 @@ def detect(
     assignments: Sequence[str],
 ) -> None:
     """Find events in recordings: files, folders (searched below) or s3:// objects."""
-    settings = _settings(assignments, formats=formats.split(",") if formats else None, threshold=threshold, start=start)
-    with progress_bar("scoring") as bar:
+    settings = _settings(assignments, formats=_words(formats), threshold=threshold, start=start)
+    if pictures:
+        require("matplotlib", "pictures", "--pictures")
+    if "parquet" in settings.formats:
+        require("arro3.io", "cli", "the format parquet")
+    found = _found(paths)
+    made: list[Review] = []
+
+    def review(job: Job, folder: Path) -> None:
+        models = ModelRepository(open_store(models_uri))
+        kinds = {"clips": clips, "pictures": pictures}
+        made.append(write_review(job, models, folder, **kinds, padding_seconds=padding, most_clips=most_clips))
+
+    with progress_bar("scoring") as bar, _resumable():
         task = bar.add_task("scoring", total=None)
         plan, aggregate = detect_on_laptop(
-            find_recordings(paths),
+            found.recordings,
             model,
             settings,
             models_uri=models_uri,
             out=out,
             processes=jobs,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
+            review=review if clips or pictures else None,
+            not_looked_at=found.others,
         )
     _show_notes(plan)
     show_notes((outcome.recording.name, outcome.recording.notes) for outcome in aggregate.outcomes)
     _show_events(aggregate)
     _show_outcome(aggregate, out)
-    if clips or pictures:
-        models = ModelRepository(open_store(models_uri))
-        review = write_review(
-            job_of(plan, out), models, out,
-            clips=clips, pictures=pictures, padding_seconds=padding, most_clips=most_clips,
-        )  # fmt: skip
-        left_out = f" ({review.left_out} events above --most-clips have none)" if review.left_out else ""
-        OUT.print(f"{review.clips} clips{left_out} and {review.pictures} pictures in {out / 'review'}", highlight=False)
+    for each in made:
+        left_out = f" ({each.left_out} events above --most-clips have none)" if each.left_out else ""
+        OUT.print(f"{each.clips} clips{left_out} and {each.pictures} pictures in {out / 'review'}", highlight=False)
     if aggregate.failed:
         sys.exit(1)
 
@@ -137,7 +150,7 @@ def detect(
 @click.option("--json", "as_json", is_flag=True, help="Print the quote as JSON.")
 def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Sequence[str], as_json: bool) -> None:
     """Say how an account would cut the work, and the time and cost to expect, before anything runs."""
-    made = plan_job(find_recordings(paths), model, _settings(assignments), ModelRepository(open_store(models_uri)))
+    made = plan_job(_found(paths).recordings, model, _settings(assignments), ModelRepository(open_store(models_uri)))
     if as_json:
         OUT.print_json(json.dumps(asdict(made.quote)))
     else:
@@ -315,6 +328,30 @@ def show(reference: str, models_uri: str) -> None:
     """Print model.json."""
     repository = ModelRepository(open_store(models_uri))
     click.echo(repository.spec(repository.pin(reference)).to_json().decode(), nl=False)
+
+
+def _found(paths: Sequence[str]) -> Found:
+    """Return the recordings, and say what was not looked at beside them."""
+    found = find_recordings(paths)
+    for line in found.lines():
+        ERR.print(line, highlight=False, markup=False, soft_wrap=True)
+    return found
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Say how to go on when a signal ends the block."""
+    try:
+        yield
+    except Stopped:
+        words = "the results are as they were before; what is scored is kept, and this goes on there:"
+        ERR.print(words, highlight=False, soft_wrap=True)
+        ERR.print(command_line(), highlight=False, markup=False, soft_wrap=True)
+        raise
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",")]
 
 
 def _settings(assignments: Sequence[str], **options: Any) -> Settings:

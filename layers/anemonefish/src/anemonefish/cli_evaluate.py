@@ -31,7 +31,7 @@ from anemonefish.evaluate import evaluate as evaluate_results
 from anemonefish.matching import CRITERIA, Rule
 from anemonefish.pictures import Curve, CurvePoint, precision_recall
 from anemonefish.stores.local import atomic_file
-from anemonefish.terminal import ERR, complain
+from anemonefish.terminal import ERR, complain, require
 
 __all__ = ["evaluate"]
 
@@ -95,6 +95,8 @@ def evaluate(
     picture: bool,
 ) -> None:
     """Hold a folder of RESULTS against LABELS: a Raven, Audacity or CSV file, or a folder of them."""
+    if picture:
+        require("matplotlib", "pictures", "--picture")
     made = evaluate_results(
         results,
         labels,

@@ -23,13 +23,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, WrongState
-from anemonefish.laptop import find_recordings
+from anemonefish.find import find_recordings
+from anemonefish.names import unique_names
 from anemonefish.notes import Note
 from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY, SummaryRow, write_summary
 from anemonefish.report import REPORTS
-from anemonefish.request import DEFAULT_MODEL, RecordingRequest, unique_names
+from anemonefish.request import DEFAULT_MODEL, RecordingRequest
+from anemonefish.results_folder import ResultsFolder
 from anemonefish.settings import FORMATS, Settings
-from anemonefish.stores.local import atomic_file
+from anemonefish.stores.local import atomic_file, local_path
 from anemonefish.terminal import (
     ERR,
     OUT,
@@ -150,14 +152,17 @@ def detect(
     """Find events in recordings: upload files or folders, start, wait, fetch every report."""
     settings = _given(assignments, threshold=threshold, formats=_split(formats))
     wanted = _checked(api, model, settings).formats
-    recordings = _upload_all(api, _requests(paths))
-    execution = _start(api, recordings, model, settings)
-    ERR.print(f"execution {execution}", highlight=False)
-    sent = [each for each in recordings if each.upload is not None]
-    ended = _wait(api, execution)
-    _check_succeeded(ended, [each.name for each in sent])
-    found = iter(_fetch(api, execution, _outcomes(api, ended, sent), wanted, out))
-    _conclude([each if each.upload is None else next(found) for each in recordings], out)
+    with ResultsFolder(out) as folder:
+        requests = _requests(paths)
+        folder.check_inputs(local_path(each.uri) for each in requests)
+        recordings = _upload_all(api, requests)
+        execution = _start(api, recordings, model, settings)
+        ERR.print(f"execution {execution}", highlight=False)
+        sent = [each for each in recordings if each.upload is not None]
+        ended = _wait(api, execution)
+        _check_succeeded(ended, [each.name for each in sent])
+        found = iter(_fetch(api, execution, _outcomes(api, ended, sent), wanted, folder.new))
+        _conclude([each if each.upload is None else next(found) for each in recordings], folder, out)
 
 
 @remote.command()
@@ -251,7 +256,8 @@ def results(api: Remote, execution: str, out: Path, formats: str | None) -> None
     wanted = _known_formats(formats)
     ended = api.status(execution)
     _check_succeeded(ended)
-    _conclude(_fetch(api, execution, _outcomes(api, ended, _theirs(ended)), wanted, out), out)
+    with ResultsFolder(out) as folder:
+        _conclude(_fetch(api, execution, _outcomes(api, ended, _theirs(ended)), wanted, folder.new), folder, out)
 
 
 @remote.command()
@@ -282,7 +288,8 @@ def decide(
         return replace(recording, events=len(api.decide(execution, settings, recording=number)["events"]))
 
     recordings = _at_once(api, decided, *_numbered(_outcomes(api, ended, _theirs(ended))))
-    _conclude(_fetch(api, execution, recordings, wanted, out, decision), out)
+    with ResultsFolder(out) as folder:
+        _conclude(_fetch(api, execution, recordings, wanted, folder.new, decision), folder, out)
 
 
 @remote.command()
@@ -356,7 +363,10 @@ def _checked(api: Remote, model: str, settings: dict[str, Any]) -> Settings:
 def _requests(paths: Sequence[str], others: int = 0) -> list[RecordingRequest]:
     if there := [path for path in paths if path.startswith("s3://")]:
         raise InvalidRequest(f"{there[0]}: recordings are uploaded from here; name a file or a folder")
-    found = find_recordings(paths)
+    searched = find_recordings(paths)
+    for line in searched.lines():
+        ERR.print(line, highlight=False, markup=False, soft_wrap=True)
+    found = list(searched.recordings)
     if len(found) + others > _MOST_RECORDINGS:
         raise InvalidRequest(
             f"{len(found) + others} recordings are more than the {_MOST_RECORDINGS} of one execution; "
@@ -375,7 +385,9 @@ def _upload_all(api: Remote, requests: Sequence[RecordingRequest]) -> list[_Reco
 
         def send(request: RecordingRequest, name: str) -> _Recording:
             try:
-                done = api.upload(Path(request.uri), _filename(name), progress=lambda sent: bar.advance(task, sent))
+                done = api.upload(
+                    local_path(request.uri), _filename(name), progress=lambda sent: bar.advance(task, sent)
+                )
             except AnemonefishError as error:
                 reason = reason_of(error)
                 return _Recording(name, failure=Failure(reason.error, _named(name, request.path, reason.message)))
@@ -392,9 +404,9 @@ def _filename(name: str) -> str:
     return f"_{file[1:]}" if file.startswith(".") else file
 
 
-def _size(path: str) -> int:
+def _size(uri: str) -> int:
     with suppress(OSError):
-        return Path(path).stat().st_size
+        return local_path(uri).stat().st_size
     return 0
 
 
@@ -523,13 +535,14 @@ def _at_once(api: Remote, work: Callable[..., _R], *columns: Iterable[Any]) -> l
 # --- what is said ------------------------------------------------------------------------------------------------
 
 
-def _conclude(recordings: Sequence[_Recording], out: Path) -> None:
-    """Write the summary that ``detect`` writes, say what became of all, and exit."""
-    with atomic_file(out / SUMMARY) as temporary:
+def _conclude(recordings: Sequence[_Recording], folder: ResultsFolder, out: Path) -> None:
+    """Write the summary that ``detect`` writes, put the results in place, say what became of all, and exit."""
+    with atomic_file(folder.new / SUMMARY) as temporary:
         write_summary(
             temporary,
             [SummaryRow(each.name, each.windows, each.events, each.failure, each.notes) for each in recordings],
         )
+    folder.publish({})
     show_notes((each.name, each.notes) for each in recordings)
     done = [each for each in recordings if each.failure is None]
     events = sum(each.events or 0 for each in done)

@@ -14,14 +14,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
+from typing import BinaryIO
 
 from anemonefish.planned import Plan, PlannedRecording
-from anemonefish.stores.local import atomic_file
+from anemonefish.stores.local import atomic_file, local_path
 
 __all__ = ["with_contents"]
 
 _FILES_AT_ONCE = 4
 """Hashing leaves Python's lock: some cores' worth, and no more seeks than a disk of a field laptop bears."""
+
+_BLOCK = 1 << 20
 
 _Known = dict[str, list[int | str]]
 
@@ -41,8 +45,13 @@ def with_contents(plan: Plan, journal: Path) -> Plan:
         The journal cannot be written.
     """
     known = _read(journal)
+    stop = Event()
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        found = list(pool.map(lambda recording: _look(recording, known), plan.recordings))
+        try:
+            found = list(pool.map(lambda recording: _look(recording, known, stop), plan.recordings))
+        except BaseException:  # Ctrl-C does not wait for the end of a long recording
+            stop.set()
+            raise
     known |= {recording.uri: fact for recording, fact in zip(plan.recordings, found, strict=True) if fact}
     with atomic_file(journal) as path:
         path.write_text(json.dumps(known, indent=0))
@@ -61,21 +70,29 @@ def _read(journal: Path) -> _Known:
     return {}
 
 
-def _look(recording: PlannedRecording, known: _Known) -> list[int | str] | None:
+def _look(recording: PlannedRecording, known: _Known, stop: Event) -> list[int | str] | None:
     """Return size, modification time and hash of a file; None for what is no readable file."""
     uri = recording.uri
     if recording.analysis is None or uri.startswith("s3://"):
         return None
+    path = local_path(uri)
     try:
-        with Path(uri).open("rb") as file:
-            before = _facts(Path(uri))
+        with path.open("rb") as file:
+            before = _facts(path)
             if known.get(uri, [])[:2] == before:
                 return known[uri]
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = _sha256(file, stop)
             # A recording that is still being written has no content yet.
-            return [*before, digest] if _facts(Path(uri)) == before else None
+            return [*before, digest] if _facts(path) == before else None
     except OSError:
         return None
+
+
+def _sha256(file: BinaryIO, stop: Event) -> str:
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(_BLOCK))
+    while (length := file.readinto(buffer)) and not stop.is_set():  # type: ignore[attr-defined]
+        digest.update(buffer[:length])
+    return digest.hexdigest()
 
 
 def _facts(path: Path) -> list[int | str]:

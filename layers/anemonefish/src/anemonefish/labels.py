@@ -27,6 +27,7 @@ from pathlib import Path, PurePath
 
 from anemonefish.cells import unescape
 from anemonefish.errors import InvalidRequest
+from anemonefish.names import printable
 
 __all__ = [
     "LABEL_FORMATS",
@@ -354,7 +355,7 @@ class _Source:
     @property
     def recording(self) -> str:
         """The recording that the file's name suggests."""
-        name = self.path.name
+        name = printable(self.path.name)
         while (cut := _TOOL_SUFFIX.sub("", name)) != name and cut:
             name = cut
         return name

@@ -8,31 +8,36 @@ results are the same bytes. Nothing here decides a result.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TypeVar
 
 from anemonefish.aggregate import Aggregate, aggregate_job
-from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.contents import with_contents
-from anemonefish.errors import AnemonefishError, Failure, RecordingNotFound
+from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
+from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
 from anemonefish.plan import plan_job, without_transcodes
 from anemonefish.planned import Plan, RangeTask, TranscodeTask
-from anemonefish.request import RecordingRequest, recordings_below
+from anemonefish.report import REPORTS
+from anemonefish.request import RecordingRequest
+from anemonefish.results_folder import JOURNAL, ResultsFolder
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
+from anemonefish.stopping import as_worker, starting_workers
 from anemonefish.stores import open_store
+from anemonefish.stores.local import local_path
 from anemonefish.transcode import transcode_task
 
-__all__ = ["detect", "find_recordings", "job_of"]
+__all__ = ["detect"]
 
 _RANGE_SECONDS = 60.0
 """Audio per range on a laptop: a progress bar that moves, and little to lose when it is interrupted."""
@@ -40,54 +45,13 @@ _RANGE_SECONDS = 60.0
 _NO_HURRY = 86_400.0
 """A target that every cut meets, so that a recording is always cut alike: its parts serve every job it is in."""
 
-_KEPT = ".anemonefish"
-"""The journal of a folder of results: parts and plans."""
-
 _T = TypeVar("_T", RangeTask, TranscodeTask)
 
 Progress = Callable[[int, int], None]
 """Called with windows done and windows in all."""
 
-
-def find_recordings(paths: Iterable[str]) -> list[RecordingRequest]:
-    """Turn files, folders and S3 URIs into recordings; a folder means every recording below it.
-
-    Raises
-    ------
-    RecordingNotFound
-        A folder holds no recording.
-    """
-    found: list[RecordingRequest] = []
-    for path in paths:
-        if path.startswith("s3://") and path.endswith("/"):
-            found.extend(recordings_below(path))
-        elif path.startswith("s3://"):
-            found.append(RecordingRequest.from_dict({"uri": path}))
-        elif Path(path).is_dir():
-            found.extend(_in_folder(Path(path)))
-        else:
-            found.append(_request(Path(path), Path(path).name))
-    return found
-
-
-def _in_folder(folder: Path) -> Iterator[RecordingRequest]:
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in AUDIO_EXTENSIONS and file.is_file())
-    if not files:
-        raise RecordingNotFound(
-            f"{folder}: no recording in this folder; it looks for {' '.join(sorted(AUDIO_EXTENSIONS))}"
-        )
-    for file in files:
-        yield _request(file, file.relative_to(folder).as_posix())
-
-
-def _request(file: Path, name: str) -> RecordingRequest:
-    """Ask for a local file; what tables and terminals cannot show in its name becomes an underscore."""
-    absolute = str(file.resolve())
-    return RecordingRequest(absolute, _printable(name), _printable(absolute))
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "_" for letter in text).replace("\\", "_")
+Review = Callable[[Job, Path], object]
+"""Called with a finished job and the folder for clips and pictures."""
 
 
 def detect(
@@ -99,6 +63,8 @@ def detect(
     out: Path,
     processes: int | None = None,
     progress: Progress | None = None,
+    review: Review | None = None,
+    not_looked_at: Sequence[str] = (),
 ) -> tuple[Plan, Aggregate]:
     """Find events in recordings and write the reports to a folder.
 
@@ -111,12 +77,16 @@ def detect(
     models_uri : str
         Folder or ``s3://bucket`` of the models.
     out : Path
-        Reports go here; parts, plans and manifests below ``.anemonefish`` in it. What is scored there is not
-        scored again, for this job or another: it is found by the content of the recording, the model and the
-        settings that change scores.
+        Reports go here, in the place of those of the run before (:class:`~anemonefish.results_folder.ResultsFolder`);
+        parts, plans and manifests below ``.anemonefish`` in it. What is scored there is not scored again, for this job
+        or another: it is found by the content of the recording, the model and the settings that change scores.
     processes : int, optional
         How many at once; one per core unless given.
     progress : callable, optional
+    review : callable, optional
+        Makes clips and pictures of the finished job, in a folder whose files become results with the reports.
+    not_looked_at : sequence of str, optional
+        Files that were found beside the recordings; kept in the folder's manifest.
 
     Returns
     -------
@@ -126,6 +96,8 @@ def detect(
 
     Raises
     ------
+    StorageError
+        Another run writes to the folder, or a file of the user's would be overwritten.
     AnemonefishError
         Nothing could be analysed, and why.
     """
@@ -138,14 +110,45 @@ def detect(
     )
     models = ModelRepository(open_store(models_uri))
     shared = _shared(str(out))
-    plan = plan_job(requests, reference, cut, models, shared)
-    if transcodes := shared.transcodes(plan):
-        transcode = partial(_transcode_one, shared.store.uri)
-        reasons = {task.path: failure for task, failure in _run_all(transcode, transcodes, workers) if failure}
-        plan = without_transcodes(plan_job(requests, reference, cut, models, shared), reasons)
-    plan = with_contents(plan, out / _KEPT / "contents.json")
-    job = job_of(plan, out)
-    job.write_plan(plan)
+    planned = plan_job(requests, reference, cut, models, shared)
+    with ResultsFolder(out) as folder:
+        folder.check_inputs(local_path(each.uri) for each in planned.recordings if not each.uri.startswith("s3://"))
+        folder.check_free(_report_names(planned))
+        if transcodes := shared.transcodes(planned):
+            transcode = partial(_transcode_one, shared.store.uri)
+            reasons = {task.path: failure for task, failure in _run_all(transcode, transcodes, workers) if failure}
+            planned = without_transcodes(plan_job(requests, reference, cut, models, shared), reasons)
+        plan = with_contents(planned, out / JOURNAL / "contents.json")
+        job = Job(shared.store, f"{JOURNAL}/plans/{plan.identity}", folder.new_prefix, shared=JOURNAL)
+        job.write_plan(plan)
+        _score(job, plan, models_uri, workers, progress)
+        aggregate = aggregate_job(job, models)
+        try:
+            if review is not None:
+                review(job, folder.new)
+        finally:
+            if not isinstance(sys.exception(), KeyboardInterrupt):  # without clips there are reports still
+                folder.publish(_hashes(aggregate), not_looked_at)
+    return plan, aggregate
+
+
+def _report_names(plan: Plan) -> Iterator[str]:
+    """Yield what the results of a plan are called, as far as that is known before it is scored."""
+    for recording in plan.recordings:
+        if recording.failure is None:
+            yield from (f"{recording.name}{REPORTS[form].suffix}" for form in plan.settings.formats)
+    yield SUMMARY
+    if len(plan.recordings) > 1:
+        yield from (COMBINED_EVENTS,) if "csv" in plan.settings.formats else ()
+        yield from (COMBINED_SELECTIONS,) if "raven" in plan.settings.formats else ()
+
+
+def _hashes(aggregate: Aggregate) -> dict[str, str]:
+    return {name: sha256 for outcome in aggregate.outcomes for name, sha256 in outcome.files.items()}
+
+
+def _score(job: Job, plan: Plan, models_uri: str, workers: int, progress: Progress | None) -> None:
+    """Score every range of a plan; what fails leaves its reason."""
     tasks = list(plan.tasks())
     done, total = 0, sum(len(task.windows) for task in tasks)
     score = partial(_score_one, job.store.uri, models_uri, plan.model)
@@ -155,15 +158,6 @@ def detect(
         done += len(task.windows)
         if progress is not None:
             progress(done, total)
-    return plan, aggregate_job(job, models)
-
-
-def job_of(plan: Plan, out: Path) -> Job:
-    """Return the job of a plan in a folder of results.
-
-    Plans that differ do not meet, even in one folder at one time; all of them share the parts.
-    """
-    return Job(open_store(str(out)), f"{_KEPT}/plans/{plan.identity}", "", shared=_KEPT)
 
 
 def _run_all(
@@ -172,7 +166,8 @@ def _run_all(
     """Yield each task with None or the reason it was not done, as they finish."""
     unfinished: list[_T] = []
     with _pool(min(workers, max(1, len(tasks)))) as pool:
-        futures = {pool.submit(work, task): task for task in tasks}
+        with starting_workers():
+            futures = {pool.submit(work, task): task for task in tasks}
         for future in as_completed(futures):
             try:
                 yield futures[future], future.result()
@@ -182,7 +177,9 @@ def _run_all(
     for task in unfinished:
         with _pool(1) as pool:
             try:
-                yield task, pool.submit(work, task).result()
+                with starting_workers():
+                    future = pool.submit(work, task)
+                yield task, future.result()
             except BrokenProcessPool:
                 yield task, Failure("RangeFailed", f"{task.path}: the process died; is memory short?")
 
@@ -190,18 +187,25 @@ def _run_all(
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Open a pool of fresh processes; forked ones would inherit the threads of whoever calls us."""
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_without_greetings)
+    others = set(active_children())
+    with starting_workers():  # the first pool starts a process of Python's own
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker)
     try:
         yield pool
+    except BaseException:  # Ctrl-C, a full disk: nobody waits for what the workers are doing
+        for child in set(active_children()) - others:
+            child.kill()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _without_greetings() -> None:
+def _begin_worker() -> None:
     """Silence a worker's standard error: LiteRT greets there in C, in the middle of a progress bar.
 
     A worker's own errors come back as data.
     """
+    as_worker()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
@@ -216,7 +220,7 @@ def _transcode_one(store_uri: str, task: TranscodeTask) -> Failure | None:
 
 
 def _shared(store_uri: str) -> Job:
-    return Job(open_store(store_uri), "", "", shared=_KEPT)
+    return Job(open_store(store_uri), "", "", shared=JOURNAL)
 
 
 def _reason(task: RangeTask | TranscodeTask, work: Callable[[], object]) -> Failure | None:

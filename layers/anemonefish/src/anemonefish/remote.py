@@ -30,7 +30,8 @@ from urllib.parse import quote as quoted
 import httpx
 
 from anemonefish.errors import EmptyRecording, InvalidRequest, RecordingChanged, RecordingNotFound, RemoteError
-from anemonefish.stores.local import atomic_file
+from anemonefish.names import printable
+from anemonefish.stores.local import atomic_file, check_is_file
 
 __all__ = ["ENDED", "Document", "Remote"]
 
@@ -139,7 +140,7 @@ class Remote:
             facts = os.fstat(file.fileno())
             if not facts.st_size:
                 raise EmptyRecording(f"{path}: the file is empty (0 bytes); copy it again from the recorder")
-            announced = {"filename": filename or path.name, "size": facts.st_size}
+            announced = {"filename": filename or printable(path.name), "size": facts.st_size}
             upload = self._reopened(resume, announced) if resume else self._ask("POST", "/uploads", json=announced)
             started(upload)
             if upload["status"] == "COMPLETE":
@@ -373,7 +374,9 @@ class Remote:
         """
         data = {"config": json.dumps(dict(config))} if config else {}
         with _opened(path) as clip:  # httpx reads it as it sends, and from its beginning when it has to go again
-            return self._ask("POST", "/inference/predict", files={"audio_file": (path.name, clip)}, data=data)
+            return self._ask(
+                "POST", "/inference/predict", files={"audio_file": (printable(path.name), clip)}, data=data
+            )
 
     def models(self) -> list[Document]:
         """Return the models with their versions and what their aliases mean."""
@@ -540,6 +543,7 @@ def _order(
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """Open a file to read; whatever the disk says, then or later, is one error with its name."""
     try:
+        check_is_file(path, printable(str(path)))
         with path.open("rb") as file:
             yield file
     except OSError as error:

@@ -6,7 +6,7 @@ refuses it refuses with words; whether a recording can be analysed is the plan's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import PurePosixPath
@@ -15,6 +15,7 @@ from typing import Any, Self
 from anemonefish.canonical import dump_json
 from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest, RecordingNotFound, shown
+from anemonefish.names import is_hidden, is_own_clip, printable, recording_name, unique_names
 from anemonefish.recorded import parse_start
 from anemonefish.stores import open_store
 
@@ -31,8 +32,6 @@ MOST_RECORDINGS = 10_000
 """Reports of more take an aggregate longer than its 15 minutes: start several jobs."""
 
 DEFAULT_MODEL = "reef@production"
-
-_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +69,18 @@ class RecordingRequest:
         if any(value is not None and not isinstance(value, str) for value in document.values()):
             raise InvalidRequest(f"recording {shown(document['uri'])}: name, path, version and start must be text")
         uri = document["uri"]
-        name = document.get("name") or uri.rpartition("/")[2]
-        return cls(uri, name, document.get("path") or uri, document.get("version"), document.get("start"))
+        name = document.get("name") or recording_name(uri.rpartition("/")[2])
+        path = document.get("path") or printable(uri)
+        return cls(uri, name, path, document.get("version"), document.get("start"))
 
     def __post_init__(self) -> None:
         parts = self.name.split("/")
         if self.name.startswith("/") or any(part in {"", ".", ".."} for part in parts) or "\\" in self.name:
             raise InvalidRequest(f"recording name {shown(self.name)} must be a relative path without '..'")
-        if any(ord(letter) < 32 for letter in self.name + self.path):
-            raise InvalidRequest(f"recording {shown(self.name)}: name and path must not hold control characters")
+        if any(ord(letter) < 32 or "\ud800" <= letter <= "\udfff" for letter in self.name + self.path):
+            raise InvalidRequest(
+                f"recording {shown(self.name)}: name and path must not hold control characters or halves of characters"
+            )
         if self.start is not None:
             parse_start(self.start)
 
@@ -129,7 +131,7 @@ class JobRequest:
 
 
 def recordings_below(prefix: object) -> tuple[RecordingRequest, ...]:
-    """Return the recordings below ``s3://bucket/prefix/``, by their names.
+    """Return the recordings below ``s3://bucket/prefix/``, by their names; hidden ones and our own clips are left out.
 
     Raises
     ------
@@ -144,30 +146,22 @@ def recordings_below(prefix: object) -> tuple[RecordingRequest, ...]:
     keys = [
         key
         for key in islice(open_store(f"s3://{bucket}").keys(folder), 10 * MOST_RECORDINGS)
-        if PurePosixPath(key).suffix.lower() in AUDIO_EXTENSIONS
+        if _is_recording(key.removeprefix(folder))
     ]
     if not keys:
         raise RecordingNotFound(f"{prefix}: no recording below it; it looks for {' '.join(sorted(AUDIO_EXTENSIONS))}")
     if len(keys) > MOST_RECORDINGS:
         raise InvalidRequest(f"{prefix}: more than {MOST_RECORDINGS} recordings below it; start several jobs")
-    uris = [f"s3://{bucket}/{key}" for key in keys]
-    return tuple(RecordingRequest(uri, uri.removeprefix(prefix), uri) for uri in uris)
+    return tuple(
+        RecordingRequest(
+            f"s3://{bucket}/{key}", recording_name(key.removeprefix(folder)), printable(f"s3://{bucket}/{key}")
+        )
+        for key in keys
+    )
 
 
-def unique_names(names: Sequence[str]) -> list[str]:
-    """Number repeated names (``a.wav``, ``a-2.wav``), so that no result overwrites another's; cut very long ones."""
-    used: set[str] = set()
-    unique = []
-    for whole in names:
-        # A file's name has at most 255 bytes, and a format's suffix is added to it.
-        folder, slash, file = whole.rpartition("/")
-        name = folder + slash + file.encode()[-_LONGEST_NAME:].decode(errors="ignore")
-        stem, dot, extension = name.rpartition(".")
-        if not dot or "/" in extension:
-            stem, dot, extension = name, "", ""
-        candidate, number = name, 2
-        while candidate in used:
-            candidate, number = f"{stem}-{number}{dot}{extension}", number + 1
-        used.add(candidate)
-        unique.append(candidate)
-    return unique
+def _is_recording(key: str) -> bool:
+    """Say whether an object is looked at, by its key below the prefix: as a file in a folder of a laptop is."""
+    if key.endswith("/") or is_hidden(key.split("/")) or is_own_clip(key):
+        return False
+    return PurePosixPath(key).suffix.lower() in AUDIO_EXTENSIONS

@@ -130,7 +130,7 @@ class Settings:
     @classmethod
     def _from_environment(cls, environment: Mapping[str, str], overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Read ``ANEMONEFISH_<NAME>`` of the settings that are not overridden, each by its type."""
-        found = {}
+        found: dict[str, Any] = {}
         for name in sorted(_defaults().keys() - overrides.keys()):
             variable = ENVIRONMENT_PREFIX + name.upper()
             if variable in environment:

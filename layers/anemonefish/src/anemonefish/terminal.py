@@ -5,6 +5,10 @@ Owns how an error looks on a terminal and how a setting is typed. Knows no comma
 
 from __future__ import annotations
 
+import importlib.util
+import io
+import signal
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from anemonefish.errors import AnemonefishError, Failure, InvalidSettings, RemoteError
+from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, InvalidSettings, RemoteError
 from anemonefish.notes import Note
+from anemonefish.stopping import Stopped, end_workers, stoppable
 
 __all__ = [
     "ERR",
@@ -27,6 +32,7 @@ __all__ = [
     "models_option",
     "progress_bar",
     "reason_of",
+    "require",
     "set_option",
     "show_notes",
     "show_quote",
@@ -68,10 +74,25 @@ models_option = click.option(
 
 
 class Commands(click.Group):
-    """Commands whose errors of the tree end as one line and exit code 1."""
+    """Commands whose errors of the tree end as one line and exit code 1, and signals with 128 and their number."""
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command."""
+        if context.parent is not None:
+            return self._run(context)
+        for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show ends no command
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            with stoppable():
+                return self._run(context)
+        except Stopped as stop:
+            stop.ignore_others()
+            end_workers()
+            ERR.print(f"stopped by {signal.Signals(stop.signal).name}", highlight=False)
+            context.exit(stop.exit_code)
+
+    def _run(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except AnemonefishError as error:
@@ -108,6 +129,25 @@ def assigned(assignments: Sequence[str]) -> dict[str, str]:
             raise InvalidSettings(f"{assignment!r} is not a setting; write NAME=VALUE")
         values[name.strip()] = text
     return values
+
+
+def require(module: str, extra: str, what: str) -> None:
+    """Raise :class:`InvalidRequest` where a library is not installed, before any work is done that needs it.
+
+    Parameters
+    ----------
+    module : str
+        What is imported.
+    extra : str
+        The extra of our package that brings it.
+    what : str
+        What needs it, as the user typed it.
+    """
+    library = module.partition(".")[0]
+    if importlib.util.find_spec(library) is None or importlib.util.find_spec(module) is None:
+        raise InvalidRequest(
+            f"{what} needs {library}, which is not installed; install it with pip install 'anemonefish[{extra}]'"
+        )
 
 
 def progress_bar(word: str) -> Progress:

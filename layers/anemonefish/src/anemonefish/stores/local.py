@@ -8,14 +8,37 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFound, StorageError
+from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFound, StorageError, UnreadableRecording
 
-__all__ = ["LocalSource", "LocalStore", "atomic_file"]
+__all__ = ["UNFINISHED", "LocalSource", "LocalStore", "atomic_file", "check_is_file", "local_path", "local_uri"]
+
+UNFINISHED = ".unfinished-"
+"""How the names of files begin that are still being written."""
+
+_FILE_SCHEME = "file://"
+
+
+def local_uri(path: Path) -> str:
+    """Return what a plan calls an absolute path: the path itself, or a ``file://`` URI where it is no UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return _FILE_SCHEME + quote_from_bytes(os.fsencode(path))
+    return str(path)
+
+
+def local_path(uri: str) -> Path:
+    """Return the path that :func:`local_uri` was given."""
+    if uri.startswith(_FILE_SCHEME):
+        return Path(os.fsdecode(unquote_to_bytes(uri.removeprefix(_FILE_SCHEME))))
+    return Path(uri)
 
 
 class atomic_file:  # noqa: N801 - used as a verb, like open()
@@ -33,7 +56,7 @@ class atomic_file:  # noqa: N801 - used as a verb, like open()
     def __enter__(self) -> Path:
         try:
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._target.parent, prefix=".unfinished-")
+            handle, name = tempfile.mkstemp(dir=self._target.parent, prefix=UNFINISHED)
         except OSError as error:
             raise self._unwritable(error) from None
         os.close(handle)
@@ -119,13 +142,16 @@ class LocalSource:
     def open(cls, uri: str, version: str | None, name: str) -> LocalSource:
         """Open a file; see :func:`anemonefish.stores.open_source`."""
         try:
-            file = Path(uri).open("rb")  # noqa: SIM115 - lives as long as the source
+            path = local_path(uri)
+            check_is_file(path, name)
+            file = path.open("rb")
         except FileNotFoundError:
-            raise RecordingNotFound(f"{name}: there is no such file; check the path") from None
-        except IsADirectoryError:
-            raise RecordingNotFound(f"{name}: this is a folder, not a recording; name a file in it") from None
+            raise RecordingNotFound(f"{name}: {_absence(path)}") from None
         except PermissionError:
-            raise RecordingNotFound(f"{name}: permission denied; make the file readable") from None
+            raise RecordingNotFound(f"{name}: permission denied; make it readable, or leave it out") from None
+        except (OSError, ValueError) as error:  # a circle of links, a name that is too long, a disk that fails
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise RecordingNotFound(f"{name}: cannot be opened ({reason}); check the path and the disk") from None
         facts = os.fstat(file.fileno())
         found = f"{facts.st_mtime_ns}-{facts.st_size}"
         if version is not None and version != found:
@@ -135,8 +161,33 @@ class LocalSource:
 
     def read(self, offset: int, length: int) -> bytes:
         """Return the bytes ``[offset, offset + length)``."""
-        return os.pread(self._file.fileno(), length, offset)
+        try:
+            return os.pread(self._file.fileno(), length, offset)
+        except OSError as error:
+            raise UnreadableRecording(
+                f"{self.name}: the disk cannot read the bytes at {offset} ({error.strerror}); copy the file again from "
+                f"the recorder, or check the disk"
+            ) from None
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def check_is_file(path: Path, name: str) -> None:
+    """Refuse what is no file, before it is opened: a pipe would wait for its writer for ever."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise RecordingNotFound(
+                f"{name}: this folder cannot be read (permission denied); change its permissions, or leave it out"
+            )
+        raise RecordingNotFound(f"{name}: this is a folder, not a recording; name a file in it")
+    if not stat.S_ISREG(mode):
+        raise RecordingNotFound(f"{name}: this is a pipe or a device, not a file; save the recording as a file first")
+
+
+def _absence(path: Path) -> str:
+    if path.is_symlink():
+        return "this is a link to a file that is not there; mend the link, or leave it out"
+    return "there is no such file; check the path"

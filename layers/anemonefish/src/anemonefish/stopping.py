@@ -1,0 +1,154 @@
+"""Ctrl-C, SIGTERM and SIGHUP: a command that is stopped ends its workers, tidies up and says how to go on.
+
+Owns what a signal does to a command and to its worker processes. In a command the first signal raises
+:class:`Stopped`, so that every ``with`` and ``finally`` on the way out does its work; the next one kills the workers,
+and one after that ends the process where it stands. A worker ignores Ctrl-C, which a terminal sends to it as well, and
+ends when its command is gone, however that ended. Also the command line as it was typed, quoted for a shell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+__all__ = ["Stopped", "as_worker", "command_line", "end_at_once", "end_workers", "starting_workers", "stoppable"]
+
+_SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+_OF_TERMINALS = _SIGNALS - {signal.SIGTERM}
+_PATIENCE_SECONDS = 5.0
+
+_PLAIN = re.compile(r"[\x20-\x7e\u00a1-\ud7ff\ue000-\U0010ffff]*")
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asks the command to end.
+
+    Attributes
+    ----------
+    signal : int
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = number
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell expects of a process that a signal ended: 128 and the signal's number."""
+        return 128 + self.signal
+
+    def ignore_others(self) -> None:
+        """Ignore signals from now on: the command is at its end."""
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def end_at_once() -> None:
+    """Let signals end this process without a word, until :func:`stoppable` takes over: nothing has been done yet."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}:
+            signal.signal(number, lambda received, _: os._exit(128 + received))
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let signals raise :class:`Stopped` in this block, whose workers then end with it.
+
+    Signals that are ignored stay so: ``nohup`` means what it says. Outside the main thread nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    handled = [number for number in _SIGNALS if before[number] is not signal.SIG_IGN]
+    received: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        if len(received) == 1:
+            raise Stopped(number)
+        end_workers()
+        if len(received) > 2:
+            os._exit(128 + received[0])
+
+    try:
+        for number in handled:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for number in handled:
+            signal.signal(number, before[number] or signal.SIG_DFL)
+
+
+def end_workers() -> None:
+    """Kill the worker processes of this one, at once: what they were writing has a temporary name."""
+    if "multiprocessing" not in sys.modules:  # it is loaded with the first worker
+        return
+    from multiprocessing import active_children
+
+    children = active_children()
+    for child in children:
+        child.kill()
+    for child in children:
+        child.join(_PATIENCE_SECONDS)
+
+
+@contextmanager
+def starting_workers() -> Iterator[None]:
+    """Start worker processes in this block: they hold Ctrl-C and SIGHUP back until :func:`as_worker` has run.
+
+    A terminal sends both to every process of a command, those that are still starting included.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_TERMINALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def as_worker() -> None:
+    """Prepare a worker process: Ctrl-C is its command's to handle, and it does not outlive that."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_TERMINALS)
+    from multiprocessing import parent_process
+
+    if (parent := parent_process()) is not None:
+
+        def watch() -> None:
+            with suppress(OSError):
+                parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def command_line(arguments: Sequence[str] | None = None) -> str:
+    """Return the command that is running as a line to paste into a shell.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        ``sys.argv`` unless given.
+    """
+    program, *options = sys.argv if arguments is None else arguments
+    words = [sys.executable, "-m", "anemonefish"] if program.endswith("__main__.py") else [program]
+    return " ".join(_quoted(word) for word in [*words, *options])
+
+
+def _quoted(word: str) -> str:
+    """Quote a word; one with control characters, or bytes that are no text, as bash, zsh and ksh write those."""
+    if _PLAIN.fullmatch(word):
+        return shlex.quote(word)
+    plain = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(word))
+    return f"$'{''.join(plain)}'"
