@@ -97,7 +97,8 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 def is_hidden(parts: Iterable[str]) -> bool:
     """Say whether a file is hidden, or belongs to an operating system or a storage device, by the parts of its path."""
-    return any(part.startswith(".") or part.casefold() in _SYSTEM_NAMES for part in parts)
+    named = (part for part in parts if part not in {".", ".."})
+    return any(part.startswith(".") or part.casefold() in _SYSTEM_NAMES for part in named)
 
 
 def is_own_clip(path: str) -> bool:

@@ -178,7 +178,8 @@ def check_is_file(path: Path, name: str) -> None:
     """Refuse what is no file, before it is opened: a pipe would wait for its writer for ever."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
-        if not os.access(path, os.R_OK | os.X_OK):
+        effective = os.access in os.supports_effective_ids
+        if not os.access(path, os.R_OK | os.X_OK, effective_ids=effective):
             raise RecordingNotFound(
                 f"{name}: this folder cannot be read (permission denied); change its permissions, or leave it out"
             )
