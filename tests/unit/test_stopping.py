@@ -170,9 +170,7 @@ def test_a_reader_that_goes_away_sees_no_traceback(deployment: Path, tmp_path: P
         "detect --help",
         "models list",
     ):
-        ended = subprocess.run(
-            ["bash", "-c", f"{program} {command} | head -c 1"], capture_output=True, check=False
-        )
+        ended = subprocess.run(["bash", "-c", f"{program} {command} | head -c 1"], capture_output=True, check=False)
         assert ended.stderr == b"", command
     assert (tmp_path / "out" / "summary.csv").exists()
 
