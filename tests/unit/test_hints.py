@@ -31,7 +31,7 @@ DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"
 FILLED = "\N{REPLACEMENT CHARACTER}"
 """Stands for what an f-string fills in."""
 
-SAMPLES = {"time_zone": "+10:00"}
+SAMPLES = {"time_zone": "+10:00", "channel": "1"}
 """What a message may fill in as the value of a setting."""
 
 OTHERS = {"--parameter-overrides", "--guided", "--keep-foreign-metadata", "--date", "--recording", "--help"}
@@ -124,6 +124,7 @@ def assignments(kind: str, texts: list[Text]) -> dict[str, str]:
     for text in texts:
         for option, raw in _ASSIGNMENT.findall(text.words):
             value = "".join(shlex.split(raw.rstrip(".")))
+            assert "..." not in raw, f"{text.where}: --{option} {raw} cannot be pasted"
             if option == kind and "=" in value and value != "NAME=VALUE":
                 name, _, filled = value.partition("=")
                 value = f"{name}={SAMPLES[name]}" if FILLED in filled else value
@@ -146,7 +147,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_hints_are_found() -> None:
     """The three that were wrong once, each found where it is printed."""
     printed = assignments("set", MESSAGES)
-    assert {"time_zone=+10:00", "time_zone=UTC", "name_pattern=%Y%m%d_%H%M%S"} <= printed.keys()
+    assert {"time_zone=+10:00", "time_zone=UTC"} <= printed.keys()
     assert any(each.startswith("start=") for each in printed)
     assert {"time_zone=+10:00", "name_pattern=%d%m%y_%H%M%S"} <= assignments("set", DOCUMENTED).keys()
 
@@ -155,6 +156,26 @@ def test_hints_are_found() -> None:
 def test_a_setting_that_is_advised_works_when_pasted(recording: Path, assignment: str) -> None:
     ended = CliRunner().invoke(main, ["plan", str(recording), "--set", assignment], catch_exceptions=False)
     assert ended.exit_code == 0, f"{SET[assignment]}: --set {assignment}: {ended.output}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reef.wav", "20230210_120000.wav", "2022-11-21-birdnet-16:09:08.wav", "rec 5-6-23 101530.wav", "x_20230210.wav",
+        "REC'1 100223 120000.wav", "20230210_120000_CST.wav", "2023-02-10T12-00-00_UTC-5.wav", "19700101_000554.WAV",
+        "20231105_013000_PDT.wav", "1342218252.230210120000.wav", "5A3BC2F0.WAV", "%d 20230210$120000.wav",
+    ],
+)  # fmt: skip
+def test_hints_about_a_name_work_on_the_recording_of_that_name(recording: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(recording.read_bytes())
+    for options in ([], ["--set", "time_zone=America/New_York"]):
+        said = CliRunner().invoke(main, ["plan", str(path), *options], catch_exceptions=False)
+        assert said.exit_code == 0, said.output
+        for raw in re.findall(r"--set ((?:'[^']*'|\"[^\"]*\"|\\.|[^\s,;)])+)", said.output):
+            (assignment,) = shlex.split(raw.rstrip("."))
+            ended = CliRunner().invoke(main, ["plan", str(path), "--set", assignment], catch_exceptions=False)
+            assert ended.exit_code == 0, f"--set {assignment}: {ended.output}"
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if _ADVICE.search(text.words)], ids=str)

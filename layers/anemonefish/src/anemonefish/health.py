@@ -198,12 +198,13 @@ class Observed:
             )
 
     def _channels(self) -> Iterable[Note]:
+        alive = [number for number, count in enumerate(self.dead, start=1) if count != self.sampled_steps]
         for number, count in enumerate(self.dead, start=1):
             if self.sampled_steps and count == self.sampled_steps:
                 yield Note(
                     "dead-channel",
                     f"channel {number} of {len(self.dead)} holds one constant value while others do not; "
-                    f"the mean is quieter for it: choose a channel (--set channel=...)",
+                    f"the mean is quieter for it: choose another channel (--set channel={alive[0] if alive else 1})",
                     {"channel": number, "channels": len(self.dead)},
                 )
         if self.cancelled and 2 * self.cancelled >= self.sampled_steps:

@@ -140,7 +140,9 @@ def read_companion(uri: str, most: int) -> bytes | None:
         from anemonefish.stores.s3 import read_first_bytes
 
         return read_first_bytes(uri, most)
-    path = Path(uri)
+    from anemonefish.stores.local import local_path
+
+    path = local_path(uri)
     try:
         if not path.is_file():
             return None
