@@ -4,10 +4,11 @@ import os
 from typing import Any
 
 from anemonefish.jobs import Job
+from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job, plan_resumed, without_transcodes
 from anemonefish.planned import Plan
-from anemonefish.request import JobRequest
+from anemonefish.request import JobRequest, distinct
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 
@@ -28,7 +29,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     request = JobRequest.from_dict(event) if "recordings" in event else job.read_request()
     request.check_within(f"s3://{os.environ['ANEMONEFISH_INPUT_BUCKET']}/")
     models = ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}"))
-    plan = plan_job(request.recordings, request.model, Settings.load(request.settings), models, job)
+    recordings = distinct(request.recordings)
+    plan = plan_job(recordings, request.model, Settings.load(request.settings), models, job)
+    Limits.from_environment(os.environ).check_quote(plan.quote)
     if transcoded:
         plan = without_transcodes(plan)
     if transcodes := job.transcodes(plan):

@@ -1,7 +1,6 @@
 """Review: after the results, clips to listen to and pictures to look at, where the job's settings ask for them."""
 
 import os
-from dataclasses import asdict
 from typing import Any
 
 from anemonefish.jobs import Job
@@ -14,4 +13,4 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Store clips and pictures below ``results/review``; answer with the aggregate's words and how many there are."""
     job = Job.at(open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}"), event.get("job"))
     models = ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}"))
-    return {**event, "review": asdict(store_review(job, models))}
+    return {**event, "review": store_review(job, models).counts()}

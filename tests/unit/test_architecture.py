@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 CLOUD = {
     f"cloud/{name}.py"
-    for name in ("clients", "metrics", "notices", "secrets", "stack", "table", "transfer", "workflow")
+    for name in ("clients", "ledger", "metrics", "notices", "secrets", "stack", "table", "transfer", "workflow")
 }
 API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("api/*.py")}
 TERMINAL = {"cli.py", "cli_calibrate.py", "cli_evaluate.py", "cli_remote.py", "terminal.py"}
@@ -64,7 +64,7 @@ FLOORS = [
     {"find", "resample", "models", "pieces"},
     {"clips", "costs", "planned"},
     {"jobs"},
-    {"plan", "score", "report", "kaleidoscope", "failures", "contents", "transcode"},
+    {"limits", "plan", "score", "report", "kaleidoscope", "failures", "contents", "transcode"},
     {"decide", "overview"},
     {"aggregate", "metrics", "predict", "results", "uploads"},
     {"calibrate", "laptop", "executions", "review"},

@@ -209,7 +209,7 @@ def test_every_error_of_the_tree_has_its_answer(name: str) -> None:
     else:
         assert "a.wav" not in body["message"]
         assert "again" in body["message"]
-    assert headers.get("retry-after") == ("2" if name == "StorageError" else None)
+    assert headers.get("retry-after") == {"StorageError": "2", "TooManyJobs": "30"}.get(name)
 
 
 @pytest.mark.parametrize(

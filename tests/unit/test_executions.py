@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -14,6 +15,7 @@ from pathlib import Path
 from threading import Barrier, Lock
 from types import ModuleType
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from moto.stepfunctions.models import StepFunctionBackend
 from anemonefish import clock
 from anemonefish.aggregate import aggregate_job
 from anemonefish.cloud.clients import client
+from anemonefish.cloud.ledger import Ledger
 from anemonefish.cloud.notices import publish
 from anemonefish.cloud.table import Record, RecordTable
 from anemonefish.cloud.workflow import Workflow
@@ -35,9 +38,11 @@ from anemonefish.errors import (
     IdempotencyConflict,
     InvalidSamples,
     InvalidSettings,
+    JobTooExpensive,
     ModelNotFound,
     RecordingNotFound,
     StorageError,
+    TooManyJobs,
     WrongState,
 )
 from anemonefish.executions import (
@@ -54,11 +59,13 @@ from anemonefish.executions import (
     end_execution,
 )
 from anemonefish.jobs import Job
+from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.request import RecordingRequest
 from anemonefish.results import JobResults
 from anemonefish.settings import Settings
+from anemonefish.simulate import scene, write_scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
 from anemonefish.uploads import Upload
@@ -67,6 +74,8 @@ REPOSITORY = Path(__file__).parents[2]
 BEGAN = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
 KEEP = timedelta(days=365)
 NUMBERS = count()
+NEW_FIELDS = {"accepted_at", "pending_since", "uploads"}
+KEYS = ("id", "listed", "created", "attention", "due")
 REASON = Failure("TruncatedRecording", "a.wav: the header promises more")
 UPLOADS = [
     Upload(
@@ -149,7 +158,7 @@ def reef(cloud: None, models_uri: str, tmp_path: Path) -> Reef:
     client("dynamodb").create_table(
         TableName=f"records-{number}",
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("id", "listed", "created")],
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in KEYS],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         GlobalSecondaryIndexes=[
             {
@@ -159,7 +168,15 @@ def reef(cloud: None, models_uri: str, tmp_path: Path) -> Reef:
                     {"AttributeName": "created", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "ALL"},
-            }
+            },
+            {
+                "IndexName": "by_due",
+                "KeySchema": [
+                    {"AttributeName": "attention", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            },
         ],
     )
     machine = client("stepfunctions").create_state_machine(
@@ -168,6 +185,10 @@ def reef(cloud: None, models_uri: str, tmp_path: Path) -> Reef:
         roleArn="arn:aws:iam::123456789012:role/analyze",
     )["stateMachineArn"]
     table, store = RecordTable(f"records-{number}"), LocalStore(tmp_path / "output")
+    for upload in UPLOADS:
+        table.create(
+            Record(id=upload.id, owner="lab", created=upload.created_at, document=asdict(upload), expires=2_000_000_000)
+        )
     models = ModelRepository(open_store(models_uri))
     made = Executions(table, Workflow(machine), store, models, "reef-input", KEEP, lambda: stack.now)
     stack = Reef(made, table, f"records-{number}", machine)
@@ -204,6 +225,7 @@ def test_a_start_is_recorded_asked_for_and_begun(reef: Reef) -> None:
         created_at="2026-11-23T10:00:00.000Z",
         started_at="2026-11-23T10:00:00.000Z",
         webhook="https://hooks.example.org/x",
+        accepted_at="2026-11-23T10:00:00.000Z",
     )
     assert reef.executions.get("lab", execution.id) == execution
     assert reef.started() == {f"{execution.id}-1": "RUNNING"}
@@ -345,7 +367,7 @@ def test_who_comes_too_late_is_replaced(reef: Reef, monkeypatch: pytest.MonkeyPa
     assert len(reef.started()) == int(begun)
     reef.now += timedelta(milliseconds=1)
     taken = reef.start("key")
-    assert taken == replace(left, status=RUNNING, started_at="2026-11-23T10:00:20.001Z")
+    assert taken == replace(left, status=RUNNING, started_at="2026-11-23T10:00:20.001Z", pending_since=None, uploads=())
     assert reef.started() == {left.name: "RUNNING"}
     assert reef.start("key") == taken
 
@@ -355,9 +377,10 @@ def test_of_many_who_take_over_one_does(reef: Reef, monkeypatch: pytest.MonkeyPa
     reef.now = BEGAN + timedelta(minutes=1)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: reef.start("key"), range(8)))
-    assert {answer.status for answer in answers} == {RUNNING}
+    assert {answer.status for answer in answers} <= {PENDING, RUNNING}
     assert reef.started() == {left.name: "RUNNING"}
-    assert reef.record(left).revision == 1
+    assert reef.executions.get("lab", left.id).status == RUNNING
+    assert reef.record(left).revision == 2  # one says that it launches it, and that it runs
 
 
 def test_a_starter_who_was_only_slow_changes_nothing(reef: Reef, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -396,6 +419,409 @@ def test_a_record_that_vanishes_while_it_is_started_is_worth_another_try(
     monkeypatch.setattr(RecordTable, "create", lambda *_: False)
     with pytest.raises(StorageError, match="send the request again"):
         reef.start("key")
+
+
+# --- an accepted execution runs ------------------------------------------------------------------------------------
+
+
+def denied(code: str = "AccessDeniedException") -> StorageError:
+    return StorageError(f"the service: AWS answered {code}; try again")
+
+
+def break_request(patch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let nothing be written into the output bucket."""
+    patch.setattr(LocalStore, "write", Mock(side_effect=error))
+
+
+def break_start(patch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let StartExecution be refused."""
+    patch.setattr(Workflow, "start", Mock(side_effect=error))
+
+
+def break_answer(patch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let StartExecution work, and its answer be lost."""
+    real = Workflow.start
+
+    def start(workflow: Workflow, name: str, document: dict[str, Any]) -> None:
+        real(workflow, name, document)
+        raise error
+
+    patch.setattr(Workflow, "start", start)
+
+
+def break_note(patch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let the record not be told that it runs."""
+    patch.setattr(RecordTable, "replace", Mock(side_effect=error))
+
+
+BREAKS = {
+    "before the request": (break_request, 0),
+    "before the start": (break_start, 0),
+    "after the start": (break_answer, 1),
+    "before it is noted": (break_note, 1),
+}
+HEALERS: dict[str, Callable[[Reef, Execution], object]] = {
+    "the same key": lambda reef, left: reef.executions.replayed("lab", an_order(), "key"),
+    "GET": lambda reef, left: reef.executions.get("lab", left.id),
+    "resume": lambda reef, left: reef.executions.resume("lab", left.id),
+    "the schedule": lambda reef, left: reef.executions.heal(),
+}
+steps = pytest.mark.parametrize("step", BREAKS)
+healers = pytest.mark.parametrize("healer", HEALERS)
+ways = pytest.mark.parametrize("way", [denied("ThrottlingException"), Died()], ids=["denied", "died"])
+
+
+def left_behind(reef: Reef, monkeypatch: pytest.MonkeyPatch, step: str, way: BaseException) -> Execution:
+    """Return an execution whose launch went wrong at a step."""
+    breaks, started = BREAKS[step]
+    with monkeypatch.context() as patch:
+        breaks(patch, way)
+        try:
+            answer = reef.start("key")
+        except Died:
+            pass
+        else:
+            assert answer.status == PENDING  # it is accepted: its record is there
+    left = reef.executions.page("lab", 1, None)[0]
+    assert (left.status, len(reef.started())) == (PENDING, started)
+    return left
+
+
+@steps
+@healers
+@ways
+def test_an_accepted_execution_is_launched_by_whoever_asks_next(
+    reef: Reef, monkeypatch: pytest.MonkeyPatch, step: str, healer: str, way: BaseException
+) -> None:
+    left = left_behind(reef, monkeypatch, step, way)
+    reef.now = BEGAN + timedelta(seconds=21)
+    HEALERS[healer](reef, left)
+    healed = reef.executions.get("lab", left.id)
+    assert healed == replace(
+        left, status=RUNNING, started_at="2026-11-23T10:00:21.000Z", pending_since=None, uploads=()
+    )
+    assert reef.started() == {left.name: "RUNNING"}
+    request = reef.executions.job(left).read_request()
+    assert request.recordings == (RecordingRequest("s3://reef-input/uploads/lab/u-a/a.wav", "a.wav", "a.wav", '"a"'),)
+    assert reef.record(left).due == "2026-11-24T11:00:21.000Z"
+    assert reef.executions.heal() == []
+
+
+@steps
+@healers
+@ways
+def test_a_resume_that_could_not_be_launched_is_launched_by_whoever_asks_next(
+    reef: Reef, monkeypatch: pytest.MonkeyPatch, step: str, healer: str, way: BaseException
+) -> None:
+    first = reef.start("key")
+    reef.end(first, "FAILED", REASON)
+    reef.now += timedelta(hours=3)
+    breaks, started = BREAKS[step]
+    if step == "before the request":
+        return  # it is there since the first attempt
+    with monkeypatch.context() as patch:
+        if step == "before it is noted":  # the write that resumes works, the one that says it runs does not
+            real, calls = RecordTable.replace, count()
+
+            def second(table: RecordTable, *given: Any, **named: Any) -> bool:
+                if next(calls):
+                    raise way
+                return real(table, *given, **named)
+
+            patch.setattr(RecordTable, "replace", second)
+        else:
+            breaks(patch, way)
+        with suppress(Died):
+            assert reef.executions.resume("lab", first.id).status == PENDING
+    assert len(reef.started()) == 1 + started
+    reef.now += timedelta(seconds=21)
+    HEALERS[healer](reef, first)
+    healed = reef.executions.get("lab", first.id)
+    assert (healed.status, healed.attempt) == (RUNNING, 2)
+    assert set(reef.started()) == {f"{first.id}-1", f"{first.id}-2"}
+    assert reef.input_of(healed.name)["resume"] is True
+
+
+@pytest.mark.parametrize("way", [denied(), Died()], ids=["denied", "died"])
+def test_what_was_never_recorded_is_not_accepted_and_its_key_is_free(
+    reef: Reef, monkeypatch: pytest.MonkeyPatch, way: BaseException
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordTable, "create", Mock(side_effect=way))
+        with pytest.raises(type(way)):
+            reef.start("key")
+    reef.now += timedelta(minutes=2)
+    assert reef.executions.heal() == []
+    assert reef.executions.page("lab", 1, None) == []
+    assert reef.start("key").status == RUNNING
+    assert len(reef.started()) == 1
+
+
+def test_a_record_whose_answer_got_lost_is_launched_at_once(reef: Reef) -> None:
+    with lost_answer():
+        assert reef.start("key").status == RUNNING
+    assert len(reef.started()) == 1
+
+
+@healers
+def test_within_the_grace_period_nobody_else_launches(reef: Reef, monkeypatch: pytest.MonkeyPatch, healer: str) -> None:
+    left = left_behind(reef, monkeypatch, "before the start", Died())
+    reef.now = BEGAN + timedelta(seconds=20)
+    with suppress(WrongState):
+        HEALERS[healer](reef, left)
+    assert reef.executions.get("lab", left.id) == left
+    assert reef.started() == {}
+
+
+def test_healers_at_once_launch_one(reef: Reef, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = left_behind(reef, monkeypatch, "before the start", Died())
+    reef.now = BEGAN + timedelta(minutes=1)
+    real, starts = Workflow.start, []
+
+    def counted(workflow: Workflow, name: str, document: dict[str, Any]) -> None:
+        starts.append(name)
+        real(workflow, name, document)
+
+    monkeypatch.setattr(Workflow, "start", counted)
+    together = Barrier(12)
+
+    def heal(number: int) -> None:
+        together.wait()
+        with suppress(WrongState):
+            list(HEALERS.values())[number % 4](reef, left)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(heal, range(12)))
+    assert reef.executions.get("lab", left.id).status == RUNNING
+    assert (starts, reef.started()) == ([left.name], {left.name: "RUNNING"})
+
+
+@pytest.mark.parametrize("healer", ["GET", "the schedule"])
+def test_a_launch_that_was_only_late_and_its_healer_start_one_execution(
+    reef: Reef, monkeypatch: pytest.MonkeyPatch, healer: str
+) -> None:
+    real = Workflow.start
+
+    def late(workflow: Workflow, name: str, document: dict[str, Any]) -> None:
+        monkeypatch.setattr(Workflow, "start", real)
+        reef.now += timedelta(seconds=25)
+        HEALERS[healer](reef, reef.executions.page("lab", 1, None)[0])
+        real(workflow, name, document)
+
+    monkeypatch.setattr(Workflow, "start", late)
+    assert reef.start("key").status == RUNNING
+    assert len(reef.started()) == 1
+
+
+def test_what_is_cancelled_while_it_is_launched_does_not_run(reef: Reef, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Workflow.start
+
+    def late(workflow: Workflow, name: str, document: dict[str, Any]) -> None:
+        reef.executions.stop("lab", name.rpartition("-")[0])
+        real(workflow, name, document)
+
+    monkeypatch.setattr(Workflow, "start", late)
+    execution = reef.start("key")
+    assert execution.status == CANCELLED
+    assert reef.started() == {execution.name: "ABORTED"}
+
+
+@healers
+@pytest.mark.parametrize("code", ["AccessDeniedException", "StateMachineDoesNotExist", "ThrottlingException"])
+def test_a_launch_that_stays_impossible_fails_after_an_hour(
+    reef: Reef, monkeypatch: pytest.MonkeyPatch, healer: str, code: str
+) -> None:
+    launches = Mock(side_effect=refused(code))
+    monkeypatch.setattr(client("stepfunctions"), "start_execution", launches)
+    left = reef.start("key")
+    assert left.status == PENDING
+    while not Execution.of(reef.record(left)).ended:
+        reef.now += timedelta(minutes=5)
+        HEALERS[healer](reef, left)
+    assert reef.now == BEGAN + timedelta(minutes=65)
+    failed = Execution.of(reef.record(left))
+    assert (failed.status, failed.error["error"]) == (FAILED, "LaunchFailed")
+    assert code in failed.error["message"]
+    assert "resume it when that is mended" in failed.error["message"]
+    assert reef.executions.heal() == []
+
+
+def test_what_failed_to_launch_can_be_resumed_when_that_is_mended(reef: Reef, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        break_request(patch, denied())
+        left = reef.start("key")
+        reef.now += timedelta(hours=2)
+        assert reef.executions.get("lab", left.id).status == FAILED
+    again = reef.executions.resume("lab", left.id)
+    assert (again.status, again.attempt) == (RUNNING, 2)
+    assert len(reef.executions.job(again).read_request().recordings) == 1
+
+
+@healers
+def test_a_request_that_cannot_be_written_any_more_fails_at_once(
+    reef: Reef, monkeypatch: pytest.MonkeyPatch, healer: str
+) -> None:
+    left = left_behind(reef, monkeypatch, "before the request", Died())
+    record = reef.table.read("u-a")
+    assert record is not None
+    reef.table.replace(record, {**record.document, "status": "DELETED"})
+    reef.now = BEGAN + timedelta(minutes=1)
+    HEALERS[healer](reef, left)
+    failed = Execution.of(reef.record(left))
+    assert (failed.status, failed.error["error"]) == (FAILED, "LaunchFailed")
+    assert "UploadNotFound: there is no upload 'u-a'; it was deleted" in failed.error["message"]
+    assert reef.started() == {}
+
+
+def test_a_name_that_somebody_else_has_used_is_not_taken_for_ours(reef: Reef, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = left_behind(reef, monkeypatch, "before the start", Died())
+    client("stepfunctions").start_execution(stateMachineArn=reef.machine, name=left.name, input='{"job": "mine"}')
+    reef.now = BEGAN + timedelta(minutes=1)
+    failed = reef.executions.get("lab", left.id)
+    assert (failed.status, failed.error["error"]) == (FAILED, "LaunchFailed")
+    assert "with another input" in failed.error["message"]
+
+
+@pytest.mark.parametrize("healer", ["the same key", "GET"])
+@pytest.mark.parametrize("requested", [False, True])
+def test_a_record_of_an_older_version_is_launched(
+    reef: Reef, monkeypatch: pytest.MonkeyPatch, healer: str, requested: bool
+) -> None:
+    left = left_behind(reef, monkeypatch, "before the start" if requested else "before the request", Died())
+    record = reef.record(left)
+    old = {name: value for name, value in record.document.items() if name not in NEW_FIELDS}
+    reef.table.replace(record, old)
+    reef.now = BEGAN + timedelta(minutes=1)
+    HEALERS[healer](reef, left)
+    healed = Execution.of(reef.record(left))
+    if healer == "GET" and not requested:  # nothing says what its uploads were
+        assert (healed.status, healed.error["error"]) == (FAILED, "LaunchFailed")
+    else:
+        assert healed.status == RUNNING
+        assert reef.started() == {left.name: "RUNNING"}
+
+
+def test_one_that_cannot_be_healed_takes_no_other_along(reef: Reef, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        break_start(patch, denied())
+        odd, well = reef.start("odd"), reef.start("well")
+    reef.table.replace(reef.record(odd), {"nothing": "known"}, due="2026-11-23T09:00:00.000Z")
+    reef.now = BEGAN + timedelta(minutes=1)
+    assert [each.id for each in reef.executions.heal()] == [well.id]
+    assert reef.started() == {well.name: "RUNNING"}
+
+
+@pytest.mark.parametrize(("results", "status"), [(True, SUCCEEDED), (False, FAILED)])
+def test_an_end_that_was_never_told_is_found_after_a_day(reef: Reef, results: bool, status: str) -> None:
+    execution = reef.start()
+    if results:
+        job = reef.executions.job(execution)
+        job.store.write(job.manifest_key, b"{}")
+    reef.now += timedelta(hours=25, seconds=-1)
+    assert reef.executions.heal() == []
+    reef.now += timedelta(seconds=2)
+    assert [each.status for each in reef.executions.heal()] == [status]
+    assert reef.executions.heal() == []
+
+
+# --- what one tenant may spend -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_jobs(reef: Reef) -> Reef:
+    """A stack where each tenant may have two jobs at once."""
+    reef.executions._limits = Limits(jobs=2)
+    return reef
+
+
+def test_no_tenant_has_more_jobs_at_once_than_it_may(two_jobs: Reef) -> None:
+    first, _ = two_jobs.start("1"), two_jobs.start("2")
+    with pytest.raises(TooManyJobs, match="2 executions have not ended yet") as caught:
+        two_jobs.start("3")
+    assert caught.value.status == 429
+    assert len(two_jobs.started()) == 2
+    assert two_jobs.start("1").id == first.id  # what is accepted is answered all the same
+    assert two_jobs.start("1", owner="other").status == RUNNING
+    two_jobs.end(first, "SUCCEEDED")
+    assert two_jobs.start("3").status == RUNNING
+    assert two_jobs.executions.at_once("lab") == 2
+
+
+@pytest.mark.parametrize("end", ["FAILED", "ABORTED", "stop"])
+def test_a_resume_takes_a_place_too(two_jobs: Reef, end: str) -> None:
+    first = two_jobs.start("1")
+    if end == "stop":
+        two_jobs.executions.stop("lab", first.id)
+    else:
+        two_jobs.end(first, end, REASON)
+    two_jobs.start("2")
+    third = two_jobs.start("3")
+    with pytest.raises(TooManyJobs):
+        two_jobs.executions.resume("lab", first.id)
+    assert two_jobs.executions.get("lab", first.id).ended
+    two_jobs.end(third, "SUCCEEDED")
+    assert two_jobs.executions.resume("lab", first.id).status == RUNNING
+
+
+def test_starts_at_once_do_not_pass_the_limit(two_jobs: Reef) -> None:
+    def start(number: int) -> bool:
+        try:
+            return bool(two_jobs.start(f"{number}"))
+        except TooManyJobs:
+            return False
+
+    with ThreadPoolExecutor(12) as pool:
+        assert sum(pool.map(start, range(24))) == 2
+    assert len(two_jobs.started()) == 2
+
+
+@pytest.mark.parametrize("died", ["before the record", "at the end"])
+def test_a_place_that_a_call_left_behind_when_it_died_is_found(
+    two_jobs: Reef, monkeypatch: pytest.MonkeyPatch, died: str
+) -> None:
+    with monkeypatch.context() as patch:
+        if died == "at the end":
+            for key in ("1", "2"):
+                execution = two_jobs.start(key)
+                patch.setattr(Ledger, "leave", dies)
+                with pytest.raises(Died):
+                    two_jobs.end(execution, "SUCCEEDED")
+        else:
+            patch.setattr(RecordTable, "create", dies)
+            for key in ("1", "2"):
+                with pytest.raises(Died):
+                    two_jobs.start(key)
+    if died == "before the record":
+        with pytest.raises(TooManyJobs):  # they may still be on their way
+            two_jobs.start("3")
+        two_jobs.now += timedelta(seconds=61)
+    assert two_jobs.start("3").status == RUNNING
+    assert two_jobs.start("4").status == RUNNING
+    with pytest.raises(TooManyJobs):
+        two_jobs.start("5")
+
+
+def test_a_job_above_the_most_usd_is_refused_in_words(
+    reef: Reef, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.wav"
+    write_scene(scene(20, seed=1), path)
+    monkeypatch.setattr(Upload, "request", lambda *_: RecordingRequest(str(path), "a.wav", "a.wav"))
+    cost = reef.executions.quote(an_order(), UPLOADS[:1]).quote.expected_usd
+    reef.executions._limits = Limits(job_usd=cost * 0.99)
+    with pytest.raises(JobTooExpensive, match=r"expected to cost 0\.00 USD \(1 recordings, .* MaxJobUsd") as caught:
+        reef.start("key")
+    assert caught.value.status == 413
+    assert (reef.started(), reef.executions.page("lab", 1, None)) == ({}, [])
+    reef.executions._limits = Limits(job_usd=cost)
+    assert reef.start("key").status == RUNNING
+
+
+def test_limits_come_from_the_environment() -> None:
+    assert Limits.from_environment({}) == Limits()
+    named = {"ANEMONEFISH_MAX_JOB_USD": "2.5", "ANEMONEFISH_MAX_JOBS": "3", "ANEMONEFISH_MAX_STORED_GB": "0.5"}
+    assert Limits.from_environment(named) == Limits(2.5, 3, 500_000_000)
+    assert Limits.from_environment(dict.fromkeys(named, "")) == Limits()
 
 
 # --- the end -----------------------------------------------------------------------------------------------------
@@ -559,7 +985,8 @@ def test_what_failed_or_was_stopped_goes_on(reef: Reef, told: str) -> None:
     reef.end(first, told, None if told == "ABORTED" else REASON)
     reef.now += timedelta(hours=1)
     again = reef.executions.resume("lab", first.id)
-    assert again == replace(first, attempt=2, started_at="2026-11-23T12:00:00.000Z")
+    moment = "2026-11-23T12:00:00.000Z"
+    assert again == replace(first, attempt=2, started_at=moment, accepted_at=moment)
     assert again.name == f"{first.id}-2"
     assert set(reef.started()) == {first.name, again.name}
     assert reef.input_of(again.name) == {"job": {"tenant": "lab", "id": first.id}, "resume": True}
@@ -578,7 +1005,7 @@ def test_what_runs_or_succeeded_cannot_be_resumed(reef: Reef, told: str | None) 
     assert set(reef.started()) == {execution.name}
 
 
-def test_what_is_pending_cannot_be_resumed(reef: Reef, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_being_launched_cannot_be_resumed(reef: Reef, monkeypatch: pytest.MonkeyPatch) -> None:
     left = abandoned(reef, monkeypatch)
     with pytest.raises(WrongState, match="is PENDING"):
         reef.executions.resume("lab", left.id)

@@ -14,6 +14,7 @@ from itertools import count
 from threading import Lock
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -30,6 +31,7 @@ from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import (
     InvalidRequest,
     StorageError,
+    StorageLimitReached,
     UploadExpired,
     UploadIncomplete,
     UploadNotFound,
@@ -76,8 +78,18 @@ def table(cloud: None) -> RecordTable:
     client("dynamodb").create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("id", "listed", "created")],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by_owner",
+                "KeySchema": [
+                    {"AttributeName": "listed", "KeyType": "HASH"},
+                    {"AttributeName": "created", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
     )
     return RecordTable(name)
 
@@ -312,8 +324,8 @@ def check_link(url: str, bucket: str, headers: set[str]) -> None:
 def test_a_put_link_holds_for_its_bytes_only(store: Uploads, bucket: str) -> None:
     upload = store.open("lab", "a.wav", 10)
     url, headers = store.put_link(upload)
-    check_link(url, bucket, {"host", "content-length", "content-type"})
-    assert headers == {"content-type": "application/octet-stream"}
+    check_link(url, bucket, {"host", "content-length", "content-type", "if-none-match"})
+    assert headers == {"content-type": "application/octet-stream", "if-none-match": "*"}
     other = store.put_link(replace(upload, size=11))[0]
     assert signed(other)["X-Amz-Signature"] != signed(url)["X-Amz-Signature"]
 
@@ -323,7 +335,7 @@ def test_a_hash_is_part_of_what_is_signed(store: Uploads, bucket: str) -> None:
     upload = store.open("lab", "a.wav", 4, digest.hex())
     assert upload.sha256_checked
     url, headers = store.put_link(upload)
-    check_link(url, bucket, {"host", "content-length", "content-type", "x-amz-checksum-sha256"})
+    check_link(url, bucket, {"host", "content-length", "content-type", "if-none-match", "x-amz-checksum-sha256"})
     assert base64.b64decode(headers["x-amz-checksum-sha256"]) == digest
     wrong = store.put_link(replace(upload, sha256="0" * 64))[0]
     assert signed(wrong)["X-Amz-Signature"] != signed(url)["X-Amz-Signature"]
@@ -583,6 +595,123 @@ def test_an_upload_can_be_deleted_though_nothing_of_it_is_left(store: Uploads, b
         store.get("lab", upload.id)
 
 
+@pytest.fixture
+def versioned(bucket: str) -> str:
+    """Let the bucket keep versions, as the stack's does."""
+    client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket
+
+
+def test_every_version_of_a_deleted_upload_is_gone(store: Uploads, versioned: str) -> None:
+    upload, other = store.open("lab", "a.wav", 4), store.open("lab", "a.wav", 4)
+    s3 = client("s3")
+    for data in (b"1234", b"5678"):
+        put(versioned, upload, data)
+    s3.delete_object(Bucket=versioned, Key=upload.key)  # leaves a delete marker
+    put(versioned, other, b"1234")
+    s3.put_object(Bucket=versioned, Key=f"{upload.key}x", Body=b"of somebody else")
+    store.delete("lab", upload.id)
+    left = s3.list_object_versions(Bucket=versioned)
+    assert {each["Key"] for each in left["Versions"]} == {other.key, f"{upload.key}x"}
+    assert "DeleteMarkers" not in left
+
+
+# --- how much ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_store(table: RecordTable, versioned: str, time: SimpleNamespace) -> Uploads:
+    """Uploads of a stack where each tenant may store ten bytes."""
+    return Uploads(table, Transfers(versioned), KEEP, lambda: time.now, most_bytes=10)
+
+
+def test_a_tenant_stores_no_more_bytes_than_it_may(small_store: Uploads, versioned: str) -> None:
+    first = small_store.open("lab", "a.wav", 6)
+    assert small_store.open("lab", "b.wav", 4)  # exactly the limit
+    with pytest.raises(StorageLimitReached, match=r"c\.wav: 1 bytes .* 10 of 10 bytes .* delete uploads") as caught:
+        small_store.open("lab", "c.wav", 1)
+    assert caught.value.status == 413
+    assert small_store.open("other", "c.wav", 10)  # another tenant has its own
+    small_store.delete("lab", first.id)
+    assert small_store.stored("lab") == 4
+    assert small_store.open("lab", "c.wav", 6)
+    with pytest.raises(StorageLimitReached, match="11 bytes"):
+        small_store.open("third", "d.wav", 11)
+
+
+def test_many_announcements_at_once_do_not_pass_the_limit(small_store: Uploads) -> None:
+    def announce(_: int) -> bool:
+        try:
+            return bool(small_store.open("lab", "a.wav", 1))
+        except StorageLimitReached:
+            return False
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(announce, range(30))) == 10
+
+
+def test_an_upload_that_cannot_be_begun_takes_no_room(small_store: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordTable, "create", Mock(side_effect=StorageError("ill")))
+        with pytest.raises(StorageError):
+            small_store.open("lab", "a.wav", 10)
+    assert small_store.open("lab", "a.wav", 10)
+
+
+def test_bytes_that_a_call_left_behind_when_it_died_are_counted_again(
+    small_store: Uploads, versioned: str, time: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = small_store.open("lab", "kept.wav", 3)
+    put(versioned, kept, b"123")
+    small_store.complete("lab", kept.id)
+    small_store.open("lab", "announced.wav", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordTable, "create", Mock(side_effect=KeyboardInterrupt))  # the process ends here
+        with pytest.raises(KeyboardInterrupt):
+            small_store.open("lab", "a.wav", 5)
+    assert small_store.stored("lab") == 10
+    with pytest.raises(StorageLimitReached):  # it may still be on its way into the table
+        small_store.open("lab", "b.wav", 1)
+    time.now += timedelta(seconds=61)
+    assert small_store.stored("lab") == 5
+    assert small_store.open("lab", "b.wav", 5)
+
+
+def test_what_expired_or_was_deleted_by_the_bucket_is_counted_no_more(
+    small_store: Uploads, versioned: str, time: SimpleNamespace
+) -> None:
+    gone, waits = small_store.open("lab", "gone.wav", 4), small_store.open("lab", "waits.wav", 4)
+    put(versioned, gone, b"1234")
+    put(versioned, waits, b"1234")
+    small_store.complete("lab", gone.id)
+    small_store.open("lab", "never-sent.wav", 2)
+    time.now += timedelta(days=5)
+    client("s3").delete_object(Bucket=versioned, Key=gone.key, VersionId=version_of(versioned, gone.key))
+    assert small_store.stored("lab") == 4  # bytes that nobody completed are stored all the same
+    assert small_store.open("lab", "a.wav", 6)
+
+
+def test_a_count_is_no_use_when_an_upload_is_begun_meanwhile(
+    small_store: Uploads, time: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_store.open("lab", "a.wav", 4)
+    time.now += timedelta(minutes=2)
+    real = Transfers.sizes
+
+    def slow(transfers: Transfers, prefix: str) -> dict[str, int]:
+        found = real(transfers, prefix)
+        monkeypatch.setattr(Transfers, "sizes", real)
+        small_store.open("lab", "b.wav", 5)
+        return found
+
+    monkeypatch.setattr(Transfers, "sizes", slow)
+    assert small_store.stored("lab") == 9
+
+
+def version_of(bucket: str, key: str) -> str:
+    return str(client("s3").list_object_versions(Bucket=bucket, Prefix=key)["Versions"][0]["VersionId"])
+
+
 # --- time --------------------------------------------------------------------------------------------------------
 
 
@@ -649,7 +778,7 @@ def test_another_tenants_upload_is_not_there(store: Uploads, bucket: str) -> Non
 
 
 def test_a_record_of_something_else_is_no_upload(store: Uploads, table: RecordTable) -> None:
-    table.create(Record(id="e-1", owner="lab", created="", document={"status": "RUNNING"}, expires=2_000_000_000))
+    table.create(Record(id="e-1", owner="lab", created="2026", document={"status": "RUNNING"}, expires=2_000_000_000))
     for call in (store.get, store.complete, store.delete):
         with pytest.raises(UploadNotFound):
             call("lab", "e-1")
@@ -707,4 +836,4 @@ def test_what_is_kept_of_an_upload_is_json(store: Uploads, table: RecordTable) -
     record = table.read(upload.id)
     assert record is not None
     assert Upload(**json.loads(json.dumps(record.document))) == upload
-    assert (record.owner, record.listed) == ("lab", False)
+    assert (record.owner, record.listed, record.kind) == ("lab", True, "uploads")

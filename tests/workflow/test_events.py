@@ -64,7 +64,7 @@ NOTICES = {"notify": 1, "notify-not-public": 0}
 
 ANSWERED = ["plan-two-recordings", "plan", "score", "aggregate", "plan-must-transcode", "transcode",
             "plan-after-transcode", "plan-review", "review", "record", "record-timeout", "record-map-failed",
-            "record-plan-failed", "record-without-job"]  # fmt: skip
+            "record-plan-failed", "record-without-job", "heal"]  # fmt: skip
 
 
 class Invoke:
@@ -208,6 +208,10 @@ def test_a_request_is_answered(invoke: Invoke, name: str, status: int, word: str
     found, answer = invoke(name)
     assert (found, answer["statusCode"]) == (None, status), answer
     assert f'"{word}"' in answer["body"]
+
+
+def test_nothing_is_healed_where_nothing_is_overdue(invoke: Invoke) -> None:
+    assert invoke("heal") == (None, {})
 
 
 @pytest.mark.parametrize("name", ENDS)

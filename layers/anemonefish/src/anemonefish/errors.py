@@ -26,6 +26,8 @@ prints and what ends up in an execution's error, so the three doors say the same
     │   ├── MissingParts           an aggregate over ranges nobody has scored
     │   ├── RangeFailed            a range that ended without a typed error: a crash, a timeout
     │   ├── EveryRecordingFailed   a job of which nothing is left
+    │   ├── JobTooExpensive        a job that is expected to cost more than one job may
+    │   ├── LaunchFailed           an accepted execution that could not be started
     │   └── OutOfTime              a call ended before its work, which the next one takes up
     ├── RequestError               what a client of the API asked for; never raised inside an execution
     │   ├── NotAllowed             nobody the API knows
@@ -40,6 +42,8 @@ prints and what ends up in an execution's error, so the three doors say the same
     │   ├── WrongState             an execution that has not ended, or has
     │   ├── IdempotencyConflict    one key, two bodies
     │   ├── ClipTooLarge           more than one synchronous answer can carry
+    │   ├── TooManyJobs            as many executions as one tenant may have at once
+    │   ├── StorageLimitReached    more bytes than one tenant may store
     │   └── RemoteError            what an API answered its client instead, under the API's own name for it
     ├── WrongArchitecture          a function whose layers were built for another processor
     └── StorageError               the store did not answer; it and OutOfTime are worth a retry
@@ -70,6 +74,8 @@ __all__ = [
     "InvalidSamples",
     "InvalidSettings",
     "JobError",
+    "JobTooExpensive",
+    "LaunchFailed",
     "MethodNotAllowed",
     "MissingParts",
     "ModelError",
@@ -85,6 +91,8 @@ __all__ = [
     "RequestError",
     "RouteNotFound",
     "StorageError",
+    "StorageLimitReached",
+    "TooManyJobs",
     "TruncatedRecording",
     "UnreadableRecording",
     "UnsupportedMediaType",
@@ -216,6 +224,16 @@ class EveryRecordingFailed(JobError):
     status = 400
 
 
+class JobTooExpensive(JobError):
+    """The job is expected to cost more than one job may."""
+
+    status = 413
+
+
+class LaunchFailed(JobError):
+    """An accepted execution could not be started; a resume tries again."""
+
+
 class OutOfTime(JobError):
     """A call ended before its work; what it did is kept, and the next one goes on there."""
 
@@ -297,6 +315,18 @@ class IdempotencyConflict(RequestError):
 
 class ClipTooLarge(RequestError):
     """The clip is more than one synchronous answer can carry."""
+
+    status = 413
+
+
+class TooManyJobs(RequestError):
+    """The tenant has as many executions at once as it may."""
+
+    status = 429
+
+
+class StorageLimitReached(RequestError):
+    """The tenant would store more bytes than it may."""
 
     status = 413
 

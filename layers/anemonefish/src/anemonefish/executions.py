@@ -2,37 +2,58 @@
 
 Owns the record of a job: who started it, what it is doing and how it ended. The record is an index; the truth lies
 in the job's folder. Promises that one Idempotency-Key makes one execution however often and however concurrently it
-is sent, that an execution which was accepted is started even if its first caller dies, and that nobody sees another
-tenant's. Progress is counted from parts; no execution is ever described.
+is sent, that an execution which was accepted is started or ends as FAILED with the reason, and that nobody sees
+another tenant's. Progress is counted from parts; no execution is described to answer a poll.
 
     PENDING ──► RUNNING ──► SUCCEEDED
-       ▲           ├──────► FAILED ────┐
-       │           └──────► CANCELLED ─┤
-       └───────────── resume ──────────┘
+       ▲  │        ├──────► FAILED ◄───┐
+       │  └────────┼── not launched ───┘
+       │           └──────► CANCELLED
+       └── resume of what FAILED or was CANCELLED
+
+An execution is accepted when its record is written. From there every step can be repeated: the request has the same
+bytes, and the state machine takes a name once. A record that is PENDING for longer than the grace period is launched
+again by the next request for it (the same key, GET, resume) and by a schedule (:meth:`Executions.heal`). Whoever
+launches it again first writes so into the record, so that one does at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from base64 import b32encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from anemonefish import clock
+from anemonefish.cloud.ledger import Ledger
 from anemonefish.cloud.table import Record, RecordTable
 from anemonefish.cloud.workflow import Workflow
-from anemonefish.errors import ExecutionNotFound, Failure, IdempotencyConflict, StorageError, WrongState, shown
+from anemonefish.errors import (
+    AnemonefishError,
+    ExecutionNotFound,
+    Failure,
+    IdempotencyConflict,
+    InvalidRequest,
+    StorageError,
+    TooManyJobs,
+    WrongState,
+    shown,
+)
 from anemonefish.jobs import Job
+from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.plan import check_settings, plan_job
 from anemonefish.planned import Plan
 from anemonefish.request import JobRequest, RecordingRequest
+from anemonefish.results import ReviewState, read_review_state
 from anemonefish.settings import Settings
 from anemonefish.stores import Store
-from anemonefish.uploads import Upload, new_id
+from anemonefish.uploads import Upload, complete_uploads, new_id
 
 __all__ = ["Execution", "Executions", "Order", "Progress", "RecordingProgress", "end_execution"]
 
@@ -40,9 +61,25 @@ PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED = "PENDING", "RUNNING", "SUCCEEDE
 ENDED = frozenset({SUCCEEDED, FAILED, CANCELLED})
 
 _STATUS_OF_WORKFLOW = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "TIMED_OUT": FAILED, "ABORTED": CANCELLED}
-_PATIENCE = timedelta(seconds=20)
-"""Whoever created a record starts it within this time, or whoever comes next does."""
+_GRACE = timedelta(seconds=20)
+"""Grace period: a PENDING record older than this is launched by the next request."""
 
+_LAUNCH_WITHIN = timedelta(hours=1)
+"""An execution that cannot be launched for so long has failed."""
+
+_RUNS_AT_MOST = timedelta(hours=25)
+"""The state machine ends every execution after 24 hours: a record that is RUNNING for longer has lost its end."""
+
+_REVIEW_WITHIN = timedelta(hours=2)
+"""Clips and pictures are there so long after the results, or do not come any more: four tries of 15 minutes."""
+
+_ABANDONED = timedelta(minutes=1)
+"""A call that takes a place among the running jobs writes the record within this time, or has died."""
+
+_QUOTED_AT_START = 16
+"""An order of so many recordings is planned before it is accepted: their headers are read at once."""
+
+NO_LIMITS = Limits()
 
 _MOST_PLANS = 32
 """Plans kept between polls; one of a thousand recordings has half a megabyte."""
@@ -88,6 +125,12 @@ class Execution:
         How many.
     created_at : str
         ISO 8601, UTC; so are ``started_at`` and ``finished_at``.
+    accepted_at : str or None
+        When this attempt was accepted; None in records of older versions.
+    pending_since : str or None
+        When it was last tried to launch it; None once it runs.
+    uploads : tuple of str
+        Ids of its uploads until it runs; from then on the request in the job's folder says what is analysed.
     attempt : int
         1, and one more each time it is resumed.
     error : dict or None
@@ -108,11 +151,25 @@ class Execution:
     attempt: int = 1
     error: dict[str, str] | None = None
     webhook: str | None = None
+    accepted_at: str | None = None
+    pending_since: str | None = None
+    uploads: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """Read a record, also one of an older version."""
+        document = record.document
+        return cls(**{**document, "uploads": tuple(document.get("uploads", ()))})
 
     @property
     def name(self) -> str:
         """Name of the state machine's execution that is working on it."""
         return f"{self.id}-{self.attempt}"
+
+    @property
+    def place(self) -> str:
+        """Name of this attempt among the jobs that its tenant has at once."""
+        return f"{self.name}@{self.accepted_at}"
 
     @property
     def ended(self) -> bool:
@@ -180,6 +237,8 @@ class Executions:
     keep : timedelta
         How long a record is kept after its start.
     now : callable
+    limits : Limits
+        What one tenant may spend.
     """
 
     def __init__(
@@ -191,8 +250,11 @@ class Executions:
         bucket: str,
         keep: timedelta,
         now: Callable[[], datetime] = clock.now,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._table = table
+        self._ledger = Ledger(table.name)
+        self._limits = limits
         self._workflow = workflow
         self._store = store
         self._models = models
@@ -206,7 +268,7 @@ class Executions:
         return plan_job(self._recordings(uploads), order.model, Settings.load(order.settings), self._models)
 
     def replayed(self, owner: str, order: Order, key: str | None) -> Execution | None:
-        """Return the execution that this key has made already, if it has.
+        """Return the execution that this key has made already, if it has; it is launched if it still waits for that.
 
         Raises
         ------
@@ -214,7 +276,9 @@ class Executions:
             The key came with another order.
         """
         record = None if key is None else self._table.read(_id_of(owner, key))
-        return None if record is None else self._same(record, order)
+        if record is None:
+            return None
+        return self._relaunched(record, self._same(record, order), order.uploads)
 
     def start(self, owner: str, order: Order, uploads: Sequence[Upload], key: str | None) -> Execution:
         """Start a job, once for each key.
@@ -232,9 +296,12 @@ class Executions:
             The order cannot be filled.
         IdempotencyConflict
             The key came with another order.
+        JobTooExpensive, TooManyJobs
+            The order is beyond what one tenant may spend.
         """
         settings, model = Settings.load(order.settings), self._models.pin(order.model)
         check_settings(self._models.spec(model), settings)
+        self._check_cost(order, uploads)
         moment = self._now()
         execution = Execution(
             id=_id_of(owner, key) if key is not None else new_id("e"),
@@ -246,6 +313,9 @@ class Executions:
             recordings=len(uploads),
             created_at=clock.to_text(moment),
             webhook=order.webhook,
+            accepted_at=clock.to_text(moment),
+            pending_since=clock.to_text(moment),
+            uploads=order.uploads,
         )
         record = Record(
             id=execution.id,
@@ -254,18 +324,64 @@ class Executions:
             document=asdict(execution),
             expires=int((moment + self._keep).timestamp()),
             listed=True,
+            due=clock.to_text(moment + _GRACE),
         )
+        try:
+            self._take_place(execution)
+        except TooManyJobs:
+            if (again := self.replayed(owner, order, key)) is not None:
+                return again
+            raise
         if self._table.create(record):
             return self._launch(record, execution, uploads)
-        return self._started_by_another(execution.id, order, uploads)
+        return self._started_before(execution, order, uploads)
 
     def get(self, owner: str, identifier: str) -> Execution:
-        """Return a tenant's execution; raise :class:`ExecutionNotFound` when there is none."""
-        return self._owned(owner, identifier)[1]
+        """Return a tenant's execution, launched if it still waits for that.
+
+        Raises
+        ------
+        ExecutionNotFound
+            The tenant has none by that id.
+        """
+        return self._relaunched(*self._owned(owner, identifier))
 
     def page(self, owner: str, limit: int, after: str | None) -> list[Execution]:
         """Return a page of a tenant's executions, newest first."""
-        return [Execution(**record.document) for record in self._table.page(owner, limit, after)]
+        return [Execution.of(record) for record in self._table.page(owner, limit, after)]
+
+    def at_once(self, owner: str) -> int:
+        """Return how many executions of a tenant have not ended."""
+        self._clear_places(owner)
+        return len(self._ledger.read(owner).running)
+
+    def heal(self, most: int = 200) -> list[Execution]:
+        """Do what is overdue: launch what waits for it, and end what has run for longer than it can.
+
+        Returns
+        -------
+        list of Execution
+            As they stand now. One that cannot be mended takes no other along.
+        """
+        healed = []
+        for identifier in self._table.due(clock.to_text(self._now()), most):
+            try:
+                record = self._table.read(identifier)
+                if record is not None:
+                    healed.append(self._healed(record, Execution.of(record)))
+            except Exception as error:
+                _log(identifier, error)
+        return healed
+
+    def _healed(self, record: Record, execution: Execution) -> Execution:
+        if execution.status != RUNNING:
+            return self._relaunched(record, execution)
+        if self._now() <= clock.from_text(execution.started_at or execution.created_at) + _RUNS_AT_MOST:
+            return execution
+        ending: tuple[str, Failure | None] = ("SUCCEEDED", None)
+        if not self._has_results(execution):
+            ending = ("TIMED_OUT", Failure("RangeFailed", "the job ran for a day and was ended; resume it to go on"))
+        return end_execution(self._table, execution.name, *ending, self._now) or execution
 
     def progress(self, execution: Execution) -> Progress:
         """Count the parts of a job."""
@@ -284,6 +400,13 @@ class Executions:
             recordings.append(RecordingProgress(recording.name, done, len(names), recording.failure))
         return Progress(tuple(recordings), plan.quote.expected_seconds)
 
+    def review(self, execution: Execution) -> ReviewState | None:
+        """Return how clips and pictures stand; None unless they were asked for and the job succeeded."""
+        if execution.status != SUCCEEDED or execution.finished_at is None or not execution.settings.get("review"):
+            return None
+        overdue = self._now() > clock.from_text(execution.finished_at) + _REVIEW_WITHIN
+        return read_review_state(self.job(execution), overdue=overdue)
+
     def refreshed(self, execution: Execution, progress: Progress) -> Execution:
         """Return the execution as its manifest says: AWS delivers the event of its end on a best-effort basis."""
         if execution.status == RUNNING and progress.total == progress.done and self._has_results(execution):
@@ -300,66 +423,195 @@ class Executions:
         """
         while True:
             record, execution = self._owned(owner, identifier)
-            if execution.status == CANCELLED:
-                return execution
-            if execution.ended:
+            if execution.ended and execution.status != CANCELLED:
                 raise WrongState(
                     f"execution {identifier} has {execution.status.lower()} already; there is nothing to stop"
                 )
             self._workflow.stop(execution.name, "stopped through the API")
-            stopped = replace(execution, status=CANCELLED, finished_at=clock.to_text(self._now()))
+            if execution.status == CANCELLED:
+                return execution
+            stopped = replace(execution, status=CANCELLED, finished_at=clock.to_text(self._now()), pending_since=None)
             if self._table.replace(record, asdict(stopped)):
+                _leave(self._ledger, stopped)
                 return stopped
 
     def resume(self, owner: str, identifier: str) -> Execution:
-        """Start an ended job again, for the ranges it lacks.
+        """Start an ended job again, for the ranges it lacks, or launch one that still waits for that.
 
         Raises
         ------
         WrongState
-            It runs, or has succeeded.
+            It runs, has succeeded, or is being launched.
+        TooManyJobs
+            The tenant has as many executions at once as it may.
         """
         record, execution = self._owned(owner, identifier)
+        if self._waits(execution):
+            return self._relaunched(record, execution)
         if not execution.ended or execution.status == SUCCEEDED:
             raise WrongState(f"execution {identifier} is {execution.status}; only one that failed or was "
                              f"cancelled can be resumed")  # fmt: skip
+        moment = self._now()
         again = replace(
-            execution, status=PENDING, attempt=execution.attempt + 1, started_at=None, finished_at=None, error=None
+            execution,
+            status=PENDING,
+            attempt=execution.attempt + 1,
+            started_at=None,
+            finished_at=None,
+            error=None,
+            accepted_at=clock.to_text(moment),
+            pending_since=clock.to_text(moment),
         )
-        if not self._table.replace(record, asdict(again)):
+        self._take_place(again)
+        latest = self._replaced(record, again, moment + _GRACE)
+        if latest is None:
+            _leave(self._ledger, again)
             raise WrongState(f"execution {identifier} was changed by another request at the same time; look again")
-        return self._launch(replace(record, revision=record.revision + 1), again, None)
+        return self._launch(latest, again)
 
     def job(self, execution: Execution) -> Job:
         """Return where an execution's job lies."""
         return Job.of_tenant(self._store, execution.owner, execution.id)
 
-    def _launch(self, record: Record, execution: Execution, uploads: Sequence[Upload] | None) -> Execution:
+    def _waits(self, execution: Execution) -> bool:
+        """Whether an execution is PENDING for longer than the grace period."""
+        since = execution.pending_since or execution.created_at
+        return execution.status == PENDING and self._now() > clock.from_text(since) + _GRACE
+
+    def _relaunched(self, record: Record, execution: Execution, uploads: tuple[str, ...] = ()) -> Execution:
+        """Launch an execution that waits for it; return it as it stands.
+
+        ``uploads`` are those of its order: a record of an older version does not name them.
+        """
+        if not self._waits(execution):
+            return execution
+        moment = self._now()
+        claimed = replace(execution, pending_since=clock.to_text(moment), uploads=execution.uploads or uploads)
+        latest = self._replaced(record, claimed, moment + _GRACE)
+        if latest is None:  # another request launches it, or it has ended
+            return self._owned(execution.owner, execution.id)[1]
+        return self._launch(latest, claimed)
+
+    def _launch(self, record: Record, execution: Execution, uploads: Sequence[Upload] | None = None) -> Execution:
         """Write what is asked for, start the state machine, and say so in the record.
 
-        Any of it may be repeated: the request has the same bytes, an execution's name is used once.
+        Any of it may be repeated. What AWS refuses leaves the execution PENDING until it has waited too long; what no
+        repetition can mend fails it at once.
         """
-        job = self.job(execution)
-        if uploads is not None:
-            model = PinnedModel.from_dict(execution.model).reference
-            job.write_request(JobRequest(tuple(self._recordings(uploads)), model, execution.settings))
-        named = {"tenant": execution.owner, "id": execution.id}
-        self._workflow.start(execution.name, {"job": named, "resume": execution.attempt > 1})
-        running = replace(execution, status=RUNNING, started_at=clock.to_text(self._now()))
-        if self._table.replace(record, asdict(running)):
-            return running
-        return self._owned(execution.owner, execution.id)[1]
+        try:
+            self._write_request(execution, uploads)
+            named = {"tenant": execution.owner, "id": execution.id}
+            self._workflow.start(execution.name, {"job": named, "resume": execution.attempt > 1})
+        except AnemonefishError as error:
+            _log(execution.id, error)
+            accepted = clock.from_text(execution.accepted_at or execution.created_at)
+            if error.retryable and self._now() <= accepted + _LAUNCH_WITHIN:
+                return execution
+            return self._not_launched(record, execution, error)
+        moment = self._now()
+        running = replace(execution, status=RUNNING, started_at=clock.to_text(moment), pending_since=None, uploads=())
+        try:
+            if self._replaced(record, running, moment + _RUNS_AT_MOST) is not None:
+                return running
+        except StorageError as error:  # it runs; the next request says so in the record
+            _log(execution.id, error)
+            return execution
+        latest = self._owned(execution.owner, execution.id)[1]
+        if latest.name != execution.name or latest.status in {CANCELLED, FAILED}:
+            self._workflow.stop(execution.name, "stopped before it was started")
+        return latest
 
-    def _started_by_another(self, identifier: str, order: Order, uploads: Sequence[Upload]) -> Execution:
-        record = self._table.read(identifier)
+    def _not_launched(self, record: Record, execution: Execution, error: AnemonefishError) -> Execution:
+        """Fail an execution that cannot be launched."""
+        # A start whose answer was lost may have worked: nothing runs for a record that has failed.
+        with suppress(AnemonefishError):
+            self._workflow.stop(execution.name, "could not be started")
+        words = f"{type(error).__name__}: {error}"
+        failed = replace(
+            execution,
+            status=FAILED,
+            finished_at=clock.to_text(self._now()),
+            pending_since=None,
+            error=asdict(Failure("LaunchFailed", f"the execution could not be started: {words}; resume it when that "
+                                                 f"is mended, or start it again with a new key")),
+        )  # fmt: skip
+        if not self._table.replace(record, asdict(failed)):
+            return self._owned(execution.owner, execution.id)[1]
+        _leave(self._ledger, failed)
+        return failed
+
+    def _write_request(self, execution: Execution, uploads: Sequence[Upload] | None) -> None:
+        """Write what is asked for, unless it is there."""
+        job = self.job(execution)
+        if uploads is None:
+            if job.store.exists(job.request_key):
+                return
+            if not execution.uploads:
+                raise InvalidRequest("nothing says any more what it should analyse")
+            uploads = complete_uploads(self._table, execution.owner, execution.uploads, self._now())
+        model = PinnedModel.from_dict(execution.model).reference
+        job.write_request(JobRequest(tuple(self._recordings(uploads)), model, execution.settings))
+
+    def _replaced(self, record: Record, execution: Execution, due: datetime) -> Record | None:
+        """Write an execution that has not ended; return the record as it then is, None when it had changed."""
+        written = asdict(execution), clock.to_text(due)
+        if not self._table.replace(record, written[0], due=written[1]):
+            return None
+        return replace(record, document=written[0], due=written[1], revision=record.revision + 1)
+
+    def _started_before(self, execution: Execution, order: Order, uploads: Sequence[Upload]) -> Execution:
+        """Return what the record says that was there already: another request's, or ours if its answer was lost."""
+        record = self._table.read(execution.id)
         if record is None:
-            raise StorageError(f"execution {identifier} went away while it was started; send the request again")
-        execution = self._same(record, order)
-        late = self._now() > clock.from_text(execution.created_at) + _PATIENCE
-        return self._launch(record, execution, uploads) if execution.status == PENDING and late else execution
+            raise StorageError(f"execution {execution.id} went away while it was started; send the request again")
+        found = self._same(record, order)
+        if found == execution and record.revision == 0:
+            return self._launch(record, execution, uploads)
+        if found.place != execution.place:
+            _leave(self._ledger, execution)
+        return self._relaunched(record, found, order.uploads)
+
+    def _check_cost(self, order: Order, uploads: Sequence[Upload]) -> None:
+        """Refuse what is too expensive, where that is known soon; the job's own plan is checked as well."""
+        if self._limits.job_usd is None or len(uploads) > _QUOTED_AT_START:
+            return
+        try:
+            plan = self.quote(order, uploads)
+        except AnemonefishError:
+            return  # the job says what is wrong with a recording
+        self._limits.check_quote(plan.quote)
+
+    def _take_place(self, execution: Execution) -> None:
+        """Take a place among the tenant's running jobs; look for those that have ended before it is refused."""
+        most = self._limits.jobs
+        if self._ledger.enter(execution.owner, execution.place, most):
+            return
+        if self._clear_places(execution.owner) and self._ledger.enter(execution.owner, execution.place, most):
+            return
+        raise TooManyJobs(
+            f"{most} executions have not ended yet, and that is how many one key may have at once here; wait for one, "
+            f"or stop one (DELETE /executions/{{id}})"
+        )
+
+    def _clear_places(self, owner: str) -> bool:
+        """Remove what has ended from the tenant's running jobs: a call that died may have left it there."""
+        places = {place: _attempt_of(place) for place in self._ledger.read(owner).running}
+        records = self._table.read_many([identifier for identifier, _, _ in places.values()])
+        gone = False
+        for place, (identifier, attempt, accepted) in places.items():
+            record = records.get(identifier)
+            latest = None if record is None else Execution.of(record)
+            if latest is None or latest.attempt < attempt:
+                over = self._now() > clock.from_text(accepted) + _ABANDONED
+            else:
+                over = latest.ended or latest.place != place
+            if over:
+                self._ledger.leave(owner, place)
+                gone = True
+        return gone
 
     def _same(self, record: Record, order: Order) -> Execution:
-        execution = Execution(**record.document)
+        execution = Execution.of(record)
         if execution.fingerprint != order.fingerprint:
             raise IdempotencyConflict(
                 f"this Idempotency-Key has made execution {execution.id} of another body; use a new key for a new order"
@@ -370,7 +622,7 @@ class Executions:
         record = self._table.read(identifier)
         if record is None or record.owner != owner or not identifier.startswith("e-"):
             raise ExecutionNotFound(f"there is no execution {shown(identifier)}; list them to find its id")
-        return record, Execution(**record.document)
+        return record, Execution.of(record)
 
     def _recordings(self, uploads: Sequence[Upload]) -> list[RecordingRequest]:
         return [upload.request(self._bucket) for upload in uploads]
@@ -413,7 +665,7 @@ def end_execution(
         record = table.read(identifier)
         if record is None or not identifier.startswith("e-"):
             return None
-        execution = Execution(**record.document)
+        execution = Execution.of(record)
         if execution.name != name:
             return None
         if execution.ended:  # told before; who failed to pass it on is called again
@@ -423,9 +675,11 @@ def end_execution(
             status=status,
             started_at=execution.started_at or execution.created_at,
             finished_at=clock.to_text(now()),
+            pending_since=None,
             error=None if failure is None else asdict(failure),
         )
         if table.replace(record, asdict(ended)):
+            _leave(Ledger(table.name), ended)
             return ended
 
 
@@ -433,3 +687,31 @@ def _id_of(owner: str, key: str) -> str:
     """Return the id that a tenant's Idempotency-Key always makes."""
     digest = hashlib.sha256(f"{owner}\0{key}".encode()).digest()[:16]
     return f"e-{b32encode(digest).decode().rstrip('=').lower()}"
+
+
+def _attempt_of(place: str) -> tuple[str, int, str]:
+    """Return id, attempt and the moment of acceptance that a place tells of."""
+    name, _, accepted = place.partition("@")
+    identifier, _, attempt = name.rpartition("-")
+    return identifier, int(attempt), accepted
+
+
+def _leave(ledger: Ledger, execution: Execution) -> None:
+    """Give a place back; what fails here is found when the tenant's places are used up."""
+    with _logged(execution.id):
+        ledger.leave(execution.owner, execution.place)
+
+
+@contextmanager
+def _logged(identifier: str) -> Iterator[None]:
+    """Log an error of the tree and go on."""
+    try:
+        yield
+    except AnemonefishError as error:
+        _log(identifier, error)
+
+
+def _log(identifier: str, error: Exception) -> None:
+    status = getattr(error, "status", 500)
+    words = {"execution": identifier, "error": type(error).__name__, "message": str(error), "status": status}
+    print(json.dumps(words), file=sys.stderr)

@@ -11,6 +11,8 @@ Owns the layout of a job in a store, and reading and writing what lies there::
     {kept}/audio/{recording}/... what became of each of them
     {work}/failure.json          why the whole job ended without results
     {results}/...                reports, one set per recording, and what tells of all of them
+    {work}/review.json           how the making of clips and pictures stands
+    {work}/reviewed.json         which event has which clip and picture
     {work}/manifest.json         written last: what the job made, with hashes
 
 Parts are written once. In an account ``work`` is ``jobs/{tenant}/{job}``, ``kept`` is the same and ``results`` lies
@@ -117,6 +119,16 @@ class Job:
     def manifest_key(self) -> str:
         """Key of ``manifest.json``."""
         return f"{self.work}/manifest.json"
+
+    @property
+    def review_key(self) -> str:
+        """Key of how the making of clips and pictures stands."""
+        return f"{self.work}/review.json"
+
+    @property
+    def reviewed_key(self) -> str:
+        """Key of the list of events that have a clip."""
+        return f"{self.work}/reviewed.json"
 
     def part_key(self, task: RangeTask) -> str:
         """Key of the scores of a range."""

@@ -24,6 +24,7 @@ __all__ = [
     "MOST_RECORDINGS",
     "JobRequest",
     "RecordingRequest",
+    "distinct",
     "recordings_below",
     "unique_names",
 ]
@@ -158,6 +159,14 @@ def recordings_below(prefix: object) -> tuple[RecordingRequest, ...]:
         )
         for key in keys
     )
+
+
+def distinct(recordings: Sequence[RecordingRequest]) -> tuple[RecordingRequest, ...]:
+    """Return the recordings in their order, the same version of the same object once, as it was named first."""
+    first: dict[tuple[str, str | None], RecordingRequest] = {}
+    for recording in recordings:
+        first.setdefault((recording.uri, recording.version), recording)
+    return tuple(first.values())
 
 
 def _is_recording(key: str) -> bool:

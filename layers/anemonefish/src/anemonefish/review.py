@@ -22,10 +22,20 @@ import numpy as np
 from anemonefish.audio import open_audio
 from anemonefish.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.decide import decide, read_scores
+from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository
 from anemonefish.pictures import Span, activity, score_timeline, spectrogram
 from anemonefish.report import RecordingResult
+from anemonefish.results import (
+    REVIEW_FAILED,
+    REVIEW_PENDING,
+    REVIEW_SUCCEEDED,
+    ReviewedEvent,
+    ReviewState,
+    write_review_state,
+    write_reviewed_events,
+)
 from anemonefish.stores.local import atomic_file
 from anemonefish.tables import seconds
 
@@ -37,11 +47,26 @@ MOST_CLIPS = 500
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """How much there is to look at and to listen to; of events above the limit there is no clip."""
+    """How much there is to look at and to listen to.
+
+    Attributes
+    ----------
+    clips : int
+    left_out : int
+        Events above the limit, which have no clip.
+    pictures : int
+    events : tuple of ReviewedEvent
+        Those that have a clip.
+    """
 
     clips: int = 0
     left_out: int = 0
     pictures: int = 0
+    events: tuple[ReviewedEvent, ...] = ()
+
+    def counts(self) -> dict[str, int]:
+        """Return how many there are of each."""
+        return {"clips": self.clips, "left_out": self.left_out, "pictures": self.pictures}
 
 
 def write_review(
@@ -93,23 +118,39 @@ def write_review(
         for clip in made.clips:
             _keep(clip.path.with_suffix(".png"), _spectrogram(clip, rates[clip.recording]))
         drawn += 1 + len(made.clips)
-    return Review(len(made.clips), made.left_out, drawn)
+    events = tuple(_reviewed(clip, folder, pictures=pictures) for clip in made.clips)
+    return Review(len(made.clips), made.left_out, drawn, events)
 
 
 def store_review(job: Job, models: ModelRepository) -> Review:
     """Do what the job's setting ``review`` asks for and store it among its results.
+
+    ``review.json`` of the job says how it stands; it says that all is there after all is there.
 
     Raises
     ------
     As :func:`write_review`, and StorageError when the store does not take it.
     """
     asked = job.read_plan().settings.review
-    with tempfile.TemporaryDirectory() as name:
-        made = write_review(job, models, Path(name), clips="clips" in asked, pictures="pictures" in asked)
-        for path in sorted(Path(name).rglob("*")):
-            if path.is_file():
-                job.store.upload(job.result_key(path.relative_to(name).as_posix()), path)
+    write_review_state(job, ReviewState(REVIEW_PENDING))
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            made = write_review(job, models, Path(name), clips="clips" in asked, pictures="pictures" in asked)
+            for path in sorted(Path(name).rglob("*")):
+                if path.is_file():
+                    job.store.upload(job.result_key(path.relative_to(name).as_posix()), path)
+    except AnemonefishError as error:
+        write_review_state(job, ReviewState(REVIEW_FAILED, failure=Failure.of(error)))
+        raise
+    write_reviewed_events(job, made.events)
+    write_review_state(job, ReviewState(REVIEW_SUCCEEDED, made.clips, made.left_out, made.pictures))
     return made
+
+
+def _reviewed(clip: Clip, folder: Path, *, pictures: bool) -> ReviewedEvent:
+    event, path = clip.event, clip.path.relative_to(folder)
+    picture = path.with_suffix(".png").as_posix() if pictures else None
+    return ReviewedEvent(clip.recording, event.start, event.stop, event.label, path.as_posix(), picture)
 
 
 def _keep(path: Path, png: bytes) -> None:

@@ -15,11 +15,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from anemonefish import clock
+from anemonefish.cloud.ledger import Account, Ledger
 from anemonefish.cloud.table import Record, RecordTable
 from anemonefish.cloud.transfer import StoredObject, StoredPart, Transfers
 from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import (
+    AnemonefishError,
     InvalidRequest,
+    StorageLimitReached,
     UploadExpired,
     UploadIncomplete,
     UploadNotFound,
@@ -35,6 +38,7 @@ __all__ = [
     "PartLink",
     "Upload",
     "Uploads",
+    "complete_uploads",
     "new_id",
 ]
 
@@ -49,6 +53,13 @@ _PART_BYTES = 16 * _MIB
 _MOST_PARTS = 9_000  # S3 takes 10,000
 _PARTS_PER_PAGE = 100
 _TIME_TO_COMPLETE = timedelta(days=1)
+_TIME_PARTS_ARE_KEPT = timedelta(days=4)
+"""S3 drops the parts of an upload that is not completed two days after it began, and takes up to a day for it."""
+
+_QUIET = timedelta(minutes=1)
+"""Bytes are counted again when no upload was begun for so long: no call that begins one lives for half of it."""
+
+_LISTED = "uploads"
 LONGEST_FILENAME = 200
 
 _REFUSED = r"/\\\x00-\x1f\x7f-\x9f"  # folders and control characters
@@ -143,6 +154,8 @@ class Uploads:
     keep : timedelta
         How long the bucket keeps a recording.
     now : callable
+    most_bytes : int or None
+        Bytes that one tenant may have announced and stored; None is no limit.
     """
 
     def __init__(
@@ -151,11 +164,14 @@ class Uploads:
         transfers: Transfers,
         keep: timedelta,
         now: Callable[[], datetime] = clock.now,
+        most_bytes: int | None = None,
     ) -> None:
         self._table = table
+        self._ledger = Ledger(table.name)
         self._transfers = transfers
         self._keep = keep
         self._now = now
+        self._most_bytes = most_bytes
 
     def open(self, owner: str, filename: str, size: int, sha256: str | None = None) -> Upload:
         """Begin an upload.
@@ -164,10 +180,20 @@ class Uploads:
         ------
         InvalidRequest
             The name or the size is not usable.
+        StorageLimitReached
+            The tenant would store more bytes than it may.
         """
         _check_filename(filename)
         if not 1 <= size <= MOST_BYTES:
             raise InvalidRequest(f"{filename}: size must be from 1 to {MOST_BYTES} bytes, not {shown(size)}")
+        self._reserve(owner, filename, size)
+        try:
+            return self._begin(owner, filename, size, sha256)
+        except AnemonefishError:
+            self._ledger.subtract(owner, size)
+            raise
+
+    def _begin(self, owner: str, filename: str, size: int, sha256: str | None) -> Upload:
         identifier, moment = new_id("u"), self._now()
         key = f"uploads/{owner}/{identifier}/{filename}"
         upload = Upload(
@@ -247,27 +273,53 @@ class Uploads:
                 return done
 
     def delete(self, owner: str, identifier: str) -> None:
-        """Forget an upload and its bytes; raise :class:`UploadNotFound` when there is none."""
-        record, upload = _owned(owner, identifier, self._table.read(identifier))
-        if upload.multipart is not None and upload.status == OPEN:
-            self._transfers.drop_parts(upload.key, upload.multipart)
-        self._transfers.delete(upload.key)
-        self._table.replace(record, {**asdict(upload), "status": DELETED})
+        """Delete an upload and every version of its bytes; raise :class:`UploadNotFound` when there is none."""
+        while True:
+            record, upload = _owned(owner, identifier, self._table.read(identifier))
+            if upload.multipart is not None and upload.status == OPEN:
+                self._transfers.drop_parts(upload.key, upload.multipart)
+            self._transfers.delete(upload.key)
+            if self._table.replace(record, {**asdict(upload), "status": DELETED}):
+                break
+        self._ledger.subtract(owner, upload.size)
 
     def recordings(self, owner: str, identifiers: Sequence[str]) -> list[Upload]:
-        """Return complete uploads in the order asked for.
+        """Return complete uploads in the order asked for; see :func:`complete_uploads`."""
+        return complete_uploads(self._table, owner, identifiers, self._now())
 
-        Raises
-        ------
-        UploadNotFound, UploadExpired, UploadIncomplete
-            One of them cannot be analysed.
+    def stored(self, owner: str) -> int:
+        """Return how many bytes a tenant has announced or stored, counted again if that is due."""
+        account = self._counted(owner)
+        return (account or self._ledger.read(owner)).stored
+
+    def _reserve(self, owner: str, filename: str, size: int) -> None:
+        """Take room for an upload, and count the tenant's bytes again before it is refused."""
+        most = self._most_bytes
+        if self._ledger.add(owner, size, most, clock.to_text(self._now())):
+            return
+        if self._counted(owner) and self._ledger.add(owner, size, most, clock.to_text(self._now())):
+            return
+        used = self._ledger.read(owner).stored
+        raise StorageLimitReached(
+            f"{filename}: {size} bytes are more than fit: {used} of {most} bytes are announced or stored; delete "
+            f"uploads that are no longer needed (DELETE /uploads/{{id}}), or wait until they expire"
+        )
+
+    def _counted(self, owner: str) -> Account | None:
+        """Count a tenant's bytes and correct the ledger; None while an upload may be on its way into the table.
+
+        What is in S3 counts, and what was announced and may still arrive. A call that died between the ledger and
+        the table, and recordings that the bucket has deleted, leave a sum that is too large.
         """
-        records = self._table.read_many(identifiers)
-        uploads = [self._current(_owned(owner, each, records.get(each))[1]) for each in identifiers]
-        for upload in uploads:
-            if upload.status != COMPLETE:
-                raise UploadIncomplete(f"upload {upload.id} ({upload.filename}) is not complete; complete it first")
-        return uploads
+        account, moment = self._ledger.read(owner), self._now()
+        if not account.changed or clock.from_text(account.changed) + _QUIET > moment:
+            return None
+        kept = self._transfers.sizes(f"uploads/{owner}/")
+        open_since = clock.to_text(moment - _TIME_PARTS_ARE_KEPT)
+        opened = [_upload(record) for record in self._table.since(owner, open_since, _LISTED)]
+        announced = sum(each.size for each in opened if each.status == OPEN and each.key not in kept)
+        stored = sum(kept.values()) + announced
+        return replace(account, stored=stored) if self._ledger.correct(owner, account, stored) else None
 
     def _joined(self, upload: Upload, tags: dict[int, str] | None) -> StoredObject:
         """Return the object of an upload whose bytes have all arrived."""
@@ -287,11 +339,7 @@ class Uploads:
         return stored
 
     def _current(self, upload: Upload) -> Upload:
-        if clock.from_text(upload.expires_at) <= self._now():
-            raise UploadExpired(
-                f"upload {upload.id} ({upload.filename}) expired at {upload.expires_at}; upload it again"
-            )
-        return upload
+        return _unexpired(upload, self._now())
 
     def _record(self, upload: Upload) -> Record:
         return Record(
@@ -300,14 +348,42 @@ class Uploads:
             created=upload.created_at,
             document=asdict(upload),
             expires=_expiry(upload),
+            listed=True,
+            kind=_LISTED,
         )
+
+
+def complete_uploads(table: RecordTable, owner: str, identifiers: Sequence[str], moment: datetime) -> list[Upload]:
+    """Return complete uploads of a tenant in the order asked for.
+
+    Raises
+    ------
+    UploadNotFound, UploadExpired, UploadIncomplete
+        One of them cannot be analysed.
+    """
+    records = table.read_many(identifiers)
+    uploads = [_unexpired(_owned(owner, each, records.get(each))[1], moment) for each in identifiers]
+    for upload in uploads:
+        if upload.status != COMPLETE:
+            raise UploadIncomplete(f"upload {upload.id} ({upload.filename}) is not complete; complete it first")
+    return uploads
+
+
+def _unexpired(upload: Upload, moment: datetime) -> Upload:
+    if clock.from_text(upload.expires_at) <= moment:
+        raise UploadExpired(f"upload {upload.id} ({upload.filename}) expired at {upload.expires_at}; upload it again")
+    return upload
+
+
+def _upload(record: Record) -> Upload:
+    return Upload(**record.document)
 
 
 def _owned(owner: str, identifier: str, record: Record | None) -> tuple[Record, Upload]:
     """Return a record as an upload; raise :class:`UploadNotFound` unless it is one, and the owner's."""
     if record is None or record.owner != owner or not identifier.startswith("u-"):
         raise UploadNotFound(f"there is no upload {shown(identifier)}; it may have expired")
-    upload = Upload(**record.document)
+    upload = _upload(record)
     if upload.status == DELETED:
         raise UploadNotFound(f"there is no upload {shown(identifier)}; it was deleted")
     return record, upload

@@ -29,9 +29,9 @@ _REASONS = {
     405: "Another method",
     409: "Not in this state",
     410: "Expired",
-    413: "Too large",
+    413: "Too large, or more than one key may spend",
     415: "Another content type",
-    429: "Too many requests for this key",
+    429: "Too many requests, or executions at once, for this key",
     500: "Our fault",
     503: "A service did not answer; try again",
 }

@@ -19,7 +19,10 @@ from anemonefish.api.schemas import (
     ExecutionOut,
     ExecutionPage,
     ExecutionSummary,
+    JobsUsage,
     QuoteOut,
+    StorageUsage,
+    UsageOut,
 )
 from anemonefish.api.services import services
 from anemonefish.errors import Failure, InvalidRequest
@@ -50,7 +53,7 @@ _POLL_SECONDS = "2"
     summary="Start an execution",
     tags=["executions"],
     responses={
-        **answers(202, ExecutionOut, 400, 404, 409, 410, 415, text="Accepted; poll status_url"),
+        **answers(202, ExecutionOut, 400, 404, 409, 410, 413, 415, text="Accepted; poll status_url"),
         **answers(200, QuoteOut, text="With dry_run: the plan; nothing was started"),
     },
 )
@@ -72,6 +75,17 @@ def start(
     if dry_run:
         return Response(200, "application/json", _quote(executions.quote(order, uploads)))
     return _accepted(executions.start(tenant, order, uploads, idempotency_key))
+
+
+@router.get("/usage", summary="What is used, and the limits", tags=["executions"], responses=answers(200, UsageOut))
+def usage() -> UsageOut:
+    """Executions at once and bytes stored of this key, and what the stack allows."""
+    tenant, limits = tenant_of(router.current_event.raw_event), services().limits
+    return UsageOut(
+        jobs=JobsUsage(used=services().executions.at_once(tenant), limit=limits.jobs),
+        stored_bytes=StorageUsage(used=services().uploads.stored(tenant), limit=limits.stored_bytes),
+        job_usd_limit=limits.job_usd,
+    )
 
 
 @router.get("/executions", summary="List executions", tags=["executions"], responses=answers(200, ExecutionPage, 400))
@@ -124,7 +138,8 @@ def resume(execution: ExecutionId) -> Response[Any]:
 
 def _order(body: ExecutionBody) -> Order:
     settings = body.settings.model_dump(exclude_none=True)
-    return Order(uploads=tuple(body.recordings), model=body.model, settings=settings, webhook=body.webhook)
+    uploads = tuple(dict.fromkeys(body.recordings))  # the same upload twice is one recording
+    return Order(uploads=uploads, model=body.model, settings=settings, webhook=body.webhook)
 
 
 def _accepted(execution: Execution) -> Response[Any]:
@@ -161,11 +176,20 @@ def _answer(status_code: int, execution: Execution, headers: dict[str, str] | No
             }
             for number, each in enumerate(progress.recordings)
         ],
+        "review": _review(execution),
         "error": _public(execution.error),
     }
     waiting = {} if execution.ended else {"Retry-After": _POLL_SECONDS}
     shown = ExecutionOut.model_validate(document)
     return Response(status_code, "application/json", shown, {**waiting, **(headers or {})})
+
+
+def _review(execution: Execution) -> dict[str, Any] | None:
+    state = services().executions.review(execution)
+    if state is None:
+        return None
+    counts = {"clips": state.clips, "left_out": state.left_out, "pictures": state.pictures}
+    return {"status": state.status, **counts, "error": _reason(state.failure)}
 
 
 def _summary(execution: Execution) -> ExecutionSummary:

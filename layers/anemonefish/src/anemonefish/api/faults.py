@@ -32,6 +32,7 @@ __all__ = ["install", "public_words"]
 
 _BUCKETS = ("ANEMONEFISH_INPUT_BUCKET", "ANEMONEFISH_OUTPUT_BUCKET", "ANEMONEFISH_MODELS_BUCKET")
 _OURS = "this is our fault, not yours; try again, and tell us the request_id if it stays"
+_WAIT_SECONDS = "30"
 _BUSY = "a service we need did not answer; try again in a moment"
 
 
@@ -68,7 +69,8 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             logger.exception("a request failed")
             return answer(type(error).__name__, error.status, _OURS)
-        return answer(type(error).__name__, error.status, public_words(str(error)))
+        wait = {"Retry-After": _WAIT_SECONDS} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
+        return answer(type(error).__name__, error.status, public_words(str(error)), wait)
 
     @app.exception_handler(RequestValidationError)
     def _of_the_request(error: RequestValidationError) -> Response[str]:

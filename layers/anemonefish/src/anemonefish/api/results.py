@@ -129,6 +129,7 @@ def _answer(
     result: RecordingResult = result_of()
     inline = predictions and len(result.scores) <= MOST_INLINE
     document = lab_document(result, predictions=inline, processing_seconds=execution.seconds)
+    _add_review(document["events"], job, recording)
     document |= {
         "execution": execution.id,
         "decision": decision,
@@ -150,6 +151,21 @@ def _answer(
         ],
     }
     return Response(200, "application/json", document)
+
+
+def _add_review(events: list[dict[str, Any]], job: JobResults, recording: int) -> None:
+    """Add clip and picture to the events that have them."""
+    reviewed = job.reviewed(recording)
+    for event in events:
+        found = reviewed.get((event["start_sample"], event["end_sample"], event["class"]))
+        if found is not None:
+            event["clip"] = _review_link(job, found.clip)
+            event["picture"] = None if found.picture is None else _review_link(job, found.picture)
+
+
+def _review_link(job: JobResults, name: str) -> dict[str, str]:
+    url = services().downloads.get_link(job.key_of(name), name.rpartition("/")[2], _type_of(name))
+    return {"name": name, "url": url}
 
 
 def _file(job: JobResults, recording: int, form: Any, decision: str | None) -> FileOut:

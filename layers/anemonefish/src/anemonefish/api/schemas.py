@@ -31,6 +31,7 @@ __all__ = [
     "ResultsOut",
     "UploadBody",
     "UploadOut",
+    "UsageOut",
 ]
 
 UPLOAD_ID = r"^u-[a-z2-7]{26}$"
@@ -294,6 +295,16 @@ class ExecutionPage(BaseModel):
     next: str | None
 
 
+class ReviewOut(BaseModel):
+    """How the clips and pictures stand that the setting ``review`` asks for; they are made after the results."""
+
+    status: Literal["PENDING", "SUCCEEDED", "FAILED"]
+    clips: int
+    left_out: int = Field(description="Events that have no clip, because there are too many")
+    pictures: int
+    error: Reason | None
+
+
 class ExecutionOut(BaseModel):
     """An execution."""
 
@@ -311,6 +322,7 @@ class ExecutionOut(BaseModel):
     ranges_done: int
     ranges_total: int | None = Field(description="null until the plan is made")
     recordings: list[RecordingState]
+    review: ReviewOut | None = Field(description="null unless settings.review asks for it and the job succeeded")
     error: Reason | None
 
 
@@ -431,6 +443,20 @@ class PredictionOut(BaseModel):
     metadata: Metadata
 
 
+class FileLink(BaseModel):
+    """A file by its name among the results."""
+
+    name: str
+    url: str
+
+
+class ResultEvent(EventOut):
+    """An event of an execution; with the setting ``review``, where its clip and its spectrogram are."""
+
+    clip: FileLink | None = None
+    picture: FileLink | None = None
+
+
 class RecordingOutcome(BaseModel):
     """What became of one recording."""
 
@@ -443,9 +469,12 @@ class RecordingOutcome(BaseModel):
     notes: list[NoteOut]
 
 
-class ResultsOut(PredictionOut):
-    """The results of one recording of an execution."""
+class ResultsOut(BaseModel):
+    """The results of one recording of an execution: the lab's JSON and more."""
 
+    predictions: list[Prediction]
+    events: list[ResultEvent]
+    metadata: Metadata
     execution: str
     decision: str | None
     recording: int
@@ -460,13 +489,6 @@ class FileOut(BaseModel):
     filename: str
     url: str
     expires_at: Moment
-
-
-class FileLink(BaseModel):
-    """A file by its name among the results."""
-
-    name: str
-    url: str
 
 
 class FilesOut(BaseModel):
@@ -511,6 +533,28 @@ class ModelOut(BaseModel):
     parity: dict[str, Any]
     engine: Literal["litert", "keras"]
     variants: dict[str, dict[str, Any]]
+
+
+class JobsUsage(BaseModel):
+    """Executions that have not ended."""
+
+    used: int
+    limit: int | None
+
+
+class StorageUsage(BaseModel):
+    """Bytes of uploads that are announced or kept."""
+
+    used: int
+    limit: int | None
+
+
+class UsageOut(BaseModel):
+    """What the key uses, and what it may; a limit of null is none."""
+
+    jobs: JobsUsage
+    stored_bytes: StorageUsage
+    job_usd_limit: float | None = Field(description="USD that one job may be expected to cost")
 
 
 class Health(BaseModel):

@@ -11,6 +11,7 @@ from anemonefish.cloud.table import RecordTable
 from anemonefish.cloud.transfer import Transfers
 from anemonefish.cloud.workflow import Workflow
 from anemonefish.executions import Executions
+from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository
 from anemonefish.stores import open_store
 from anemonefish.uploads import Uploads
@@ -32,6 +33,8 @@ class Services:
         Of the output bucket.
     webhooks : bool
         Whether this stack calls webhooks.
+    limits : Limits
+        What one tenant may spend.
     """
 
     uploads: Uploads
@@ -40,12 +43,14 @@ class Services:
     models_uri: str
     downloads: Transfers
     webhooks: bool
+    limits: Limits
 
 
 @cache
 def services() -> Services:
     """Return the services of this function."""
     env = os.environ
+    limits = Limits.from_environment(env)
     table = RecordTable(env.get("ANEMONEFISH_RECORD_TABLE", ""))
     models_uri = f"s3://{env['ANEMONEFISH_MODELS_BUCKET']}"
     models = ModelRepository(open_store(models_uri))
@@ -56,11 +61,14 @@ def services() -> Services:
         models,
         env["ANEMONEFISH_INPUT_BUCKET"],
         timedelta(days=int(env.get("ANEMONEFISH_RECORD_DAYS", "365"))),
+        limits=limits,
     )
     uploads = Uploads(
         table,
         Transfers(env["ANEMONEFISH_INPUT_BUCKET"]),
         timedelta(days=int(env.get("ANEMONEFISH_INPUT_DAYS", "30"))),
+        most_bytes=limits.stored_bytes,
     )
     downloads = Transfers(env["ANEMONEFISH_OUTPUT_BUCKET"])
-    return Services(uploads, executions, models, models_uri, downloads, bool(env.get("ANEMONEFISH_WEBHOOK_QUEUE")))
+    webhooks = bool(env.get("ANEMONEFISH_WEBHOOK_QUEUE"))
+    return Services(uploads, executions, models, models_uri, downloads, webhooks, limits)

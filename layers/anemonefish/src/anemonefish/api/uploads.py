@@ -28,7 +28,7 @@ UploadId = Annotated[str, Path(pattern=UPLOAD_ID)]
     summary="Begin an upload",
     tags=["uploads"],
     status_code=201,
-    responses=answers(201, UploadOut, 400, 415, text="Where to send the bytes"),
+    responses=answers(201, UploadOut, 400, 413, 415, text="Where to send the bytes"),
 )
 def begin(body: UploadBody) -> UploadOut:
     """Up to 64 MiB a file is one PUT, above it is cut into parts that are PUT in any order."""

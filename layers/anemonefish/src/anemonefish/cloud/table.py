@@ -8,11 +8,13 @@ attribute      content
 =============  =======================================================================
 ``id``         partition key
 ``owner``      the tenant
-``listed``     the tenant again, on records that are listed; key of the index ``by_owner``
+``listed``     on records that are listed: the tenant, or ``tenant/kind``; key of the index ``by_owner``
 ``created``    ISO 8601; sort key of the index
 ``document``   the record as JSON
 ``revision``   counts replacements
 ``expires``    seconds since 1970, when DynamoDB may delete it
+``due``        ISO 8601, on records that need attention from then on; sort key of the index ``by_due``
+``attention``  always ``due``, on the same records; key of the index ``by_due``
 =============  =======================================================================
 """
 
@@ -20,7 +22,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -30,6 +33,8 @@ from anemonefish.cloud.clients import client, code_of, service_answers
 __all__ = ["Record", "RecordTable"]
 
 _INDEX = "by_owner"
+_DUE_INDEX = "by_due"
+_DUE = {"attention": {"S": "due"}}
 _PER_BATCH = 100
 
 
@@ -47,9 +52,13 @@ class Record:
     expires : int
         Seconds since 1970.
     listed : bool
-        Whether :meth:`RecordTable.page` tells of it.
+        Whether :meth:`RecordTable.page` lists it.
+    kind : str
+        The list of its owner that it is in; executions are in the one without a name.
     revision : int
         How often it was replaced.
+    due : str or None
+        ISO 8601, UTC: from this moment on :meth:`RecordTable.due` lists it.
     """
 
     id: str
@@ -58,7 +67,9 @@ class Record:
     document: dict[str, Any]
     expires: int
     listed: bool = False
+    kind: str = ""
     revision: int = 0
+    due: str | None = None
 
 
 class RecordTable:
@@ -67,20 +78,21 @@ class RecordTable:
     def __init__(self, name: str) -> None:
         self._name = name
 
+    @property
+    def name(self) -> str:
+        """Name of the DynamoDB table."""
+        return self._name
+
     def create(self, record: Record) -> bool:
         """Write a new record; answer whether it was new."""
         return self._put(record, "attribute_not_exists(id)", {})
 
-    def replace(self, record: Record, document: dict[str, Any], expires: int | None = None) -> bool:
-        """Replace a record's document; answer whether ``record`` was still the latest."""
-        latest = Record(
-            id=record.id,
-            owner=record.owner,
-            created=record.created,
-            document=document,
-            expires=expires or record.expires,
-            listed=record.listed,
-            revision=record.revision + 1,
+    def replace(
+        self, record: Record, document: dict[str, Any], expires: int | None = None, *, due: str | None = None
+    ) -> bool:
+        """Replace a record's document and ``due``; answer whether ``record`` was still the latest."""
+        latest = replace(
+            record, document=document, expires=expires or record.expires, revision=record.revision + 1, due=due
         )
         return self._put(latest, "revision = :seen", {":seen": {"N": str(record.revision)}})
 
@@ -106,32 +118,63 @@ class RecordTable:
                 request = answer.get("UnprocessedKeys")
         return found
 
-    def page(self, owner: str, limit: int, after: str | None = None) -> Iterator[Record]:
+    def page(self, owner: str, limit: int, after: str | None = None, kind: str = "") -> Iterator[Record]:
         """Yield the listed records of an owner, newest first, at most ``limit``.
 
         Parameters
         ----------
         after : str, optional
             Id of the last record of the page before.
+        kind : str
+            Which list of the owner.
         """
-        start: dict[str, Any] = {}
+        listed = _list_of(owner, kind)
+        request: dict[str, Any] = {
+            "IndexName": _INDEX,
+            "KeyConditionExpression": "listed = :listed",
+            "ExpressionAttributeValues": {":listed": {"S": listed}},
+            "ScanIndexForward": False,
+        }
         if after is not None and (last := self.read(after)) is not None and last.owner == owner:
-            key = {"id": {"S": last.id}, "listed": {"S": owner}, "created": {"S": last.created}}
-            start = {"ExclusiveStartKey": key}
-        with service_answers("the records"):
-            answer = client("dynamodb").query(
-                TableName=self._name,
-                IndexName=_INDEX,
-                KeyConditionExpression="listed = :owner",
-                ExpressionAttributeValues={":owner": {"S": owner}},
-                ScanIndexForward=False,
-                Limit=limit,
-                **start,
-            )
-        yield from map(_record, answer["Items"])
+            key = {"id": {"S": last.id}, "listed": {"S": listed}, "created": {"S": last.created}}
+            request["ExclusiveStartKey"] = key
+        yield from islice(map(_record, self._query(request, limit)), limit)
+
+    def since(self, owner: str, moment: str, kind: str) -> Iterator[Record]:
+        """Yield the listed records of an owner that were created at or after ``moment``, newest first."""
+        request: dict[str, Any] = {
+            "IndexName": _INDEX,
+            "KeyConditionExpression": "listed = :listed AND created >= :moment",
+            "ExpressionAttributeValues": {":listed": {"S": _list_of(owner, kind)}, ":moment": {"S": moment}},
+            "ScanIndexForward": False,
+        }
+        yield from map(_record, self._query(request, None))
+
+    def due(self, moment: str, limit: int) -> list[str]:
+        """Return ids of records of all owners that are due at ``moment``, the longest overdue first.
+
+        The index follows the table within a second or so: read a record before anything is done to it.
+        """
+        request: dict[str, Any] = {
+            "IndexName": _DUE_INDEX,
+            "KeyConditionExpression": "attention = :due AND due <= :moment",
+            "ExpressionAttributeValues": {":due": _DUE["attention"], ":moment": {"S": moment}},
+        }
+        return [str(item["id"]["S"]) for item in islice(self._query(request, limit), limit)]
+
+    def _query(self, request: dict[str, Any], limit: int | None) -> Iterator[Any]:
+        """Yield the items of a query; DynamoDB answers a megabyte at a time."""
+        sizes = {} if limit is None else {"Limit": limit}
+        while True:
+            with service_answers("the records"):
+                answer = client("dynamodb").query(TableName=self._name, **request, **sizes)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            request = {**request, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def _put(self, record: Record, condition: str, values: dict[str, Any]) -> bool:
-        item = {
+        item: dict[str, Any] = {
             "id": {"S": record.id},
             "owner": {"S": record.owner},
             "created": {"S": record.created},
@@ -140,7 +183,9 @@ class RecordTable:
             "revision": {"N": str(record.revision)},
         }
         if record.listed:
-            item["listed"] = {"S": record.owner}
+            item["listed"] = {"S": _list_of(record.owner, record.kind)}
+        if record.due is not None:
+            item |= {"due": {"S": record.due}, **_DUE}
         more = {"ExpressionAttributeValues": values} if values else {}
         with service_answers("the record"):
             try:
@@ -152,6 +197,11 @@ class RecordTable:
         return True
 
 
+def _list_of(owner: str, kind: str) -> str:
+    """Return the key of an owner's list; no tenant has a slash."""
+    return f"{owner}/{kind}" if kind else owner
+
+
 def _record(item: Any) -> Record:
     return Record(
         id=item["id"]["S"],
@@ -160,5 +210,7 @@ def _record(item: Any) -> Record:
         document=json.loads(item["document"]["S"]),
         expires=int(item["expires"]["N"]),
         listed="listed" in item,
+        kind=item["listed"]["S"].partition("/")[2] if "listed" in item else "",
         revision=int(item["revision"]["N"]),
+        due=item["due"]["S"] if "due" in item else None,
     )

@@ -7,6 +7,7 @@ hour; a link to upload other bytes than announced does not work.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -46,9 +47,13 @@ class Transfers:
         self._bucket = bucket
 
     def put_link(self, key: str, size: int, sha256: str | None) -> tuple[str, dict[str, str]]:
-        """Return a link to PUT exactly ``size`` bytes, and the headers it takes."""
-        values: dict[str, Any] = {"ContentLength": size, "ContentType": CONTENT_TYPE}
-        headers = {"content-type": CONTENT_TYPE}
+        """Return a link to PUT exactly ``size`` bytes once, and the headers it takes.
+
+        ``If-None-Match: *`` is signed: S3 answers 412 when the object is there, and 409 while another request writes
+        it. Whoever holds the link afterwards cannot replace the bytes.
+        """
+        values: dict[str, Any] = {"ContentLength": size, "ContentType": CONTENT_TYPE, "IfNoneMatch": "*"}
+        headers = {"content-type": CONTENT_TYPE, "if-none-match": "*"}
         if sha256 is not None:
             values["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
             headers["x-amz-checksum-sha256"] = values["ChecksumSHA256"]
@@ -118,9 +123,27 @@ class Transfers:
         return StoredObject(int(head["ContentLength"]), str(head["ETag"]))
 
     def delete(self, key: str) -> None:
-        """Delete an object; it is no error when there is none."""
+        """Delete every version of an object and its delete markers; it is no error when there is none."""
         with service_answers("the upload"):
-            client("s3").delete_object(Bucket=self._bucket, Key=key)
+            versions = [
+                {"Key": key, "VersionId": each["VersionId"]} for each in self._versions(key) if each["Key"] == key
+            ]
+            for version in versions:
+                client("s3").delete_object(Bucket=self._bucket, **version)
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Return the bytes of every object below a prefix, all its versions together."""
+        found: dict[str, int] = {}
+        with service_answers("the uploads"):
+            for each in self._versions(prefix):
+                found[each["Key"]] = found.get(each["Key"], 0) + int(each.get("Size", 0))
+        return found
+
+    def _versions(self, prefix: str) -> Iterator[dict[str, Any]]:
+        pages = client("s3").get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        for page in pages:
+            yield from page.get("Versions", ())
+            yield from page.get("DeleteMarkers", ())
 
     def get_link(self, key: str, filename: str, content_type: str) -> str:
         """Return a link to download an object under a file name."""

@@ -1,7 +1,7 @@
 """The state machine: start an execution, stop it.
 
-Never describes one: DescribeExecution is limited to 15 calls a second and account. How an execution ended comes
-as an event, how far it is shows in its parts.
+DescribeExecution is limited to 15 calls a second and account: it is called only when a name is taken, to see whether
+the execution that has it is ours. How an execution ended comes as an event, how far it is shows in its parts.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from anemonefish.cloud.clients import client, code_of, service_answers
+from anemonefish.errors import LaunchFailed
 
 __all__ = ["Workflow"]
 
@@ -23,7 +24,15 @@ class Workflow:
         self._arn = arn
 
     def start(self, name: str, document: dict[str, Any]) -> None:
-        """Start the execution ``name``, unless it was started before."""
+        """Start the execution ``name``, unless it was started before with the same input.
+
+        Raises
+        ------
+        LaunchFailed
+            The name belongs to an execution with another input.
+        StorageError
+            AWS did not answer, or refused.
+        """
         with service_answers("the workflow"):
             try:
                 client("stepfunctions").start_execution(
@@ -32,13 +41,21 @@ class Workflow:
             except ClientError as error:
                 if code_of(error) != "ExecutionAlreadyExists":
                     raise
+                self._check_input(name, document)
+
+    def _check_input(self, name: str, document: dict[str, Any]) -> None:
+        found = client("stepfunctions").describe_execution(executionArn=self._execution_arn(name))
+        if json.loads(found.get("input") or "null") != document:
+            raise LaunchFailed(f"the state machine has run {name} with another input; start the job with a new key")
 
     def stop(self, name: str, reason: str) -> None:
         """Stop the execution ``name``; one that has ended stays as it is."""
-        arn = f"{self._arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
         with service_answers("the workflow"):
             try:
-                client("stepfunctions").stop_execution(executionArn=arn, cause=reason)
+                client("stepfunctions").stop_execution(executionArn=self._execution_arn(name), cause=reason)
             except ClientError as error:
                 if code_of(error) not in {"ExecutionDoesNotExist", "ValidationException"}:
                     raise
+
+    def _execution_arn(self, name: str) -> str:
+        return f"{self._arn.replace(':stateMachine:', ':execution:', 1)}:{name}"

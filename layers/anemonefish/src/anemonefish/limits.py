@@ -1,0 +1,59 @@
+"""Limits: what one tenant may spend.
+
+Owns the limits of a deployed stack and the check of a quote against the most that one job may cost. How many jobs
+run at once is counted by :mod:`anemonefish.executions`, bytes that are stored by :mod:`anemonefish.uploads`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from anemonefish.errors import JobTooExpensive
+from anemonefish.planned import Quote
+
+__all__ = ["Limits"]
+
+_GIGABYTE = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one tenant may spend; None is no limit.
+
+    Attributes
+    ----------
+    job_usd : float or None
+        USD that one job may be expected to cost.
+    jobs : int or None
+        Executions that have not ended.
+    stored_bytes : int or None
+        Bytes of the uploads that are announced or kept.
+    """
+
+    job_usd: float | None = None
+    jobs: int | None = None
+    stored_bytes: int | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the limits that a function was deployed with; a variable that is absent or empty is no limit."""
+        usd, jobs, gigabytes = (
+            environment.get(f"ANEMONEFISH_MAX_{name}") or None for name in ("JOB_USD", "JOBS", "STORED_GB")
+        )
+        return cls(
+            None if usd is None else float(usd),
+            None if jobs is None else int(jobs),
+            None if gigabytes is None else int(float(gigabytes) * _GIGABYTE),
+        )
+
+    def check_quote(self, quote: Quote) -> None:
+        """Raise :class:`JobTooExpensive` when a job is expected to cost more than one job may."""
+        if self.job_usd is not None and quote.expected_usd > self.job_usd:
+            raise JobTooExpensive(
+                f"the job is expected to cost {quote.expected_usd:.2f} USD ({quote.recordings} recordings, "
+                f"{quote.audio_seconds / 3600:.1f} hours, {quote.windows} windows), and one job may cost "
+                f"{self.job_usd:.2f} USD here; start several smaller jobs, take a longer hop, or ask whoever runs this "
+                f"service to raise its parameter MaxJobUsd"
+            )
