@@ -408,6 +408,26 @@ def test_a_small_file_is_one_put_with_exactly_the_headers_it_was_given(
     assert put.headers["content-type"] == "application/octet-stream"
 
 
+def test_a_put_whose_answer_got_lost_has_arrived(remote: Remote, service: Service, small: Path) -> None:
+    """S3 answers 412 to a second PUT by a link that is used once."""
+    service.trouble("PUT", "/u-1/0", 503, b"<Error><Code>SlowDown</Code></Error>")
+    service.trouble("PUT", "/u-1/0", 412, b"<Error><Code>PreconditionFailed</Code></Error>")
+    sent: list[int] = []
+
+    def arrive(upload: dict[str, Any]) -> None:
+        service.uploads[upload["id"]].parts[0] = small.read_bytes()
+
+    assert remote.upload(small, progress=sent.append, started=arrive)["status"] == "COMPLETE"
+    assert sum(sent) == 1000
+    assert len(service.storage) == 2
+
+
+def test_a_put_that_meets_another_one_is_sent_again(remote: Remote, service: Service, small: Path) -> None:
+    service.trouble("PUT", "/u-1/0", 409, b"<Error><Code>ConditionalRequestConflict</Code></Error>")
+    assert remote.upload(small)["status"] == "COMPLETE"
+    assert service.uploads["u-1"].parts == {0: small.read_bytes()}
+
+
 def test_a_file_may_have_another_name(remote: Remote, small: Path) -> None:
     assert remote.upload(small, "other.wav")["filename"] == "other.wav"
 

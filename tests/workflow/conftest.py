@@ -38,6 +38,7 @@ PARAMETERS = {
     "AllowedOrigins": "https://lab.example,http://localhost:5173",
     "RequestRate": 10_000,
     "RequestBurst": 10_000,
+    "MaxJobs": 1_000,
 }
 
 

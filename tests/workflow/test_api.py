@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,23 @@ def test_a_job_of_several_has_files_of_the_whole(api: Api, clip: Path, upload: s
     assert found["review/activity.png"].headers["content-type"] == "image/png"
     assert all(file.content.startswith(b"fLaC") for name, file in found.items() if name.endswith(".flac"))
     assert all(",2023-02-09T14:0" in event for event in events)
+    while (review := api("GET", f"/executions/{execution}").json()["review"])["status"] == "PENDING":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    counts = {"clips": len(events), "left_out": 0, "pictures": len(events) + 3}
+    assert review == {"status": "SUCCEEDED", **counts, "error": None}
+    for recording in (0, 1):
+        for event in api("GET", f"/executions/{execution}/results?recording={recording}").json()["events"]:
+            assert httpx.get(event["clip"]["url"]).content == found[event["clip"]["name"]].content
+            assert httpx.get(event["picture"]["url"]).content == found[event["picture"]["name"]].content
+            assert event["picture"]["name"] == event["clip"]["name"].replace(".flac", ".png")
+    decided = api("POST", f"/executions/{execution}/decisions", json={"threshold": 0.5}).json()["events"]
+    assert any("clip" in event for event in decided)
+
+
+def test_no_review_is_told_of_where_none_was_asked_for(api: Api, finished: dict[str, Any]) -> None:
+    assert finished["review"] is None
+    assert all("clip" not in event for event in api("GET", finished["results_url"]).json()["events"])
 
 
 def test_a_download_has_a_sensible_name(api: Api, finished: dict[str, Any], clip: Path) -> None:
@@ -235,6 +253,154 @@ def test_polls_describe_nothing(api: Api, upload: str, calls: Calls) -> None:
     for operation in ("DescribeExecution", "DescribeMapRun", "GetExecutionHistory", "ListExecutions", "ListMapRuns"):
         assert calls(operation, before) == 0, operation
     assert api.ended(execution)["status"] == "SUCCEEDED"
+
+
+def test_the_same_upload_twice_is_one_recording(api: Api, upload: str) -> None:
+    execution = api.ended(api.start(upload, upload)["id"])
+    assert len(execution["recordings"]) == 1
+    answer = api("POST", "/executions", params={"dry_run": "true"}, json={"recordings": [upload, upload]})
+    assert answer.json()["quote"]["recordings"] == 1
+
+
+# --- an accepted execution runs ----------------------------------------------------------------------------------
+
+Configure = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def configure(aws: LocalAws, stack: Stack) -> Configure:
+    """Return a context in which a function of the stack has other variables."""
+    functions = aws.client("lambda")
+    pages = aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.name)
+    named = {each["LogicalResourceId"]: each["PhysicalResourceId"]
+             for page in pages for each in page["StackResourceSummaries"]}  # fmt: skip
+
+    @contextmanager
+    def configured(function: str, **changes: str) -> Iterator[str]:
+        name = named[function]
+        real = functions.get_function_configuration(FunctionName=name)["Environment"]
+        try:
+            functions.update_function_configuration(
+                FunctionName=name, Environment={"Variables": {**real["Variables"], **changes}}
+            )
+            yield name
+        finally:
+            functions.update_function_configuration(FunctionName=name, Environment=real)
+
+    return configured
+
+
+def test_an_execution_that_could_not_be_started_is_started_by_whoever_asks_next(
+    aws: LocalAws, stack: Stack, clip: Path, configure: Configure
+) -> None:
+    tenant = Api(stack.api_url, new_key(aws, stack))
+    order = {"recordings": [tenant.upload(clip)]}
+    healers = ("the same key", "GET", "resume", "the schedule")
+    keys = {healer: {"Idempotency-Key": healer.replace(" ", "-")} for healer in healers}
+    wrong = stack.outputs["StateMachineArn"].replace("-analyze", "-nothing")
+    with configure("ApiFunction", ANEMONEFISH_STATE_MACHINE=wrong):
+        answers = {healer: tenant("POST", "/executions", json=order, headers=keys[healer]) for healer in healers}
+    assert {answer.status_code for answer in answers.values()} == {202}
+    assert {answer.json()["status"] for answer in answers.values()} == {"PENDING"}
+    ids = {healer: answer.json()["id"] for healer, answer in answers.items()}
+    early = tenant("POST", f"/executions/{ids['resume']}/resume")
+    assert (early.status_code, early.json()["error"]) == (409, "WrongState")
+    time.sleep(21)  # the grace period
+    again = tenant("POST", "/executions", json=order, headers=keys["the same key"]).json()
+    assert (again["id"], again["status"]) == (ids["the same key"], "RUNNING")
+    assert tenant("GET", f"/executions/{ids['GET']}").json()["status"] == "RUNNING"
+    resumed = tenant("POST", f"/executions/{ids['resume']}/resume")
+    assert (resumed.status_code, resumed.json()["status"], resumed.json()["attempt"]) == (202, "RUNNING", 1)
+    with configure("HealFunction") as name:
+        healed = json.loads(aws.client("lambda").invoke(FunctionName=name, Payload=b"{}")["Payload"].read())
+    assert healed == {"RUNNING": 1}
+    for execution in ids.values():
+        ended = tenant.ended(execution)
+        assert (ended["status"], ended["attempt"]) == ("SUCCEEDED", 1)
+    pages = aws.client("stepfunctions").get_paginator("list_executions")
+    machine = stack.outputs["StateMachineArn"]
+    names = [each["name"] for page in pages.paginate(stateMachineArn=machine) for each in page["executions"]]
+    assert sorted(name for name in names if name[:-2] in ids.values()) == sorted(f"{each}-1" for each in ids.values())
+
+
+# --- what one key may spend --------------------------------------------------------------------------------------
+
+
+def test_a_job_above_the_most_usd_is_refused(api: Api, upload: str, configure: Configure) -> None:
+    with configure("ApiFunction", ANEMONEFISH_MAX_JOB_USD="0.0000001"):
+        answer = api("POST", "/executions", json={"recordings": [upload]})
+        limit = api("GET", "/usage").json()["job_usd_limit"]
+    assert (answer.status_code, answer.json()["error"], limit) == (413, "JobTooExpensive", 1e-7)
+    assert "start several smaller jobs" in answer.json()["message"]
+
+
+def test_a_job_whose_cost_is_known_by_its_plan_only_fails_with_the_reason(
+    api: Api, s3: Any, stack: Stack, upload: str, configure: Configure
+) -> None:
+    with configure("PlanFunction", ANEMONEFISH_MAX_JOB_USD="0.0000001"):
+        execution = api.ended(api.start(upload)["id"])
+    assert (execution["status"], execution["error"]["error"]) == ("FAILED", "JobTooExpensive")
+    keys = [each["Key"] for page in s3.get_paginator("list_objects_v2").paginate(
+        Bucket=stack.outputs["OutputBucketName"], Prefix="jobs/") for each in page.get("Contents", ())]  # fmt: skip
+    (key,) = [each for each in keys if execution["id"] in each and each.endswith("/failure.json")]
+    reason = json.loads(s3.get_object(Bucket=stack.outputs["OutputBucketName"], Key=key)["Body"].read())
+    assert reason["error"] == "JobTooExpensive"
+
+
+def test_jobs_at_once_above_the_number_wait(aws: LocalAws, stack: Stack, clip: Path, configure: Configure) -> None:
+    tenant = Api(stack.api_url, new_key(aws, stack))
+    upload = tenant.upload(clip)
+    with configure("ApiFunction", ANEMONEFISH_MAX_JOBS="2"), ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: tenant("POST", "/executions", json={"recordings": [upload]}), range(10)))
+        assert sorted(answer.status_code for answer in answers)[:2] == [202, 202]
+        refused = [answer for answer in answers if answer.status_code != 202]
+        assert refused
+        assert {(each.status_code, each.json()["error"], each.headers["retry-after"]) for each in refused} == {
+            (429, "TooManyJobs", "30")
+        }
+        for answer in answers:
+            if answer.status_code == 202:
+                tenant.ended(answer.json()["id"])
+        assert tenant("GET", "/usage").json()["jobs"] == {"used": 0, "limit": 2}
+        assert tenant("POST", "/executions", json={"recordings": [upload]}).status_code == 202
+
+
+def test_bytes_above_the_limit_are_refused(aws: LocalAws, stack: Stack, clip: Path, configure: Configure) -> None:
+    tenant = Api(stack.api_url, new_key(aws, stack))
+    size = clip.stat().st_size
+    with configure("ApiFunction", ANEMONEFISH_MAX_STORED_GB=f"{1.5 * size / 1e9:.9f}"):
+        first = tenant.upload(clip)
+        answer = tenant("POST", "/uploads", json={"filename": "b.wav", "size": size})
+        assert (answer.status_code, answer.json()["error"]) == (413, "StorageLimitReached")
+        assert tenant("GET", "/usage").json()["stored_bytes"]["used"] == size
+        assert tenant("DELETE", f"/uploads/{first}").status_code == 204
+        assert tenant("POST", "/uploads", json={"filename": "b.wav", "size": size}).status_code == 201
+
+
+def test_a_link_to_put_is_used_once_and_a_deleted_upload_has_no_versions(
+    aws: LocalAws, stack: Stack, s3: Any, clip: Path
+) -> None:
+    tenant, data = Api(stack.api_url, new_key(aws, stack)), clip.read_bytes()
+    upload = tenant("POST", "/uploads", json={"filename": clip.name, "size": len(data)}).json()
+    link = upload["put"]
+    assert link["headers"]["if-none-match"] == "*"
+    without = {name: value for name, value in link["headers"].items() if name != "if-none-match"}
+    assert httpx.put(link["url"], content=data, headers=without).status_code == 403  # it is signed
+    assert httpx.put(link["url"], content=data, headers=link["headers"]).status_code == 200
+    again = httpx.put(link["url"], content=bytes(len(data)), headers=link["headers"])
+    assert (again.status_code, "PreconditionFailed" in again.text) == (412, True)
+    assert tenant("POST", f"/uploads/{upload['id']}/complete").status_code == 200
+    assert httpx.put(link["url"], content=bytes(len(data)), headers=link["headers"]).status_code == 412
+    bucket = stack.outputs["InputBucketName"]
+
+    def versions() -> list[Any]:
+        found = s3.list_object_versions(Bucket=bucket, Prefix="uploads/")
+        everything = [*found.get("Versions", ()), *found.get("DeleteMarkers", ())]
+        return [each for each in everything if upload["id"] in each["Key"]]
+
+    assert len(versions()) == 1
+    assert tenant("DELETE", f"/uploads/{upload['id']}").status_code == 204
+    assert versions() == []
 
 
 # --- stop and go on ----------------------------------------------------------------------------------------------

@@ -172,7 +172,20 @@ class Remote:
             self._send_parts(path, upload["id"], upload["multipart"], progress)
             return
         link, whole = upload["put"], _Piece(path, 0, upload["size"])
-        self._persist(lambda: self._put(link["url"], link["headers"], whole, progress), _passing)
+        tries = 0
+
+        def send() -> None:
+            nonlocal tries
+            tries += 1
+            self._put(link["url"], link["headers"], whole, progress)
+
+        try:
+            self._persist(send, _passing)
+        except RemoteError as error:
+            if error.http_status != httpx.codes.PRECONDITION_FAILED or tries == 1:
+                raise
+            # The link is used once: an earlier try arrived and its answer was lost. Completing it compares the size.
+            progress(whole.size)
 
     def _send_parts(self, path: Path, identifier: str, page: Document, progress: Progress) -> None:
         """Send what is missing. The next page is asked for when its turn comes: links hold for an hour only."""
@@ -487,9 +500,10 @@ def _throttled(error: RemoteError) -> bool:
 
 
 def _passing(error: RemoteError) -> bool:
-    """Of S3. ``RequestTimeout``, 400, is its word for a connection that stood still."""
+    """Of S3. ``RequestTimeout``, 400, is its word for a connection that stood still; ``ConditionalRequestConflict``,
+    409, for another request that writes the same object at the same time."""
     return (
-        error.name in {"NetworkError", "RequestTimeout"}
+        error.name in {"NetworkError", "RequestTimeout", "ConditionalRequestConflict"}
         or error.http_status == httpx.codes.TOO_MANY_REQUESTS
         or error.http_status >= httpx.codes.INTERNAL_SERVER_ERROR
     )
