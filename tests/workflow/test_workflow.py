@@ -15,6 +15,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
+import anemonefish.request
 from anemonefish.cli import main
 from anemonefish.models import ModelRepository
 from anemonefish.models.publish import publish
@@ -446,3 +447,26 @@ def test_a_prefix_is_a_job(stack: Stack, s3: Any, make_recording: Callable[..., 
     assert len(execution.children) == 1  # short recordings share a worker
     empty = stack.run({"job": {"tenant": "lab", "id": "none"}, "recordings": {"prefix": f"s3://{bucket}/nothing/"}})
     assert (empty.status, empty.error) == ("FAILED", "RecordingNotFound")
+
+
+@pytest.mark.xfail(
+    not hasattr(anemonefish.request, "recording_name"),
+    reason="names are made of keys by request.recording_name",
+    strict=True,
+)
+def test_an_odd_key_below_a_prefix_takes_no_other_recording_along(
+    stack: Stack, s3: Any, make_recording: Callable[..., Path], tmp_path: Path
+) -> None:
+    bucket, path = stack.outputs["InputBucketName"], make_recording("odd.wav", frames=48_000)
+    for key in ("a.wav", "d//b.wav", "t\tb.wav", "x\\y.wav", "line\nfeed.wav"):
+        s3.upload_file(str(path), bucket, f"odd/{key}")
+    s3.put_object(Bucket=bucket, Key="odd/empty.wav", Body=b"")
+    execution = stack.run({"job": {"tenant": "lab", "id": "odd"}, "recordings": {"prefix": f"s3://{bucket}/odd/"}})
+    assert execution.status == "SUCCEEDED", execution.cause
+    files = {path.relative_to(tmp_path).as_posix() for path in fetch(s3, stack, execution.output["job"], tmp_path)}
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "summary.csv").read_text())))
+    assert len(rows) == 6
+    done = [row for row in rows if not row["error"]]
+    assert len(done) == 5  # each is read, and only the empty one has failed
+    assert {"a.wav.json", "t_b.wav.json"} <= files
+    assert len([name for name in files if name.endswith(".json")]) == 5

@@ -538,6 +538,8 @@ class Executions:
         if not self._table.replace(record, asdict(failed)):
             return self._owned(execution.owner, execution.id)[1]
         _leave(self._ledger, failed)
+        # What the alarm listens to (a metric filter in template.yaml).
+        print(json.dumps({"launch": FAILED, "execution": failed.id, "message": words}), file=sys.stderr)
         return failed
 
     def _write_request(self, execution: Execution, uploads: Sequence[Upload] | None) -> None:

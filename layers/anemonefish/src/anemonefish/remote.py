@@ -501,7 +501,8 @@ def _throttled(error: RemoteError) -> bool:
 
 def _passing(error: RemoteError) -> bool:
     """Of S3. ``RequestTimeout``, 400, is its word for a connection that stood still; ``ConditionalRequestConflict``,
-    409, for another request that writes the same object at the same time."""
+    409, for another request that writes the same object at the same time.
+    """
     return (
         error.name in {"NetworkError", "RequestTimeout", "ConditionalRequestConflict"}
         or error.http_status == httpx.codes.TOO_MANY_REQUESTS

@@ -1,0 +1,82 @@
+"""What the template bounds: routes without a key, what one key may spend, and the answers' size."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+sys.path.insert(0, str(REPOSITORY))  # localstack is a folder of the repository, not an installed package
+
+from localstack.packaging import load_template  # noqa: E402
+
+LIMITS = {"MaxJobUsd": "ANEMONEFISH_MAX_JOB_USD", "MaxJobs": "ANEMONEFISH_MAX_JOBS",
+          "MaxStoredGb": "ANEMONEFISH_MAX_STORED_GB"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def template() -> Any:
+    return load_template(REPOSITORY / "template.yaml")
+
+
+@pytest.fixture(scope="module")
+def api(template: Any) -> Any:
+    return template["Resources"]["Api"]["Properties"]
+
+
+def test_every_route_without_a_key_has_a_throttle_of_its_own(api: Any) -> None:
+    settings = {(each["HttpMethod"], each["ResourcePath"]): each for each in api["MethodSettings"]}
+    rest = settings["*", "/*"]
+    opened = [
+        (method.upper(), path)
+        for path, methods in api["DefinitionBody"]["paths"].items()
+        for method, operation in methods.items()
+        if operation["security"] == [] and method != "options"
+    ]
+    assert len(opened) == 3
+    for method, path in opened:
+        own = settings[method, "/" + path.replace("/", "~1")]  # how CloudFormation writes the path of a method
+        assert own["ThrottlingRateLimit"] <= rest["ThrottlingRateLimit"] / 50
+        assert own["ThrottlingBurstLimit"] <= rest["ThrottlingBurstLimit"] / 50
+
+
+def test_answers_are_compressed_and_json_stays_text(api: Any) -> None:
+    assert 0 < api["MinimumCompressionSize"] <= 2048
+    assert api["DefinitionBody"]["x-amazon-apigateway-binary-media-types"] == ["multipart/form-data"]
+
+
+def test_the_functions_know_the_limits(template: Any) -> None:
+    def variables(function: str) -> dict[str, Any]:
+        return dict(template["Resources"][function]["Properties"]["Environment"]["Variables"])
+
+    for parameter, variable in LIMITS.items():
+        assert variables("ApiFunction")[variable] == {"Ref": parameter}
+    assert variables("PlanFunction")["ANEMONEFISH_MAX_JOB_USD"] == {"Ref": "MaxJobUsd"}
+
+
+def test_the_limits_are_documented_with_their_defaults(template: Any) -> None:
+    rows = (REPOSITORY / "docs/deploy.md").read_text().splitlines()
+    for parameter in (*LIMITS, "HealSchedule"):
+        (row,) = [each for each in rows if each.startswith(f"| `{parameter}` |")]
+        default = template["Parameters"][parameter]["Default"]
+        assert (f"{default:,}" if isinstance(default, int) else str(default)) in row
+
+
+def test_the_function_that_heals_may_do_what_it_needs_and_no_more(template: Any) -> None:
+    properties = template["Resources"]["HealFunction"]["Properties"]
+    statements = properties["Policies"][0]["Statement"]
+    actions = {action for each in statements for action in _listed(each["Action"])}
+    assert actions == {
+        "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query",
+        "s3:GetObject", "s3:PutObject", "s3:ListBucket",
+        "states:StartExecution", "states:StopExecution", "states:DescribeExecution",
+    }  # fmt: skip
+    assert all(resource != "*" for each in statements for resource in _listed(each["Resource"]))
+    assert properties["Events"]["Schedule"]["Properties"]["Schedule"] == {"Ref": "HealSchedule"}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
