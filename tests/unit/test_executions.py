@@ -109,6 +109,7 @@ def cloud() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
         patch.setattr(DynamoDBBackend, "put_item", at_once(DynamoDBBackend.put_item))
+        patch.setattr(DynamoDBBackend, "update_item", at_once(DynamoDBBackend.update_item))
         patch.setattr(StepFunctionBackend, "start_execution", at_once(StepFunctionBackend.start_execution))
         client.cache_clear()
         for service in ("dynamodb", "stepfunctions", "sns", "sqs"):

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
 
+from anemonefish.aggregate import aggregate_job
 from anemonefish.cli import main
+from anemonefish.errors import Failure, RecordingChanged
+from anemonefish.jobs import Job
+from anemonefish.models.repository import ModelRepository, ready_model
+from anemonefish.plan import plan_job
+from anemonefish.request import RecordingRequest
+from anemonefish.results import JobResults, ReviewState, read_review_state
+from anemonefish.review import store_review
+from anemonefish.score import score_range
+from anemonefish.settings import Settings
 from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.stores import open_store
+from anemonefish.stores.local import LocalStore
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -65,3 +78,69 @@ def test_the_best_come_first(folder: Path, tmp_path: Path) -> None:
 def test_nothing_is_drawn_unless_it_is_asked_for(folder: Path, tmp_path: Path) -> None:
     detect(folder, tmp_path)
     assert not (tmp_path / "review").exists()
+
+
+# --- how a review stands -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def job(folder: Path, tmp_path: Path, models_uri: str) -> Job:
+    """A job that is scored and whose review is to be made, as in an account."""
+    models = ModelRepository(open_store(models_uri))
+    made = Job.of_tenant(LocalStore(tmp_path), "lab", "j-1")
+    path = folder / "a_20230210T000000Z.wav"
+    settings = Settings.load({"review": ["clips", "pictures"]})
+    plan = plan_job([RecordingRequest(str(path), path.name, path.name)], "reef", settings, models, made)
+    made.write_plan(plan)
+    for batch in plan.batches():
+        for task in batch:
+            score_range(made, task, ready_model(models.store.uri, plan.model))
+    aggregate_job(made, models)
+    return made
+
+
+def test_a_review_tells_how_it_stands_and_which_event_has_which_clip(job: Job, models_uri: str) -> None:
+    models = ModelRepository(open_store(models_uri))
+    assert read_review_state(job, overdue=False) == ReviewState("PENDING")
+    made = store_review(job, models)
+    state = read_review_state(job, overdue=False)
+    assert state == ReviewState("SUCCEEDED", made.clips, 0, made.clips + 2)
+    results = JobResults(job, models)
+    reviewed = results.reviewed(0)
+    events = results.result(0, results.settings_of(None)).events
+    assert set(reviewed) == {(event.start, event.stop, event.label) for event in events}
+    for event in reviewed.values():
+        assert job.store.exists(results.key_of(event.clip))
+        assert event.picture is not None
+        assert job.store.exists(results.key_of(event.picture))
+
+
+def test_a_review_that_fails_says_why(job: Job, models_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RecordingChanged("a.wav: it is another one now")
+
+    monkeypatch.setattr("anemonefish.review.cut_clips", broken)
+    with pytest.raises(RecordingChanged):
+        store_review(job, ModelRepository(open_store(models_uri)))
+    reason = Failure("RecordingChanged", "a.wav: it is another one now")
+    assert read_review_state(job, overdue=False) == ReviewState("FAILED", failure=reason)
+
+
+def test_a_review_whose_process_died_has_failed_when_its_time_is_over(
+    job: Job, models_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anemonefish.review.cut_clips", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        store_review(job, ModelRepository(open_store(models_uri)))
+    assert read_review_state(job, overdue=False).status == "PENDING"
+    late = read_review_state(job, overdue=True)
+    assert late.status == "FAILED"
+    assert late.failure is not None
+
+
+def test_a_review_of_an_older_version_is_counted_by_its_files(tmp_path: Path) -> None:
+    job = Job.of_tenant(LocalStore(tmp_path), "lab", "j-1")
+    assert read_review_state(job, overdue=True).status == "FAILED"
+    for name in ("review/clips/a.flac", "review/clips/a.png", "review/activity.png"):
+        job.store.write(job.result_key(name), b"x")
+    assert read_review_state(job, overdue=True) == ReviewState("SUCCEEDED", 1, 0, 2)

@@ -16,24 +16,30 @@ from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 
 from anemonefish.cloud.clients import client
+from anemonefish.cloud.ledger import Account, Ledger
 from anemonefish.cloud.table import Record, RecordTable
 from anemonefish.errors import StorageError
 
 NUMBERS = count()
+KEYS = ("id", "listed", "created", "attention", "due")
 
 
 @pytest.fixture(scope="module")
 def dynamodb() -> Iterator[Any]:
     """A DynamoDB of our own."""
-    real, lock = DynamoDBBackend.put_item, Lock()
+    lock = Lock()
 
-    def at_once(*given: Any, **named: Any) -> Any:  # DynamoDB checks and writes in one step, moto in two
-        with lock:
-            return real(*given, **named)
+    def at_once(real: Callable[..., Any]) -> Callable[..., Any]:
+        def locked(*given: Any, **named: Any) -> Any:  # DynamoDB checks and writes in one step, moto in two
+            with lock:
+                return real(*given, **named)
+
+        return locked
 
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        patch.setattr(DynamoDBBackend, "put_item", at_once)
+        patch.setattr(DynamoDBBackend, "put_item", at_once(DynamoDBBackend.put_item))
+        patch.setattr(DynamoDBBackend, "update_item", at_once(DynamoDBBackend.update_item))
         client.cache_clear()
         yield client("dynamodb")
     client.cache_clear()
@@ -46,7 +52,7 @@ def name(dynamodb: Any) -> str:
     dynamodb.create_table(
         TableName=made,
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("id", "listed", "created")],
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in KEYS],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         GlobalSecondaryIndexes=[
             {
@@ -56,7 +62,15 @@ def name(dynamodb: Any) -> str:
                     {"AttributeName": "created", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "ALL"},
-            }
+            },
+            {
+                "IndexName": "by_due",
+                "KeySchema": [
+                    {"AttributeName": "attention", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            },
         ],
     )
     return made
@@ -293,3 +307,89 @@ def test_a_table_that_does_not_answer_is_worth_another_try(
     monkeypatch.setattr(dynamodb, "get_item", silent)
     with pytest.raises(StorageError, match="the record: AWS did not answer"):
         table.read("e-1")
+
+
+# --- what is due -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_due_is_found_for_all_owners_the_longest_overdue_first(table: RecordTable) -> None:
+    for number, (owner, minute) in enumerate([("reef", 7), ("lab", 3), ("reef", 5), ("lab", 9)]):
+        table.create(a_record(number, owner, due=f"2026-11-23T10:0{minute}:00.000Z"))
+    table.create(a_record(9))
+    now = "2026-11-23T10:07:00.000Z"
+    assert table.due(now, 10) == ["e-lab-0001", "e-reef-0002", "e-reef-0000"]
+    assert table.due(now, 2) == ["e-lab-0001", "e-reef-0002"]
+
+
+def test_a_replacement_says_when_a_record_is_due_next(table: RecordTable) -> None:
+    record = a_record(due="2026-11-23T10:00:00.000Z")
+    table.create(record)
+    assert table.read(record.id) == record
+    assert table.replace(record, {}, due="2026-11-23T11:00:00.000Z")
+    assert table.due("2026-11-23T10:30:00.000Z", 10) == []
+    later = table.read(record.id)
+    assert later is not None
+    assert later.due == "2026-11-23T11:00:00.000Z"
+    assert table.replace(later, {})
+    assert table.due("2027", 10) == []
+
+
+def test_lists_of_an_owner_are_apart(table: RecordTable) -> None:
+    for number in range(4):
+        table.create(a_record(number, kind="uploads" if number % 2 else ""))
+    assert ids(table.page("reef", 10)) == ["e-reef-0002", "e-reef-0000"]
+    assert ids(table.page("reef", 10, kind="uploads")) == ["e-reef-0003", "e-reef-0001"]
+    since = "2026-11-23T10:00:02.000Z"
+    assert ids(table.since("reef", since, "uploads")) == ["e-reef-0003"]
+    found = table.read("e-reef-0003")
+    assert found is not None
+    assert found.kind == "uploads"
+
+
+def test_a_page_is_whole_where_dynamodb_answers_a_megabyte_at_a_time(table: RecordTable) -> None:
+    for number in range(8):
+        table.create(a_record(number, document={"text": "x" * 300_000}))
+    assert len(ids(table.page("reef", 8))) == 8
+    assert len(ids(table.page("reef", 5))) == 5
+
+
+# --- the ledger --------------------------------------------------------------------------------------------------
+
+
+def test_a_set_holds_no_more_names_than_it_may(name: str) -> None:
+    ledger = Ledger(name)
+    assert [ledger.enter("reef", each, 2) for each in ("a", "b", "a", "c")] == [True, True, True, False]
+    ledger.leave("reef", "b")
+    ledger.leave("reef", "never in")
+    ledger.leave("nobody", "a")
+    assert ledger.enter("reef", "c", 2)
+    assert ledger.enter("reef", "d", None)
+    assert ledger.read("reef").running == {"a", "c", "d"}
+    assert ledger.read("nobody") == Account()
+
+
+def test_a_set_that_became_empty_takes_names_again(name: str) -> None:
+    ledger = Ledger(name)
+    ledger.enter("reef", "a", 1)
+    ledger.leave("reef", "a")
+    assert ledger.enter("reef", "b", 1)
+
+
+def test_a_sum_stays_within_its_limit(name: str) -> None:
+    ledger = Ledger(name)
+    assert not ledger.add("reef", 11, 10, "2026")
+    assert [ledger.add("reef", amount, 10, "2026") for amount in (6, 5, 4, 1)] == [True, False, True, False]
+    ledger.subtract("reef", 3)
+    ledger.subtract("nobody", 3)
+    account = ledger.read("reef")
+    assert (account.stored, account.changes, account.changed) == (7, 3, "2026")
+    assert ledger.correct("reef", account, 2)
+    assert not ledger.correct("reef", account, 9)  # it has changed since
+    assert ledger.read("reef").stored == 2
+
+
+def test_additions_at_once_do_not_pass_the_limit_together(name: str) -> None:
+    ledger = Ledger(name)
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(lambda _: ledger.add("reef", 1, 10, "2026"), range(40))) == 10
+        assert sum(pool.map(lambda number: ledger.enter("reef", f"{number}", 3), range(40))) == 3

@@ -49,15 +49,19 @@ NUMBERS = count()
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[None]:
     """S3 and DynamoDB of our own."""
-    real, lock = DynamoDBBackend.put_item, Lock()
+    lock = Lock()
 
-    def at_once(*given: Any, **named: Any) -> Any:  # DynamoDB checks and writes in one step, moto in two
-        with lock:
-            return real(*given, **named)
+    def at_once(real: Callable[..., Any]) -> Callable[..., Any]:
+        def locked(*given: Any, **named: Any) -> Any:  # DynamoDB checks and writes in one step, moto in two
+            with lock:
+                return real(*given, **named)
+
+        return locked
 
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setattr(DynamoDBBackend, "put_item", at_once)
+        patch.setattr(DynamoDBBackend, "put_item", at_once(DynamoDBBackend.put_item))
+        patch.setattr(DynamoDBBackend, "update_item", at_once(DynamoDBBackend.update_item))
         client.cache_clear()
         for service in ("s3", "dynamodb"):
             client(service)

@@ -518,7 +518,8 @@ class Executions:
             return execution
         latest = self._owned(execution.owner, execution.id)[1]
         if latest.name != execution.name or latest.status in {CANCELLED, FAILED}:
-            self._workflow.stop(execution.name, "stopped before it was started")
+            with _logged(execution.id):  # DELETE stops it again
+                self._workflow.stop(execution.name, "stopped before it was started")
         return latest
 
     def _not_launched(self, record: Record, execution: Execution, error: AnemonefishError) -> Execution:
