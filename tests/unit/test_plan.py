@@ -18,7 +18,7 @@ from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.planned import Plan
-from anemonefish.request import RecordingRequest, unique_names
+from anemonefish.request import RecordingRequest, distinct, unique_names
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
@@ -194,3 +194,10 @@ def test_a_malformed_recording_is_refused(document: object) -> None:
 def test_a_job_cannot_leave_its_tenant(tmp_path: Path, tenant: object, job: object) -> None:
     with pytest.raises(errors.InvalidRequest, match="cannot name a tenant or job"):
         Job.of_tenant(LocalStore(tmp_path), tenant, job)
+
+
+def test_the_same_object_twice_in_one_order_is_one_recording() -> None:
+    first = RecordingRequest("s3://reef/a.wav", "a.wav", "a.wav", '"1"')
+    again = RecordingRequest("s3://reef/a.wav", "other.wav", "a.wav", '"1"')
+    later = RecordingRequest("s3://reef/a.wav", "a.wav", "a.wav", '"2"')
+    assert distinct([first, again, later, first]) == (first, later)

@@ -15,7 +15,6 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-import anemonefish.request
 from anemonefish.cli import main
 from anemonefish.models import ModelRepository
 from anemonefish.models.publish import publish
@@ -449,16 +448,11 @@ def test_a_prefix_is_a_job(stack: Stack, s3: Any, make_recording: Callable[..., 
     assert (empty.status, empty.error) == ("FAILED", "RecordingNotFound")
 
 
-@pytest.mark.xfail(
-    not hasattr(anemonefish.request, "recording_name"),
-    reason="names are made of keys by request.recording_name",
-    strict=True,
-)
 def test_an_odd_key_below_a_prefix_takes_no_other_recording_along(
     stack: Stack, s3: Any, make_recording: Callable[..., Path], tmp_path: Path
 ) -> None:
     bucket, path = stack.outputs["InputBucketName"], make_recording("odd.wav", frames=48_000)
-    for key in ("a.wav", "d//b.wav", "t\tb.wav", "x\\y.wav", "line\nfeed.wav"):
+    for key in ("a.wav", "d//b.wav", "t\tb.wav", "x\\y.wav", "50 %+ü.wav"):
         s3.upload_file(str(path), bucket, f"odd/{key}")
     s3.put_object(Bucket=bucket, Key="odd/empty.wav", Body=b"")
     execution = stack.run({"job": {"tenant": "lab", "id": "odd"}, "recordings": {"prefix": f"s3://{bucket}/odd/"}})

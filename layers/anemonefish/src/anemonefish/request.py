@@ -6,7 +6,7 @@ refuses it refuses with words; whether a recording can be analysed is the plan's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import PurePosixPath
@@ -131,6 +131,14 @@ class JobRequest:
         return dump_json(asdict(self))
 
 
+def distinct(recordings: Sequence[RecordingRequest]) -> tuple[RecordingRequest, ...]:
+    """Return the recordings in their order, the same version of the same object once, as it was named first."""
+    first: dict[tuple[str, str | None], RecordingRequest] = {}
+    for recording in recordings:
+        first.setdefault((recording.uri, recording.version), recording)
+    return tuple(first.values())
+
+
 def recordings_below(prefix: object) -> tuple[RecordingRequest, ...]:
     """Return the recordings below ``s3://bucket/prefix/``, by their names; hidden ones and our own clips are left out.
 
@@ -159,14 +167,6 @@ def recordings_below(prefix: object) -> tuple[RecordingRequest, ...]:
         )
         for key in keys
     )
-
-
-def distinct(recordings: Sequence[RecordingRequest]) -> tuple[RecordingRequest, ...]:
-    """Return the recordings in their order, the same version of the same object once, as it was named first."""
-    first: dict[tuple[str, str | None], RecordingRequest] = {}
-    for recording in recordings:
-        first.setdefault((recording.uri, recording.version), recording)
-    return tuple(first.values())
 
 
 def _is_recording(key: str) -> bool:
