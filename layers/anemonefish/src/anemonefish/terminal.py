@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import signal
+import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,8 @@ __all__ = [
     "set_option",
     "show_notes",
     "show_quote",
+    "without_greetings",
+    "writable_models",
 ]
 
 _SHOWN_NOTES = 5
@@ -50,10 +55,23 @@ set_option = click.option(
 )
 
 
+_INSTALLED_MODELS = Path(__file__).parent / "shipped"
+"""Where a wheel has the bundle that ships."""
+
+_OWN_MODELS = Path("models")
+
+
 def _default_models() -> str:
-    """Return the folder of the bundles that ship with a checkout, or ``models`` here."""
-    shipped = Path(__file__).parents[4] / "models"
-    return str(shipped if shipped.is_dir() else Path("models"))
+    """Return the models of a checkout; else ``models`` here, where there are some; else those that were installed."""
+    checkout = Path(__file__).parents[4] / "models"
+    if (checkout / "reef").is_dir():
+        return str(checkout)
+    return str(_OWN_MODELS if _OWN_MODELS.is_dir() or not _INSTALLED_MODELS.is_dir() else _INSTALLED_MODELS)
+
+
+def writable_models(uri: str) -> str:
+    """Return where to publish: never among what was installed, because the next installation removes that."""
+    return str(_OWN_MODELS) if uri == str(_INSTALLED_MODELS) else uri
 
 
 model_option = click.option(
@@ -67,7 +85,7 @@ models_option = click.option(
     "--models",
     "models_uri",
     default=_default_models,
-    show_default="the models that ship",
+    show_default="./models, or the models that ship",
     envvar="ANEMONEFISH_MODELS",
     help="Folder or s3://bucket of the model bundles.",
 )
@@ -148,6 +166,41 @@ def require(module: str, extra: str, what: str) -> None:
         raise InvalidRequest(
             f"{what} needs {library}, which is not installed; install it with pip install 'anemonefish[{extra}]'"
         )
+
+
+_GREETINGS = r"""
+import re, sys
+greeting = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog|[IW]\d{4} |E\d{4} .*cuda|INFO: |VERBOSE: |"
+    rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: ([IW] |E .*cuda)|To enable the following instructions: |WARNING:tensorflow:"
+)
+for line in sys.stdin.buffer:
+    if not greeting.match(line):
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
+"""
+
+
+@contextmanager
+def without_greetings() -> Iterator[None]:
+    """Keep what TensorFlow and LiteRT say of themselves from the terminal; errors still reach it.
+
+    They write in C++ to the standard error of the process, before any option is read that would silence them. So a
+    process of its own reads that, and passes on every line that is none of theirs, also when this process crashes.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    reader = subprocess.Popen([sys.executable, "-S", "-c", _GREETINGS], stdin=subprocess.PIPE, stderr=terminal)
+    assert reader.stdin is not None
+    os.dup2(reader.stdin.fileno(), 2)
+    reader.stdin.close()
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        reader.wait()
 
 
 def progress_bar(word: str) -> Progress:
