@@ -1,26 +1,35 @@
 """The golden suite: bundles whose scores every engine must give, wherever it runs.
 
 The one that ships; a lab's plain network with its variants; a picture's with other constants; one with layers of its
-own; and one that only Keras runs, because LiteRT lacks an operation.
+own; one that ncnn serves; one with convolutions that TensorFlow computes by oneDNN only; and two that only Keras runs,
+because LiteRT lacks an operation.
+
+    python -m tests.golden SUITE WORK     verify the suite here by every engine, publish what depends on the processor
 """
 
 from __future__ import annotations
 
+import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from anemonefish.models import ModelRepository
+from anemonefish.models.keras import traced
 from anemonefish.models.publish import PublishRequest, publish
+from anemonefish.models.trial import trial_windows
 from anemonefish.profiles import profile_named
 from anemonefish.stores.local import LocalStore
 
 CLASSES = ("noise", "anemonefish", "biological")
 
-SUITE = ["reef@1.1.0", "reef@1.0.0", "lab@plain", "lab@picture", "lab@mine"]
-"""What both engines run."""
+SUITE = ["reef@1.1.0", "reef@1.0.0", "lab@plain", "lab@picture", "lab@mine", "lab@deep", "lab@strides"]
+"""What LiteRT and Keras run; ``lab@deep`` is served by ncnn."""
 
 KERAS_ALONE = "lab@rare"
 
@@ -60,6 +69,65 @@ def network_with(layer: Any | None, path: Path, shape: tuple[int, ...] = (76, 25
     return path
 
 
+def centred(network: Any, spectrograms: NDArray[np.float32]) -> Any:
+    """Move the biases of the last layer so that every class is the best of some spectrograms, as after training."""
+    last = network.layers[-1]
+    scores = np.maximum(traced(network, (None, *spectrograms.shape[1:]), "lab 1")(spectrograms), 1e-30)
+    last.bias.assign(last.bias - np.log(scores).mean(axis=0))
+    return network
+
+
+def heard(profile: Any, sample_rate: int = 48_000, every: int = 5) -> NDArray[np.float32]:
+    """Spectrograms of a simulated reef."""
+    made: NDArray[np.float32] = profile.spectrograms(trial_windows(None, profile, sample_rate)[::every], sample_rate)
+    return made
+
+
+def chain(path: Path, *body: Any, shape: tuple[int, ...] = (76, 256, 1)) -> Path:
+    """Save a chain of layers with a softmax of three classes behind it."""
+    keras.utils.set_random_seed(3)
+    network = keras.Sequential([keras.Input(shape), *body, keras.layers.Flatten()])
+    spread = keras.initializers.RandomNormal(0, 0.05)
+    network.add(keras.layers.Dense(3, activation="softmax", kernel_initializer=spread))
+    centred(network, heard(profile_named("stft-db"))).save(path)
+    return path
+
+
+def deep(path: Path) -> Path:
+    """Save a network of convolutions that Winograd's algorithm shortens."""
+    layers = keras.layers
+    body = [
+        layers.Conv2D(16, 3, padding="same", activation="relu"),
+        layers.MaxPooling2D(4),
+        layers.Conv2D(32, 3, padding="same", activation="relu"),
+        layers.MaxPooling2D(4),
+    ]
+    return chain(path, *body)
+
+
+def strides(path: Path) -> Path:
+    """Save a network of layers that TensorFlow's own kernels refuse and LiteRT has."""
+    layers = keras.layers
+    return chain(
+        path,
+        layers.Conv2D(8, 5, strides=4, activation="relu"),
+        layers.DepthwiseConv2D(3, strides=(1, 2), depth_multiplier=2, activation="relu"),
+        layers.SeparableConv2D(6, (2, 3), strides=(2, 1), padding="same", activation="relu"),
+    )
+
+
+def dilated(path: Path) -> Path:
+    """Save a network of layers that TensorFlow's own kernels refuse, and that only Keras runs."""
+    layers = keras.layers
+    return chain(
+        path,
+        layers.Conv2D(6, 5, strides=4, activation="relu"),
+        layers.Conv2DTranspose(4, 3, dilation_rate=2, activation="relu"),
+        layers.Permute((3, 1, 2)),
+        layers.Conv2D(4, 3, strides=(2, 3), data_format="channels_first", activation="relu"),
+    )
+
+
 def own(name: str) -> Any:
     names: dict[str, Any] = {}
     exec(LAYERS_PY, names)
@@ -89,4 +157,29 @@ def publish_suite(folder: Path, shipped: Path, work: Path) -> ModelRepository:
     publish(request_for(mine, "mine", layers=layers_py), repository)
     rare = network_with(own("Rare"), work / "rare.keras")
     publish(request_for(rare, "rare", layers=layers_py), repository)
+    publish(request_for(deep(work / "deep.keras"), "deep"), repository)
+    publish(request_for(strides(work / "strides.keras"), "strides"), repository)
     return repository
+
+
+def _main(suite: Path, work: Path) -> None:
+    """Print what this processor, or this setting of TensorFlow, makes of the suite; keep Keras's scores in ``work``."""
+    work.mkdir()
+    fresh = ModelRepository(LocalStore(work / "models"))
+    for make in (strides, dilated):
+        publish(request_for(make(work / f"{make.__name__}.keras"), make.__name__), fresh)
+    found = {}
+    for engine in ("litert", "keras"):
+        repository = ModelRepository(LocalStore(suite), engine)
+        for reference in SUITE:
+            found[f"{reference} {engine}"] = repository.verify(reference)[1]
+    by_keras = ModelRepository(LocalStore(suite), "keras"), ModelRepository(LocalStore(work / "models"), "keras")
+    for repository, reference in (*((by_keras[0], name) for name in SUITE), (by_keras[1], "lab@dilated")):
+        model = repository.load(repository.pin(reference))
+        rate = model.spec.sample_rate or 48_000
+        np.save(work / f"{reference}.npy", model.scores(heard(model.spec.profile, rate)))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    _main(*map(Path, sys.argv[1:]))

@@ -6,7 +6,7 @@ from typing import Any
 from anemonefish.jobs import Job
 from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import plan_job, plan_resumed, without_transcodes
+from anemonefish.plan import plan_job, plan_resumed, with_proven_engine, without_transcodes
 from anemonefish.planned import Plan
 from anemonefish.request import JobRequest, distinct
 from anemonefish.settings import Settings
@@ -37,6 +37,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if transcodes := job.transcodes(plan):
         job.write_transcodes(transcodes)
         return _answer(job, plan, 0) | {"transcode_count": len(transcodes)}
+    plan = with_proven_engine(plan, models)
     job.write_plan(plan)
     return _answer(job, plan, sum(1 for _ in plan.batches()))
 

@@ -96,15 +96,26 @@ def test_memory_below_a_core_slows_and_more_than_one_does_not_speed(
     assert half.seconds_per_window == pytest.approx(0.01 * factor * 512 / 1769)
 
 
-def test_a_variant_is_quoted_by_its_own_time(models: ModelRepository, pinned: PinnedModel) -> None:
+def test_a_variant_is_quoted_without_what_it_gained_on_the_publishers_processor(
+    models: ModelRepository, pinned: PinnedModel
+) -> None:
     found, settings = models.spec(pinned), Settings.load({}, {})
-    spec = replace(
-        found, compute={"seconds_per_window": 0.02, "seconds_per_range": 1.0, "variants": {"winograd": 0.014}}
+    variants = {"winograd": 0.014, "float16": 0.03}
+    spec = replace(found, compute={"seconds_per_window": 0.02, "seconds_per_range": 1.0, "variants": variants})
+    kinds = {
+        "litert": pinned,
+        "winograd": replace(pinned, engine="ncnn", variant="winograd"),
+        "ncnn by default": replace(pinned, engine="ncnn"),
+        "float16": replace(pinned, variant="float16"),
+        "int8": replace(pinned, variant="int8"),  # of bundles that were published before it was measured
+    }
+    costs = {kind: CostModel.of(spec, settings, pinned=each) for kind, each in kinds.items()}
+    assert {kind: cost.seconds_per_window for kind, cost in costs.items()} == pytest.approx(
+        {"litert": 0.12, "winograd": 0.12, "ncnn by default": 0.12, "float16": 0.18, "int8": 0.12}
     )
-    times = {variant: CostModel.of(spec, settings, variant=variant) for variant in (None, "winograd", "int8")}
-    assert {variant: cost.seconds_per_window for variant, cost in times.items()} == pytest.approx(
-        {None: 0.12, "winograd": 0.084, "int8": 0.12}  # of bundles that were published before it was measured
-    )
+    assert "depends on the processor" not in costs["litert"].basis
+    for kind in ("winograd", "ncnn by default", "float16"):
+        assert "gains depends on the processor and is not counted" in costs[kind].basis
 
 
 # --- what a quote says -------------------------------------------------------------------------------------------

@@ -156,14 +156,14 @@ def branched() -> Any:
 def test_what_it_does_not_know_is_refused_by_name(network: Callable[[], Any], words: str) -> None:
     with pytest.raises(errors.IncompatibleModel, match=words) as refused:
         to_ncnn(network(), "lab 1")
-    assert "without --variant winograd" in str(refused.value)
+    assert "publish it with --engine litert" in str(refused.value)
 
 
 @pytest.mark.parametrize(
     "layers_file", [b"", b"7767517\n2 2\nInput input 0 1 blob0 0=4 1=4 2=1\nNothing x 1 1 blob0 b\n"]
 )
 def test_damaged_files_are_refused(layers_file: bytes) -> None:
-    with pytest.raises(errors.InvalidBundle, match="ncnn cannot load the variant winograd; publish the model again"):
+    with pytest.raises(errors.InvalidBundle, match="ncnn cannot load the files of winograd; publish the model again"):
         NcnnNetwork("lab 1", layers_file, b"")
 
 
@@ -201,4 +201,4 @@ def test_a_branched_network_says_so_on_the_command_line(tmp_path: Path) -> None:
          "--models", str(tmp_path / "models")],
     )  # fmt: skip
     assert done.exit_code != 0
-    assert "lab 1: the variant winograd is for layers in a chain" in " ".join(done.output.split())
+    assert "lab 1: Winograd (ncnn) is for layers in a chain" in " ".join(done.output.split())

@@ -171,11 +171,11 @@ def _quietly() -> None:
 
 
 def _score(models_uri: str, pinned: PinnedModel, path: Path) -> int:
-    models = ModelRepository(open_store(models_uri), engine=pinned.engine)
+    models = ModelRepository(open_store(models_uri))
     request = RecordingRequest(str(path), path.name, path.name)
     plan = plan_job([request], pinned.reference, Settings.load(_UNCUT, {}), models)
     with tempfile.TemporaryDirectory() as folder:
         job = Job(open_store(folder), "", "", shared="calibration")
         for task in plan.tasks():
-            score_range(job, task, ready_model(models_uri, plan.model))
+            score_range(job, task, ready_model(models_uri, pinned))
     return plan.quote.windows

@@ -26,9 +26,11 @@ from anemonefish.find import Found, find_recordings
 from anemonefish.jobs import Job
 from anemonefish.laptop import detect as detect_on_laptop
 from anemonefish.models.bundle import ENGINES, VARIANTS
+from anemonefish.models.head import ACTIVATIONS
 from anemonefish.models.publish import PublishRequest
 from anemonefish.models.publish import publish as publish_model
 from anemonefish.models.repository import ALIASES, ModelRepository
+from anemonefish.models.summary import lines_of
 from anemonefish.plan import plan_job
 from anemonefish.planned import Plan
 from anemonefish.profiles import PROFILES, profile_named
@@ -52,6 +54,8 @@ from anemonefish.terminal import (
     set_option,
     show_notes,
     show_quote,
+    without_greetings,
+    writable_models,
 )
 from anemonefish.typed_text import read_fields
 
@@ -198,14 +202,19 @@ def models() -> None:
 @click.option("--target", default="anemonefish", show_default=True, help="The class whose events are looked for.")
 @click.option("--sample-rate", type=int, help="Rate the model was trained at, in Hz.")
 @click.option("--metadata", type=click.Path(path_type=Path), help="The training's model_config.yaml.")
-@click.option("--audio", help="A recording to compare the engines on.  [default: a simulated scene]")
+@click.option("--audio", help="A recording to compare the engines on, besides simulated scenes.")
+@click.option(
+    "--activation",
+    type=click.Choice(ACTIVATIONS),
+    help="What makes scores of outputs that are logits; sigmoid: each class by itself; none: they are scores.",
+)
 @click.option("--layers", type=click.Path(path_type=Path), help="Python file that defines the network's own layers.")
 @click.option(
     "--engine",
     type=click.Choice(["auto", *ENGINES]),
     default="auto",
     show_default=True,
-    help="What serves it; auto: LiteRT, or Keras where LiteRT cannot.",
+    help="What serves it; auto: ncnn where that is faster, else LiteRT, and Keras where LiteRT cannot.",
 )
 @click.option(
     "--variant",
@@ -229,6 +238,7 @@ def publish(
     sample_rate: int | None,
     metadata: Path | None,
     audio: str | None,
+    activation: str | None,
     layers: Path | None,
     engine: str,
     variants: Sequence[str],
@@ -237,8 +247,8 @@ def publish(
     alias: str | None,
     models_uri: str,
 ) -> None:
-    """Turn a .keras file into a bundle, refused unless it gives the training's scores."""
-    repository = ModelRepository(open_store(models_uri))
+    """Turn a .keras or .h5 file into a bundle, refused unless it gives the training's scores."""
+    repository = ModelRepository(open_store(writable_models(models_uri)))
     request = PublishRequest(
         keras=keras_file,
         name=name,
@@ -249,32 +259,19 @@ def publish(
         sample_rate=sample_rate,
         metadata=metadata,
         audio=audio,
+        activation=activation,
         layers=layers,
         engine=engine,
         variants=tuple(dict.fromkeys(variants)),
         description=description,
         license=licence,
     )
-    spec = publish_model(request, repository)
+    with without_greetings():
+        spec = publish_model(request, repository)
     if alias is not None:
         repository.set_alias(name, alias, version)
-    engine_name = "LiteRT" if spec.engine == "litert" else "Keras, a window at a time,"
-    parity = f"within {spec.parity['max_difference']:.1e} of Keras on {spec.parity['windows']} windows"
-    OUT.print(
-        f"published {spec.title} to {repository.store.uri}: {engine_name} {parity}",
-        highlight=False,
-    )
-    if spec.engine == "keras":
-        OUT.print(f"served by Keras, in the image (Engine=keras): {spec.parity['why_keras']}", highlight=False)
-    for variant, how in spec.variants.items():
-        f1 = how["event_f1"]
-        events = "no events to compare" if f1 is None else f"F1 {f1:.3f} of {how['events']} events"
-        faster = spec.compute["seconds_per_window"] / spec.compute["variants"][variant]
-        OUT.print(
-            f"{spec.name}@{spec.version}+{variant}: {faster:.2g} times as fast, within {how['max_difference']:.1e} of "
-            f"LiteRT's float32, {how['labels_flipped']} of {how['windows']} labels flipped, {events}",
-            highlight=False,
-        )
+    for line in lines_of(spec, repository.store.uri):
+        OUT.print(line, highlight=False, soft_wrap=True)
 
 
 @models.command()
@@ -282,7 +279,8 @@ def publish(
 @models_option
 def verify(reference: str, models_uri: str) -> None:
     """Check the hash of every file and the golden scores on this machine."""
-    spec, difference = ModelRepository(open_store(models_uri)).verify(reference)
+    with without_greetings():
+        spec, difference = ModelRepository(open_store(models_uri)).verify(reference)
     OUT.print(
         f"{spec.title}: {len(spec.files)} files as published, golden scores within {difference:.1e}", highlight=False
     )
@@ -295,7 +293,8 @@ def verify(reference: str, models_uri: str) -> None:
 @models_option
 def promote(name: str, version: str, alias: str, models_uri: str) -> None:
     """Let an alias mean a version, unless that fails to verify here."""
-    difference = ModelRepository(open_store(models_uri)).promote(name, version, alias)
+    with without_greetings():
+        difference = ModelRepository(open_store(models_uri)).promote(name, version, alias)
     OUT.print(f"{name}@{alias} is {version}, golden scores within {difference:.1e}", highlight=False)
 
 
@@ -305,7 +304,8 @@ def promote(name: str, version: str, alias: str, models_uri: str) -> None:
 @models_option
 def rollback(name: str, alias: str, models_uri: str) -> None:
     """Let an alias mean again what it meant before."""
-    version = ModelRepository(open_store(models_uri)).rollback(name, alias)
+    with without_greetings():
+        version = ModelRepository(open_store(models_uri)).rollback(name, alias)
     OUT.print(f"{name}@{alias} is {version} again", highlight=False)
 
 

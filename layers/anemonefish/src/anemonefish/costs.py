@@ -21,7 +21,7 @@ import numpy as np
 
 from anemonefish.canonical import dump_json
 from anemonefish.errors import InvalidBundle
-from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.bundle import WINOGRAD, ModelSpec
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.settings import Settings
 
@@ -196,16 +196,27 @@ class CostModel:
 
     @classmethod
     def of(
-        cls, spec: ModelSpec, settings: Settings, calibration: Calibration | None = None, variant: str | None = None
+        cls,
+        spec: ModelSpec,
+        settings: Settings,
+        calibration: Calibration | None = None,
+        pinned: PinnedModel | None = None,
     ) -> CostModel:
-        """Return the cost of a model's windows, or of a variant's, under the settings."""
+        """Return the cost of a model's windows, or of a variant's, under the settings.
+
+        Without a calibration a variant is taken to be as fast as float32 by LiteRT, or slower where it was slower when
+        it was published: what it gains depends on the processor.
+        """
         share = _slowness(settings.memory_mb)
         per_job = _SECONDS_PER_JOB
         if calibration is None:
             slower = _SLOWER_THAN_PUBLISHER[settings.architecture]
             per_window, per_range = (float(spec.compute[f"seconds_per_{each}"]) for each in ("window", "range"))
-            per_window = slower * float(spec.compute.get("variants", {}).get(variant, per_window))
+            other = _other_arithmetic(pinned)
+            per_window = slower * max(per_window, float(spec.compute.get("variants", {}).get(other, per_window)))
             basis = f"estimated: {slower:g} times the time that a window took where the model was published"
+            if other is not None:
+                basis += f"; what {other} gains depends on the processor and is not counted (anemonefish calibrate)"
         else:
             share /= _slowness(calibration.memory_mb)
             per_window, per_range = calibration.seconds_per_window, calibration.seconds_per_range
@@ -271,6 +282,13 @@ class CostModel:
             + workers * _USD_PER_INVOCATION
             + transitions * _USD_PER_TRANSITION
         )
+
+
+def _other_arithmetic(pinned: PinnedModel | None) -> str | None:
+    """Return which variant's arithmetic a pinned model has, also where it is the default."""
+    if pinned is None:
+        return None
+    return WINOGRAD if pinned.engine == "ncnn" else pinned.variant
 
 
 def _slowness(memory_mb: int) -> float:

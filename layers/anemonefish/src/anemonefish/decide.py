@@ -100,7 +100,7 @@ def decide(
         scores=scores,
         smoothed=smoothed,
         events=find_events(smoothed[:, target], how.grid, how.sample_rate, spec.classes[target], settings),
-        class_runs=find_class_runs(smoothed, how.grid, spec.classes, NOISE, settings),
+        class_runs=find_class_runs(smoothed, how.grid, spec.classes, NOISE, settings, exclusive=not spec.multi_label),
     )
 
 

@@ -99,7 +99,12 @@ def find_events(
 
 
 def find_class_runs(
-    smoothed: NDArray[np.float32], grid: WindowGrid, classes: Sequence[str], dropped: str, settings: Settings
+    smoothed: NDArray[np.float32],
+    grid: WindowGrid,
+    classes: Sequence[str],
+    dropped: str,
+    settings: Settings,
+    exclusive: bool = True,
 ) -> tuple[Event, ...]:
     """Merge runs of windows whose highest smoothed score belongs to the same class.
 
@@ -112,7 +117,12 @@ def find_class_runs(
     smoothed : ndarray, shape (n_windows, n_classes), float32
     dropped : str
         The class that is no event: noise.
+    exclusive : bool
+        False for a multi-label network: each class has runs of its own, of windows above the threshold, and runs of
+        different classes may overlap.
     """
+    if not exclusive:
+        return _runs_of_each(smoothed, grid, classes, dropped, settings.threshold)
     if len(classes) == 1:
         winners = np.where(smoothed[:, 0].astype(np.float64) > settings.threshold, 0, -1)
     else:
@@ -125,6 +135,18 @@ def find_class_runs(
         for start, stop in zip(starts, stops, strict=False)
         if winners[start] >= 0 and classes[winners[start]] != dropped
     )
+
+
+def _runs_of_each(
+    smoothed: NDArray[np.float32], grid: WindowGrid, classes: Sequence[str], dropped: str, threshold: float
+) -> tuple[Event, ...]:
+    found = [
+        _event(smoothed[:, column], grid, label, [run])
+        for column, label in enumerate(classes)
+        if label != dropped
+        for run in _runs(smoothed[:, column].astype(np.float64) > threshold)
+    ]
+    return tuple(sorted(found, key=lambda event: event.start))
 
 
 def _runs(above: NDArray[np.bool_]) -> list[tuple[int, int]]:

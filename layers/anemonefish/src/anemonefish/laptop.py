@@ -25,7 +25,7 @@ from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
-from anemonefish.plan import plan_job, without_transcodes
+from anemonefish.plan import plan_job, with_proven_engine, without_transcodes
 from anemonefish.planned import Plan, RangeTask, TranscodeTask
 from anemonefish.report import REPORTS
 from anemonefish.request import RecordingRequest
@@ -119,6 +119,9 @@ def detect(
             reasons = {task.path: failure for task, failure in _run_all(transcode, transcodes, workers) if failure}
             planned = without_transcodes(plan_job(requests, reference, cut, models, shared), reasons)
         plan = with_contents(planned, out / JOURNAL / "contents.json")
+        scored = shared.scored()
+        if not all(task.name in scored for task in plan.tasks()):
+            plan = with_proven_engine(plan, models)
         job = Job(shared.store, f"{JOURNAL}/plans/{plan.identity}", folder.new_prefix, shared=JOURNAL)
         job.write_plan(plan)
         _score(job, plan, models_uri, workers, progress)

@@ -31,6 +31,7 @@ from anemonefish.errors import (
 from anemonefish.jobs import Job
 from anemonefish.metadata import Metadata, read_metadata, soundtrap_start
 from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.proof import proven
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
 from anemonefish.pieces import check_whole, read_index
@@ -42,7 +43,7 @@ from anemonefish.settings import Settings
 from anemonefish.stores import open_source, read_companion
 from anemonefish.windows import WindowGrid
 
-__all__ = ["check_recordings", "check_settings", "plan_job", "plan_resumed", "without_transcodes"]
+__all__ = ["check_recordings", "check_settings", "plan_job", "plan_resumed", "with_proven_engine", "without_transcodes"]
 
 SAMPLE_RATES = (1_000, 1_000_000)
 """Lowest and highest sample rate taken, in Hz; hydrophone recorders lie between 4 and 576 kHz."""
@@ -105,7 +106,7 @@ def plan_job(
             pool.map(lambda request, name: _plan_recording(request, name, spec, settings, job), requests, names)
         )
     check_recordings(recordings)
-    cost = CostModel.of(spec, settings, read_calibration(models, pinned, settings.architecture), pinned.variant)
+    cost = CostModel.of(spec, settings, read_calibration(models, pinned, settings.architecture), pinned)
     return _cut(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), cost)
 
 
@@ -118,6 +119,19 @@ def plan_resumed(job: Job) -> tuple[Plan, list[list[RangeTask]]] | None:
     scored = job.scored()
     missing = (task for task in plan.tasks() if task.name not in scored)
     return plan, list(batched(missing, plan.windows_per_range))
+
+
+def with_proven_engine(plan: Plan, models: ModelRepository) -> Plan:
+    """Return the plan as this place can carry it out: where ncnn does not serve the model here, by LiteRT.
+
+    The engine is part of what scores are stored under, so this comes before the first range is scored.
+    """
+    pinned = proven(models, plan.model)
+    if pinned == plan.model:
+        return plan
+    calibration = read_calibration(models, pinned, plan.settings.architecture)
+    cost = CostModel.of(models.spec(pinned), plan.settings, calibration, pinned)
+    return _cut(replace(plan, model=pinned), cost)
 
 
 def check_recordings(recordings: Sequence[PlannedRecording]) -> None:

@@ -15,10 +15,12 @@ import numpy as np
 
 from anemonefish.costs import CostModel, read_calibration
 from anemonefish.decide import decide
-from anemonefish.errors import ClipTooLarge, OutOfTime
+from anemonefish.errors import ClipTooLarge, InvalidBundle, OutOfTime, ParityError
 from anemonefish.health import Observed
 from anemonefish.jobs import Job
-from anemonefish.models.repository import ModelRepository, ready_model
+from anemonefish.models.engine import Model
+from anemonefish.models.proof import fallback
+from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.plan import plan_job
 from anemonefish.planned import Plan
 from anemonefish.report import RecordingResult
@@ -82,8 +84,9 @@ def predict_clip(
         how = recording.analysis
         assert how is not None  # plan_job raises the only recording's own error
         calibration = read_calibration(models, plan.model, settings.architecture)
-        _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings, calibration, plan.model.variant))
-        model = ready_model(models_uri, plan.model)
+        _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings, calibration, plan.model))
+        pinned, model = _ready(models, plan.model)
+        plan = replace(plan, model=pinned)
         scores, observed = np.empty((0, len(spec.classes)), np.float32), Observed()
         for task in replace(plan, windows_per_range=max(1, how.grid.n_windows)).tasks():
             with open_range(job, task, spec.profile.sample_dtype) as audio:
@@ -91,6 +94,17 @@ def predict_clip(
                 scores = score_windows(at_rate(audio, how.sample_rate), how.grid, task.windows, model)
                 observed = meter.observed()
     return decide(recording, spec, plan.model, settings, scores, observed)
+
+
+def _ready(models: ModelRepository, pinned: PinnedModel) -> tuple[PinnedModel, Model]:
+    """Load the model; by LiteRT where ncnn serves it and does not run here."""
+    try:
+        return pinned, ready_model(models.store.uri, pinned)
+    except (InvalidBundle, ParityError) as error:
+        if pinned.engine != "ncnn" or pinned.variant is not None:
+            raise
+        instead = fallback(models, pinned, str(error))
+        return instead, ready_model(models.store.uri, instead)
 
 
 def _plan(request: RecordingRequest, reference: str, settings: Settings, models: ModelRepository, job: Job) -> Plan:

@@ -35,13 +35,23 @@ from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidSettings
 
-__all__ = ["Label", "Scene", "SceneSettings", "Sound", "dominant_hz", "pulse_seconds", "scene", "write_scene"]
+__all__ = [
+    "MINIMUM_RATE",
+    "Label",
+    "Scene",
+    "SceneSettings",
+    "Sound",
+    "dominant_hz",
+    "pulse_seconds",
+    "scene",
+    "write_scene",
+]
 
 ANEMONEFISH = "anemonefish"
 BIOLOGICAL = "biological"
 
 _TILE_SECONDS = 10
-_MINIMUM_RATE = 8000  # Hz; the calls reach about 1.3 kHz, and no model of this house works below
+MINIMUM_RATE = 8000  # Hz; the calls reach about 1.3 kHz, and no model of this house works below
 _BOAT_LEAD = 16  # tiles before the scene in which a boat heard at its beginning may have started
 _DAMPING = 4.0  # OUR: nepers by which a pulse decays over its duration, -35 dB
 _FULL_SCALE = 32768
@@ -291,8 +301,8 @@ def scene(seconds: float, seed: int, sample_rate: int = 48000, settings: SceneSe
         raise InvalidSettings(f"a scene must last more than 0 seconds, not {seconds!r}")
     if seed < 0:
         raise InvalidSettings(f"a seed must be at least 0, not {seed!r}")
-    if sample_rate < _MINIMUM_RATE:
-        raise InvalidSettings(f"a scene needs a sample rate of at least {_MINIMUM_RATE} Hz, not {sample_rate!r}")
+    if sample_rate < MINIMUM_RATE:
+        raise InvalidSettings(f"a scene needs a sample rate of at least {MINIMUM_RATE} Hz, not {sample_rate!r}")
     settings = settings or SceneSettings()
     n_samples = int(seconds * sample_rate)
     tiles = range(-(-n_samples // (_TILE_SECONDS * sample_rate)))

@@ -53,5 +53,6 @@ def model(name: Name, version: Name) -> ModelOut:
         training=spec.training,
         parity=spec.parity,
         engine=spec.engine,
+        multi_label=spec.multi_label,
         variants=spec.variants,
     )

@@ -531,7 +531,8 @@ class ModelOut(BaseModel):
     profile: dict[str, Any]
     training: dict[str, Any]
     parity: dict[str, Any]
-    engine: Literal["litert", "keras"]
+    engine: Literal["litert", "keras", "ncnn"]
+    multi_label: bool = Field(description="Whether each class has a score by itself, several of them high")
     variants: dict[str, dict[str, Any]]
 
 

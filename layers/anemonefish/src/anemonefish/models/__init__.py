@@ -6,11 +6,17 @@
 :mod:`.engine`            a loaded model: spectrograms in, scores out, whatever runs the network
 :mod:`.litert`            LiteRT, which runs it in every worker that is a zip
 :mod:`.keras`             Keras, which runs it in the container image: the training stack itself
-:mod:`.ncnn`              ncnn, which runs the variant ``winograd``
+:mod:`.ncnn`              ncnn, which runs networks that Winograd's algorithm shortens
+:mod:`.proof`             whether ncnn runs a model here, and LiteRT in its place
 :mod:`.golden`            a few windows of audio with the scores of the training stack
 :mod:`.publish`           a ``.keras`` file becomes a bundle (needs TensorFlow)
+:mod:`.head`              whether the outputs of a network are scores
+:mod:`.trial`             the windows engines are compared on, and what may be served
+:mod:`.precise`           the network in float64
+:mod:`.portable`          layers that TensorFlow computes on some processors only
 :mod:`.variants`          the network in other arithmetic, and how far each agrees
 :mod:`.winograd`          a network in ncnn's format (needs TensorFlow)
+:mod:`.summary`           what a user is told of a published model
 ========================  ==========================================================================
 """
 

@@ -2,7 +2,8 @@
 
 Owns the file's format, its validation, and the checks that tie it to the other files of the bundle
 (``{name}/{version}/model.json, model.keras, golden.npz``; ``model.tflite`` unless Keras serves it, ``layers.py`` where
-the network has layers of its own, ``model.int8.tflite`` and the like for variants). A bundle's hash is the SHA-256 of
+the network has layers of its own, ``model.winograd.param`` and ``.bin`` where ncnn serves it, ``model.int8.tflite`` and
+the like for variants). A bundle's hash is the SHA-256 of
 its ``model.json``, which names the hash of every other file; it goes into every plan and every result.
 Never touches weights.
 """
@@ -20,6 +21,7 @@ from anemonefish.profiles import Profile, profile_from_dict
 from anemonefish.settings import Settings
 
 __all__ = [
+    "DEPLOYMENTS",
     "ENGINES",
     "FORMAT",
     "GOLDEN",
@@ -27,7 +29,10 @@ __all__ = [
     "LAYERS",
     "LITERT",
     "MODEL_JSON",
+    "MOST_TOLERANCE",
+    "TOLERANCE",
     "VARIANTS",
+    "WINOGRAD",
     "FileFact",
     "ModelSpec",
     "sha256",
@@ -41,12 +46,26 @@ LITERT = "model.tflite"
 GOLDEN = "golden.npz"
 LAYERS = "layers.py"
 
-ENGINES = ("litert", "keras")
-"""What can run a network: LiteRT in every worker, Keras in the container image or beside a training."""
+ENGINES = ("litert", "keras", "ncnn")
+"""What can serve a network: LiteRT and ncnn in every worker, Keras in the container image or beside a training. What
+ncnn serves has LiteRT's file too, for where ncnn is missing or fails its golden example."""
+
+DEPLOYMENTS = ("litert", "keras")
+"""What a place has: zip-packaged workers with LiteRT and ncnn, or the container image with Keras."""
+
+WINOGRAD = "winograd"
+"""The variant whose files ncnn runs, as a variant or as what serves the network by default."""
 
 VARIANTS = {"float16": "litert", "int8": "litert", "winograd": "ncnn"}
 """What else can be made of a network, and what runs it: weights of half the size; weights of a quarter of it, with
 arithmetic in 8 bit; float32 with fewer multiplications. The first two are never exact."""
+
+TOLERANCE = 1e-5
+"""Largest difference of a score between Keras and what serves. Networks of the lab's two shapes differed by up to
+2.7e-6 when measured, the reference network by 5e-7."""
+
+MOST_TOLERANCE = 1e-4
+"""The same for a network whose scores are that far from float64 in Keras as well; its bundle says how far."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -96,11 +115,14 @@ class ModelSpec:
     profile : Profile
         The preprocessing, every constant included, with window and hop.
     training, parity, compute : dict
-        Metadata and metrics of the training; how far the engine was from Keras; seconds a window took, in each variant.
+        Metadata and metrics of the training; how far the engines were from Keras, and the difference beyond which the
+        golden example refuses to serve; seconds a window took where it was published, in each variant.
     files : dict of str to FileFact
         The bundle's other files.
-    engine : {"litert", "keras"}
-        What serves it: LiteRT, or Keras where LiteRT cannot.
+    engine : {"litert", "keras", "ncnn"}
+        What serves it: ncnn where Winograd's algorithm spares multiplications, Keras where LiteRT cannot.
+    multi_label : bool
+        Whether each class has a score by itself (a sigmoid) instead of one share of all (a softmax).
     variants : dict of str to dict
         Of each variant how far it agrees with float32: windows compared, largest difference of a score, windows whose
         best class changed, F1 of its events, and the difference beyond which it is not served.
@@ -120,6 +142,7 @@ class ModelSpec:
     compute: dict[str, Any]
     files: dict[str, FileFact]
     engine: str = ENGINES[0]
+    multi_label: bool = False
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -136,6 +159,8 @@ class ModelSpec:
             )
         if self.engine not in ENGINES:
             raise InvalidBundle(f"{self.title}: engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
+        if self.engine == "ncnn" and WINOGRAD not in self.variants:
+            raise InvalidBundle(f"{self.title}: served by ncnn, but without the variant {WINOGRAD}; publish it again")
         if self.sample_rate is not None:
             made = self.profile.input_shape(self.sample_rate)
             if made != self.input_shape:
@@ -148,6 +173,11 @@ class ModelSpec:
     def title(self) -> str:
         """``name version``, for messages and tables."""
         return f"{self.name} {self.version}"
+
+    @property
+    def tolerance(self) -> float:
+        """Largest difference of a golden score at which the network is served."""
+        return float(self.parity.get("tolerance", TOLERANCE))
 
     def profile_for(self, settings: Settings) -> Profile:
         """Return the profile with the window and hop that the settings ask for."""
@@ -175,6 +205,7 @@ class ModelSpec:
             "parity": self.parity,
             "compute": self.compute,
             "engine": self.engine,
+            "multi_label": self.multi_label,
             "variants": self.variants,
             "files": {name: {"size": fact.size, "sha256": fact.sha256} for name, fact in sorted(self.files.items())},
         }
@@ -215,6 +246,10 @@ def _check_fields(document: dict[str, Any]) -> None:
     for name in ("training", "parity", "compute", "variants"):
         if not isinstance(document.get(name, {}), dict):
             raise TypeError(f"{name} must be an object")
+    if not isinstance(document.get("multi_label", False), bool):
+        raise TypeError("multi_label must be true or false")
+    if not 0 <= float(document["parity"].get("tolerance", 0)) <= MOST_TOLERANCE:
+        raise ValueError(f"parity.tolerance must lie between 0 and {MOST_TOLERANCE:g}")
     for name, agreement in document.get("variants", {}).items():
         if name not in VARIANTS or not float(agreement["tolerance"]) >= 0:
             raise ValueError(f"a variant is one of {', '.join(VARIANTS)}, with its tolerance, not {name!r}")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.errors import IncompatibleModel
-from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.bundle import ENGINES, ModelSpec
 
 __all__ = ["Model", "Network"]
 
@@ -38,6 +38,8 @@ class Model:
         What the network is.
     network : Network
         What runs it.
+    engine : {"litert", "keras", "ncnn"}
+        What that is called.
 
     Raises
     ------
@@ -45,8 +47,9 @@ class Model:
         The network's input or output does not have the shape the spec names.
     """
 
-    def __init__(self, spec: ModelSpec, network: Network) -> None:
+    def __init__(self, spec: ModelSpec, network: Network, engine: str = ENGINES[0]) -> None:
         self.spec = spec
+        self.engine = engine
         self._network = network
         wanted = (1, *spec.input_shape), (1, len(spec.classes))
         if network.shapes != wanted:

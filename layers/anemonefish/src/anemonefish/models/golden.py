@@ -15,15 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidBundle, ParityError
-from anemonefish.models.bundle import GOLDEN, ModelSpec
+from anemonefish.models.bundle import GOLDEN, TOLERANCE, ModelSpec
 from anemonefish.models.engine import Model
 from anemonefish.profiles.reference import reference_spectrograms
 
 __all__ = ["TOLERANCE", "Golden", "check_golden", "check_preprocessing"]
-
-TOLERANCE = 1e-5
-"""Largest difference of a score between Keras and LiteRT. Networks of the lab's two shapes differed by up to 2.7e-6
-when measured, the reference network by 5e-7."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ def check_golden(model: Model, golden: Golden, tolerance: float = TOLERANCE) -> 
     model : Model
     golden : Golden
     tolerance : float
-        Largest difference allowed; more than the default only for a variant, whose bundle says how much.
+        Largest difference allowed; more than the default only where the bundle says how much.
 
     Returns
     -------
@@ -85,7 +81,9 @@ def check_golden(model: Model, golden: Golden, tolerance: float = TOLERANCE) -> 
     if not difference <= tolerance:
         raise ParityError(
             f"{model.spec.title}: scores differ from the training stack's by {difference:.2e}, more than "
-            f"{tolerance:.0e}; do not serve this bundle on this machine, publish the model again"
+            f"{tolerance:.0e}; do not serve this bundle on this machine"
+            + (f": run it by LiteRT ({model.spec.name}@{model.spec.version}+litert)" if model.engine == "ncnn" else "")
+            + ", publish the model again"
         )
     return difference
 

@@ -1,8 +1,8 @@
 """Keras: the training stack itself, as the engine of the container image and as what publishing starts from.
 
 Owns loading ``model.keras`` with the lab's own layers (``layers.py`` of the bundle, plain Python whose classes Keras
-is told of) and running it in one thread. TensorFlow is imported here and in :mod:`.publish`, nowhere else, and only
-when a model asks for it.
+is told of) and running it in one thread, on any processor (:mod:`.portable`). TensorFlow is imported here and in the
+modules that publish, nowhere else, and only when a model asks for it.
 
 ``layers.py`` is code: whoever may write bundles may run it wherever they are scored. It is loaded once its hash was
 found to be the published one, never for a model that LiteRT runs.
@@ -10,8 +10,13 @@ found to be the published one, never for a model that LiteRT runs.
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
 import tempfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,8 +26,65 @@ from numpy.typing import NDArray
 
 from anemonefish.errors import IncompatibleModel, InvalidBundle, first_line
 from anemonefish.models.bundle import KERAS, LAYERS
+from anemonefish.models.portable import portable_layers
 
-__all__ = ["KerasNetwork", "load_keras"]
+__all__ = ["KerasNetwork", "custom_objects", "is_hdf5", "load_keras", "traced"]
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_NODE = re.compile(r"\{\{node ([^}]+)\}\}")
+
+Batches = Callable[[NDArray[Any]], NDArray[Any]]
+"""Scores of a batch of spectrograms."""
+
+
+def traced(network: Any, shape: tuple[int | None, ...], title: str, dtype: str = "float32") -> Batches:
+    """Return a network as a function of batches, which runs on any processor.
+
+    Traced once: eager Keras would spend longer on a small network's layers than on its arithmetic.
+
+    Parameters
+    ----------
+    network : keras.Model
+    shape : tuple of int or None
+        Shape of a batch; None for a batch of any size.
+    title : str
+        What messages call the model.
+    dtype : str
+        What the network computes in.
+
+    Returns
+    -------
+    callable
+        Raises :class:`IncompatibleModel` where TensorFlow cannot compute a layer on this processor.
+    """
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, dtype)])  # type: ignore[untyped-decorator]
+    def call(batch: Any) -> Any:
+        return network(batch, training=False)
+
+    with portable_layers(network):
+        function = call.get_concrete_function()
+
+    def scores(batch: NDArray[Any]) -> NDArray[Any]:
+        try:
+            answer: NDArray[Any] = function(tf.constant(batch, dtype)).numpy()
+        except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError) as error:
+            raise IncompatibleModel(f"{title}: {_uncomputable(str(error))}") from None
+        return answer
+
+    return scores
+
+
+def _uncomputable(message: str) -> str:
+    """Name the layer that TensorFlow could not compute; its words name a node of its graph."""
+    words = message.partition("\n")[0].rpartition("}} ")[2]
+    nodes = _NODE.findall(message)
+    layer = f"the layer {nodes[-1]!r}" if nodes else "a layer"
+    return (
+        f"TensorFlow cannot compute {layer} on this processor ({words}); some processors can, others cannot, so build "
+        f"it of layers that every CPU computes: channels last, equal strides, no dilation in transposed convolutions"
+    )
 
 
 class KerasNetwork:
@@ -32,16 +94,14 @@ class KerasNetwork:
     ----------
     network : keras.Model
         As :func:`load_keras` returns it.
+    title : str
+        What messages call the model.
     """
 
-    def __init__(self, network: Any) -> None:
-        import tensorflow as tf
-
+    def __init__(self, network: Any, title: str) -> None:
         (window,), (scores,) = network.inputs, network.outputs
         self._shapes = (1, *map(int, window.shape[1:])), (1, *map(int, scores.shape[1:]))
-        signature = [tf.TensorSpec(self._shapes[0], tf.float32)]
-        # Traced once: eager Keras would spend longer on a small network's layers than on its arithmetic.
-        self._call = tf.function(lambda batch: network(batch, training=False), input_signature=signature)
+        self._scores = traced(network, self._shapes[0], title)
 
     @classmethod
     def of_bundle(cls, title: str, weights: bytes, layers: bytes | None) -> KerasNetwork:
@@ -56,7 +116,7 @@ class KerasNetwork:
             path = Path(folder, KERAS)
             path.write_bytes(weights)
             try:
-                return cls(load_keras(path, layers))
+                return cls(load_keras(path, layers), title)
             except ImportError:
                 raise InvalidBundle(
                     f"{title} is run by Keras and TensorFlow is not installed here; serve it from the image "
@@ -72,8 +132,14 @@ class KerasNetwork:
 
     def score(self, spectrogram: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the scores of one spectrogram, shape (1, n_classes)."""
-        scores: NDArray[np.float32] = self._call(spectrogram).numpy()
+        scores: NDArray[np.float32] = self._scores(spectrogram)
         return scores
+
+
+def is_hdf5(path: Path) -> bool:
+    """Return whether a file has the format of ``model.save("model.h5")``, whatever it is called."""
+    with path.open("rb") as file:
+        return file.read(len(_HDF5)) == _HDF5
 
 
 def load_keras(path: Path, layers: bytes | None) -> Any:
@@ -82,7 +148,7 @@ def load_keras(path: Path, layers: bytes | None) -> Any:
     Parameters
     ----------
     path : Path
-        The ``.keras`` file, optimiser state and all.
+        The ``.keras`` or ``.h5`` file, optimiser state and all; its format is told by its content.
     layers : bytes or None
         Python whose classes and functions the file refers to.
 
@@ -103,16 +169,44 @@ def load_keras(path: Path, layers: bytes | None) -> Any:
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     import keras
 
+    suffix = ".h5" if is_hdf5(path) else ".keras"
+    with tempfile.TemporaryDirectory() as folder:
+        named = path
+        if path.suffix != suffix:  # Keras goes by the name
+            named = Path(folder, f"model{suffix}")
+            shutil.copyfile(path, named)
+        try:
+            return keras.saving.load_model(named, custom_objects=custom_objects(layers), compile=False)
+        except Exception as error:  # Keras raises whatever a layer raises
+            raise IncompatibleModel(
+                f"{path}: Keras cannot load this file ({first_line(error)}){_written_by(path, keras.__version__)}; "
+                f"save the whole network with model.save('model.keras'), and name the Python file of its own layers, "
+                f"if it has any"
+            ) from None
+
+
+def _written_by(path: Path, here: str) -> str:
+    """Say which Keras wrote a file, where it tells, and which one is installed."""
+    version: object = None
     try:
-        return keras.saving.load_model(path, custom_objects=_objects(layers), compile=False)
-    except Exception as error:  # Keras raises whatever a layer raises
-        raise IncompatibleModel(
-            f"{path}: Keras cannot load this file ({first_line(error)}); save it with model.save(), and name the "
-            f"Python file of its own layers, if it has any"
-        ) from None
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                version = json.loads(archive.read("metadata.json")).get("keras_version")
+        elif is_hdf5(path):
+            import h5py  # comes with Keras
+
+            with h5py.File(path) as file:
+                version = file.attrs.get("keras_version")
+    except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
+        return ""
+    if version is None:
+        return ""
+    written = version.decode(errors="replace") if isinstance(version, bytes) else str(version)
+    mend = "" if written == here else f": install keras=={written}, or save it again with a Keras that is not newer"
+    return f"; it was written by Keras {written}, and Keras {here} is installed here{mend}"
 
 
-def _objects(layers: bytes | None) -> dict[str, Any]:
+def custom_objects(layers: bytes | None) -> dict[str, Any]:
     """Run ``layers.py``; return what it defines."""
     if layers is None:
         return {}

@@ -1,4 +1,4 @@
-"""ncnn: the engine of the variant ``winograd``, which convolves with fewer multiplications.
+"""ncnn: the engine that convolves with fewer multiplications, by default or as the variant ``winograd``.
 
 Owns loading ``model.winograd.param`` and ``model.winograd.bin`` and running them in one thread, in float32 throughout.
 Winograd's algorithm takes 2 to 5 times fewer multiplications for a convolution of 3 x 3 (Lavin and Gray, 2016,
@@ -43,16 +43,16 @@ class NcnnNetwork:
 
     def __init__(self, title: str, layers: bytes, weights: bytes) -> None:
         try:
-            import ncnn  # 28 MB that only this variant asks for
+            import ncnn  # 28 MB that only such models ask for
         except ImportError:
             raise InvalidBundle(
-                f"{title}: the variant winograd is run by ncnn, which is not installed here; install it with: "
+                f"{title}: winograd is run by ncnn, which is not installed here; install it with: "
                 f"pip install 'anemonefish[winograd]'"
             ) from None
         self._ncnn = ncnn
         self._net = ncnn.Net()
         _exactly(self._net.opt)
-        text, damaged = layers.decode("ascii", "replace"), f"{title}: ncnn cannot load the variant winograd"
+        text, damaged = layers.decode("ascii", "replace"), f"{title}: ncnn cannot load the files of winograd"
         found = _INPUT.search(text)
         with tempfile.TemporaryDirectory() as folder:  # its binding reads weights from files only
             path = Path(folder, "weights.bin")
@@ -76,7 +76,7 @@ class NcnnNetwork:
         extractor = self._net.create_extractor()
         extractor.input(self._input, self._ncnn.Mat(channels_first).clone())
         failed, scores = extractor.extract(self._output)
-        if failed:  # it was scored at publishing: memory is what is left to fail
+        if failed:  # it ran when it was published, so too little memory is left as the cause
             raise MemoryError("ncnn could not score a window")
         return np.array(scores, np.float32)[np.newaxis]
 

@@ -1,30 +1,29 @@
-"""Publish: a ``.keras`` file becomes a bundle that proves its own parity.
+"""Publish: a network that Keras saved becomes a bundle that proves its own parity.
 
-Owns conversion by TensorFlow's own converter, the choice of the engine, its comparison with Keras on spectrograms of
-sound and of those spectrograms with librosa's, and the order of writing (``model.json`` last, so a bundle is whole or
-absent). Refuses what would serve other scores than training gave. Workers never import it.
+Owns conversion by TensorFlow's own converter, the choice of the engine, and the order of writing (``model.json`` last,
+so a bundle is whole or absent). Refuses what would serve other scores than training gave (:mod:`.trial`), and what
+gives no scores (:mod:`.head`). Workers never import it.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from anemonefish.audio import open_audio
 from anemonefish.errors import (
     IncompatibleModel,
     InvalidBundle,
     InvalidRequest,
     InvalidSettings,
     ParityError,
-    UnsupportedRecording,
     first_line,
 )
 from anemonefish.models.bundle import (
@@ -33,33 +32,37 @@ from anemonefish.models.bundle import (
     LAYERS,
     LITERT,
     MODEL_JSON,
+    MOST_TOLERANCE,
+    TOLERANCE,
     VARIANTS,
+    WINOGRAD,
     FileFact,
     ModelSpec,
     variant_files,
 )
 from anemonefish.models.engine import Model
-from anemonefish.models.golden import TOLERANCE, Golden, check_golden, check_preprocessing
-from anemonefish.models.keras import KerasNetwork, load_keras
+from anemonefish.models.golden import check_golden, check_preprocessing
+from anemonefish.models.head import check_scores, with_activation
+from anemonefish.models.keras import KerasNetwork, is_hdf5, load_keras, traced
 from anemonefish.models.litert import LiteRtNetwork
 from anemonefish.models.ncnn import NcnnNetwork
+from anemonefish.models.precise import check_precision, float64_scores
 from anemonefish.models.repository import ModelRepository
+from anemonefish.models.trial import NATIVE_TRIAL_RATE, Trial, check_parity, trial_windows
 from anemonefish.models.variants import convert, measure_agreement
-from anemonefish.models.winograd import to_ncnn
+from anemonefish.models.winograd import to_ncnn, winograd_share
 from anemonefish.profiles import Profile
-from anemonefish.resample import at_rate
-from anemonefish.simulate import scene
 
-__all__ = ["PublishRequest", "compare", "publish"]
+__all__ = ["PublishRequest", "publish"]
 
-COMPARED_WINDOWS = 100
-GOLDEN_WINDOWS = 4
 AGREEMENT_WINDOWS = 300
 
-_NATIVE_TRIAL_RATE = 48_000
-"""Rate of the trial audio for a model that takes recordings at their own rate, in Hz."""
+LEAST_SHARE = 0.5
+"""Of a network's multiplications that Winograd's algorithm must shorten before it serves by default: then more than a
+quarter of all is spared, on any processor."""
 
 _KERAS_BATCH = 10
+_TIMED_WINDOWS = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,7 @@ class PublishRequest:
     Attributes
     ----------
     keras : Path
-        The file as training saved it, optimiser state and all.
+        The file as training saved it, ``.keras`` or ``.h5``, optimiser state and all.
     name, version : str
         What to call the bundle.
     profile : Profile
@@ -83,12 +86,14 @@ class PublishRequest:
     metadata : Path or None
         The training's ``model_config.yaml``.
     audio : str or None
-        A recording to compare the engines on; a simulated scene unless given.
+        A recording to compare the engines on besides two simulated scenes.
     description, license : str
     layers : Path or None
         Python that defines the network's own layers.
-    engine : {"auto", "litert", "keras"}
-        What is to serve it; ``auto`` is LiteRT wherever it can.
+    engine : {"auto", "litert", "keras", "ncnn"}
+        What is to serve it; ``auto`` is ncnn where it spares much and is as exact, or else LiteRT, or else Keras.
+    activation : {"softmax", "sigmoid", "none"} or None
+        What makes scores of the outputs, where the network does not end with it (:mod:`.head`).
     variants : tuple of {"float16", "int8", "winograd"}
         What to make as well: lower precisions, fewer multiplications.
     """
@@ -107,6 +112,7 @@ class PublishRequest:
     layers: Path | None = None
     engine: str = "auto"
     variants: tuple[str, ...] = ()
+    activation: str | None = None
 
 
 def publish(request: PublishRequest, models: ModelRepository) -> ModelSpec:
@@ -122,41 +128,49 @@ def publish(request: PublishRequest, models: ModelRepository) -> ModelSpec:
     InvalidRequest
         The version exists, or a file cannot be read.
     IncompatibleModel
-        The network's shapes do not fit its profile or classes, or LiteRT cannot run it and was asked to.
+        The network's shapes do not fit its profile or classes, its outputs are no scores, or an engine cannot run it
+        that was asked to.
     ParityError
-        Scores differ from Keras's by more than 1e-5, or spectrograms from librosa's by anything.
+        Scores differ from Keras's by more than may be served, or spectrograms from librosa's by anything.
     """
     if models.store.exists(f"{request.name}/{request.version}/{MODEL_JSON}"):
         raise InvalidRequest(f"{request.name} {request.version} is published and versions never change; choose another")
     training = _read_metadata(request.metadata)
     layers = None if request.layers is None else _read(request.layers, "the Python file of the network's own layers")
-    network = _load_keras(request.keras, layers)
+    network, files = _load(request, layers)
     spec = _draft(request, network, training)
-    files = {KERAS: request.keras.read_bytes()} | ({} if layers is None else {LAYERS: layers})
-    spec, model, converted = _serve(spec, network, request)
-    rate = spec.sample_rate or _NATIVE_TRIAL_RATE
-    windows = _trial_windows(request.audio, spec.profile, rate)
-    expected, parity = compare(network, model, windows, rate)
-    golden = _choose_golden(windows, expected, spec, rate)
-    difference = check_golden(model, golden)
+    check_precision(network, str(request.keras))
+    scored, kind = with_activation(network, str(request.keras), len(spec.classes), request.activation)
+    if scored is not network:
+        network, files[KERAS] = scored, _saved(scored)
+    trial = Trial.of(spec.profile, spec.sample_rate or NATIVE_TRIAL_RATE, request.audio, _by_keras(network, spec))
+    multi_label = check_scores(trial.expected, str(request.keras), kind, request.activation)
+    made = _serve(replace(spec, multi_label=multi_label), network, layers, trial, request)
+    spec, golden = made.spec, trial.golden(spec)
+    difference = max(check_golden(model, golden, spec.tolerance) for model in made.models)
     check_preprocessing(spec, golden)
-    files |= converted | {GOLDEN: golden.to_bytes()}
-    agreements, seconds = {}, {}
+    files |= made.files | {GOLDEN: golden.to_bytes()}
     for variant in request.variants:
-        made, other = _make_variant(spec, network, variant)
-        files |= made
-        agreements[variant] = _agreement(spec, model, other, variant, request.audio)
-        check_golden(other, golden, agreements[variant]["tolerance"])
-        seconds[variant] = _seconds_per_window(other, windows, rate)
+        if variant not in made.agreements:
+            other, agreement, added = _variant(made, network, trial, variant, request.audio)
+            check_golden(other, golden, agreement["tolerance"])
+            files |= added
+            made.agreements[variant] = agreement
+            made.seconds[variant] = _seconds_per_window(other, trial)
     spec = replace(
         spec,
-        parity={**spec.parity, **parity, "golden_windows": len(golden.samples), "golden_max_difference": difference},
-        compute={
-            "seconds_per_window": _seconds_per_window(model, windows, rate),
-            "seconds_per_range": 1.0,
-            **({"variants": seconds} if seconds else {}),
+        parity={
+            **trial.facts(spec),
+            **spec.parity,
+            "golden_windows": len(golden.samples),
+            "golden_max_difference": difference,
         },
-        variants=agreements,
+        compute={
+            "seconds_per_window": _seconds_per_window(made.models[0], trial),
+            "seconds_per_range": 1.0,
+            **({"variants": made.seconds} if made.seconds else {}),
+        },
+        variants=made.agreements,
         files={name: FileFact.of(data) for name, data in files.items()},
     )
     for name, data in files.items():
@@ -165,61 +179,107 @@ def publish(request: PublishRequest, models: ModelRepository) -> ModelSpec:
     return spec
 
 
-def _serve(spec: ModelSpec, network: Any, request: PublishRequest) -> tuple[ModelSpec, Model, dict[str, bytes]]:
-    """Choose what serves the network: LiteRT, or Keras where that was asked for or LiteRT cannot."""
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What serves a network: LiteRT or Keras first, and ncnn behind it where that is the default."""
+
+    spec: ModelSpec
+    models: list[Model]
+    files: dict[str, bytes]
+    scores: NDArray[np.float32]  # of the first of them, on the windows of the trial
+    agreements: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def _serve(spec: ModelSpec, network: Any, layers: bytes | None, trial: Trial, request: PublishRequest) -> _Served:
+    """Choose what serves the network; raise where that was asked for and cannot."""
+
+    def in_float64() -> NDArray[np.float64]:
+        return float64_scores(network, layers, trial.spectrograms, spec.title)
+
     reason = "asked for"
     if request.engine != "keras":
         try:
             weights = _convert(network, spec)
-            return spec, Model(spec, LiteRtNetwork(spec.title, weights)), {LITERT: weights}
+            model = Model(spec, LiteRtNetwork(spec.title, weights))
         except (IncompatibleModel, InvalidBundle) as error:
-            if request.engine == "litert":
+            if request.engine != "auto":
                 raise
             reason = str(error)
+        else:
+            scores = model.scores(trial.spectrograms)
+            parity = check_parity(spec, "LiteRT", trial, scores, in_float64)
+            made = _Served(replace(spec, parity=parity), [model], {LITERT: weights}, scores)
+            return made if request.engine == "litert" else _by_ncnn(made, network, trial, request)
     if request.variants:
         raise InvalidRequest(f"{spec.title}: variants are compared with LiteRT, and Keras serves this model ({reason})")
-    spec = replace(spec, engine="keras", parity={"why_keras": reason})
-    return spec, Model(spec, KerasNetwork(network)), {}
+    model = Model(spec, KerasNetwork(network, spec.title), "keras")
+    scores = model.scores(trial.spectrograms)
+    parity = check_parity(spec, "Keras, a window at a time,", trial, scores, in_float64)
+    parity = _for_other_processors(parity, trial, in_float64) | {"why_keras": reason}
+    return _Served(replace(spec, engine="keras", parity=parity), [model], {}, scores)
 
 
-def compare(
-    network: Any, model: Model, windows: NDArray[Any], sample_rate: int
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Score the same windows by Keras and by the engine that will serve.
+def _for_other_processors(
+    parity: dict[str, Any], trial: Trial, in_float64: Callable[[], NDArray[np.float64]]
+) -> dict[str, Any]:
+    """Widen the tolerance of what Keras serves by how far its scores are from float64.
 
-    Parameters
-    ----------
-    network : keras.Model
-    model : Model
-    windows : ndarray, shape (n_windows, window), float
-        Audio.
-    sample_rate : int
-
-    Returns
-    -------
-    expected : ndarray, shape (n_windows, n_classes), float32
-        Keras's scores.
-    parity : dict
-        Number of windows, largest difference, tolerance.
-
-    Raises
-    ------
-    ParityError
-        The largest difference is above the tolerance.
+    Keras on another processor sums in another order, which moves a score as far as float32 does.
     """
-    spectrograms = model.spec.profile.spectrograms(windows, sample_rate)
-    blocks = range(0, len(spectrograms), _KERAS_BATCH)
-    # Not predict(): it adds sleeps of its own; the call is the same network.
-    answers = [np.asarray(network(spectrograms[at : at + _KERAS_BATCH], training=False)) for at in blocks]
-    expected = np.concatenate(answers).astype(np.float32)
-    difference = float(np.abs(model.scores(spectrograms) - expected).max())
-    if not difference <= TOLERANCE:
-        raise ParityError(
-            f"{model.spec.title}: LiteRT's scores differ from Keras's by {difference:.2e} on {len(windows)} windows, "
-            f"more than {TOLERANCE:.0e}; the model was not published: check its layers for what LiteRT approximates, "
-            f"or let Keras serve it (--engine keras)"
-        )
-    return expected, {"windows": len(windows), "max_difference": difference, "tolerance": TOLERANCE}
+    try:
+        off = trial.difference(in_float64())
+    except IncompatibleModel:  # a layer of the lab's own that computes in float32 only
+        return parity
+    tolerance = min(MOST_TOLERANCE, max(parity["tolerance"], 2 * off))
+    return parity | {"tolerance": tolerance, "keras_from_float64": off}
+
+
+def _by_ncnn(made: _Served, network: Any, trial: Trial, request: PublishRequest) -> _Served:
+    """Let ncnn serve what LiteRT serves, where that spares much and every score is as exact; else say why not."""
+    spec = made.spec
+    share = winograd_share(network)
+    refused = None
+    if request.engine == "auto":
+        if share < LEAST_SHARE:
+            refused = f"{share:.0%} of its multiplications are such that Winograd's algorithm shortens"
+        elif spec.tolerance > TOLERANCE:
+            refused = "its scores depend on the order of sums too much for a second order"
+        else:
+            refused = trial.too_much_alike(spec)
+    if refused is None:
+        try:
+            files, other = _make_variant(spec, network, WINOGRAD)
+            scores = other.scores(trial.spectrograms)
+            difference = trial.difference(scores)
+            if difference <= TOLERANCE:
+                agreement = _float32_agreement(made, scores, trial)
+                parity = spec.parity | {"ncnn_max_difference": difference, "winograd_share": round(share, 4)}
+                return _Served(
+                    replace(spec, engine="ncnn", parity=parity, variants={WINOGRAD: agreement}),
+                    [*made.models, other],
+                    made.files | files,
+                    made.scores,
+                    {WINOGRAD: agreement},
+                    {WINOGRAD: _seconds_per_window(other, trial)},
+                )
+            refused = f"its scores differ from Keras's by {difference:.2e}"
+        except (IncompatibleModel, InvalidBundle) as error:
+            refused = str(error).removeprefix(f"{spec.title}: ")
+    if request.engine == "ncnn":
+        raise ParityError(f"{spec.title}: ncnn cannot serve it ({refused}); publish it with --engine litert")
+    return replace(made, spec=replace(spec, parity=spec.parity | {"why_litert": refused}))
+
+
+def _by_keras(network: Any, spec: ModelSpec) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return Keras as what scores many windows, in batches as training saw them."""
+    scores = traced(network, (None, *spec.input_shape), spec.title)
+
+    def expected(spectrograms: NDArray[np.float32]) -> NDArray[np.float32]:
+        blocks = range(0, len(spectrograms), _KERAS_BATCH)
+        return np.concatenate([scores(spectrograms[at : at + _KERAS_BATCH]) for at in blocks]).astype(np.float32)
+
+    return expected
 
 
 def _read_metadata(path: Path | None) -> dict[str, Any]:
@@ -241,15 +301,33 @@ def _read(path: Path, what: str) -> bytes:
         raise InvalidRequest(f"{path}: not readable ({error.strerror}); give {what}") from None
 
 
-def _load_keras(path: Path, layers: bytes | None) -> Any:
+def _load(request: PublishRequest, layers: bytes | None) -> tuple[Any, dict[str, bytes]]:
+    """Return the network and the files of the bundle that hold it as training saved it."""
+    path = request.keras
+    if path.is_dir():
+        what = "a SavedModel folder" if (path / "saved_model.pb").exists() else "a folder"
+        raise InvalidRequest(
+            f"{path}: this is {what}, which Keras 3 cannot load as a network; where it was trained, load it "
+            f"(tf.keras.models.load_model) and save it with model.save('model.keras'), then publish that file"
+        )
     if not path.is_file():
         raise InvalidRequest(f"{path}: there is no such file; give the .keras file that training saved")
     try:
-        return load_keras(path, layers)
+        network = load_keras(path, layers)
     except ImportError:
         raise InvalidRequest(
             "publishing needs TensorFlow; install it with: pip install 'anemonefish[publish]'"
         ) from None
+    # A bundle holds .keras alone, so what is HDF5 is saved anew.
+    weights = _saved(network) if is_hdf5(path) else path.read_bytes()
+    return network, {KERAS: weights} | ({} if layers is None else {LAYERS: layers})
+
+
+def _saved(network: Any) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, KERAS)
+        network.save(path)
+        return path.read_bytes()
 
 
 def _draft(request: PublishRequest, network: Any, training: dict[str, Any]) -> ModelSpec:
@@ -281,7 +359,7 @@ def _draft(request: PublishRequest, network: Any, training: dict[str, Any]) -> M
         compute={},
         files={},
     )
-    made = request.profile.input_shape(request.sample_rate or _NATIVE_TRIAL_RATE)
+    made = request.profile.input_shape(request.sample_rate or NATIVE_TRIAL_RATE)
     if made != shape:
         raise IncompatibleModel(
             f"{request.keras}: profile {request.profile.kind} makes windows of shape {made}, the network takes {shape}"
@@ -316,55 +394,43 @@ def _make_variant(spec: ModelSpec, network: Any, variant: str) -> tuple[dict[str
     if VARIANTS[variant] == "ncnn":
         layers, weights = to_ncnn(network, spec.title)
         files = dict(zip(variant_files(variant), (layers, weights), strict=True))
-        return files, Model(spec, NcnnNetwork(spec.title, layers, weights))
+        return files, Model(spec, NcnnNetwork(spec.title, layers, weights), "ncnn")
     (name,) = variant_files(variant)
     weights = _convert(network, spec, variant)
     return {name: weights}, Model(spec, LiteRtNetwork(spec.title, weights, name))
 
 
-def _agreement(spec: ModelSpec, exact: Model, other: Model, variant: str, audio: str | None) -> dict[str, Any]:
-    """Score a minute of sound by a variant and by float32: long enough to hold events."""
-    rate = spec.sample_rate or _NATIVE_TRIAL_RATE
-    windows = _trial_windows(audio, spec.profile, rate, AGREEMENT_WINDOWS)
-    spectrograms = spec.profile.spectrograms(windows, rate)
-    grid = spec.profile.grid(0, rate)
-    agreement = measure_agreement(spec, other.scores(spectrograms), exact.scores(spectrograms), grid, rate)
-    if VARIANTS[variant] != "ncnn":
-        return agreement
-    if not agreement["max_difference"] <= TOLERANCE:  # float32 as well: nothing excuses more
-        raise ParityError(
-            f"{spec.title}: scores of the variant {variant} differ by {agreement['max_difference']:.2e} from LiteRT's, "
-            f"more than {TOLERANCE:.0e}; the model was not published: publish it without --variant {variant}"
-        )
+def _variant(
+    made: _Served, network: Any, trial: Trial, variant: str, audio: str | None
+) -> tuple[Model, dict[str, Any], dict[str, bytes]]:
+    """Make a variant that was asked for by name, and measure how far it agrees with LiteRT's float32."""
+    spec, exact = made.spec, made.models[0]
+    files, other = _make_variant(spec, network, variant)
+    if VARIANTS[variant] == "ncnn":
+        agreement = _float32_agreement(made, other.scores(trial.spectrograms), trial)
+        if not agreement["max_difference"] <= TOLERANCE:  # float32 as well: nothing excuses more
+            raise ParityError(
+                f"{spec.title}: scores of the variant {variant} differ by {agreement['max_difference']:.2e} from "
+                f"LiteRT's, more than {TOLERANCE:.0e}; the model was not published: publish it without --variant "
+                f"{variant}"
+            )
+        return other, agreement, files
+    windows = trial_windows(audio, spec.profile, trial.sample_rate, AGREEMENT_WINDOWS)  # long enough to hold events
+    spectrograms = spec.profile.spectrograms(windows, trial.sample_rate)
+    grid = spec.profile.grid(0, trial.sample_rate)
+    scores = other.scores(spectrograms)
+    return other, measure_agreement(spec, scores, exact.scores(spectrograms), grid, trial.sample_rate), files
+
+
+def _float32_agreement(made: _Served, scores: NDArray[np.float32], trial: Trial) -> dict[str, Any]:
+    grid = made.spec.profile.grid(0, trial.sample_rate)
+    agreement = measure_agreement(made.spec, scores, made.scores, grid, trial.sample_rate, trial.stretches)
     return agreement | {"tolerance": TOLERANCE}
 
 
-def _trial_windows(audio: str | None, profile: Profile, sample_rate: int, most: int = COMPARED_WINDOWS) -> NDArray[Any]:
-    """Return windows of sound, shape (n, window): of the given recording, or of a simulated scene."""
-    seconds = profile.window_seconds + most * profile.hop_seconds
-    if audio is None:
-        simulated = scene(seconds, seed=1, sample_rate=sample_rate)
-        samples = next(iter(simulated.blocks(simulated.n_samples))).astype(profile.sample_dtype)
-    else:
-        with open_audio(audio, dtype=profile.sample_dtype) as file:
-            recording = at_rate(file, sample_rate)
-            samples = recording.read(0, min(recording.n_samples, int(seconds * sample_rate)))
-    grid = profile.grid(len(samples), sample_rate)
-    if grid.n_windows < GOLDEN_WINDOWS:
-        raise UnsupportedRecording(f"{audio}: too short to compare on; give at least {GOLDEN_WINDOWS} windows of sound")
-    windows: NDArray[Any] = sliding_window_view(samples, grid.window)[:: grid.hop][:most]
-    return windows
-
-
-def _choose_golden(windows: NDArray[Any], expected: NDArray[np.float32], spec: ModelSpec, rate: int) -> Golden:
-    """Keep windows from the lowest to the highest target score: a golden example of silence proves nothing."""
-    order = np.argsort(expected[:, spec.classes.index(spec.target_class)], kind="stable")
-    chosen = order[np.linspace(0, len(order) - 1, GOLDEN_WINDOWS).round().astype(int)]
-    return Golden(np.ascontiguousarray(windows[chosen]), expected[chosen], rate)
-
-
-def _seconds_per_window(model: Model, windows: NDArray[Any], rate: int) -> float:
+def _seconds_per_window(model: Model, trial: Trial) -> float:
     """Measure what the planner needs: seconds per window of one core, from audio to score."""
+    windows = trial.windows[:: max(1, len(trial.windows) // _TIMED_WINDOWS)]
     began = time.perf_counter()
-    model.scores(model.spec.profile.spectrograms(windows, rate))
+    model.scores(model.spec.profile.spectrograms(windows, trial.sample_rate))
     return (time.perf_counter() - began) / len(windows)

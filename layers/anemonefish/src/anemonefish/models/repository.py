@@ -1,9 +1,9 @@
 """Models in a store: names, versions and aliases.
 
 Owns the keys ``{name}/{version}/...`` and ``{name}/{alias}.json`` and turning a reference (``reef``,
-``reef@production``, ``reef@1.0.0``, ``reef@1.0.0+int8``) into a pinned model: name, version, hash, and what runs it. A
-loaded model has had the hash of every file it needs checked and its golden example scored; what is not as published
-never serves.
+``reef@production``, ``reef@1.0.0``, ``reef@1.0.0+int8``) into a pinned model: name, version, hash, and what runs it;
+``+litert`` means LiteRT for a network that ncnn serves. A loaded model has had the hash of every file it needs checked
+and its golden example scored; what is not as published never serves.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from anemonefish.errors import (
     shown,
 )
 from anemonefish.models.bundle import (
+    DEPLOYMENTS,
     ENGINES,
     GOLDEN,
     KERAS,
@@ -31,13 +32,14 @@ from anemonefish.models.bundle import (
     LITERT,
     MODEL_JSON,
     VARIANTS,
+    WINOGRAD,
     FileFact,
     ModelSpec,
     sha256,
     variant_files,
 )
 from anemonefish.models.engine import Model, Network
-from anemonefish.models.golden import TOLERANCE, Golden, check_golden, check_preprocessing
+from anemonefish.models.golden import Golden, check_golden, check_preprocessing
 from anemonefish.models.keras import KerasNetwork
 from anemonefish.models.litert import LiteRtNetwork
 from anemonefish.models.ncnn import NcnnNetwork
@@ -124,7 +126,8 @@ class ModelRepository:
     store : Store
         Where they lie.
     engine : {"litert", "keras"}, optional
-        What runs networks here: ``ANEMONEFISH_ENGINE`` unless given, and each bundle's own where nothing says.
+        What is deployed here: ``keras`` runs every network by Keras, ``litert`` has no Keras. ``ANEMONEFISH_ENGINE``
+        unless given, and each bundle's own engine where nothing says.
     """
 
     def __init__(self, store: Store, engine: str | None = None) -> None:
@@ -150,7 +153,9 @@ class ModelRepository:
         return [CatalogEntry(name, tuple(sorted(found)), aliases.get(name, {})) for name, found in versions.items()]
 
     def pin(self, reference: str) -> PinnedModel:
-        """Resolve ``name``, ``name@alias`` or ``name@version``, with ``+variant`` behind it for another precision.
+        """Resolve ``name``, ``name@alias`` or ``name@version``, with ``+variant`` behind it for other arithmetic.
+
+        ``+litert`` is the network itself, run by LiteRT whatever serves it by default.
 
         Raises
         ------
@@ -171,11 +176,16 @@ class ModelRepository:
             version = self._alias(name, version)
         data = self._read_spec(name, version)
         spec = ModelSpec.from_json(data, f"model {name} {version}")
-        return PinnedModel(name, version, sha256(data), self._engine(spec, match["variant"]), match["variant"])
+        variant = None if match["variant"] == ENGINES[0] else match["variant"]
+        return PinnedModel(name, version, sha256(data), self._engine(spec, match["variant"]), variant)
 
     def _engine(self, spec: ModelSpec, variant: str | None) -> str:
-        if self._deployed not in {None, *ENGINES}:
-            raise InvalidSettings(f"ANEMONEFISH_ENGINE must be one of {', '.join(ENGINES)}, not {self._deployed!r}")
+        if self._deployed not in {None, *DEPLOYMENTS}:
+            raise InvalidSettings(f"ANEMONEFISH_ENGINE must be one of {', '.join(DEPLOYMENTS)}, not {self._deployed!r}")
+        if variant == ENGINES[0]:
+            if LITERT not in spec.files:
+                raise IncompatibleModel(f"{spec.title} is run by Keras, LiteRT cannot; ask for it without +litert")
+            return variant
         if variant is not None:
             if variant not in spec.variants:
                 has = ", ".join(spec.variants) or "none"
@@ -187,7 +197,7 @@ class ModelRepository:
             raise IncompatibleModel(
                 f"{spec.title} is run by Keras and LiteRT is deployed here; deploy with Engine=keras (docs/deploy.md)"
             )
-        return self._deployed or spec.engine
+        return "keras" if self._deployed == "keras" else spec.engine
 
     def spec(self, pinned: PinnedModel) -> ModelSpec:
         """Return the spec of a pinned model.
@@ -240,17 +250,20 @@ class ModelRepository:
         for name in spec.files:
             self.read_file(spec, name)
         for variant in spec.variants:
-            self._proven(replace(pinned, engine=VARIANTS[variant], variant=variant))
+            if pinned.engine != "ncnn" or variant != WINOGRAD:  # the same files
+                self._proven(replace(pinned, engine=VARIANTS[variant], variant=variant))
+        if pinned.engine == "ncnn":
+            self._proven(replace(pinned, engine=ENGINES[0]))  # what takes over where ncnn fails
         return spec, self._proven(pinned)[1]
 
     def _proven(self, pinned: PinnedModel) -> tuple[Model, float]:
         """Load a model and score its golden example; Keras brings librosa along, which then makes them too."""
         spec = self.spec(pinned)
         golden = Golden.from_bytes(self.read_file(spec, GOLDEN), f"model {spec.title}")
-        model = Model(spec, self._network(spec, pinned))
+        model = Model(spec, self._network(spec, pinned), pinned.engine)
         if pinned.engine == "keras":
             check_preprocessing(spec, golden)
-        tolerance = TOLERANCE if pinned.variant is None else float(spec.variants[pinned.variant]["tolerance"])
+        tolerance = spec.tolerance if pinned.variant is None else float(spec.variants[pinned.variant]["tolerance"])
         return model, check_golden(model, golden, tolerance)
 
     def _network(self, spec: ModelSpec, pinned: PinnedModel) -> Network:
@@ -258,7 +271,7 @@ class ModelRepository:
             layers = self.read_file(spec, LAYERS) if LAYERS in spec.files else None
             return KerasNetwork.of_bundle(spec.title, self.read_file(spec, KERAS), layers)
         if pinned.engine == "ncnn":
-            layers, weights = (self.read_file(spec, name) for name in variant_files(str(pinned.variant)))
+            layers, weights = (self.read_file(spec, name) for name in variant_files(WINOGRAD))
             return NcnnNetwork(spec.title, layers, weights)
         name = LITERT if pinned.variant is None else variant_files(pinned.variant)[0]
         return LiteRtNetwork(spec.title, self.read_file(spec, name), name)
@@ -299,7 +312,10 @@ class ModelRepository:
         """
         pointer = self._pointer(name, alias)
         if not pointer.before:
-            raise ModelNotFound(f"{name}@{alias} never meant another version than {pointer.version}; promote one")
+            raise ModelNotFound(
+                f"{name}@{alias} has meant {pointer.version} from the first, so there is nothing to go back to; let it "
+                f"mean another version with: anemonefish models promote {name} VERSION --alias {alias}"
+            )
         former = pointer.before[-1]
         self.verify(f"{name}@{former}")
         self._point(name, alias, _Pointer(former, pointer.before[:-1]))

@@ -9,6 +9,7 @@ is asked for by name, and only where its golden scores are as close as they were
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -17,12 +18,11 @@ from numpy.typing import NDArray
 
 from anemonefish.events import find_events, smooth
 from anemonefish.matching import Counts, Rule
-from anemonefish.models.bundle import ModelSpec
-from anemonefish.models.golden import TOLERANCE
+from anemonefish.models.bundle import TOLERANCE, ModelSpec
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid
 
-__all__ = ["convert", "measure_agreement"]
+__all__ = ["convert", "events_of", "labels_flipped", "labels_of", "measure_agreement"]
 
 _SLACK = 2.0
 """What another processor may add to the difference that was measured: its 8-bit kernels round elsewhere."""
@@ -57,7 +57,12 @@ def convert(one_window: Any, variant: str | None) -> bytes:
 
 
 def measure_agreement(
-    spec: ModelSpec, scores: NDArray[np.float32], exact: NDArray[np.float32], grid: WindowGrid, sample_rate: int
+    spec: ModelSpec,
+    scores: NDArray[np.float32],
+    exact: NDArray[np.float32],
+    grid: WindowGrid,
+    sample_rate: int,
+    stretches: Sequence[slice] = (slice(None),),
 ) -> dict[str, Any]:
     """Compare a variant's scores with the float32 network's on the same windows.
 
@@ -65,35 +70,62 @@ def measure_agreement(
     ----------
     spec : ModelSpec
     scores, exact : ndarray, shape (n_windows, n_classes), float32
-        Of consecutive windows of one recording.
     grid : WindowGrid
     sample_rate : int
+    stretches : sequence of slice
+        Of windows that follow one another in one recording; all of them by default.
 
     Returns
     -------
     dict
-        ``windows``; ``max_difference`` of a score; ``labels_flipped``, windows whose best class (of a single score:
-        whose side of the threshold) is another; ``events``, how many float32 finds; ``event_f1`` against those, by
-        half of their union, null where neither has one; ``tolerance`` for the golden scores.
+        ``windows``; ``max_difference`` of a score; ``labels_flipped``, windows whose best class (of a single score or a
+        multi-label model: whose side of the threshold) is another; ``events``, how many float32 finds; ``event_f1``
+        against those, by half of their union, null where neither has one; ``tolerance`` for the golden scores.
     """
-    settings = Settings.load({}, {})
-    target = spec.classes.index(spec.target_class)
 
-    def events(found: NDArray[np.float32]) -> list[tuple[int, int]]:
-        smoothed = smooth(found, settings.median_windows)[:, target]
-        return [(e.start, e.stop) for e in find_events(smoothed, grid, sample_rate, spec.target_class, settings)]
+    def target_events(found: NDArray[np.float32]) -> list[tuple[int, int]]:
+        return [event[1:] for event in events_of(spec, found, grid, sample_rate, stretches) if event[0] == target]
 
-    def labels(found: NDArray[np.float32]) -> NDArray[np.intp]:
-        return found.argmax(axis=1) if len(spec.classes) > 1 else (found[:, 0] > settings.threshold).astype(np.intp)
-
-    expected = events(exact)
-    f1 = Counts.of(events(scores), expected, Rule(criterion="iou")).f1
+    target = spec.target_class
+    expected = target_events(exact)
+    f1 = Counts.of(target_events(scores), expected, Rule(criterion="iou")).f1
     difference = float(np.abs(scores - exact).max())
     return {
         "windows": len(exact),
         "max_difference": difference,
-        "labels_flipped": int((labels(scores) != labels(exact)).sum()),
+        "labels_flipped": labels_flipped(spec, scores, exact),
         "events": len(expected),
         "event_f1": None if f1 is None else round(float(f1), 6),
         "tolerance": max(TOLERANCE, _SLACK * difference),
     }
+
+
+def labels_flipped(spec: ModelSpec, scores: NDArray[Any], exact: NDArray[Any]) -> int:
+    """Count the windows that get another label by default settings."""
+    return int((labels_of(spec, scores) != labels_of(spec, exact)).any(axis=1).sum())
+
+
+def labels_of(spec: ModelSpec, scores: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the label of each window, shape (n_windows, n): the best class, or of each class whether it is there."""
+    if len(spec.classes) > 1 and not spec.multi_label:
+        best: NDArray[np.intp] = scores.argmax(axis=1)[:, np.newaxis]
+        return best
+    return (scores > Settings.load({}, {}).threshold).astype(np.intp)
+
+
+def events_of(
+    spec: ModelSpec, scores: NDArray[Any], grid: WindowGrid, sample_rate: int, stretches: Sequence[slice]
+) -> list[tuple[str, int, int]]:
+    """Return the events of every class by default settings: class, first sample, and the first one after.
+
+    Samples of stretches are counted on, so that the events of one are never those of another.
+    """
+    settings = Settings.load({}, {})
+    found = []
+    for stretch in stretches:
+        before = (stretch.start or 0) * (grid.hop + grid.window)
+        smoothed = smooth(scores[stretch].astype(np.float32), settings.median_windows)
+        for column, label in enumerate(spec.classes):
+            events = find_events(smoothed[:, column], grid, sample_rate, label, settings)
+            found += [(label, before + event.start, before + event.stop) for event in events]
+    return found
