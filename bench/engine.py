@@ -33,8 +33,8 @@ _WANTED_PERCENT = {"v1": None, "v2": 90.0}
 
 def rows(quick: bool) -> Iterator[Row]:
     """Yield the peak by each way of measuring it, and each network's share of the highest."""
-    networks = {title: _network(title) for title in _WINDOWS}  # first: loads TensorFlow, on one thread
-    fewer = {f"{title}+{variant}": _network(title, variant) for title in _WINDOWS for variant in MODELS[title].variants}
+    networks = {title: _network(title, "litert") for title in _WINDOWS}  # first: loads TensorFlow, on one thread
+    fewer = {f"{title} by default": _network(title) for title in _WINDOWS}
     with tempfile.TemporaryDirectory() as folder:
         ways = {**_multiply_adds(Path(folder)), **_matrices()}
         # Everything once, then everything again: a core's clock drifts, and each is held against its own moment.
