@@ -194,6 +194,6 @@ def test_disagreement_of_the_engines_refuses_the_bundle(
         return weights
 
     monkeypatch.setattr(module, "_convert", convert_then_change)
-    with pytest.raises(errors.ParityError, match=r"more than 1e-05; the model was not published"):
+    with pytest.raises(errors.ParityError, match=r"more than 1e-05; from the network in float64 .*the model was not published"):
         publish(request_for(small_network, "apart"), repository)
     assert not repository.store.exists(f"lab/apart/{MODEL_JSON}")
