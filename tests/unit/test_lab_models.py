@@ -183,17 +183,22 @@ def test_a_network_that_swaps_its_axes_is_refused(repository: ModelRepository, t
 def test_disagreement_of_the_engines_refuses_the_bundle(
     repository: ModelRepository, small_network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A real disagreement: Keras gets other weights than the converter saw."""
+    """A real disagreement: the converter gets other weights than Keras scored with."""
     from anemonefish.models import publish as module
 
     convert = module._convert
 
-    def convert_then_change(network: Any, spec: Any) -> bytes:
+    def convert_other_weights(network: Any, spec: Any) -> bytes:
+        layer = network.layers[0]
+        kept = layer.get_weights()
+        layer.set_weights([array * 2 for array in kept])
         weights = convert(network, spec)
-        network.layers[0].set_weights([array * 1.05 for array in network.layers[0].get_weights()])
+        layer.set_weights(kept)
         return weights
 
-    monkeypatch.setattr(module, "_convert", convert_then_change)
-    with pytest.raises(errors.ParityError, match=r"more than 1e-05; from the network in float64 .*the model was not published"):
+    monkeypatch.setattr(module, "_convert", convert_other_weights)
+    with pytest.raises(
+        errors.ParityError, match=r"more than 1e-05; from the network in float64 .*the model was not published"
+    ):
         publish(request_for(small_network, "apart"), repository)
     assert not repository.store.exists(f"lab/apart/{MODEL_JSON}")
