@@ -162,22 +162,38 @@ def test_a_format_nobody_asked_for_is_made_when_somebody_does(api: Api, upload: 
 
 def test_many_recordings_one_of_them_broken(api: Api, upload: str, clip: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.wav"
-    broken.write_bytes(clip.read_bytes()[:100_000])
+    broken.write_bytes(clip.read_bytes()[:30])
     execution = api.ended(api.start(upload, api.upload(broken), settings={"max_range_seconds": 5})["id"])
     assert execution["status"] == "SUCCEEDED"
     assert [each["name"] for each in execution["recordings"]] == [clip.name, "broken.wav"]
-    assert execution["recordings"][1]["error"]["error"] == "TruncatedRecording"
+    assert execution["recordings"][1]["error"]["error"] == "UnreadableRecording"
     assert (execution["ranges_done"], execution["ranges_total"]) == (4, 4)
     first = api("GET", execution["results_url"]).json()
     assert [each["error"] is None for each in first["recordings"]] == [True, False]
+    assert [each["status"] for each in first["recordings"]] == ["done", "failed"]
     second = api("GET", execution["results_url"], params={"recording": 1})
-    assert (second.status_code, second.json()["error"]) == (400, "TruncatedRecording")
+    assert (second.status_code, second.json()["error"]) == (400, "UnreadableRecording")
     assert "s3://" not in second.text
+
+
+def test_a_recording_that_ends_early_is_partial_unless_damage_is_refused(api: Api, clip: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(clip.read_bytes()[:-200_000])
+    upload = api.upload(cut)
+    execution = api.ended(api.start(upload)["id"])
+    results = api("GET", execution["results_url"]).json()
+    (recording,) = results["recordings"]
+    assert (recording["status"], recording["error"]) == ("partial", None)
+    (note,) = recording["notes"]
+    assert (note["code"], note["numbers"]["samples"]) == ("ends-early", 860_000)
+    assert (results["metadata"]["status"], results["metadata"]["notes"]) == ("partial", [note])
+    refused = api.ended(api.start(upload, settings={"damaged": "refuse"})["id"])
+    assert (refused["status"], refused["error"]["error"]) == ("FAILED", "TruncatedRecording")
 
 
 def test_an_execution_that_failed_says_why(api: Api, clip: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.wav"
-    broken.write_bytes(clip.read_bytes()[:100_000])
+    broken.write_bytes(clip.read_bytes()[:44])
     execution = api.ended(api.start(api.upload(broken))["id"])
     assert (execution["status"], execution["error"]["error"]) == ("FAILED", "TruncatedRecording")
     assert execution["error"]["message"].startswith("broken.wav: the header promises")
