@@ -16,6 +16,9 @@
  *   multipart: PartPage | null}} Upload
  * @typedef {'litert' | 'keras' | 'ncnn'} Engine
  * @typedef {{name: string, version: string, hash: string, engine: Engine, variant: string | null}} Model
+ * @typedef {{code: string, message: string, numbers: Record<string, number | string>}} Note
+ * @typedef {{recording: number, name: string, status: 'done' | 'partial' | 'failed', windows: number | null,
+ *   events: number | null, error: Reason | null, notes: Note[]}} RecordingOutcome
  * @typedef {{recordings: string[], model?: string, settings?: Record<string, unknown>, webhook?: string,
  *   signal?: AbortSignal}} Order
  * @typedef {{id: string, status: 'PENDING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED', status_url: string,
@@ -25,7 +28,7 @@
  *   error: Reason | null}} Execution
  * @typedef {Record<'predictions' | 'events', Record<string, any>[]> & {metadata: Record<string, any>}} Found
  * @typedef {Found & {execution: string, decision: string | null, recording: number,
- *   predictions_url: string | null, recordings: Record<string, any>[]}} Results
+ *   predictions_url: string | null, recordings: RecordingOutcome[]}} Results
  * @typedef {'json' | 'csv' | 'scores' | 'raven' | 'audacity' | 'classes' | 'kaleidoscope' | 'longterm'
  *   | 'parquet'} Format
  * @typedef {{recording?: number, decision?: string, signal?: AbortSignal}} Which
