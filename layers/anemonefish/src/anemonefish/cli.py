@@ -12,39 +12,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
 from anemonefish import __version__
-from anemonefish.aggregate import Aggregate
-from anemonefish.cli_calibrate import calibrate
-from anemonefish.cli_evaluate import evaluate
 from anemonefish.cli_remote import remote
 from anemonefish.find import Found, find_recordings
-from anemonefish.jobs import Job
-from anemonefish.laptop import detect as detect_on_laptop
-from anemonefish.models.bundle import ENGINES, VARIANTS
-from anemonefish.models.head import ACTIVATIONS
-from anemonefish.models.publish import PublishRequest
-from anemonefish.models.publish import publish as publish_model
-from anemonefish.models.repository import ALIASES, ModelRepository
-from anemonefish.models.summary import lines_of
-from anemonefish.plan import plan_job
-from anemonefish.planned import Plan
-from anemonefish.profiles import PROFILES, profile_named
-from anemonefish.review import MOST_CLIPS, Review, write_review
-from anemonefish.settings import FORMATS, Settings
-from anemonefish.simulate import Scene, scene, write_scene
+from anemonefish.models.names import ACTIVATIONS, ALIASES, ENGINES, VARIANTS
+from anemonefish.settings import FORMATS, MOST_CLIPS, Settings
 from anemonefish.stopping import Stopped, command_line
 from anemonefish.stores import open_store
-from anemonefish.stores.local import atomic_file
-from anemonefish.tables import Selection, SoundFile, format_seconds, write_audacity, write_raven
 from anemonefish.terminal import (
     ERR,
     OUT,
     Commands,
+    LazyCommand,
     assigned,
     complain,
     model_option,
@@ -59,6 +42,14 @@ from anemonefish.terminal import (
 )
 from anemonefish.typed_text import read_fields
 
+if TYPE_CHECKING:
+    from anemonefish.aggregate import Aggregate
+    from anemonefish.jobs import Job
+    from anemonefish.models.repository import ModelRepository
+    from anemonefish.planned import Plan
+    from anemonefish.review import Review
+    from anemonefish.simulate import Scene
+
 __all__ = ["main"]
 
 _SHOWN_EVENTS = 20
@@ -70,8 +61,8 @@ def main() -> None:
     """Find anemonefish calls in hydrophone recordings."""
 
 
-main.add_command(calibrate)
-main.add_command(evaluate)
+main.add_command(LazyCommand("anemonefish.cli_calibrate", "calibrate", "Measure seconds per window and per range."))
+main.add_command(LazyCommand("anemonefish.cli_evaluate", "evaluate", "Hold results against labels."))
 main.add_command(remote)
 
 
@@ -109,6 +100,8 @@ def detect(
     assignments: Sequence[str],
 ) -> None:
     """Find events in recordings: files, folders (searched below) or s3:// objects."""
+    from anemonefish.laptop import detect as detect_on_laptop
+
     settings = _settings(assignments, formats=_words(formats), threshold=threshold, start=start)
     if pictures:
         require("matplotlib", "pictures", "--pictures")
@@ -118,8 +111,9 @@ def detect(
     made: list[Review] = []
 
     def review(job: Job, folder: Path) -> None:
-        models = ModelRepository(open_store(models_uri))
-        kinds = {"clips": clips, "pictures": pictures}
+        from anemonefish.review import write_review
+
+        models, kinds = _repository(models_uri), {"clips": clips, "pictures": pictures}
         made.append(write_review(job, models, folder, **kinds, padding_seconds=padding, most_clips=most_clips))
 
     with progress_bar("scoring") as bar, _resumable():
@@ -154,7 +148,9 @@ def detect(
 @click.option("--json", "as_json", is_flag=True, help="Print the quote as JSON.")
 def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Sequence[str], as_json: bool) -> None:
     """Say how an account would cut the work, and the time and cost to expect, before anything runs."""
-    made = plan_job(_found(paths).recordings, model, _settings(assignments), ModelRepository(open_store(models_uri)))
+    from anemonefish.plan import plan_job
+
+    made = plan_job(_found(paths).recordings, model, _settings(assignments), _repository(models_uri))
     if as_json:
         OUT.print_json(json.dumps(asdict(made.quote)))
     else:
@@ -175,6 +171,9 @@ def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Seque
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The WAV file; its labels go beside it.")
 def simulate(seconds: float, seed: int, sample_rate: int, out: Path) -> None:
     """Make a reef scene: calls, sounds to confuse them with, noise - and the labels of what is in it."""
+    from anemonefish.simulate import scene, write_scene
+    from anemonefish.stores.local import atomic_file
+
     made = scene(seconds, seed, sample_rate)
     with atomic_file(out) as temporary:
         write_scene(made, temporary)
@@ -248,7 +247,12 @@ def publish(
     models_uri: str,
 ) -> None:
     """Turn a .keras or .h5 file into a bundle, refused unless it gives the training's scores."""
-    repository = ModelRepository(open_store(writable_models(models_uri)))
+    from anemonefish.models.publish import PublishRequest
+    from anemonefish.models.publish import publish as publish_model
+    from anemonefish.models.summary import lines_of
+    from anemonefish.profiles import PROFILES, profile_named
+
+    repository = _repository(writable_models(models_uri))
     request = PublishRequest(
         keras=keras_file,
         name=name,
@@ -280,7 +284,7 @@ def publish(
 def verify(reference: str, models_uri: str) -> None:
     """Check the hash of every file and the golden scores on this machine."""
     with without_greetings():
-        spec, difference = ModelRepository(open_store(models_uri)).verify(reference)
+        spec, difference = _repository(models_uri).verify(reference)
     OUT.print(
         f"{spec.title}: {len(spec.files)} files as published, golden scores within {difference:.1e}", highlight=False
     )
@@ -294,7 +298,7 @@ def verify(reference: str, models_uri: str) -> None:
 def promote(name: str, version: str, alias: str, models_uri: str) -> None:
     """Let an alias mean a version, unless that fails to verify here."""
     with without_greetings():
-        difference = ModelRepository(open_store(models_uri)).promote(name, version, alias)
+        difference = _repository(models_uri).promote(name, version, alias)
     OUT.print(f"{name}@{alias} is {version}, golden scores within {difference:.1e}", highlight=False)
 
 
@@ -305,7 +309,7 @@ def promote(name: str, version: str, alias: str, models_uri: str) -> None:
 def rollback(name: str, alias: str, models_uri: str) -> None:
     """Let an alias mean again what it meant before."""
     with without_greetings():
-        version = ModelRepository(open_store(models_uri)).rollback(name, alias)
+        version = _repository(models_uri).rollback(name, alias)
     OUT.print(f"{name}@{alias} is {version} again", highlight=False)
 
 
@@ -313,10 +317,12 @@ def rollback(name: str, alias: str, models_uri: str) -> None:
 @models_option
 def list_(models_uri: str) -> None:
     """List models with their versions and aliases."""
+    from rich.table import Table
+
     table = Table()
     for column in ("model", "versions", *ALIASES):
         table.add_column(column)
-    for entry in ModelRepository(open_store(models_uri)).catalog():
+    for entry in _repository(models_uri).catalog():
         table.add_row(entry.name, ", ".join(entry.versions), *(entry.aliases.get(alias, "") for alias in ALIASES))
     OUT.print(table)
 
@@ -326,7 +332,7 @@ def list_(models_uri: str) -> None:
 @models_option
 def show(reference: str, models_uri: str) -> None:
     """Print model.json."""
-    repository = ModelRepository(open_store(models_uri))
+    repository = _repository(models_uri)
     click.echo(repository.spec(repository.pin(reference)).to_json().decode(), nl=False)
 
 
@@ -354,12 +360,22 @@ def _words(text: str | None) -> list[str] | None:
     return None if text is None else [word.strip() for word in text.split(",")]
 
 
+def _repository(models_uri: str) -> ModelRepository:
+    """Return the models at a folder or bucket."""
+    from anemonefish.models.repository import ModelRepository
+
+    return ModelRepository(open_store(models_uri))
+
+
 def _settings(assignments: Sequence[str], **options: Any) -> Settings:
     """Combine ``--set`` with the options that have a name of their own."""
     return Settings.load(Settings.read(assigned(assignments)) | {k: v for k, v in options.items() if v is not None})
 
 
 def _write_labels(made: Scene, wav: Path) -> None:
+    from anemonefish.stores.local import atomic_file
+    from anemonefish.tables import Selection, SoundFile, write_audacity, write_raven
+
     selections = [Selection(each.start, each.stop, each.label, each.low_hz, each.high_hz) for each in made.labels]
     with atomic_file(wav.with_name(f"{wav.name}.selections.txt")) as path, path.open("w", newline="") as file:
         write_raven(file, [(SoundFile(str(wav.resolve()), wav.name, made.sample_rate), selections)])
@@ -383,6 +399,10 @@ def _show_notes(made: Plan) -> None:
 
 
 def _show_events(aggregate: Aggregate) -> None:
+    from rich.table import Table
+
+    from anemonefish.tables import format_seconds
+
     table = Table(title="events")
     for name in ("recording", "start s", "end s", "class", "mean score", "max score", "windows"):
         table.add_column(name, justify="left" if name in {"recording", "class"} else "right")

@@ -36,13 +36,11 @@ from anemonefish.results import (
     write_review_state,
     write_reviewed_events,
 )
+from anemonefish.settings import MOST_CLIPS
 from anemonefish.stores.local import atomic_file
 from anemonefish.tables import seconds
 
-__all__ = ["MOST_CLIPS", "Review", "store_review", "write_review"]
-
-MOST_CLIPS = 500
-"""Clips of one job unless somebody asks for more: an afternoon of listening."""
+__all__ = ["Review", "store_review", "write_review"]
 
 
 @dataclass(frozen=True, slots=True)

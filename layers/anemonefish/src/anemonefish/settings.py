@@ -21,7 +21,7 @@ import yaml
 from anemonefish.errors import InvalidSettings, shown
 from anemonefish.typed_text import read_fields
 
-__all__ = ["ENVIRONMENT_PREFIX", "FORMATS", "REVIEWS", "Settings"]
+__all__ = ["ENVIRONMENT_PREFIX", "FORMATS", "MOST_CLIPS", "REVIEWS", "Settings"]
 
 ENVIRONMENT_PREFIX = "ANEMONEFISH_"
 
@@ -30,6 +30,9 @@ FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscop
 
 REVIEWS = ("clips", "pictures")
 """What an account can make for review besides the results."""
+
+MOST_CLIPS = 500
+"""Clips of one job unless somebody asks for more: an afternoon of listening."""
 
 _SCORING = ("window_seconds", "hop_seconds", "channel", "resample", "damaged")
 _DECISION = ("target_class", "threshold", "median_windows", "min_duration_seconds", "min_gap_seconds")

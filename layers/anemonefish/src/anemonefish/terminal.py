@@ -13,22 +13,26 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, InvalidSettings, RemoteError
 from anemonefish.notes import Note
 from anemonefish.stopping import Stopped, end_workers, stoppable
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
 __all__ = [
     "ERR",
     "OUT",
     "Commands",
+    "LazyCommand",
     "assigned",
     "complain",
     "model_option",
@@ -45,8 +49,36 @@ __all__ = [
 
 _SHOWN_NOTES = 5
 
-OUT = Console()
-ERR = Console(stderr=True)
+
+class _LazyConsole:
+    """A console that loads rich when something is printed; ``--help`` prints without it."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        self._stderr = stderr
+
+    @cached_property
+    def console(self) -> Console:
+        """The console of rich."""
+        from rich.console import Console
+
+        return Console(stderr=self._stderr)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person may look at what is printed."""
+        return self.console.is_terminal
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as :meth:`rich.console.Console.print` does."""
+        self.console.print(*objects, **options)
+
+    def print_json(self, text: str) -> None:
+        """Print JSON as :meth:`rich.console.Console.print_json` does."""
+        self.console.print_json(text)
+
+
+OUT = _LazyConsole()
+ERR = _LazyConsole(stderr=True)
 
 _SERVER_ERROR = 500
 
@@ -91,8 +123,38 @@ models_option = click.option(
 )
 
 
+class LazyCommand(click.Command):
+    """A command in a module that is imported when the command runs, so that the list of commands needs only its name.
+
+    Parameters
+    ----------
+    module : str
+        Full name of the module.
+    name : str
+        Of the command, and of the module's attribute that holds it.
+    short_help : str
+        What the list of commands says of it.
+    """
+
+    def __init__(self, module: str, name: str, short_help: str) -> None:
+        super().__init__(name, short_help=short_help)
+        self._module = module
+
+    def load(self) -> click.Command:
+        """Import the module and return the command itself."""
+        command: click.Command = getattr(import_module(self._module), str(self.name))
+        return command
+
+
 class Commands(click.Group):
     """Commands whose errors of the tree end as one line and exit code 1, and signals with 128 and their number."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that ``args`` name, and import its module if it is a :class:`LazyCommand`."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.load() if isinstance(command, LazyCommand) else command, rest
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command."""
@@ -205,12 +267,14 @@ def without_greetings() -> Iterator[None]:
 
 def progress_bar(word: str) -> Progress:
     """Return a bar on standard error; nothing is drawn where nobody looks."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     return Progress(
         TextColumn(word),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
-        console=ERR,
+        console=ERR.console,
         disable=not ERR.is_terminal,
     )
 
@@ -237,6 +301,8 @@ def show_notes(recordings: Iterable[tuple[str, Iterable[Note]]]) -> None:
 
 def show_quote(title: str, quote: Mapping[str, Any]) -> None:
     """Print what a job is expected to take, and what that rests on."""
+    from rich.table import Table
+
     table = Table(title=title)
     for name in ("recordings", "audio", "windows", "ranges", "expected time", "expected cost"):
         table.add_column(name, justify="right")

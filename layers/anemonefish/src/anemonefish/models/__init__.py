@@ -2,6 +2,7 @@
 
 ========================  ==========================================================================
 :mod:`.bundle`            ``model.json`` as a value: classes, shapes, profile, hashes, parity
+:mod:`.names`             engines, variants and aliases: the names that users type
 :mod:`.repository`        names, versions and aliases in a store; loading with every hash checked
 :mod:`.engine`            a loaded model: spectrograms in, scores out, whatever runs the network
 :mod:`.litert`            LiteRT, which runs it in every worker that is a zip
@@ -20,8 +21,21 @@
 ========================  ==========================================================================
 """
 
-from anemonefish.models.bundle import ModelSpec
-from anemonefish.models.engine import Model
-from anemonefish.models.repository import ModelRepository, PinnedModel
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anemonefish.models.bundle import ModelSpec
+    from anemonefish.models.engine import Model
+    from anemonefish.models.repository import ModelRepository, PinnedModel
 
 __all__ = ["Model", "ModelRepository", "ModelSpec", "PinnedModel"]
+
+_MODULES = {"Model": "engine", "ModelSpec": "bundle", "ModelRepository": "repository", "PinnedModel": "repository"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of this package when it is first used, so that :mod:`.names` needs no numpy."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

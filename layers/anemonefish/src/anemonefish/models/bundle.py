@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from anemonefish.errors import IncompatibleModel, InvalidBundle
+from anemonefish.models.names import ENGINES, VARIANTS
 from anemonefish.profiles import Profile, profile_from_dict
 from anemonefish.settings import Settings
 
@@ -46,19 +47,11 @@ LITERT = "model.tflite"
 GOLDEN = "golden.npz"
 LAYERS = "layers.py"
 
-ENGINES = ("litert", "keras", "ncnn")
-"""What can serve a network: LiteRT and ncnn in every worker, Keras in the container image or beside a training. What
-ncnn serves has LiteRT's file too, for where ncnn is missing or fails its golden example."""
-
 DEPLOYMENTS = ("litert", "keras")
 """What a place has: zip-packaged workers with LiteRT and ncnn, or the container image with Keras."""
 
 WINOGRAD = "winograd"
 """The variant whose files ncnn runs, as a variant or as what serves the network by default."""
-
-VARIANTS = {"float16": "litert", "int8": "litert", "winograd": "ncnn"}
-"""What else can be made of a network, and what runs it: weights of half the size; weights of a quarter of it, with
-arithmetic in 8 bit; float32 with fewer multiplications. The first two are never exact."""
 
 TOLERANCE = 1e-5
 """Largest difference of a score between Keras and what serves. Networks of the lab's two shapes differed by up to

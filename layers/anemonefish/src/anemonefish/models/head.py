@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.errors import IncompatibleModel
+from anemonefish.models.names import ACTIVATIONS
 
 __all__ = ["ACTIVATIONS", "activation_of", "check_scores", "with_activation"]
-
-ACTIVATIONS = ("softmax", "sigmoid", "none")
 
 _PASSING = {"Flatten", "Reshape", "Dropout", "Identity", "Permute", "InputLayer"}
 """Layers behind an activation that leave every value what it is."""

@@ -42,12 +42,11 @@ from anemonefish.models.engine import Model, Network
 from anemonefish.models.golden import Golden, check_golden, check_preprocessing
 from anemonefish.models.keras import KerasNetwork
 from anemonefish.models.litert import LiteRtNetwork
+from anemonefish.models.names import ALIASES
 from anemonefish.models.ncnn import NcnnNetwork
 from anemonefish.stores import Store, open_store
 
 __all__ = ["ALIASES", "CatalogEntry", "ModelRepository", "PinnedModel", "ready_model"]
-
-ALIASES = ("production", "staging")
 
 _REMEMBERED = 20
 """Former versions of an alias that can be gone back to."""
