@@ -9,10 +9,12 @@ Promises the same bytes whatever the number of ranges and whoever scored them; n
 from __future__ import annotations
 
 import hashlib
+import io
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from anemonefish.canonical import dump_json
@@ -29,7 +31,11 @@ from anemonefish.report import REPORTS, RecordingResult, write_report
 __all__ = ["Aggregate", "aggregate_job"]
 
 _RECORDINGS_AT_ONCE = 4
-"""Recordings finished at once: most of the time is spent waiting for the store. More would hold more scores."""
+"""Recordings finished at once where the store is far: most of the time is spent waiting for it. More would hold more
+scores."""
+
+_WINDOWS_IN_MEMORY = 10_000
+"""Reports of so many windows are made in memory, a few megabytes each; those of more go through a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +79,12 @@ def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
     ]
     check_recordings(recordings)
     parts: dict[str, str] = {}
-    with ThreadPoolExecutor(_RECORDINGS_AT_ONCE) as pool:
-        outcomes = tuple(
-            pool.map(lambda recording, of_it: _finish(job, plan, spec, recording, of_it, parts), recordings, tasks)
-        )
+    finished = partial(_finish, job, plan, spec, parts)
+    if job.store.at_once == 1:
+        outcomes = tuple(map(finished, recordings, tasks))
+    else:
+        with ThreadPoolExecutor(min(_RECORDINGS_AT_ONCE, job.store.at_once)) as pool:
+            outcomes = tuple(pool.map(finished, recordings, tasks))
     overview = _write_overview(job, outcomes, plan.settings.formats)
     job.store.write(job.manifest_key, _manifest(plan, outcomes, parts, overview))
     return Aggregate(outcomes)
@@ -105,9 +113,9 @@ def _finish(
     job: Job,
     plan: Plan,
     spec: ModelSpec,
+    parts: dict[str, str],
     recording: PlannedRecording,
     tasks: Sequence[RangeTask],
-    parts: dict[str, str],
 ) -> Outcome:
     if recording.failure is not None or recording.analysis is None:
         return Outcome(recording)
@@ -120,14 +128,25 @@ def _finish(
 
 
 def _write_reports(job: Job, result: RecordingResult) -> dict[str, str]:
-    files = {}
+    """Write the reports of a recording; return the SHA-256 of each by its name."""
+    write = _write_small if len(result.scores) <= _WINDOWS_IN_MEMORY else _write_large
+    names = {form: f"{result.recording.name}{REPORTS[form].suffix}" for form in result.settings.formats}
+    return {name: write(job, name, form, result) for form, name in names.items()}
+
+
+def _write_small(job: Job, name: str, form: str, result: RecordingResult) -> str:
+    made = io.BytesIO()
+    REPORTS[form].write(made, result)
+    data = made.getvalue()
+    job.store.write(job.result_key(name), data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write_large(job: Job, name: str, form: str, result: RecordingResult) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        for name in result.settings.formats:
-            path = Path(folder, "report")
-            write_report(name, path, result)
-            file = f"{result.recording.name}{REPORTS[name].suffix}"
-            files[file] = _store(job, file, path)
-    return files
+        path = Path(folder, "report")
+        write_report(form, path, result)
+        return _store(job, name, path)
 
 
 def _write_overview(job: Job, outcomes: Sequence[Outcome], formats: Sequence[str]) -> dict[str, str]:

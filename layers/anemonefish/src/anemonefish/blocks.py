@@ -2,9 +2,9 @@
 
 Owns :class:`BlockReader`: a seekable binary file over a :class:`~anemonefish.stores.ByteSource`. A decoder jumps
 between header and data and reads a few KiB at a time; what is fetched are aligned blocks: a small one where it jumps,
-twice as many at once wherever it reads on, and the next ones already while it decodes. So a header costs little, a long
-stretch costs few requests, and nobody waits for the next. Where the reader is told how far the decoder will read,
-nothing beyond is fetched ahead. What is kept is bounded.
+twice as many at once wherever it reads on, and of a source that is far away the next ones already while it decodes. So
+a header costs little, a long stretch costs few requests, and nobody waits for the next. Where the reader is told how
+far the decoder will read, nothing beyond is fetched ahead. What is kept is bounded.
 
 The decoder calls back from C, where a Python exception cannot travel. A failed read therefore looks like the
 end of the file *and is kept* in :attr:`BlockReader.error`; whoever drives the decoder must look there first.
@@ -50,7 +50,7 @@ class BlockReader(io.RawIOBase):
         self._run = 1  # blocks of the next request
         self._next = -1  # the block with which the decoder would read on
         self._ahead: tuple[int, int, Future[bytes]] | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead") if source.read_ahead else None
         self.error: AnemonefishError | None = None
 
     @property
@@ -97,7 +97,8 @@ class BlockReader(io.RawIOBase):
 
     def close(self) -> None:
         """Wait for what is being fetched, and forget it."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
         super().close()
 
     def _block(self, index: int) -> bytes:
@@ -123,7 +124,7 @@ class BlockReader(io.RawIOBase):
             data = self._read(first, count)
         self._keep(first, data)
         self._next = first + count
-        if self._run > 1 and self._next < self._end:
+        if self._pool is not None and self._run > 1 and self._next < self._end:
             ahead = self._run_from(self._next)
             self._ahead = self._next, ahead, self._pool.submit(self._read, self._next, ahead)
 

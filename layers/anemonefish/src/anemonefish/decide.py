@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,9 +30,6 @@ __all__ = ["StoredScores", "decide", "read_scores"]
 
 NOISE = "noise"
 """The class that is no sound of interest; its runs are not labelled."""
-
-_PARTS_AT_ONCE = 16
-"""Parts read at once: each is small and a round trip away."""
 
 _NOTHING_SEEN = Observed()
 
@@ -119,8 +117,10 @@ def read_scores(job: Job, spec: ModelSpec, tasks: Sequence[RangeTask]) -> Stored
     """
     scores = np.empty((tasks[0].grid.n_windows if tasks else 0, len(spec.classes)), np.float32)
     hashes, observed = {}, []
-    with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
-        read = pool.map(lambda task: job.store.read(job.part_key(task)), tasks)
+    with ExitStack() as stack:
+        at_once = min(job.store.at_once, len(tasks))
+        apply = stack.enter_context(ThreadPoolExecutor(at_once)).map if at_once > 1 else map
+        read = apply(lambda task: job.store.read(job.part_key(task)), tasks)
         for task, data in zip(tasks, read, strict=True):
             part, seen = part_from_bytes(data, (len(task.windows), len(spec.classes)), job.part_key(task))
             scores[task.windows.start : task.windows.stop] = part

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from anemonefish.jobs import Job
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
 from anemonefish.plan import plan_job, with_proven_engine, without_transcodes
-from anemonefish.planned import Plan, RangeTask, TranscodeTask
+from anemonefish.planned import Plan, RangeTask, TranscodeTask, batched
 from anemonefish.report import REPORTS
 from anemonefish.request import RecordingRequest
 from anemonefish.results_folder import JOURNAL, ResultsFolder
@@ -41,6 +42,9 @@ __all__ = ["detect"]
 
 _RANGE_SECONDS = 60.0
 """Audio per range on a laptop: a progress bar that moves, and little to lose when it is interrupted."""
+
+_CALLS_PER_WORKER = 4
+"""Calls that each process gets where there are recordings enough, so that all processes end at about one time."""
 
 _NO_HURRY = 86_400.0
 """A target that every cut meets, so that a recording is always cut alike: its parts serve every job it is in."""
@@ -116,7 +120,8 @@ def detect(
         folder.check_free(_report_names(planned))
         if transcodes := shared.transcodes(planned):
             transcode = partial(_transcode_one, shared.store.uri)
-            reasons = {task.path: failure for task, failure in _run_all(transcode, transcodes, workers) if failure}
+            calls = [[task] for task in transcodes]
+            reasons = {task.path: failure for task, failure in _run_all(transcode, calls, workers) if failure}
             planned = without_transcodes(plan_job(requests, reference, cut, models, shared), reasons)
         plan = with_contents(planned, out / JOURNAL / "contents.json")
         scored = shared.scored()
@@ -151,11 +156,16 @@ def _hashes(aggregate: Aggregate) -> dict[str, str]:
 
 
 def _score(job: Job, plan: Plan, models_uri: str, workers: int, progress: Progress | None) -> None:
-    """Score every range of a plan; what fails leaves its reason."""
-    tasks = list(plan.tasks())
-    done, total = 0, sum(len(task.windows) for task in tasks)
+    """Score the ranges of a plan that have no part yet; keep the reason of each that fails.
+
+    Where every range has its part, no process is started and no model is loaded.
+    """
+    scored = job.scored()
+    tasks = [task for task in plan.tasks() if task.name not in scored]
+    total = plan.quote.windows
+    done = total - sum(len(task.windows) for task in tasks)
     score = partial(_score_one, job.store.uri, models_uri, plan.model)
-    for task, outcome in _run_all(score, tasks, workers):
+    for task, outcome in _run_all(score, _calls(tasks, plan.windows_per_range, workers), workers):
         if outcome is not None:
             job.write_range_failure(task, outcome)
         done += len(task.windows)
@@ -163,28 +173,69 @@ def _score(job: Job, plan: Plan, models_uri: str, workers: int, progress: Progre
             progress(done, total)
 
 
+def _calls(tasks: Sequence[RangeTask], windows: int, workers: int) -> list[list[RangeTask]]:
+    """Return the ranges of each call of a worker: short recordings share one, and every worker gets several calls."""
+    share = sum(len(task.windows) for task in tasks) // (_CALLS_PER_WORKER * workers)
+    return list(batched(tasks, min(windows, share)))
+
+
 def _run_all(
-    work: Callable[[_T], Failure | None], tasks: Sequence[_T], workers: int
+    work: Callable[[_T], Failure | None], calls: Sequence[Sequence[_T]], workers: int
 ) -> Iterator[tuple[_T, Failure | None]]:
-    """Yield each task with None or the reason it was not done, as they finish."""
-    unfinished: list[_T] = []
-    with _pool(min(workers, max(1, len(tasks)))) as pool:
+    """Yield each task with None or the reason it was not done, as the calls finish.
+
+    A process that dies breaks its whole pool. The call it ran is among the first that are unfinished, because calls
+    begin in their order: the tasks of those run one by one, so that the one that kills is known, the others in another
+    pool.
+    """
+    while calls:
+        unfinished = yield from _run_in_pool(work, calls, min(workers, len(calls)))
+        suspects, calls = unfinished[: 2 * workers + 1], unfinished[2 * workers + 1 :]
+        yield from _run_one_by_one(work, [task for call in suspects for task in call])
+
+
+def _run_in_pool(
+    work: Callable[[_T], Failure | None], calls: Sequence[Sequence[_T]], workers: int
+) -> Generator[tuple[_T, Failure | None], None, list[Sequence[_T]]]:
+    """Yield the tasks of each call that finishes; return the calls that do not, in their order."""
+    finished = set()
+    with _pool(workers) as pool:
         with starting_workers():
-            futures = {pool.submit(work, task): task for task in tasks}
-        for future in as_completed(futures):
+            numbers = {pool.submit(_run_call, work, call): number for number, call in enumerate(calls)}
+        for future in as_completed(numbers):
+            number = numbers[future]
             try:
-                yield futures[future], future.result()
+                outcomes = future.result()
             except BrokenProcessPool:
-                unfinished.append(futures[future])
-    # A dead process breaks the whole pool; whose fault it was shows when each task has a process of its own.
-    for task in unfinished:
+                continue
+            finished.add(number)
+            yield from zip(calls[number], outcomes, strict=True)
+    return [call for number, call in enumerate(calls) if number not in finished]
+
+
+def _run_one_by_one(work: Callable[[_T], Failure | None], tasks: Sequence[_T]) -> Iterator[tuple[_T, Failure | None]]:
+    """Yield each task as :func:`_run_all` does; one with which a fresh process dies is the reason of its death."""
+    waiting = deque(tasks)
+    while waiting:
         with _pool(1) as pool:
-            try:
-                with starting_workers():
-                    future = pool.submit(work, task)
-                yield task, future.result()
-            except BrokenProcessPool:
-                yield task, Failure("RangeFailed", f"{task.path}: the process died; is memory short?")
+            fresh = True
+            while waiting:
+                try:
+                    with starting_workers():
+                        future = pool.submit(work, waiting[0])
+                    outcome = future.result()
+                except BrokenProcessPool:
+                    if fresh:
+                        task = waiting.popleft()
+                        yield task, Failure("RangeFailed", f"{task.path}: the process died; is memory short?")
+                    break
+                fresh = False
+                yield waiting.popleft(), outcome
+
+
+def _run_call(work: Callable[[_T], Failure | None], call: Sequence[_T]) -> list[Failure | None]:
+    """Do the tasks of one call, in a worker process."""
+    return [work(task) for task in call]
 
 
 @contextmanager

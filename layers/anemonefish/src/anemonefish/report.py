@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,8 +142,8 @@ class RecordingResult:
         return format_utc(utc_of(datetime.fromisoformat(begins.utc), sample, self.sample_rate))
 
 
-Writer = Callable[[Path, RecordingResult], None]
-"""Makes the file at a path."""
+Writer = Callable[[BinaryIO, RecordingResult], None]
+"""Writes the content of a report into an open file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +156,21 @@ class Report:
 
 def write_report(name: str, path: Path, result: RecordingResult) -> None:
     """Write one report; text is UTF-8 with line feeds on every system."""
-    REPORTS[name].write(path, result)
+    with path.open("wb") as file:
+        REPORTS[name].write(file, result)
 
 
 def _text(write: Callable[[TextIO, RecordingResult], None]) -> Writer:
-    """Return a writer that opens the file of a text format."""
+    """Return the writer of a text format."""
 
-    def opened(path: Path, result: RecordingResult) -> None:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            write(file, result)
+    def encoded(file: BinaryIO, result: RecordingResult) -> None:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        try:
+            write(text, result)
+        finally:
+            text.detach()  # flushes, and leaves the file open for its owner
 
-    return opened
+    return encoded
 
 
 def lab_document(
@@ -366,7 +370,7 @@ def _write_classes(file: TextIO, result: RecordingResult) -> None:
     write_audacity(file, result.selections(result.class_runs), sample_rate=result.sample_rate)
 
 
-def _write_parquet(path: Path, result: RecordingResult) -> None:
+def _write_parquet(file: BinaryIO, result: RecordingResult) -> None:
     """Write the scores as columns, exactly.
 
     The metadata is one JSON, because the writer puts several keys in an order that differs from process to process.
@@ -394,7 +398,7 @@ def _write_parquet(path: Path, result: RecordingResult) -> None:
         created_by=_CREATED_BY,
         skip_arrow_metadata=True,
     )
-    path.write_bytes(made.getbuffer())
+    file.write(made.getbuffer())
 
 
 def _columns(result: RecordingResult, first: int, stop: int) -> list[tuple[str, NDArray[Any]]]:

@@ -28,6 +28,8 @@ class ByteSource(Protocol):
     version : str
         Opaque text that changes whenever the bytes change; opening the URI with it reads these bytes or
         raises :class:`~anemonefish.errors.RecordingChanged`.
+    read_ahead : bool
+        Whether it pays to fetch the next bytes in a thread while a decoder works on the last ones.
     """
 
     @property
@@ -36,6 +38,8 @@ class ByteSource(Protocol):
     def size(self) -> int: ...  # noqa: D102
     @property
     def version(self) -> str: ...  # noqa: D102
+    @property
+    def read_ahead(self) -> bool: ...  # noqa: D102
 
     def read(self, offset: int, length: int) -> bytes:
         """Return the bytes ``[offset, offset + length)``, fewer only at the end of the object."""
@@ -47,7 +51,16 @@ class ByteSource(Protocol):
 
 
 class Store(Protocol):
-    """A flat space of keys (``a/b/c``) holding immutable bytes."""
+    """A flat space of keys (``a/b/c``) holding immutable bytes.
+
+    Attributes
+    ----------
+    at_once : int
+        How many reads or writes at once are worth a thread each.
+    """
+
+    @property
+    def at_once(self) -> int: ...  # noqa: D102
 
     @property
     def uri(self) -> str:

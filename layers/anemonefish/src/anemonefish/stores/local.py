@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -54,22 +55,24 @@ class atomic_file:  # noqa: N801 - used as a verb, like open()
         self._target = target
 
     def __enter__(self) -> Path:
+        self._temporary = self._target.with_name(f"{UNFINISHED}{token_hex(8)}")
         try:
-            self._target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._target.parent, prefix=UNFINISHED)
+            try:
+                self._create()
+            except FileNotFoundError:
+                self._target.parent.mkdir(parents=True, exist_ok=True)
+                self._create()
         except OSError as error:
             raise self._unwritable(error) from None
-        os.close(handle)
-        self._temporary = Path(name)
         return self._temporary
+
+    def _create(self) -> None:
+        """Create the temporary file, which must not exist; the user's umask says who may read it."""
+        os.close(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
         if kind is None:
-            # mkstemp makes files private; results are as readable as anything else the user makes.
-            mask = os.umask(0)
-            os.umask(mask)
             try:
-                self._temporary.chmod(0o666 & ~mask)
                 self._temporary.replace(self._target)
             except OSError as error:
                 self._temporary.unlink(missing_ok=True)
@@ -88,6 +91,9 @@ class atomic_file:  # noqa: N801 - used as a verb, like open()
 class LocalStore:
     """Keys are paths below ``root``."""
 
+    at_once = 1
+    """A file is read and written in a moment: threads would only wait for each other."""
+
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
@@ -98,7 +104,11 @@ class LocalStore:
 
     def path(self, key: str) -> Path:
         """Return the path of a key; raise :class:`InvalidRequest` for one that leaves the folder."""
-        path = (self._root / key).resolve()
+        folder, _, name = key.rpartition("/")
+        parent = _resolved(self._root, folder)
+        path = parent / name
+        if name in {"", ".", ".."} or path.is_symlink():
+            path = path.resolve()
         if not path.is_relative_to(self._root):
             raise InvalidRequest(f"key {key!r} leads out of the store; use a relative key without '..'")
         return path
@@ -108,8 +118,15 @@ class LocalStore:
         return self.path(key).read_bytes()
 
     def write(self, key: str, data: bytes) -> None:
-        """Put ``data`` under ``key`` by rename."""
-        with atomic_file(self.path(key)) as temporary:
+        """Put ``data`` under ``key`` by rename; a file that holds it already is left alone.
+
+        Replacing a file makes a journaling file system write the new one to the disk at once, which takes longer than
+        reading the old one.
+        """
+        path = self.path(key)
+        if _holds(path, data):
+            return
+        with atomic_file(path) as temporary:
             temporary.write_bytes(data)
 
     def upload(self, key: str, path: Path) -> None:
@@ -124,13 +141,44 @@ class LocalStore:
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with ``prefix``, sorted; temporary files are not keys."""
         folder = self.path(prefix.rpartition("/")[0])
-        found = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-        keys = (path.relative_to(self._root).as_posix() for path in found)
+        begin = len(str(self._root).rstrip(os.sep)) + 1
+        keys = (path[begin:].replace(os.sep, "/") for path in _files_below(str(folder)))
         yield from sorted(key for key in keys if key.startswith(prefix))
+
+
+@lru_cache(maxsize=1024)
+def _resolved(root: Path, folder: str) -> Path:
+    """Return a folder without symbolic links; a job puts thousands of files into few of them."""
+    return (root / folder).resolve()
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    """Yield the paths of the files below a folder, temporary ones left out, in no order."""
+    try:
+        entries = os.scandir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files_below(entry.path)
+            elif entry.is_file() and not entry.name.startswith("."):
+                yield entry.path
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Say whether a file holds exactly these bytes."""
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
 
 
 class LocalSource:
     """A local file, read by offset; its version is its modification time and size."""
+
+    read_ahead = False
+    """The operating system reads a file ahead by itself."""
 
     def __init__(self, name: str, file: BinaryIO, size: int, version: str) -> None:
         self._file = file

@@ -90,6 +90,9 @@ def _answers(name: str, refused: type[AnemonefishError] = StorageError) -> Itera
 class S3Store:
     """Keys are the keys of one bucket."""
 
+    at_once = 16
+    """Each object is a round trip away, and most of the time is spent waiting for it."""
+
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
 
@@ -133,6 +136,9 @@ class S3Store:
 
 class S3Source:
     """One version of an S3 object, read by ranged GETs."""
+
+    read_ahead = True
+    """A request takes as long as some megabytes: the next one is sent while the last one is decoded."""
 
     def __init__(self, uri: str, name: str, size: int, version: str) -> None:
         self._bucket, self._key = _split(uri)
