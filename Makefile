@@ -1,5 +1,6 @@
 # The commands of the README. Everything installs into folders of this checkout; nothing else is touched.
 #   make demo      a recording through the real workflow on a local AWS, no Docker, no account
+#   make check     lint and the quick tests, in two minutes: while you work
 #   make test      lint and every test that needs no container
 #   make test-container   the functions in containers by the SAM CLI, where there is Docker
 #   make bench     every figure of docs/benchmarks.md, measured here
@@ -10,7 +11,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect test lint unit workflow test-container bench image push-image layers lambda-layers deploy lock format bundle clean
+.PHONY: help demo detect check test lint lint-python lint-cloudformation unit workflow test-container bench image push-image layers lambda-layers deploy lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -56,14 +57,25 @@ $(BIN)/python:
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-# The layers as the template's functions get them, for this machine's Python.
-layers: $(BUILD)/layers/ready
-$(BUILD)/layers/ready: layers/dsp/Makefile layers/dsp/requirements.txt layers/dsp/requirements-x86_64.txt layers/parquet/Makefile \
-		layers/parquet/requirements.txt layers/media/Makefile layers/media/requirements.txt \
-		layers/pictures/Makefile layers/pictures/requirements.txt layers/api/Makefile \
-		layers/api/requirements.txt layers/anemonefish/Makefile localstack/runtime.txt localstack/Makefile \
-		layers/anemonefish/pyproject.toml $(shell find layers/anemonefish/src -name '*.py' -o -name '*.yaml') | .venv/app
-	$(MAKE) --no-print-directory -C localstack layers LAYERS="$(abspath $(BUILD)/layers)" PYTHON="$(abspath $(BIN)/python)"
+# The layers as the template's functions get them, for this machine's Python. Each is made anew when what it is made of
+# changes: a change of the package leaves the libraries where they are.
+PACKAGES := dsp parquet media pictures api
+BUILD_LAYER = $(MAKE) --no-print-directory -C localstack LAYERS="$(abspath $(BUILD)/layers)" PYTHON="$(abspath $(BIN)/python)"
+layers: $(BUILD)/layers/anemonefish.ready $(PACKAGES:%=$(BUILD)/layers/%.ready) $(BUILD)/layers/runtime.ready
+
+$(BUILD)/layers/anemonefish.ready: layers/anemonefish/Makefile layers/anemonefish/pyproject.toml localstack/Makefile \
+		$(shell find layers/anemonefish/src -name '*.py' -o -name '*.yaml') | .venv/app
+	$(BUILD_LAYER) anemonefish
+	@touch $@
+
+$(PACKAGES:%=$(BUILD)/layers/%.ready): $(BUILD)/layers/%.ready: layers/%/Makefile layers/%/requirements.txt localstack/Makefile | .venv/app
+	$(BUILD_LAYER) $*
+	@touch $@
+
+$(BUILD)/layers/dsp.ready: $(wildcard layers/dsp/requirements-*.txt)
+
+$(BUILD)/layers/runtime.ready: localstack/runtime.txt localstack/Makefile | .venv/app
+	$(BUILD_LAYER) runtime
 	@touch $@
 
 # The layers as an account gets them, for both processors: what tests/unit/test_layers.py looks into. Their libraries change
@@ -86,13 +98,20 @@ detect: .venv/app
 	@test -n "$(FILE)" || { echo "Say which recording: make detect FILE=recording.wav"; exit 2; }
 	$(BIN)/anemonefish detect "$(FILE)"
 
+# Each stage says what it took. The unit tests run in as many processes as there are cores: make unit PROCESSES=1
+PROCESSES ?= auto
+TIMED = @began=$$(date +%s); trap 'echo "$@: $$(($$(date +%s) - began)) s"' EXIT;
+
+check: lint-python .venv/dev
+	$(TIMED) $(BIN)/python -m pytest tests/unit -m "not slow" -q -n $(PROCESSES) --dist worksteal
+
 test: lint unit workflow
 
 unit: .venv/dev .venv-ministack/ready lambda-layers
-	$(BIN)/python -m pytest tests/unit
+	$(TIMED) $(BIN)/python -m pytest tests/unit -n $(PROCESSES) --dist worksteal
 
 workflow: .venv/dev .venv-ministack/ready layers
-	$(BIN)/python -m pytest tests/workflow
+	$(TIMED) $(BIN)/python -m pytest tests/workflow -n $(PROCESSES) --dist loadfile
 
 # Starts a Docker daemon of its own where none answers and it may; says why it skips where there cannot be one.
 test-container: .venv/dev .venv-ministack/ready .venv-sam/ready layers
@@ -125,11 +144,13 @@ deploy:
 bench: .venv/dev .venv-ministack/ready layers $(if $(PEERS),.venv-bench/ready)
 	$(BIN)/python -m bench $(ARGS)
 
-lint: .venv/dev .venv-lint/ready
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	PATH="$(abspath .venv-lint/bin):$$PATH" .venv-lint/bin/python lint/cloudformation.py
+lint: lint-python lint-cloudformation
+
+lint-python: .venv/dev
+	$(TIMED) $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+lint-cloudformation: .venv-lint/ready
+	$(TIMED) PATH="$(abspath .venv-lint/bin):$$PATH" .venv-lint/bin/python lint/cloudformation.py
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

@@ -16,6 +16,8 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +47,17 @@ def main() -> int:
                 *("--quiet", "--compact", "--skip-download"),
             ],
         }
-        failed = [name for name, command in checks.items() if not _passes(name, command)]
-    return len(failed)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # each is a process of its own
+            passed = list(pool.map(_passes, checks.keys(), checks.values()))
+    return passed.count(False)
 
 
 def _passes(name: str, command: list[str | Path]) -> bool:
+    """Run one linter; print what it took, and what it said where it complained."""
+    began = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    print(f"{'ok    ' if done.returncode == 0 else 'FAILED'} {name}")
-    if done.returncode:
-        print(done.stdout + done.stderr)
+    said = f"\n{done.stdout}{done.stderr}" if done.returncode else ""
+    print(f"{'FAILED' if done.returncode else 'ok    '} {name}, {time.monotonic() - began:.0f} s{said}")
     return done.returncode == 0
 
 

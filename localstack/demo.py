@@ -48,7 +48,7 @@ def upload_models(s3: Any, stack: Stack, folder: Path) -> None:
             s3.upload_file(str(file), stack.outputs["ModelsBucketName"], file.relative_to(folder).as_posix())
 
 
-def analyse(s3: Any, stack: Stack, job: str, recordings: list[Path], timeout: float = 600.0, **more: Any) -> Execution:
+def analyse(s3: Any, stack: Stack, job: str, recordings: list[Path], timeout: float = 900.0, **more: Any) -> Execution:
     """Upload recordings and run an execution on them; ``more`` goes into its input (model, settings)."""
     entries = []
     for number, recording in enumerate(recordings):

@@ -9,8 +9,10 @@ deployed one::
     Layers       become PYTHONPATH in that bootstrap, because ministack does not mount /opt for it; same
                  folders, same order, only those the function has.
     BucketPolicy is left out: ours refuse plain HTTP, which is what a local endpoint speaks.
+    Timeout      of functions becomes Lambda's longest: a function starts here whenever a call comes, beside whatever
+                 else this machine does, and a limit of seconds would measure that.
 
-A fourth lies in the emulator's process, :mod:`localstack.ministack_main`: the Map's fields that end in Path.
+A fifth lies in the emulator's process, :mod:`localstack.ministack_main`: the Map's fields that end in Path.
 Everything else (roles and their policies, buckets, alarms, the state machine) is deployed as it is written. The
 template itself is never changed.
 """
@@ -32,6 +34,9 @@ __all__ = ["CAPABILITIES", "Package", "load_template"]
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 _BUCKET = "packages"
+_LONGEST_TIMEOUT = 900
+"""Seconds; Lambda takes no more."""
+
 _RUNTIME_LOOP = Path(__file__).with_name("runtime_loop.py")
 
 
@@ -66,6 +71,7 @@ class Package:
                     bootstrap = _bootstrap(own, layers / "Runtime/python")
                     code = _zip(path.parent / properties["CodeUri"], bootstrap)
                     properties["CodeUri"] = package._add(f"{name}.zip", code)
+                    properties["Timeout"] = _LONGEST_TIMEOUT
                 case "AWS::Serverless::StateMachine":
                     definition = (path.parent / properties["DefinitionUri"]).read_bytes()
                     properties["DefinitionUri"] = package._add(f"{name}.json", definition)

@@ -29,7 +29,10 @@ __all__ = ["LocalAws"]
 
 REGION = "us-east-1"
 _ROOT_KEY = "test"  # ministack's root user; never a key of a real account
-_START_SECONDS = 30.0
+_START_SECONDS = 300.0
+_ANSWER_SECONDS = 600
+"""An answer may wait for a function that starts beside much other work."""
+
 _MAIN = Path(__file__).with_name("ministack_main.py")
 
 
@@ -84,7 +87,9 @@ class LocalAws:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the local AWS, as its root user."""
-        config = Config(proxies={}, retries={"total_max_attempts": 3}, max_pool_connections=50)
+        config = Config(
+            proxies={}, retries={"total_max_attempts": 3}, max_pool_connections=50, read_timeout=_ANSWER_SECONDS
+        )
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
 
     def deploy(

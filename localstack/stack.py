@@ -81,7 +81,7 @@ class Stack:
             self._client("apigateway").get_api_key(apiKey=self.outputs["FirstKeyId"], includeValue=True)["value"]
         )
 
-    def run(self, document: Any, timeout: float = 120.0) -> Execution:
+    def run(self, document: Any, timeout: float = 900.0) -> Execution:
         """Run the state machine on an input and wait for its end.
 
         Raises
@@ -136,7 +136,7 @@ def _children(states: Any, arn: str) -> list[str]:
     return [child["executionArn"] for page in pages for child in page["executions"]]
 
 
-def await_stack(cloudformation: Any, name: str, timeout: float = 120.0) -> dict[str, str]:
+def await_stack(cloudformation: Any, name: str, timeout: float = 900.0) -> dict[str, str]:
     """Wait until a stack is made and return its outputs; raise :class:`RuntimeError` with the reasons if not."""
     deadline = time.monotonic() + timeout
     while True:

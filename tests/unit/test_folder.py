@@ -17,6 +17,9 @@ import soundfile
 
 from anemonefish.simulate import SceneSettings, scene, write_scene
 
+PATIENCE = 1800.0
+"""Seconds that a job may take beside any other load."""
+
 GOOD, BROKEN, PARTIAL = 280, 16, 4
 SECONDS = 4
 
@@ -106,22 +109,22 @@ def results(out: Path) -> dict[str, bytes]:
 
 def test_killed_in_the_middle_and_resumed(deployment: Path, tmp_path: Path) -> None:
     whole = detect(deployment, tmp_path / "whole")
-    said = whole.communicate(timeout=300)[1]
+    said = whole.communicate(timeout=PATIENCE)[1]
     assert whole.returncode == 1
     assert "Traceback" not in said
 
     killed = detect(deployment, tmp_path / "killed")
-    deadline = time.monotonic() + 120
-    while len(parts(tmp_path / "killed")) < 60 and killed.poll() is None:
+    deadline = time.monotonic() + PATIENCE
+    while not parts(tmp_path / "killed") and killed.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
     before = parts(tmp_path / "killed")
-    assert 60 <= len(before) < GOOD
+    assert 0 < len(before) < GOOD
 
     resumed = detect(deployment, tmp_path / "killed")
-    again = resumed.communicate(timeout=300)[1]
+    again = resumed.communicate(timeout=PATIENCE)[1]
     assert resumed.returncode == 1
     after = parts(tmp_path / "killed")
     assert {path: after[path] for path in before} == before  # no part was computed twice
@@ -131,7 +134,7 @@ def test_killed_in_the_middle_and_resumed(deployment: Path, tmp_path: Path) -> N
 
 def test_every_recording_ends_with_a_result_or_a_reason(deployment: Path, tmp_path: Path) -> None:
     done = detect(deployment, tmp_path)
-    said = done.communicate(timeout=300)[1]
+    said = done.communicate(timeout=PATIENCE)[1]
     assert done.returncode == 1
     assert f"{BROKEN} of {GOOD + BROKEN + PARTIAL} recordings failed" in said
     rows = list(csv.DictReader((tmp_path / "summary.csv").read_text().splitlines()))
@@ -167,13 +170,13 @@ def test_another_folder_with_the_same_recordings_computes_nothing(deployment: Pa
     some = tmp_path / "some"
     shutil.copytree(deployment / "week2", some)
     first = detect(some, tmp_path / "out")
-    first.communicate(timeout=200)
+    first.communicate(timeout=PATIENCE)
     before = parts(tmp_path / "out")
     assert len(before) == 80
     moved = some.rename(tmp_path / "moved")
     (moved / "203.wav").rename(moved / "first.wav")
     write_scene(scene(SECONDS, seed=99), moved / "new.wav")
-    detect(moved, tmp_path / "out").communicate(timeout=200)
+    detect(moved, tmp_path / "out").communicate(timeout=PATIENCE)
     after = parts(tmp_path / "out")
     assert {path: after[path] for path in before} == before
     assert len(after) == len(before) + 1

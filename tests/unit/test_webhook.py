@@ -323,6 +323,10 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     return made
 
 
+PATIENCE = 60.0
+"""Seconds in which a sender that waits one must have given up, however slow the machine; its peers wait far longer."""
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> float:
     """Ten seconds are one."""
@@ -358,9 +362,10 @@ def test_a_notice_arrives_signed_and_as_it_was_written(receiver: Receiver, trust
 
 
 def test_the_timestamp_is_now(receiver: Receiver, trust: ssl.SSLContext, names: Names) -> None:
+    before = time.time()
     send(receiver, trust)
     found = receiver.requests[0].partition(b"Anemonefish-Timestamp: ")[2].partition(b"\r\n")[0]
-    assert abs(int(found) - time.time()) < 5
+    assert int(before) <= int(found) <= time.time()
 
 
 def test_a_name_is_asked_for_once(receiver: Receiver, trust: ssl.SSLContext, names: Names) -> None:
@@ -439,20 +444,20 @@ def test_a_server_that_says_no_more_is_given_up(
 ) -> None:
     def silent(connection: ssl.SSLSocket) -> None:
         connection.sendall(first)
-        receiver.stopping.wait(10)
+        receiver.stopping.wait(10 * PATIENCE)
 
     receiver.behaviour = silent
     began = time.monotonic()
     with pytest.raises(NoticeFailed, match="no answer within 1 seconds"):
         send(receiver, trust)
-    assert time.monotonic() - began < 2 * quick
+    assert time.monotonic() - began < PATIENCE
 
 
 def test_a_byte_now_and_then_does_not_prolong_the_time(
     receiver: Receiver, trust: ssl.SSLContext, names: Names, quick: float
 ) -> None:
     def dripping(connection: ssl.SSLSocket) -> None:
-        for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1_000:
+        for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 10_000:
             connection.sendall(bytes([byte]))
             time.sleep(0.1)
 
@@ -460,7 +465,7 @@ def test_a_byte_now_and_then_does_not_prolong_the_time(
     began = time.monotonic()
     with pytest.raises(NoticeFailed, match="no answer within"):
         send(receiver, trust)
-    assert time.monotonic() - began < 2 * quick
+    assert time.monotonic() - began < PATIENCE
 
 
 def test_a_handshake_that_never_comes_is_given_up(trust: ssl.SSLContext, names: Names, quick: float) -> None:
@@ -469,18 +474,18 @@ def test_a_handshake_that_never_comes_is_given_up(trust: ssl.SSLContext, names: 
         began = time.monotonic()
         with pytest.raises(NoticeFailed, match="no answer within"):
             deliver(url, BODY, SECRET, public=this_machine, context=trust)
-        assert time.monotonic() - began < 2 * quick
+        assert time.monotonic() - began < PATIENCE
 
 
 def test_a_name_server_that_never_answers_is_given_up(
     trust: ssl.SSLContext, quick: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer.wait(10) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer.wait(10 * PATIENCE) and [])
     began = time.monotonic()
     with pytest.raises(NoticeFailed, match="no answer within"):
         deliver(f"https://{HOST}/", BODY, SECRET, context=trust)
-    assert time.monotonic() - began < 2 * quick
+    assert time.monotonic() - began < PATIENCE
     answer.set()
 
 

@@ -85,7 +85,7 @@ const journeys = {
 
   /** A job that is stopped half-way and goes on. */
   async stopped(client) {
-    const upload = await client.upload(new File([await readFile(task.recording)], 'slow.wav'));
+    const upload = await client.upload(new File([await readFile(task.recording)], 'held.wav'));
     const { id } = await client.start({ recordings: [upload.id], settings: { max_range_seconds: 1 } });
     while ((await client.status(id)).ranges_done < 4) await pause(50);
     const cancelled = await client.cancel(id);

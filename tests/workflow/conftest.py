@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +27,8 @@ from localstack.demo import analyse, fetch, upload_models  # noqa: E402
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[LocalAws]:
-    with LocalAws.start(BUILD, REPOSITORY / ".venv-ministack" / "bin" / "python") as running:
+    folder = BUILD / os.environ.get("PYTEST_XDIST_WORKER", "")  # each process of the tests has an emulator of its own
+    with LocalAws.start(folder, REPOSITORY / ".venv-ministack" / "bin" / "python") as running:
         yield running
 
 
@@ -83,6 +88,54 @@ def run_job(s3: Any, tmp_path: Path, request: pytest.FixtureRequest) -> RunJob:
     return run
 
 
+PATIENCE = 900.0
+"""Seconds that a test waits for what must happen: long enough beside any other load, because no test is about speed."""
+
+
+def await_true(condition: Callable[[], bool], what: str = "the condition") -> None:
+    """Wait until something is so; fail after :data:`PATIENCE`."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} was not so within {PATIENCE:g} s"
+        time.sleep(0.1)
+
+
+@contextmanager
+def released_when_stopped(api: Api, s3: Any, stack: Stack) -> Iterator[None]:
+    """Let the held ranges of an execution (tests/workflow/trouble.py) go on as soon as it has been stopped.
+
+    Until then it cannot end, however long whoever stops it takes.
+    """
+    done = threading.Event()
+    bucket = stack.outputs["OutputBucketName"]
+
+    def release() -> None:
+        released: set[str] = set()
+        while not done.wait(0.2):
+            listed = [each["id"] for each in api("GET", "/executions").json()["executions"]]
+            for execution in set(listed) - released:
+                found = api("GET", f"/executions/{execution}").json()
+                if found["status"] == "CANCELLED" or found["attempt"] > 1:
+                    prefix = f"jobs/{tenant_of(s3, stack, execution)}/{execution}"
+                    s3.put_object(Bucket=bucket, Key=f"{prefix}/released", Body=b"")
+                    released.add(execution)
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(release)
+        try:
+            yield
+        finally:
+            done.set()
+            running.result()
+
+
+def tenant_of(s3: Any, stack: Stack, execution: str) -> str:
+    """Return the tenant under whose prefix an execution's files lie."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=stack.outputs["OutputBucketName"], Prefix="jobs/")
+    keys = (item["Key"].split("/") for page in pages for item in page.get("Contents", ()))
+    return next(str(tenant) for _, tenant, job, *_ in keys if job == execution)
+
+
 class Api:
     """The API of a stack as one tenant sees it, over HTTP only."""
 
@@ -90,7 +143,7 @@ class Api:
         self.url = url
         self.key = key
         limits = httpx.Limits(max_connections=64)
-        self.http = httpx.Client(base_url=url, headers={"x-api-key": key}, timeout=60, limits=limits)
+        self.http = httpx.Client(base_url=url, headers={"x-api-key": key}, timeout=PATIENCE, limits=limits)
 
     def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
         return self.http.request(method, path, **more)
@@ -108,7 +161,7 @@ class Api:
         assert answer.status_code == 202, answer.text
         return dict(answer.json())
 
-    def ended(self, execution: str, timeout: float = 120.0) -> dict[str, Any]:
+    def ended(self, execution: str, timeout: float = PATIENCE) -> dict[str, Any]:
         """Poll an execution until it has ended."""
         deadline = time.monotonic() + timeout
         while True:

