@@ -27,7 +27,7 @@ from bench.history import Machine, record
 from bench.lab import FOLDER, REPOSITORY
 from bench.rows import Row, missing, table
 
-SECTIONS = ("pipeline", "engine", "cold", "scaling", "memory", "workflow", "planner", "peers")
+SECTIONS = ("pipeline", "engine", "cold", "folders", "scaling", "memory", "workflow", "planner", "peers")
 """The modules of this folder that have ``rows(quick)``, in the order of the table."""
 
 _ONE_THREAD = {

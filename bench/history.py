@@ -1,6 +1,7 @@
 """The record of benchmarks: which machine, which versions, which table.
 
-Owns the part of docs/benchmarks.md below its marker, newest first. What stands above it is written by people.
+Owns the part of docs/benchmarks.md below its marker: a section for each kind of processor, the newest table first in
+each. A figure of one kind says nothing of another, so they are never mixed. What stands above is written by people.
 """
 
 from __future__ import annotations
@@ -8,14 +9,19 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Self
 
-__all__ = ["Machine", "record"]
+__all__ = ["Machine", "processor_kind", "record"]
 
-_MARKER = "<!-- `make bench ARGS=--record` writes below, newest first -->\n"
+_MARKER = "<!-- `make bench ARGS=--record` writes below: a section for each kind of processor, newest first -->\n"
+_MAKERS = {"AuthenticAMD": "AMD", "GenuineIntel": "Intel"}
+_INSTRUCTIONS = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX", "sse2": "SSE2", "sve": "SVE", "asimd": "NEON"}
+"""Flags of a processor and what they are called, the widest first."""
+
 _NAMED = ("numpy", "ai-edge-litert", "tensorflow", "keras", "librosa", "matplotlib")
 
 
@@ -26,6 +32,8 @@ class Machine:
     Attributes
     ----------
     processor, system, python : str
+    kind : str
+        What figures depend on: the processor's maker and family, and the widest instructions it has.
     cores : int
     load : float
         How many other processes wanted a core in the minute before.
@@ -36,6 +44,7 @@ class Machine:
     """
 
     processor: str
+    kind: str
     cores: int
     load: float
     system: str
@@ -49,7 +58,11 @@ class Machine:
         versions = {name: found for name in _NAMED if (found := _version(name))}
         system = f"{platform.system()} {platform.machine()}"
         load = round(os.getloadavg()[0], 1)
-        return cls(_processor(), os.cpu_count() or 1, load, system, platform.python_version(), _commit(), versions)
+        facts = _cpuinfo()
+        return cls(
+            _processor(facts), processor_kind(facts), os.cpu_count() or 1, load, system, platform.python_version(),
+            _commit(), versions,
+        )  # fmt: skip
 
     def __str__(self) -> str:
         versions = ", ".join(f"{name} {found}" for name, found in self.versions.items())
@@ -58,12 +71,14 @@ class Machine:
 
 
 def record(document: Path, date: str, machine: Machine, made: str) -> None:
-    """Put a table on top of the history."""
+    """Put a table on top of the history of the machine's kind of processor."""
     above, marker, below = document.read_text(encoding="utf-8").partition(_MARKER)
     if not marker:
         raise SystemExit(f"{document}: the line {_MARKER.strip()!r} is gone; put it back where tables belong")
-    entry = f"\n### {date}\n\n{machine}\n\n{made}"
-    document.write_text(above + marker + entry + below, encoding="utf-8")
+    heading, entry = f"\n### {machine.kind}\n", f"\n#### {date}\n\n{machine}\n\n{made}"
+    others, known, earlier = below.partition(heading)
+    history = others + heading + entry + earlier if known else heading + entry + below
+    document.write_text(above + marker + history, encoding="utf-8")
 
 
 def _version(name: str) -> str | None:
@@ -73,17 +88,40 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _processor() -> str:
-    """Return the processor's name with what tells its generation, where the system knows."""
+def _cpuinfo() -> dict[str, str]:
+    """Return what Linux says of the first processor; empty elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
+        return {}
     facts: dict[str, str] = {}
     for line in lines:
         key, _, value = line.partition(":")
         facts.setdefault(key.strip(), value.strip())
-    name = facts.get("model name", platform.machine())
+    return facts
+
+
+def processor_kind(facts: Mapping[str, str]) -> str:
+    """Return the kind of a processor: maker, family and widest instructions, for example ``AMD family 25, AVX2``.
+
+    Parameters
+    ----------
+    facts : mapping of str to str
+        Lines of ``/proc/cpuinfo``; of a system without it, nothing.
+    """
+    flags = f"{facts.get('flags', '')} {facts.get('Features', '')}".split()
+    widest = next((name for flag, name in _INSTRUCTIONS.items() if flag in flags), "instructions unknown")
+    if "vendor_id" in facts and "cpu family" in facts:
+        maker = _MAKERS.get(facts["vendor_id"], facts["vendor_id"])
+        return f"{maker} family {facts['cpu family']}, {widest}"
+    if "CPU implementer" in facts:
+        return f"arm64 implementer {facts['CPU implementer']} part {facts.get('CPU part', '?')}, {widest}"
+    return f"{platform.system()} {platform.machine()}"
+
+
+def _processor(facts: Mapping[str, str]) -> str:
+    """Return the processor's name with what tells its generation, where the system knows."""
+    name = facts.get("model name", platform.processor() or platform.machine())
     return f"{name} (family {facts['cpu family']}, model {facts['model']})" if "cpu family" in facts else name
 
 

@@ -49,7 +49,9 @@ def rows(quick: bool) -> Iterator[Row]:
     yield figure("scaling", what, most * scoring[1].busy / scoring[most].busy, _UNIT)
     what = f"control: a loop of multiply-adds in registers, {most} of {most} cores"
     if loop is None:
-        yield missing("scaling", what, "there is no C compiler", wanted=False)
+        yield missing(
+            "scaling", what, "there is no C compiler, or the processor has no fused multiply-adds", wanted=False
+        )
     else:
         yield figure("scaling", what, control[1].times(control[most], most), _UNIT)
 
