@@ -104,6 +104,7 @@ class Service:
         self.keep = True
         self.pause = 0.0
         self.at_once = self.most_at_once = 0
+        self.waits_for_another, self.another = False, threading.Event()
 
     def trouble(self, method: str, path: str, status: int, body: Any = b"", times: int = 1, **headers: str) -> None:
         """Let the next requests fail."""
@@ -348,7 +349,11 @@ def service() -> Iterator[Service]:
         with made.lock:
             made.at_once += 1
             made.most_at_once = max(made.most_at_once, made.at_once)
+            if made.at_once > 1:
+                made.another.set()
         time.sleep(made.pause)
+        if made.waits_for_another:
+            made.another.wait(300)
         with made.lock:
             made.at_once -= 1
         connection.reply(*made.store(request), {})
@@ -434,7 +439,7 @@ def test_a_file_may_have_another_name(remote: Remote, small: Path) -> None:
 
 
 def test_a_large_file_is_sent_in_parts_several_at_once(remote: Remote, service: Service, large: Path) -> None:
-    service.pause = 0.1
+    service.waits_for_another = True  # the first part is not answered before the second comes
     sent: list[int] = []
     done = remote.upload(large, progress=sent.append)
     parts = service.uploads[done["id"]].parts

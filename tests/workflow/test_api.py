@@ -651,7 +651,7 @@ def test_an_order_that_cannot_be_filled_is_refused_before_it_starts(api: Api, up
 
 
 def test_a_key_that_asks_too_often_waits(aws: LocalAws, stack: Stack) -> None:
-    key = new_key(aws, stack, throttle={"rateLimit": 1.0, "burstLimit": 2})
+    key = new_key(aws, stack, throttle={"rateLimit": 0.001, "burstLimit": 2})
     answers = [httpx.get(f"{stack.api_url}/models", headers={"x-api-key": key}) for _ in range(5)]
     assert answers[0].status_code == 200
     _check_error(answers[-1], 429, "TooManyRequests", "wait")
