@@ -12,6 +12,7 @@ skip stands in the template with its reason. Ends with status 1 when any of them
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys

@@ -99,7 +99,7 @@ def test_lambda_hears_the_error_by_its_name(tmp_path: Path, function: str, runti
         "AWS_LAMBDA_FUNCTION_NAME": function,
         "LAMBDA_TASK_ROOT": str(path[0]),
     }
-    subprocess.run([sys.executable, "-m", "awslambdaric", "app.handler"], env=environment, timeout=60, check=False)
+    subprocess.run([sys.executable, "-m", "awslambdaric", "app.handler"], env=environment, timeout=600, check=False)
     [(url, body)] = reports
     assert url.endswith("/runtime/init/error")
     assert body["errorType"] == "WrongArchitecture"

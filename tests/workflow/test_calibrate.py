@@ -49,7 +49,7 @@ def test_what_workers_say_becomes_the_basis_of_the_next_quote(
         assert run_job(stack, path)[0].status == "SUCCEEDED"
     said = said_by_workers(stack)[before:]
     assert [each["Windows"] for each in said] == [299, 299]
-    assert all(0 < each["ScoringSeconds"] < 60 and 0 <= each["OverheadSeconds"] < 60 for each in said)
+    assert all(0 < each["ScoringSeconds"] < 900 and 0 <= each["OverheadSeconds"] < 900 for each in said)
 
     # What CloudWatch does with such lines. The stack says arm64 whatever this machine is.
     for age, values in ((0, said[0]), (3, said[1]), (40, said[1])):
