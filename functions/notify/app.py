@@ -6,21 +6,20 @@ from typing import Any
 
 from anemonefish.cloud.secrets import secret
 from anemonefish.errors import AnemonefishError
-from anemonefish.webhook import deliver, parse_message
+from anemonefish.webhook import deliver, parse_message, signing_keys
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Deliver every notice; answer with the messages that SQS shall bring again."""
-    key = secret(os.environ["ANEMONEFISH_WEBHOOK_SECRET_ARN"])
-    again = [record["messageId"] for record in event["Records"] if not _is_done(record, key)]
+    keys = signing_keys(secret(os.environ["ANEMONEFISH_WEBHOOK_SECRET_ARN"]))
+    again = [record["messageId"] for record in event["Records"] if not _is_done(record, keys)]
     return {"batchItemFailures": [{"itemIdentifier": message} for message in again]}
 
 
-def _is_done(record: dict[str, Any], key: bytes) -> bool:
+def _is_done(record: dict[str, Any], keys: tuple[bytes, ...]) -> bool:
     """Say whether a message needs no other try: its notice arrived, or no try would bring it there."""
     try:
-        url, body = parse_message(record["body"])
-        deliver(url, body, key)
+        deliver(parse_message(record["body"]), keys)
     except AnemonefishError as error:
         reason = {"error": type(error).__name__, "message": str(error), "status": error.status}
         print(json.dumps({"message_id": record["messageId"], "again": error.retryable, **reason}))

@@ -29,4 +29,6 @@ def handler(event: dict[str, Any], context: object) -> None:
     }
     publish(os.environ["ANEMONEFISH_COMPLETION_TOPIC"], f"{execution.id} {execution.status}", notice)
     if execution.webhook and os.environ.get("ANEMONEFISH_WEBHOOK_QUEUE"):
-        enqueue(os.environ["ANEMONEFISH_WEBHOOK_QUEUE"], {"url": execution.webhook, "notice": notice})
+        # An attempt ends once, so its name identifies the notice, also when the event comes twice.
+        message = {"id": execution.name, "url": execution.webhook, "notice": notice}
+        enqueue(os.environ["ANEMONEFISH_WEBHOOK_QUEUE"], message)

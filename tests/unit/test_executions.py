@@ -1307,7 +1307,7 @@ def test_an_end_is_told_to_the_topic_and_once_to_the_webhook(reef: Reef, told: A
     finished = reef.executions.get("lab", execution.id).finished_at
     notice = {"execution": execution.id, "status": "SUCCEEDED", "tenant": "lab", "finished_at": finished}
     assert topic == [notice]
-    assert hooks == [{"url": HOOK, "notice": notice}]
+    assert hooks == [{"id": execution.name, "url": HOOK, "notice": notice}]
 
 
 def test_who_named_no_webhook_is_not_called(reef: Reef, told: Any) -> None:
@@ -1335,7 +1335,7 @@ def test_an_attempt_that_another_followed_is_not_told(reef: Reef, told: Any) -> 
     assert told(first.name, "FAILED", error="InvalidSamples", cause="{}") == ([], [])
     topic, hooks = told(second.name, "SUCCEEDED")
     assert [each["status"] for each in topic] == ["SUCCEEDED"]
-    assert [each["notice"]["status"] for each in hooks] == ["SUCCEEDED"]
+    assert [(each["id"], each["notice"]["status"]) for each in hooks] == [(f"{first.id}-2", "SUCCEEDED")]
 
 
 def test_what_was_stopped_is_told_when_the_state_machine_says_so(reef: Reef, told: Any) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import hashlib
+import hmac
 import importlib.util
 import json
+import re
 import socket
 import ssl
+import string
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +21,7 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,6 +33,7 @@ from anemonefish.cloud import secrets
 from anemonefish.cloud.clients import client
 from anemonefish.errors import InvalidRequest, StorageError
 from anemonefish.webhook import (
+    Message,
     NoticeFailed,
     NoticeRefused,
     check_url,
@@ -36,11 +42,15 @@ from anemonefish.webhook import (
     notice_body,
     parse_message,
     sign,
+    signing_keys,
 )
 
 REPOSITORY = Path(__file__).parents[2]
 HOST = "hooks.example.test"
-SECRET = b"a secret of the stack"
+KEY = bytes(range(48))
+OLD_KEY = bytes(range(100, 124))
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+ID = "e-aaaaaaaaaaaaaaaaaaaaaaaaaa-1"
 NOTICE = {"status": "SUCCEEDED", "execution": "e-1", "tenant": "lab", "finished_at": "2026-11-23T10:00:00Z"}
 BODY = notice_body(NOTICE)
 
@@ -131,7 +141,7 @@ def test_a_url_that_is_refused(url: str, why: str) -> None:
     with pytest.raises(InvalidRequest, match=why):
         check_url(url)
     with pytest.raises(InvalidRequest, match=why):
-        deliver(url, BODY, SECRET)
+        deliver(Message(ID, url, BODY), [KEY])
 
 
 # --- addresses -------------------------------------------------------------------------------------------------
@@ -168,17 +178,84 @@ def test_an_address_that_is_not_public(address: str) -> None:
 # --- signature -------------------------------------------------------------------------------------------------
 
 
-def test_the_signature_is_hmac_sha256_of_timestamp_and_body() -> None:
+def test_a_signature_is_base64_hmac_sha256_of_id_timestamp_and_body() -> None:
     """Computed as RFC 2104 writes it, without the hmac module."""
-    key = SECRET.ljust(64, b"\0")
-    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key) + b"1764000000." + BODY).digest()
-    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key) + inner).hexdigest()
-    assert sign(SECRET, 1_764_000_000, BODY) == f"v1={outer}"
+    key = KEY.ljust(64, b"\0")
+    content = ID.encode() + b".1764000000." + BODY
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key) + content).digest()
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key) + inner).digest()
+    assert sign([KEY], ID, 1_764_000_000, BODY) == "v1," + base64.b64encode(outer).decode()
 
 
 def test_a_known_signature() -> None:
-    # printf '1764000000.{}' | openssl dgst -sha256 -hmac key
-    assert sign(b"key", 1_764_000_000, b"{}") == "v1=135a1a8c79ff2a07661486422c8068924d01c7a70da314a29ce512bc61231899"
+    # printf 'msg_1.1764000000.{}' | openssl dgst -sha256 -binary -hmac 012345678901234567890123 | base64
+    assert (
+        sign([b"012345678901234567890123"], "msg_1", 1_764_000_000, b"{}")
+        == "v1,jYBHMt/fZGsBhAYEstPtGZgLmVDn5Esv7OV2cHkQoAA="
+    )
+
+
+def test_the_example_of_the_reference_libraries_is_signed_alike() -> None:
+    """The vector that the libraries of Standard Webhooks test themselves with."""
+    keys = signing_keys("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    signature = sign(keys, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b'{"test": 2432232314}')
+    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_every_key_signs_while_keys_are_exchanged() -> None:
+    both = sign([KEY, OLD_KEY], ID, 1_764_000_000, BODY).split(" ")
+    assert both == [sign([key], ID, 1_764_000_000, BODY) for key in (KEY, OLD_KEY)]
+
+
+@pytest.mark.parametrize(
+    ("secret", "keys"),
+    [
+        (SECRET, (KEY,)),
+        (SECRET.removeprefix("whsec_"), (KEY,)),
+        (f"{SECRET}\n", (KEY,)),
+        (f"{SECRET} whsec_{base64.b64encode(OLD_KEY).decode()}", (KEY, OLD_KEY)),
+        (f"{SECRET}\r\n{base64.b64encode(OLD_KEY).decode()}\r\n", (KEY, OLD_KEY)),
+        ("whsec_" + base64.b64encode(bytes(25)).decode().rstrip("="), (bytes(25),)),
+        ("whsec_" + base64.b64encode(bytes(64)).decode(), (bytes(64),)),
+        ("A1b2" * 16, (base64.b64decode("A1b2" * 16),)),  # as the template's GenerateSecretString makes it
+    ],
+)
+def test_the_keys_of_a_secret(secret: str, keys: tuple[bytes, ...]) -> None:
+    assert signing_keys(secret) == keys
+
+
+@pytest.mark.parametrize(
+    ("secret", "why"),
+    [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("whsec_", "key 1 .* has 0 bytes"),
+        ("whsec_" + base64.b64encode(bytes(23)).decode(), "key 1 .* has 23 bytes"),
+        (f"{SECRET} " + base64.b64encode(bytes(65)).decode(), "key 2 .* has 65 bytes"),
+        ("whsec_not-url-safe_base64_of_some_length", "key 1 .* is not base64"),
+        ("whsec_" + "\u00e9" * 40, "key 1 .* is not base64"),
+        (f"{SECRET},{SECRET}", "key 1 .* is not base64"),
+        ("whsec_" + "a" * 45, "key 1 .* is not base64"),  # no base64 text has this length
+        ("whpk_" + base64.b64encode(bytes(32)).decode(), "key 1 .* is not base64"),
+    ],
+)
+def test_a_secret_without_usable_keys_is_an_error_that_does_not_show_it(secret: str, why: str) -> None:
+    with pytest.raises(StorageError, match=why) as caught:
+        signing_keys(secret)
+    assert "docs/deploy.md" in str(caught.value)
+    assert all(text[6:30] not in str(caught.value) for text in secret.split() if len(text) > 30)
+
+
+def test_the_secret_that_the_template_generates_is_a_key() -> None:
+    """Letters and digits are base64 as they are, when their number is a multiple of four."""
+    template = (REPOSITORY / "template.yaml").read_text()
+    (block,) = re.findall(r"GenerateSecretString:\n((?: {8}\w.*\n)+)", template)
+    generated = yaml.safe_load(block)
+    assert generated["ExcludePunctuation"] is True  # Secrets Manager would else insist on a punctuation mark
+    letters = set(string.ascii_letters + string.digits + string.punctuation) - set(generated["ExcludeCharacters"])
+    assert letters == {*string.ascii_letters, *string.digits}
+    (key,) = signing_keys(("".join(sorted(letters)) * 2)[: generated["PasswordLength"]])
+    assert len(key) * 4 == generated["PasswordLength"] * 3
 
 
 def test_a_notice_is_written_in_one_way() -> None:
@@ -186,9 +263,25 @@ def test_a_notice_is_written_in_one_way() -> None:
     assert notice_body(dict(reversed(NOTICE.items()))) == BODY
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "[]", "{}", '{"url": 1, "notice": {}}', '{"url": "x", "notice": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "{}",
+        '{"id": "e-1", "url": 1, "notice": {}}',
+        '{"id": "e-1", "url": "x", "notice": 1}',
+        '{"url": "x", "notice": {}}',
+        '{"id": 1, "url": "x", "notice": {}}',
+        '{"id": "", "url": "x", "notice": {}}',
+        '{"id": "e.1", "url": "x", "notice": {}}',
+        '{"id": "e-1\\r\\nx: y", "url": "x", "notice": {}}',
+        '{"id": "e-1\\n", "url": "x", "notice": {}}',
+    ],
+)
 def test_a_message_that_is_no_notice(text: str) -> None:
-    with pytest.raises(InvalidRequest, match="url and an object called notice"):
+    with pytest.raises(InvalidRequest, match=r"an id of letters, .* a url, and an object called notice"):
         parse_message(text)
 
 
@@ -339,7 +432,22 @@ def this_machine(address: str) -> bool:
 
 
 def send(receiver: Receiver, trust: ssl.SSLContext, now: int | None = None) -> int:
-    return deliver(receiver.url, BODY, SECRET, now=now, public=this_machine, context=trust)
+    return deliver(Message(ID, receiver.url, BODY), [KEY], now=now, public=this_machine, context=trust)
+
+
+def parsed(request: bytes) -> tuple[list[str], dict[str, str], bytes]:
+    """Return the lines of the head, the headers by lower-case name, and the body."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    return lines, {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}, body
+
+
+def is_signed(request: bytes, key: bytes) -> bool:
+    """Say whether a receiver that has this key accepts a request, as Standard Webhooks describes it."""
+    _, headers, body = parsed(request)
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(key, content, "sha256").digest()).decode()
+    return ("v1", expected) in [tuple(each.split(",")) for each in headers["webhook-signature"].split(" ")]
 
 
 # --- deliveries ------------------------------------------------------------------------------------------------
@@ -348,23 +456,45 @@ def send(receiver: Receiver, trust: ssl.SSLContext, now: int | None = None) -> i
 def test_a_notice_arrives_signed_and_as_it_was_written(receiver: Receiver, trust: ssl.SSLContext, names: Names) -> None:
     assert send(receiver, trust, now=1_764_000_000) == 204
     (request,) = receiver.requests
-    head, _, body = request.partition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+    lines, headers, body = parsed(request)
     assert lines[0] == "POST /hooks/a?token=t HTTP/1.1"
     assert body == BODY
     assert json.loads(body) == NOTICE
     assert headers["host"] == f"{HOST}:{receiver.port}"
     assert headers["content-type"] == "application/json"
-    assert headers["anemonefish-timestamp"] == "1764000000"
-    assert headers["anemonefish-signature"] == sign(SECRET, 1_764_000_000, body)
+    assert headers["webhook-id"] == ID
+    assert headers["webhook-timestamp"] == "1764000000"
+    assert is_signed(request, KEY)
     assert receiver.names == [HOST]
+
+
+def test_every_attempt_has_its_own_timestamp_and_the_same_id(
+    receiver: Receiver, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", Names(["127.0.0.1"], ["127.0.0.1"]))
+    receiver.behaviour = status(503)
+    for now in (1_764_000_000, 1_764_000_180):
+        with pytest.raises(NoticeFailed):
+            send(receiver, trust, now=now)
+    headers = [parsed(request)[1] for request in receiver.requests]
+    assert [each["webhook-id"] for each in headers] == [ID, ID]
+    assert [each["webhook-timestamp"] for each in headers] == ["1764000000", "1764000180"]
+    assert all(is_signed(request, KEY) for request in receiver.requests)
+
+
+def test_receivers_of_both_keys_accept_a_notice_while_keys_are_exchanged(
+    receiver: Receiver, trust: ssl.SSLContext, names: Names
+) -> None:
+    message = Message(ID, receiver.url, BODY)
+    deliver(message, [KEY, OLD_KEY], public=this_machine, context=trust)
+    (request,) = receiver.requests
+    assert [is_signed(request, key) for key in (KEY, OLD_KEY, bytes(32))] == [True, True, False]
 
 
 def test_the_timestamp_is_now(receiver: Receiver, trust: ssl.SSLContext, names: Names) -> None:
     before = time.time()
     send(receiver, trust)
-    found = receiver.requests[0].partition(b"Anemonefish-Timestamp: ")[2].partition(b"\r\n")[0]
+    found = parsed(receiver.requests[0])[1]["webhook-timestamp"]
     assert int(before) <= int(found) <= time.time()
 
 
@@ -473,7 +603,7 @@ def test_a_handshake_that_never_comes_is_given_up(trust: ssl.SSLContext, names: 
         url = f"https://{HOST}:{mute.getsockname()[1]}/"
         began = time.monotonic()
         with pytest.raises(NoticeFailed, match="no answer within"):
-            deliver(url, BODY, SECRET, public=this_machine, context=trust)
+            deliver(Message(ID, url, BODY), [KEY], public=this_machine, context=trust)
         assert time.monotonic() - began < PATIENCE
 
 
@@ -484,7 +614,7 @@ def test_a_name_server_that_never_answers_is_given_up(
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer.wait(10 * PATIENCE) and [])
     began = time.monotonic()
     with pytest.raises(NoticeFailed, match="no answer within"):
-        deliver(f"https://{HOST}/", BODY, SECRET, context=trust)
+        deliver(Message(ID, f"https://{HOST}/", BODY), [KEY], context=trust)
     assert time.monotonic() - began < PATIENCE
     answer.set()
 
@@ -493,25 +623,25 @@ def test_nobody_listens(trust: ssl.SSLContext, names: Names) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(NoticeFailed, match="refused"):
-        deliver(f"https://{HOST}:{port}/", BODY, SECRET, public=this_machine, context=trust)
+        deliver(Message(ID, f"https://{HOST}:{port}/", BODY), [KEY], public=this_machine, context=trust)
 
 
 def test_there_is_no_such_name(trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Names())
     with pytest.raises(NoticeFailed, match="Name or service not known"):
-        deliver(f"https://{HOST}/", BODY, SECRET, context=trust)
+        deliver(Message(ID, f"https://{HOST}/", BODY), [KEY], context=trust)
 
 
 def test_a_certificate_nobody_vouches_for(receiver: Receiver, names: Names) -> None:
     with pytest.raises(NoticeFailed, match="CERTIFICATE_VERIFY_FAILED"):
-        deliver(receiver.url, BODY, SECRET, public=this_machine)
+        deliver(Message(ID, receiver.url, BODY), [KEY], public=this_machine)
     assert receiver.requests == []
 
 
 def test_a_certificate_of_another_name(receiver: Receiver, trust: ssl.SSLContext, names: Names) -> None:
     url = receiver.url.replace(HOST, "other.example.test")
     with pytest.raises(NoticeFailed, match="Hostname mismatch"):
-        deliver(url, BODY, SECRET, public=this_machine, context=trust)
+        deliver(Message(ID, url, BODY), [KEY], public=this_machine, context=trust)
     assert receiver.requests == []
 
 
@@ -527,7 +657,7 @@ def test_one_address_that_is_not_public_is_enough(
     opened: list[Any] = []
     monkeypatch.setattr(socket.socket, "connect", lambda _, address: opened.append(address))
     with pytest.raises(NoticeRefused, match=r"which is not public"):
-        deliver(receiver.url, BODY, SECRET, context=trust)
+        deliver(Message(ID, receiver.url, BODY), [KEY], context=trust)
     assert (opened, receiver.connections) == ([], 0)
 
 
@@ -535,7 +665,7 @@ def test_the_next_address_is_tried_when_the_first_takes_nothing(
     receiver: Receiver, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Names(["127.0.0.2", "127.0.0.1"]))
-    assert deliver(receiver.url, BODY, SECRET, public=lambda _: True, context=trust) == 204
+    assert deliver(Message(ID, receiver.url, BODY), [KEY], public=lambda _: True, context=trust) == 204
 
 
 # --- the function ----------------------------------------------------------------------------------------------
@@ -556,7 +686,9 @@ def app() -> ModuleType:
 @pytest.fixture
 def event() -> dict[str, Any]:
     """Five messages as SQS hands them over, each for a host of its own."""
-    bodies = [json.dumps({"url": f"https://{name}.example.org/x", "notice": NOTICE}) for name in "abcd"]
+    bodies = [
+        json.dumps({"id": f"e-{name}-1", "url": f"https://{name}.example.org/x", "notice": NOTICE}) for name in "abcd"
+    ]
     return {
         "Records": [
             {
@@ -578,21 +710,21 @@ def event() -> dict[str, Any]:
 def test_only_what_is_worth_it_comes_again(
     app: ModuleType, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls: list[tuple[str, bytes, bytes]] = []
+    calls: list[tuple[Message, tuple[bytes, ...]]] = []
 
-    def fake(url: str, body: bytes, key: bytes) -> int:
-        calls.append((url, body, key))
-        if "//b." in url:
+    def fake(message: Message, keys: tuple[bytes, ...]) -> int:
+        calls.append((message, keys))
+        if "//b." in message.url:
             raise NoticeFailed("b.example.org:443: answered 503; the notice did not arrive")
-        if "//c." in url:
+        if "//c." in message.url:
             raise NoticeRefused("c.example.org:443: answered 404; it must answer 2xx")
         return 204
 
     monkeypatch.setenv("ANEMONEFISH_WEBHOOK_SECRET_ARN", ARN)
-    monkeypatch.setattr(app, "secret", lambda arn: SECRET if arn == ARN else b"")
+    monkeypatch.setattr(app, "secret", lambda arn: SECRET if arn == ARN else "")
     monkeypatch.setattr(app, "deliver", fake)
     assert app.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
-    assert calls == [(f"https://{name}.example.org/x", BODY, SECRET) for name in "abcd"]
+    assert calls == [(Message(f"e-{name}-1", f"https://{name}.example.org/x", BODY), (KEY,)) for name in "abcd"]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["message_id"], line["error"], line["status"], line["again"]) for line in lines] == [
         ("m-1", "NoticeFailed", 502, True),
@@ -613,10 +745,22 @@ def test_the_function_delivers(
     monkeypatch.setattr(app, "secret", lambda _: SECRET)
     real = webhook.deliver
     monkeypatch.setattr(app, "deliver", lambda *given: real(*given, public=this_machine, context=trust))
-    event["Records"][0]["body"] = json.dumps({"url": receiver.url, "notice": NOTICE})
+    event["Records"][0]["body"] = json.dumps({"id": ID, "url": receiver.url, "notice": NOTICE})
     event["Records"] = event["Records"][:1]
     assert app.handler(event, None) == {"batchItemFailures": []}
     assert receiver.requests[0].endswith(b"\r\n\r\n" + BODY)
+    assert is_signed(receiver.requests[0], KEY)
+
+
+def test_the_function_sends_nothing_unsigned(
+    app: ModuleType, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The invocation fails, so SQS keeps the messages until the secret is put right."""
+    monkeypatch.setenv("ANEMONEFISH_WEBHOOK_SECRET_ARN", ARN)
+    monkeypatch.setattr(app, "secret", lambda _: "a secret of another kind")
+    monkeypatch.setattr(app, "deliver", lambda *_: pytest.fail("a notice was sent"))
+    with pytest.raises(StorageError, match="key 1 of the webhook secret"):
+        app.handler(event, None)
 
 
 # --- the secret ------------------------------------------------------------------------------------------------
@@ -642,12 +786,12 @@ def test_a_secret_is_read_once_in_five_minutes(vault: Any, monkeypatch: pytest.M
     now = 1_000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     arn = vault.create_secret(Name="hooks", SecretString="first")["ARN"]
-    assert secrets.secret(arn) == b"first"
+    assert secrets.secret(arn) == "first"
     vault.put_secret_value(SecretId=arn, SecretString="second")
     now += 299
-    assert secrets.secret(arn) == b"first"
+    assert secrets.secret(arn) == "first"
     now += 1
-    assert secrets.secret(arn) == b"second"
+    assert secrets.secret(arn) == "second"
 
 
 def test_a_secret_that_is_not_there_is_worth_another_try(vault: Any) -> None:

@@ -3,8 +3,12 @@
 Owns which URLs are called, how a notice is signed and what an answer means. The URL is a stranger's words, so its
 name is looked up once, every address it has must be public, and the connection goes to one of these very addresses:
 a name that answers differently the second time is not asked twice. The certificate is checked against the name.
-Promises to be done after ten seconds. Never follows a redirect, never reads more of an answer than its head, never
+Promises to be done after fifteen seconds. Never follows a redirect, never reads more of an answer than its head, never
 puts a path or a query into a message, because they may hold a token.
+
+A notice is signed as Standard Webhooks 1.0.0 (standardwebhooks.com) describes, so receivers verify it with a ready-made
+library. Its headers are ``webhook-id``, ``webhook-timestamp`` and ``webhook-signature``. The id names the event, so it
+is the same for every attempt; the timestamp is the time of the attempt.
 
 What to refuse: IANA's registries of special-purpose IPv4 and IPv6 addresses (RFC 6890), and the transitions that wrap
 an IPv4 address into an IPv6 one: mapped (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052).
@@ -12,6 +16,8 @@ an IPv4 address into an IPv6 one: mapped (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import http.client
@@ -22,17 +28,35 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
 
-from anemonefish.errors import AnemonefishError, InvalidRequest
+from anemonefish.errors import AnemonefishError, InvalidRequest, StorageError
 
-__all__ = ["NoticeFailed", "NoticeRefused", "check_url", "deliver", "is_public", "notice_body", "parse_message", "sign"]
+__all__ = [
+    "Message",
+    "NoticeFailed",
+    "NoticeRefused",
+    "check_url",
+    "deliver",
+    "is_public",
+    "notice_body",
+    "parse_message",
+    "sign",
+    "signing_keys",
+]
 
-_SECONDS = 10.0
+_SECONDS = 15.0
 """For everything: the look-up, the connection, the answer."""
+
+_SECRET_PREFIX = "whsec_"
+_KEY_BYTES = range(24, 65)
+"""How long a key may be: Standard Webhooks asks for 192 to 512 bits."""
+
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
+"""Without a full stop: the signed text is ``id.timestamp.body``, so a full stop in the id would make it ambiguous."""
 
 _LONGEST_URL = 2_048
 _LONGEST_NAME = 253
@@ -91,6 +115,25 @@ class NoticeRefused(AnemonefishError):
     """A notice is not sent, or not wanted, and trying again changes nothing."""
 
     status = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notice with its destination.
+
+    Attributes
+    ----------
+    id : str
+        Identifies the event, and is therefore the same however often the notice is sent.
+    url : str
+        Where to send it.
+    body : bytes
+        What to send: the answer of :func:`notice_body`.
+    """
+
+    id: str
+    url: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,36 +212,104 @@ def notice_body(notice: Mapping[str, Any]) -> bytes:
     return json.dumps(notice, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def parse_message(text: str) -> tuple[str, bytes]:
-    """Return the URL and the body of a queued ``{"url", "notice"}``.
+def parse_message(text: str) -> Message:
+    """Read a queued ``{"id", "url", "notice"}``.
+
+    Parameters
+    ----------
+    text : str
+        JSON. The id has letters, digits, hyphens and underscores; the notice is an object.
 
     Raises
     ------
     InvalidRequest
-        It is something else.
+        The text is something else.
     """
     try:
-        message = json.loads(text)
+        queued = json.loads(text)
     except ValueError:
-        message = None
+        queued = None
     if (
-        not isinstance(message, dict)
-        or not isinstance(message.get("url"), str)
-        or not isinstance(message.get("notice"), dict)
+        not isinstance(queued, dict)
+        or not isinstance(queued.get("id"), str)
+        or _MESSAGE_ID.fullmatch(queued["id"]) is None
+        or not isinstance(queued.get("url"), str)
+        or not isinstance(queued.get("notice"), dict)
     ):
-        raise InvalidRequest("a queued notice must be JSON with a url and an object called notice")
-    return message["url"], notice_body(message["notice"])
+        raise InvalidRequest(
+            "a queued notice must be JSON with an id of letters, digits, - and _, a url, and an object called notice"
+        )
+    return Message(queued["id"], queued["url"], notice_body(queued["notice"]))
 
 
-def sign(secret: bytes, timestamp: int, body: bytes) -> str:
-    """Return ``v1=`` and the hexadecimal HMAC-SHA256 of ``{timestamp}.{body}``."""
-    return "v1=" + hmac.new(secret, b"%d.%b" % (timestamp, body), hashlib.sha256).hexdigest()
+def signing_keys(secret: str) -> tuple[bytes, ...]:
+    """Decode the text of the secret into the keys that sign a notice.
+
+    Parameters
+    ----------
+    secret : str
+        One key, or several with spaces or line ends between them while keys are exchanged. A key is the base64 text of
+        24 to 64 bytes, with or without ``whsec_`` before it and with or without its padding.
+
+    Returns
+    -------
+    tuple of bytes
+        At least one key, in the order of the text.
+
+    Raises
+    ------
+    StorageError
+        A key does not read so. The message has the position of the key and never its text.
+
+    Examples
+    --------
+    >>> signing_keys("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz")
+    (b'012345678901234567890123',)
+    """
+    keys = tuple(_key(text, position) for position, text in enumerate(secret.split(), start=1))
+    if not keys:
+        raise StorageError(f"the webhook secret is empty; {_WANTED_KEY}")
+    return keys
+
+
+_WANTED_KEY = 'put "whsec_" and the base64 text of 24 to 64 random bytes into it (docs/deploy.md)'
+
+
+def _key(text: str, position: int) -> bytes:
+    encoded = text.removeprefix(_SECRET_PREFIX).rstrip("=")
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):  # the second for text that is not ASCII
+        raise StorageError(f"key {position} of the webhook secret is not base64; {_WANTED_KEY}") from None
+    if len(key) not in _KEY_BYTES:
+        raise StorageError(f"key {position} of the webhook secret has {len(key)} bytes; {_WANTED_KEY}")
+    return key
+
+
+def sign(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:
+    """Return the value of ``webhook-signature``: one signature for each key, with spaces between.
+
+    Each is ``v1,`` and the base64 text of the HMAC-SHA256 of ``{message_id}.{timestamp}.{body}``.
+
+    Parameters
+    ----------
+    keys : sequence of bytes
+        From :func:`signing_keys`.
+    message_id : str
+        The value of ``webhook-id``.
+    timestamp : int
+        Unix seconds, the value of ``webhook-timestamp``.
+    body : bytes
+        The body as it is sent.
+    """
+    content = b"%b.%d.%b" % (message_id.encode(), timestamp, body)
+    digests = (hmac.digest(key, content, hashlib.sha256) for key in keys)
+    return " ".join("v1," + base64.b64encode(digest).decode() for digest in digests)
 
 
 def deliver(
-    url: str,
-    body: bytes,
-    secret: bytes,
+    message: Message,
+    keys: Sequence[bytes],
     *,
     now: int | None = None,
     public: Callable[[str], bool] = is_public,
@@ -208,13 +319,11 @@ def deliver(
 
     Parameters
     ----------
-    url : str
-    body : bytes
-        Of :func:`notice_body`.
-    secret : bytes
-        What :func:`sign` signs with.
+    message : Message
+    keys : sequence of bytes
+        What :func:`sign` signs with, from :func:`signing_keys`.
     now : int, optional
-        Unix seconds of the signature; the clock's unless given.
+        Unix seconds of this attempt; the clock's unless given.
     public : callable
         Says of an address whether it may be called.
     context : ssl.SSLContext, optional
@@ -229,20 +338,21 @@ def deliver(
     NoticeFailed
         The answer was 408, 429 or 5xx, or there was none in time.
     """
-    target, deadline = _target(url), time.monotonic() + _SECONDS
+    target, deadline = _target(message.url), time.monotonic() + _SECONDS
     timestamp = int(time.time()) if now is None else now
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "anemonefish",
-        "Anemonefish-Timestamp": str(timestamp),
-        "Anemonefish-Signature": sign(secret, timestamp, body),
+        "webhook-id": message.id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": sign(keys, message.id, timestamp, message.body),
         "Connection": "close",
     }
     try:
         addresses = _look_up(target, deadline)
         _refuse_private(target, addresses, public)
         with _connect(target, addresses, deadline, context or ssl.create_default_context()) as connection:
-            status = _post(connection, target, body, headers, deadline)
+            status = _post(connection, target, message.body, headers, deadline)
     except (OSError, http.client.HTTPException) as error:  # errors of TLS, of names and of time are OSErrors
         raise NoticeFailed(f"{target.host}:{target.port}: {_reason(error)}; the notice did not arrive") from None
     return _judge(target, status)

@@ -12,11 +12,11 @@ __all__ = ["REMEMBERED_SECONDS", "secret"]
 REMEMBERED_SECONDS = 300.0
 """How long a process goes on with a secret that was changed meanwhile."""
 
-_known: dict[str, tuple[float, bytes]] = {}
+_known: dict[str, tuple[float, str]] = {}
 
 
-def secret(arn: str) -> bytes:
-    """Return the text of a secret as bytes.
+def secret(arn: str) -> str:
+    """Return the text of a secret, which may be up to five minutes old.
 
     Raises
     ------
@@ -24,11 +24,11 @@ def secret(arn: str) -> bytes:
         Secrets Manager did not answer, or holds no text under this name.
     """
     now = time.monotonic()
-    read, value = _known.get(arn, (0.0, b""))
+    read, value = _known.get(arn, (0.0, ""))
     if not value or now - read >= REMEMBERED_SECONDS:
         with service_answers("the secret"):
             answer = client("secretsmanager").get_secret_value(SecretId=arn)
-        value = str(answer.get("SecretString") or "").encode()
+        value = str(answer.get("SecretString") or "")
         if not value:
             raise StorageError(f"{arn}: the secret holds no text; put one into it")
         _known[arn] = (now, value)
