@@ -3,6 +3,7 @@
 #   make check     lint and the quick tests, in two minutes: while you work
 #   make test      lint and every test that needs no container
 #   make test-container   the functions in containers by the SAM CLI, where there is Docker
+#   make docs      the documentation as a site in .build/docs, with the reference out of the docstrings
 #   make bench     every figure of docs/benchmarks.md, measured here
 #   make deploy    the stack of a stage into an account (docs/deploy.md): make deploy STAGE=dev
 #   make image     the container image of Engine=keras (docs/deploy.md); make push-image STACK=name puts it into ECR
@@ -11,12 +12,12 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect check test lint lint-python lint-cloudformation unit workflow test-container bench image push-image layers lambda-layers deploy lock format bundle clean
+.PHONY: help demo detect check test lint lint-python lint-cloudformation unit workflow test-container docs links bench image push-image layers lambda-layers deploy lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
 	@echo "make detect FILE=recording.wav   find events in a recording of yours"
-	@echo "make unit, make workflow, make lint, make format, make lock, make bundle, make clean"
+	@echo "make unit, make workflow, make lint, make format, make links, make lock, make bundle, make clean"
 
 # --- environments: one per set of pins, made anew when its pins change -----------------------------------------
 
@@ -49,6 +50,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv .venv-lint
 	.venv-lint/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	PATH="$(abspath .venv-lint/bin):$$PATH" npm ci --prefix lint --silent
+	@touch $@
+
+.venv-docs/ready: docs/requirements.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # Public libraries to compare with, where they install: make bench PEERS=1
@@ -116,6 +122,15 @@ workflow: .venv/dev .venv-ministack/ready layers
 # Starts a Docker daemon of its own where none answers and it may; says why it skips where there cannot be one.
 test-container: .venv/dev .venv-ministack/ready .venv-sam/ready layers
 	$(BIN)/python -m pytest tests/container
+
+# A broken link, a page without navigation or a docstring that does not parse is an error.
+docs: .venv-docs/ready
+	.venv-docs/bin/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going --conf-dir docs . $(BUILD)/docs
+	@echo "$(BUILD)/docs/index.html"
+
+# The links into the internet as well; needs one.
+links: .venv-docs/ready
+	.venv-docs/bin/sphinx-build --quiet --builder linkcheck --conf-dir docs . $(BUILD)/links
 
 # Score and predict with TensorFlow and librosa. Lambda takes no attestations beside an image.
 ARCHITECTURE ?= arm64

@@ -62,7 +62,8 @@ class Model:
 
         Parameters
         ----------
-        spectrograms : ndarray, shape (n_windows, *spec.input_shape), float32
+        spectrograms : ndarray, float32
+            The windows one behind the other, each of shape ``spec.input_shape``.
 
         Returns
         -------

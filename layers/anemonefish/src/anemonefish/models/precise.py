@@ -47,7 +47,7 @@ def float64_scores(
         In float32.
     layers : bytes or None
         Python that defines the network's own layers.
-    spectrograms : ndarray, shape (n_windows, *input_shape), float32
+    spectrograms : ndarray, shape (n_windows, ...), float32
     title : str
         What messages call the model.
 

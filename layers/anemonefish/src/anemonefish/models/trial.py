@@ -56,7 +56,7 @@ class Trial:
     stretches : tuple of slice
         Of windows that follow one another.
     sample_rate : int
-    spectrograms : ndarray, shape (n_windows, *input_shape), float32
+    spectrograms : ndarray, shape (n_windows, ...), float32
     expected : ndarray, shape (n_windows, n_classes), float32
         Keras's scores.
     """
