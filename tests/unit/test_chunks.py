@@ -173,3 +173,156 @@ def test_a_codec_that_libsndfile_does_not_know_is_transcoded(tmp_path: Path) -> 
     ).facts
     assert (facts.sample_rate, facts.channels) == (RATE, 1)
     assert abs(facts.frames - FRAMES) < 2_000
+
+
+def silent_start(samples: int) -> bytes:
+    return np.concatenate((np.zeros(samples, "<i2"), WORDS[samples:])).tobytes()
+
+
+@pytest.mark.parametrize("declared", [0, 44])
+def test_a_silent_beginning_is_no_padding_where_the_length_was_never_filled_in(tmp_path: Path, declared: int) -> None:
+    data = silent_start(40_000)
+    samples, notes = read(tmp_path, wav(fmt(), chunk(b"data", data, size=declared)))
+    np.testing.assert_array_equal(samples, np.frombuffer(data, "<i2") / 2.0**15)
+    assert notes == ["header-length"]
+
+
+@pytest.mark.parametrize(
+    ("behind", "notes"),
+    [(b"\xff" * 300_000, []), (bytes(200_000) + b"old" * 60_000, ["header-length"]),
+     (b"ID3\x03\0\0\0\x10\0\0" + b"\x11" * 262_144, ["header-length"]),
+     (b"APETAGEX" + b"\x21\x43" * 150_000, ["header-length"]), (chunk(b"data", DATA), ["header-length"])],
+    ids=["erased flash", "padding and an older file", "ID3 with a picture", "APE", "a second data chunk"],
+)  # fmt: skip
+def test_much_that_is_no_sound_behind_a_right_length_is_not_scored(
+    tmp_path: Path, behind: bytes, notes: list[str]
+) -> None:
+    samples, found = read(tmp_path, wav(fmt(), chunk(b"data", DATA)) + behind)
+    np.testing.assert_array_equal(samples, SAMPLES)
+    assert found == notes
+
+
+@pytest.mark.parametrize("declared", [0, 44, FRAMES, 0x7FFFFFFF, 2 * FRAMES + 1_500])
+def test_chunks_behind_the_samples_are_no_samples_where_the_length_is_wrong(tmp_path: Path, declared: int) -> None:
+    behind = chunk(b"cue ", bytes(28)) + chunk(b"iXML", b"<BWFXML>" + b"x" * 601) + chunk(b"bext", bytes(602))
+    samples, notes = read(tmp_path, wav(fmt(), chunk(b"data", DATA, size=declared), behind))
+    np.testing.assert_array_equal(samples, SAMPLES)
+    assert notes == ["header-length"] if declared != 2 * FRAMES + 1_500 else ["ends-early"]
+
+
+def test_a_large_header_does_not_hide_that_a_file_ends_early(tmp_path: Path) -> None:
+    before = chunk(b"LIST", b"INFO" + bytes(200_000))
+    _, notes = read(tmp_path, wav(fmt(), before, chunk(b"data", DATA, size=2 * FRAMES + 150_000)))
+    assert notes == ["ends-early"]
+    content = wav(fmt(), before, chunk(b"data", DATA, size=2 * FRAMES + 200_056))  # the size of the file
+    samples, notes = read(tmp_path, content)
+    np.testing.assert_array_equal(samples, SAMPLES)
+    assert notes == ["header-length"]
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [(chunk(b"data", DATA), fmt()), (fmt(), fmt(bits=8), chunk(b"data", DATA)),
+     (fmt(), chunk(b"data", b""), chunk(b"data", DATA)),
+     (chunk(b"JUNK", b"data\x10\0\0\0" + bytes(20), size=4_000_000_000), fmt(), chunk(b"data", DATA)),
+     (fmt(), chunk(b"LIST", b"INFO" + b"a" * 500_001, pad=False), chunk(b"data", DATA)),
+     (fmt(), chunk(b"inst", bytes(7), pad=False), b"x", chunk(b"data", DATA))],
+    ids=["data before fmt", "fmt twice", "an empty data chunk first", "the word data in JUNK", "large odd LIST",
+         "padding that is not zero"],
+)  # fmt: skip
+def test_chunks_in_any_order_are_followed(tmp_path: Path, chunks: tuple[bytes, ...]) -> None:
+    samples, _ = read(tmp_path, wav(*chunks))
+    np.testing.assert_array_equal(samples, SAMPLES)
+
+
+def test_an_odd_chunk_without_padding_is_followed_whatever_the_length_behind_it(tmp_path: Path) -> None:
+    data = silent_start(10)[: 700 * 256 + 0x40]  # b"ata" and 0x40 could be a name, and its length 0x2BC
+    samples, notes = read(tmp_path, wav(fmt(), chunk(b"inst", bytes(7), pad=False), chunk(b"data", data)))
+    np.testing.assert_array_equal(samples, np.frombuffer(data, "<i2") / 2.0**15)
+    assert notes == []
+
+
+@pytest.mark.parametrize("declared", [0xFFFFFFFF, 0x7FFFFFFF, 0])
+def test_a_header_with_a_placeholder_and_nothing_else_has_no_samples(tmp_path: Path, declared: int) -> None:
+    samples, notes = read(tmp_path, wav(fmt(), chunk(b"data", b"", size=declared)))
+    assert (len(samples), notes) == (0, ["no-samples"])
+
+
+@pytest.mark.parametrize(
+    ("container", "declared"),
+    [("RF64", (1 << 64) - 1), ("RF64", (1 << 63) - 1), ("RF64", 0xFFFFFFFF), ("W64", (1 << 63) - 1),
+     ("W64", 0x7FFFFFFF), ("AIFF", 0x7FFFFFFF), ("AIFF", 0x7F000008), ("AIFF", 0xFFFFFFFF), ("AIFF", 0)],
+)  # fmt: skip
+def test_a_placeholder_in_any_container_is_no_loss(tmp_path: Path, container: str, declared: int) -> None:
+    path = tmp_path / "stream.bin"
+    soundfile.write(path, WORDS, RATE, format=container, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    name, order = {"RF64": (b"ds64", "<Q"), "W64": (b"data", "<Q"), "AIFF": (b"SSND", ">I")}[container]
+    at = content.index(name) + {"RF64": 16, "W64": 16, "AIFF": 4}[container]
+    content[at : at + struct.calcsize(order)] = struct.pack(order, declared)
+    path.write_bytes(content)
+    with open_audio(str(path), dtype="float64") as audio:
+        np.testing.assert_array_equal(audio.read(0, audio.n_samples), SAMPLES)
+        assert [note.code for note in audio.notes] == ["header-length"]
+
+
+@pytest.mark.parametrize("length", [1_000, 100_000])
+def test_a_chunk_of_wave64_behind_the_samples_is_found_where_it_is_aligned(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "recording.w64"
+    soundfile.write(path, WORDS[:-3], RATE, format="W64", subtype="PCM_16")
+    content = path.read_bytes()
+    content += bytes(-len(content) % 8) + b"junk" + bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    path.write_bytes(content + struct.pack("<Q", 24 + length) + b"q" * length)
+    with open_audio(str(path), dtype="float64") as audio:
+        np.testing.assert_array_equal(audio.read(0, audio.n_samples), SAMPLES[:-3])
+        assert audio.notes == ()
+
+
+def aiff(*chunks: tuple[bytes, bytes], pad: bool = True) -> bytes:
+    body = b"".join(
+        name + struct.pack(">I", len(content)) + content + b"\0" * (pad and len(content) & 1)
+        for name, content in chunks
+    )
+    return b"FORM" + struct.pack(">I", 4 + len(body)) + b"AIFC" + body
+
+
+def comm(bits: int = 16, compression: bytes = b"NONE", rate: int = RATE) -> tuple[bytes, bytes]:
+    mantissa = rate << (64 - rate.bit_length())
+    head = struct.pack(">hIhHQ", 1, FRAMES, bits, 16382 + rate.bit_length(), mantissa)
+    return b"COMM", head + compression + b"\0\0"
+
+
+BIG = WORDS.astype(">i2").tobytes()
+LITTLE_24 = (WORDS.astype("<i4") << 8).view("u1").reshape(-1, 4)[:, :3].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("bits", "compression", "data"),
+    [(16, b"sowt", DATA), (24, b"sowt", LITTLE_24), (24, b"42ni", LITTLE_24), (16, b"twos", BIG),
+     (32, b"23ni", (WORDS.astype("<i4") << 16).tobytes())],
+)  # fmt: skip
+def test_every_order_of_bytes_in_aifc_is_read(tmp_path: Path, bits: int, compression: bytes, data: bytes) -> None:
+    samples, notes = read(tmp_path, aiff(comm(bits, compression), (b"SSND", bytes(8) + data)))
+    np.testing.assert_array_equal(samples, SAMPLES)
+    assert notes == []
+
+
+def test_an_odd_chunk_of_aiff_without_padding_is_passed(tmp_path: Path) -> None:
+    samples, notes = read(tmp_path, aiff(comm(), (b"NAME", b"abc"), (b"SSND", bytes(8) + BIG), pad=False))
+    np.testing.assert_array_equal(samples, SAMPLES)
+    assert notes == []
+
+
+def test_an_offset_in_ssnd_beyond_the_file_is_not_believed(tmp_path: Path) -> None:
+    samples, notes = read(tmp_path, aiff(comm(), (b"SSND", struct.pack(">II", 0x7FFFFFFF, 0) + BIG)))
+    np.testing.assert_array_equal(samples, SAMPLES)
+    assert notes == ["header-layout"]
+
+
+@pytest.mark.parametrize("content", [
+    wav(chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, 0xFFFFFFFF, 2, 2, 16)), chunk(b"data", DATA)),
+    aiff(comm(rate=1 << 40), (b"SSND", bytes(8) + BIG)),
+], ids=["WAV", "AIFF"])  # fmt: skip
+def test_a_sample_rate_that_no_decoder_takes_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(errors.UnreadableRecording, match="rewrite the header"):
+        read(tmp_path, content)

@@ -559,7 +559,7 @@ def _check_facts(uri: str, facts: AudioFacts) -> None:
             f"{uri}: {facts.codec} in {facts.container} is not sample-accurately seekable; it must be transcoded, "
             f"or converted to FLAC or to WAV with PCM samples"
         )
-    if facts.channels < 1 or facts.sample_rate < 1:
+    if facts.channels < 1 or not 1 <= facts.sample_rate < 1 << 31:
         raise UnreadableRecording(
             f"{uri}: the header says {facts.channels} channels at {facts.sample_rate} Hz; rewrite the header"
         )

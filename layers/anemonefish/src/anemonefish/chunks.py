@@ -20,6 +20,7 @@ Sony Wave64 specification; Apple AIFF 1.3 and AIFF-C; FFmpeg's ``libavformat/rif
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -52,8 +53,36 @@ _SEARCHED_BYTES = 1 << 16
 _TRIFLE = 1 << 16
 """Bytes behind the promised samples that are taken for leftovers: clusters of memory cards are no larger."""
 
-_PLACEHOLDERS = ((0x7FFF0000, 0x80000100), (0xFFFF0000, _UNKNOWN))
-"""Lengths that programs write before they know the real one: the largest signed and unsigned numbers, or nearly so."""
+_PLACEHOLDERS = (0x7F000000, 1 << 31, 1 << 32)
+"""Lengths that programs write before they know the real one, or nearly so: SoX's, and the largest of 31 and 32 bits."""
+
+_NEARLY = 1 << 16
+
+_COUNTED = 80
+"""Bytes of the shortest headers, W64's among them, that programs count as samples."""
+
+_MOST_BYTES = 1 << 62
+"""No file is as long as this: it is the placeholder of containers whose lengths have 64 bits."""
+
+_PADDING = (0x00, 0xFF)
+"""Bytes that file systems and erased flash memory fill up with."""
+
+_PROBES = 16
+"""Places at which padding is looked at, besides its ends, before it is believed."""
+
+_TAGS = (b"ID3", b"TAG", b"APETAGEX")
+"""How tags begin that taggers append behind everything."""
+
+_BEHIND = (
+    b"LIST", b"bext", b"iXML", b"cue ", b"smpl", b"id3 ", b"ID3 ", b"guan", b"axml", b"_PMX", b"junk", b"JUNK", b"PAD ",
+    b"fact", b"inst", b"plst", b"ltxt", b"note", b"labl", b"adtl", b"acid", b"afsp", b"wamd", b"NAME", b"ANNO", b"MARK",
+)  # fmt: skip
+"""Chunks that stand behind samples; looked for where the length of the samples is wrong."""
+
+_MOST_BEHIND = 64
+"""Chunks behind the samples that are followed: each place where one may begin is tried."""
+
+_BEHIND_PATTERN = re.compile(b"|".join(map(re.escape, _BEHIND)))
 
 _EXTENSIBLE = 0xFFFE
 _PCM, _FLOAT, _ALAW, _ULAW = 1, 3, 6, 7
@@ -62,10 +91,16 @@ _CODECS = {
     (_FLOAT, 4): "FLOAT", (_FLOAT, 8): "DOUBLE", (_ALAW, 1): "ALAW", (_ULAW, 1): "ULAW",
 }  # fmt: skip
 _AIFC_CODECS = {
-    (b"NONE", 1): "PCM_S8", (b"NONE", 2): "PCM_16", (b"NONE", 3): "PCM_24", (b"NONE", 4): "PCM_32",
-    (b"twos", 2): "PCM_16", (b"sowt", 2): "PCM_16", (b"in24", 3): "PCM_24", (b"in32", 4): "PCM_32",
+    **{
+        (name, width): codec
+        for name in (b"NONE", b"twos", b"sowt")
+        for width, codec in enumerate(("PCM_S8", "PCM_16", "PCM_24", "PCM_32"), 1)
+    },
+    (b"in24", 3): "PCM_24", (b"in32", 4): "PCM_32", (b"42ni", 3): "PCM_24", (b"23ni", 4): "PCM_32",
+    (b"raw ", 1): "PCM_U8",
     (b"fl32", 4): "FLOAT", (b"fl64", 8): "DOUBLE", (b"alaw", 1): "ALAW", (b"ulaw", 1): "ULAW",
 }  # fmt: skip
+_LITTLE_ENDIAN_AIFC = frozenset({b"sowt", b"42ni", b"23ni"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +127,7 @@ class DataChunk:
     format : bytes
         Content of the ``fmt`` chunk (RIFF, Wave64) or of ``COMM`` (AIFF).
     searched : bool
-        Whether the chunks before it do not lead to it, so that it was searched for.
+        Whether the chunks before it do not lead to it, or its own head not to the samples, so that they were searched.
     """
 
     container: str
@@ -254,29 +289,48 @@ def riff_chunks(file: BinaryIO, size: int) -> Iterator[Chunk]:
         yield Chunk(name, offset + 8, known)
         if known is None:
             return
-        offset += 8 + known
-        if known & 1 and (_is_name(_head(file, offset + 1, 4)) or not _is_name(_head(file, offset, 4))):
-            offset += 1  # the padding byte
+        offset = _behind(file, offset + 8, known, size, "<")
+
+
+def _behind(file: BinaryIO, offset: int, length: int, size: int, order: str) -> int:
+    """Return where the chunk behind one begins, whose padding byte may have been left out."""
+    end = offset + length
+    if not length & 1:
+        return end
+    head = _head(file, end, 8)
+    if len(head) == 8 and head[0] and _is_name(head[:4]):  # a padding byte is zero, hardly ever something else
+        fits = end + 8 + int(struct.unpack(f"{order}4xI", head)[0]) <= size + 1
+        if fits or not _is_name(_head(file, end + 1, 4)):
+            return end
+    return end + 1
 
 
 def _walk_riff(file: BinaryIO, size: int, container: str) -> DataChunk | None:
     form = b""
+    data: DataChunk | None = None
     for chunk in riff_chunks(file, size):
-        if chunk.name == b"fmt ":
+        if chunk.name == b"fmt " and not form:  # of several, FFmpeg takes the first as well
             file.seek(chunk.offset)
             form = file.read(min(chunk.length or 0, 64))
-        if chunk.name == b"data":
-            return DataChunk(container, chunk.offset, chunk.length, form)
-    return _search_data(file, form, container)
+        if (
+            chunk.name == b"data"
+            and data is None
+            and not (chunk.length == 0 and _head(file, chunk.offset, 4) == b"data")
+        ):
+            data = DataChunk(container, chunk.offset, chunk.length)
+        if data is not None and form:
+            return replace(data, format=form)
+    return _search_data(file, container)
 
 
-def _search_data(file: BinaryIO, form: bytes, container: str) -> DataChunk | None:
+def _search_data(file: BinaryIO, container: str) -> DataChunk | None:
     """Look for ``data`` where a chunk before it has a wrong length."""
     head = _head(file, 0, _SEARCHED_BYTES)
-    if not form and (at := head.find(b"fmt ", 12)) >= 0:
-        length = int.from_bytes(head[at + 4 : at + 8], "little")
-        form = head[at + 8 : at + 8 + min(length, 64)]
-    at = head.find(b"data", 12)
+    begins = head.find(b"fmt ", 12)
+    if begins < 0:
+        return None
+    form = head[begins + 8 :][: min(int.from_bytes(head[begins + 4 : begins + 8], "little"), 64)]
+    at = head.find(b"data", begins + 8 + 16)
     if at < 0 or len(form) < 16 or at + 8 > len(head):
         return None
     return DataChunk(container, at + 8, int.from_bytes(head[at + 4 : at + 8], "little"), form, searched=True)
@@ -294,10 +348,12 @@ def _walk_aiff(file: BinaryIO, size: int) -> DataChunk | None:
             form = _head(file, offset + 8, min(length, 64))
         if name == b"SSND":
             # The chunk begins with an offset and a block size, four bytes each, before the samples.
-            data = DataChunk("AIFF", offset + 16 + skipped, max(0, length - 8 - skipped))
+            lies = skipped > max(0, length - 8) and offset + 16 + skipped >= size
+            skipped = 0 if lies else skipped
+            data = DataChunk("AIFF", offset + 16 + skipped, max(0, length - 8 - skipped), searched=lies)
         if data is not None and form:
             break
-        offset += 8 + length + (length & 1)
+        offset = _behind(file, offset + 8, length, size, ">")
     return None if data is None else replace(data, format=form)
 
 
@@ -394,7 +450,7 @@ def _aiff_encoding(form: bytes) -> tuple[Encoding, tuple[Note, ...]] | None:
     codec = _AIFC_CODECS.get((compression, width))
     if codec is None or channels < 1 or rate < 1:
         return None
-    return Encoding(codec, channels, rate, width * channels, compression != b"sowt"), ()
+    return Encoding(codec, channels, rate, width * channels, compression not in _LITTLE_ENDIAN_AIFC), ()
 
 
 # --- length -------------------------------------------------------------------------------------------------------
@@ -403,18 +459,22 @@ def _aiff_encoding(form: bytes) -> tuple[Encoding, tuple[Note, ...]] | None:
 def _length(file: BinaryIO, size: int, chunk: DataChunk, encoding: Encoding, name: str) -> tuple[int, tuple[Note, ...]]:
     """Return the bytes of whole frames that are there, and what the header has wrong about them."""
     present, declared = max(0, size - chunk.offset), chunk.declared
-    whole = present // encoding.frame_bytes * encoding.frame_bytes
+    each = encoding.frame_bytes
+    if present < each and (declared is None or declared <= present or _is_placeholder(declared)):
+        return 0, (_empty(),)
     if declared is None:
-        return whole, ()
-    if declared > present:
-        return whole, (_promises_more(chunk, declared, present, encoding, name),)
+        return present // each * each, ()
     if _is_wrapped(chunk, present):
-        return _unwrapped(file, size, chunk, declared, present) // encoding.frame_bytes * encoding.frame_bytes, ()
-    follows = _what_follows(file, size, chunk, declared, present)
-    if follows == "samples" and present - declared >= encoding.frame_bytes:
-        return whole, (_more_is_there(declared // encoding.frame_bytes, whole // encoding.frame_bytes),)
-    kept = declared // encoding.frame_bytes * encoding.frame_bytes
-    left_out = (_left_out(chunk.offset + declared, present - declared),) if follows == "leftovers" else ()
+        return _unwrapped(file, size, chunk, declared, present) // each * each, ()
+    follows = "nothing" if declared > present else _what_follows(file, size, chunk, declared)
+    if declared > present or (follows == "samples" and present - declared >= each):
+        # The length is wrong; chunks that stand at the end of the file are no samples for that.
+        whole = (_begin_of_last_chunks(file, size, chunk) - chunk.offset) // each * each
+        if declared > present:
+            return whole, (_promises_more(chunk, declared, present, whole, encoding, name),)
+        return whole, (_more_is_there(declared // each, whole // each),)
+    kept = declared // each * each
+    left_out = _left_out(follows, chunk.offset + declared, present - declared)
     return kept, (*(() if kept else (_empty(),)), *left_out)
 
 
@@ -430,21 +490,21 @@ def _empty() -> Note:
     return Note("no-samples", "the recording has a header and no samples", {"samples": 0})
 
 
-def _left_out(offset: int, length: int) -> Note:
-    return Note(
-        "header-length",
-        f"{length} bytes behind the samples, from byte {offset} on, belong to no chunk and were not read",
-        {"offset": offset, "bytes": length},
-    )
+def _left_out(follows: str, offset: int, length: int) -> tuple[Note, ...]:
+    words = {"leftovers": "belong to no chunk", "more data": "are a second chunk of samples"}.get(follows)
+    if words is None:
+        return ()
+    message = f"{length} bytes behind the samples, from byte {offset} on, {words} and were not read"
+    return (Note("header-length", message, {"offset": offset, "bytes": length}),)
 
 
-def _promises_more(chunk: DataChunk, declared: int, present: int, encoding: Encoding, name: str) -> Note:
-    found, said = present // encoding.frame_bytes, declared // encoding.frame_bytes
+def _promises_more(chunk: DataChunk, declared: int, present: int, whole: int, encoding: Encoding, name: str) -> Note:
+    found, said = whole // encoding.frame_bytes, declared // encoding.frame_bytes
     numbers: dict[str, int | float | str] = {"header_samples": said, "samples": found}
-    if declared - present <= chunk.offset:
+    if declared - present <= _COUNTED or 0 <= chunk.offset - (declared - present) <= 8:
         words = f"the header counts its own bytes as samples ({said} instead of {found}); all {found} were read"
         return Note("header-length", words, numbers)
-    if chunk.container == "WAV" and any(low <= declared <= high for low, high in _PLACEHOLDERS):
+    if _is_placeholder(declared):
         words = f"the header was never filled in (it says {said} samples); the {found} that are there were read"
         return Note("header-length", words, numbers)
     if not found:
@@ -459,6 +519,10 @@ def _promises_more(chunk: DataChunk, declared: int, present: int, encoding: Enco
         f"{(said - found) / rate:.6f} s from {found / rate:.6f} s on are missing",
         {**numbers, "start_sample": found, "stop_sample": said, "sample_rate": rate},
     )
+
+
+def _is_placeholder(declared: int) -> bool:
+    return declared >= _MOST_BYTES or any(abs(declared - each) <= _NEARLY for each in _PLACEHOLDERS)
 
 
 def _is_wrapped(chunk: DataChunk, present: int) -> bool:
@@ -478,13 +542,45 @@ def _unwrapped(file: BinaryIO, size: int, chunk: DataChunk, declared: int, prese
     return present
 
 
-def _what_follows(file: BinaryIO, size: int, chunk: DataChunk, declared: int, present: int) -> str:
+def _what_follows(file: BinaryIO, size: int, chunk: DataChunk, declared: int) -> str:
     """Say what the bytes behind the promised samples are."""
-    rest, end = present - declared, chunk.offset + declared
-    beginning = _head(file, end, min(rest, _TRIFLE))
-    if rest <= 1 or not any(beginning) or _begins_chunk(beginning, end, size, chunk.container):
-        return "chunks or padding"
+    end = chunk.offset + declared
+    end += -end % 8 if chunk.container == "W64" else 0  # its chunks are aligned
+    rest = size - end
+    beginning = _head(file, end, min(max(0, rest), _TRIFLE))
+    if rest <= 1:
+        return "nothing"
+    if _begins_chunk(beginning, end, size, chunk.container):
+        return "more data" if {b"data", b"SSND"} & {beginning[:4], beginning[1:5]} else "chunks"
+    if beginning.count(beginning[0]) == len(beginning) and beginning[0] in _PADDING:
+        if _is_filled(file, end, size, beginning[0]):
+            return "padding"
+        # A silent beginning behind a length that was never filled in, or what an older file left on the card.
+        return "samples" if declared < _TRIFLE < rest else "leftovers"
+    if beginning.startswith(_TAGS):
+        return "leftovers"
     return "leftovers" if rest <= min(declared, _TRIFLE) else "samples"
+
+
+def _is_filled(file: BinaryIO, start: int, size: int, byte: int) -> bool:
+    """Say whether one byte fills a file down to its end, by looks at some places and at the end."""
+    places = [start + (size - start) * number // _PROBES for number in range(_PROBES)]
+    looks = [
+        *(_head(file, place, _TRIFLE // _PROBES) for place in places),
+        _head(file, max(start, size - _TRIFLE), _TRIFLE),
+    ]
+    return not any(look.strip(bytes([byte])) for look in looks)
+
+
+def _begin_of_last_chunks(file: BinaryIO, size: int, chunk: DataChunk) -> int:
+    """Return where chunks begin that lead exactly to the end of the file; the end where there are none."""
+    begin = max(chunk.offset, size - _SEARCHED_BYTES)
+    tail = _head(file, begin, size - begin)
+    order = ">" if chunk.container == "AIFF" else "<"
+    if chunk.container == "W64":
+        return size
+    places = sorted(match.start() for match in _BEHIND_PATTERN.finditer(tail))
+    return next((begin + at for at in places if _chunks_to_the_end(file, begin + at, size, order)), size)
 
 
 def _begins_chunk(head: bytes, offset: int, size: int, container: str) -> bool:
@@ -501,15 +597,14 @@ def _begins_chunk(head: bytes, offset: int, size: int, container: str) -> bool:
     return False
 
 
-def _chunks_to_the_end(file: BinaryIO, offset: int, size: int) -> bool:
-    for _ in range(_MOST_CHUNKS):
+def _chunks_to_the_end(file: BinaryIO, offset: int, size: int, order: str = "<") -> bool:
+    for _ in range(_MOST_BEHIND):
         if offset >= size:
             return offset - size <= 1  # a last chunk's padding may be left out
         head = _head(file, offset, 8)
         if len(head) < 8 or not _is_name(head[:4]):
             return False
-        length = struct.unpack("<I", head[4:])[0]
-        offset += 8 + length + (length & 1)
+        offset = _behind(file, offset + 8, struct.unpack(f"{order}I", head[4:])[0], size, order)
     return False
 
 
