@@ -70,6 +70,95 @@ def test_a_flac_that_ends_early_is_read_to_its_last_whole_frame(opened) -> None:
         opened(content, damaged="refuse")
 
 
+@pytest.mark.parametrize("total", [0, FRAMES // 4, FRAMES])
+def test_a_flac_that_ends_within_a_frame_is_partial_whatever_its_header_says(opened, total: int) -> None:
+    content = with_total(encoded(), total)
+    with opened(content[: len(content) // 2]) as audio:
+        (note,) = (note for note in audio.notes if note.code == "ends-early")
+        assert note.numbers["start_sample"] == audio.n_samples < note.numbers["stop_sample"] <= FRAMES
+        np.testing.assert_array_equal(audio.read(0, audio.n_samples), WORDS[: audio.n_samples, 0] / 2.0**15)
+
+
+def test_a_last_frame_without_its_header_is_missed(opened) -> None:
+    content = encoded()
+    last = content.rindex(b"\xff\xf8")
+    content[last : last + 16] = bytes(16)
+    with opened(bytes(content)) as audio:
+        (note,) = audio.notes
+        assert (note.code, note.numbers["stop_sample"]) == ("ends-early", FRAMES)
+
+
+def metadata(*blocks: tuple[int, bytes], total: int = FRAMES) -> bytes:
+    """Return a FLAC with other blocks of metadata behind STREAMINFO."""
+    content = with_total(encoded(), total)
+    first = content.index(b"\xff\xf8")
+    made = content[:4] + b"\0" + content[5:42]
+    for number, (kind, body) in enumerate(blocks, start=1):
+        made += bytes([kind | 0x80 * (number == len(blocks))]) + len(body).to_bytes(3, "big") + body
+    return made + content[first:]
+
+
+@pytest.mark.parametrize("total", [0, FRAMES])
+@pytest.mark.parametrize(
+    "block",
+    [(6, b"\0\0\0\3" + b"\xff\xf8\xc9" * 1_700_000),
+     (3, (0).to_bytes(8, "big") + (99_999).to_bytes(8, "big") + b"\x10\0"), (100, b"x" * 77), (1, b"")],
+    ids=["a broken picture of 5 MB", "a seek table that lies", "a reserved block", "no padding"],
+)  # fmt: skip
+def test_other_metadata_do_not_matter(opened, block: tuple[int, bytes], total: int) -> None:
+    with opened(metadata(block, total=total)) as audio:
+        np.testing.assert_array_equal(audio.read(0, audio.n_samples), WORDS[:, 0] / 2.0**15)
+        np.testing.assert_array_equal(audio.read(150_001, 150_009), WORDS[150_001:150_009, 0] / 2.0**15)
+        assert [note.code for note in audio.notes] == (["header-length"] if total == 0 else [])
+
+
+@pytest.mark.parametrize("tag", [b"x" * 100 + b"fLaC" + b"y" * 24, bytes(1 << 21)], ids=["with the mark", "of 2 MiB"])
+def test_a_tag_in_front_is_passed_by_its_length(opened, tag: bytes) -> None:
+    length = bytes([len(tag) >> 21 & 127, len(tag) >> 14 & 127, len(tag) >> 7 & 127, len(tag) & 127])
+    with opened((b"ID3\x04\0\0" + length + tag) * 2 + with_total(encoded(), 0)) as audio:
+        np.testing.assert_array_equal(audio.read(0, audio.n_samples), WORDS[:, 0] / 2.0**15)
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "codes"),
+    [(8, b"\0\x64", []), (8, b"\0\0\0\0", []), (10, b"\0\x10", []), (18, b"\0\0\x10", ["header-layout"]),
+     (20, b"\x02", ["header-layout"]), (20, b"\xf2", ["header-layout"])],
+    ids=["smallest block", "no block size", "largest block", "sample rate", "channels", "bits and channels"],
+)  # fmt: skip
+@pytest.mark.parametrize("total", [0, FRAMES])
+def test_the_first_frame_is_believed_where_streaminfo_is_damaged(
+    opened, at: int, value: bytes, codes: list[str], total: int
+) -> None:
+    content = bytearray(with_total(encoded(), total))
+    content[at : at + len(value)] = value
+    with opened(bytes(content)) as audio:
+        assert (audio.sample_rate, audio.facts.channels, audio.facts.codec) == (RATE, 1, "PCM_16")
+        np.testing.assert_array_equal(audio.read(0, audio.n_samples), WORDS[:, 0] / 2.0**15)
+        assert [note.code for note in audio.notes if note.code != "header-length"] == codes
+
+
+def test_a_long_hole_is_searched_once(opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytes(encoded())
+    middle = len(content) // 3
+    content = content[:middle] + bytes(20_000_000) + content[-60_000:]
+    with opened(content) as audio:
+        fetched = 0
+        read = audio.source.read
+
+        def counted(offset: int, length: int) -> bytes:
+            nonlocal fetched
+            fetched += length
+            return read(offset, length)
+
+        monkeypatch.setattr(audio.source, "read", counted)
+        parts = [audio.read(start, start + 1_000) for start in range(0, FRAMES, 1_000)]
+    assert fetched < 12 * len(content)  # libFLAC by itself: 340 times
+    whole = np.concatenate(parts)
+    missing = whole == 0
+    np.testing.assert_array_equal(whole[~missing], (WORDS[:, 0] / 2.0**15)[~missing])
+    assert 0.4 * FRAMES < missing.sum() < 0.8 * FRAMES
+
+
 def damaged(kind: str, channels: int) -> bytes:
     content, random_ = bytes(encoded(channels)), random.Random(1)
     middle = len(content) // 2

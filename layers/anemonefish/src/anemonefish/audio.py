@@ -27,7 +27,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from anemonefish.blocks import BlockReader
 from anemonefish.chunks import SampleData, find_data_chunk, locate_samples
-from anemonefish.containers import recognise
+from anemonefish.containers import after_tags, recognise
 from anemonefish.errors import (
     EmptyRecording,
     InexactRecording,
@@ -36,7 +36,7 @@ from anemonefish.errors import (
     UnreadableRecording,
     UnsupportedRecording,
 )
-from anemonefish.flac import StreamInfo, count_samples, decode_around_damage, read_stream_info
+from anemonefish.flac import Hole, StreamInfo, count_samples, decode_around_damage, read_stream_info
 from anemonefish.health import SignalMeter
 from anemonefish.metadata import Metadata, read_metadata
 from anemonefish.notes import Note, is_partial
@@ -66,6 +66,10 @@ _FLOAT_CODECS = frozenset({"FLOAT", "DOUBLE"})
 """Codecs that can say what is no sample."""
 
 _READABLE = "it must be WAV, RF64, W64, AIFF, FLAC, OGG, Opus, MP3, M4A, AAC or WebM with an intact header"
+
+_SEARCH_BYTES = 1 << 24
+"""Bytes a decoder may read beyond those of the samples that are asked for: libFLAC seeks by searching, and would read a
+hole of the file some hundred times. Where that is not enough, the frames are decoded one by one."""
 
 _MAX_FRAMES = 1 << 62  # libsndfile's word for "the header does not say" is the largest 63-bit number
 
@@ -167,6 +171,7 @@ class AudioFile:
         self._dtype = np.dtype(dtype)
         self._channel = channel
         self._keeps_damaged = damaged == "keep"
+        self._hole: Hole | None = None
         self._meter: SignalMeter | None = None
         self._meter_offset = 0
 
@@ -242,7 +247,9 @@ class AudioFile:
         """
         dtype = np.dtype(dtype or self._dtype)
         words = self._words_at()
-        if words is None:
+        if self._hole is not None:  # libFLAC would search a hole again and again, however long it is
+            frames = np.empty((0, self.facts.channels), dtype)
+        elif words is None:
             frames = self._ask_libsndfile(start, stop, dtype)
         else:
             frames = self._take_words(words, start, min(stop, self.n_samples), dtype)
@@ -262,6 +269,7 @@ class AudioFile:
             )
 
     def _ask_libsndfile(self, start: int, stop: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+        self._found.view.allow((stop - start) * self.facts.channels * 8 + _SEARCH_BYTES)
         try:
             if self._sound.tell() != start:
                 self._sound.seek(start)
@@ -294,15 +302,15 @@ class AudioFile:
         if self._found.flac is None or not self._keeps_damaged or stop > self.n_samples:
             raise TruncatedRecording(
                 f"{self.source.name}: there should be {self.n_samples} samples, but decoding stopped at sample "
-                f"{start + decoded}; copy the file again from the recorder, or set damaged to keep"
+                f"{start + decoded}; copy the file again from the recorder"
+                f"{'' if self._keeps_damaged else ', or set damaged to keep'}"
             )
-        view, flac = self._found.view, self._found.flac
-        frames, missing = decode_around_damage(_binary(view), view.size, flac, start, stop, dtype)
+        frames, missing, self._hole = decode_around_damage(
+            _binary(self._reader), self._reader.size, self._found.flac, start, stop, dtype, self._hole
+        )
         if self._meter is not None:
             for first, last in missing:
                 self._meter.miss(self._meter_offset + first, self._meter_offset + last)
-        self._sound.close()
-        self._sound = self._found.decoder()  # the old one never recovers
         return frames
 
     def close(self) -> None:
@@ -429,30 +437,28 @@ def _find(source: ByteSource, reader: BlockReader) -> _Opened:
 
 def _find_flac(source: ByteSource, reader: BlockReader) -> _Opened | None:
     """Find the samples of a FLAC file; None where its metadata are not what RFC 9639 says."""
-    offset = _offset_of_flac(reader)
-    view = _View(reader, offset, source.size - offset)
-    info = read_stream_info(_binary(view), 0)
+    file = _binary(reader)
+    info = read_stream_info(file, after_tags(file))
     if info is None:
         return None
-    samples, notes = count_samples(_binary(view), view.size, info)
+    # The decoder sees no other metadata: it reads all of them, and gives up on a picture or a seek table that lies.
+    view = _View(reader, info.audio, source.size - info.audio, head=info.head)
+    try:
+        facts = _facts_of(_Opened(_NOTHING, (), view))
+    except soundfile.LibsndfileError as error:
+        if reader.error is not None:
+            raise reader.error from None
+        raise InexactRecording(
+            f"{source.name}: libsndfile does not decode this FLAC ({error.error_string.strip().rstrip('.')}); it must "
+            f"be transcoded, or converted to FLAC with 16 or 24 bits"
+        ) from None
+    samples, notes = count_samples(file, source.size, info)
     if reader.error is not None:
         raise reader.error
     if not samples:
         return None
-    if samples != info.samples:
-        view = _View(reader, offset, source.size - offset, head=info.with_samples(samples)[18:26], head_at=18)
-    found = _Opened(_NOTHING, notes, view, flac=info)
-    return replace(found, facts=_facts_of(found))
-
-
-def _offset_of_flac(reader: BlockReader) -> int:
-    """Return where ``fLaC`` stands: an ID3 tag may lie before it."""
-    reader.seek(0)
-    head = reader.read(10) or b""
-    if head[:3] != b"ID3":
-        return 0
-    reader.seek(0)
-    return max(0, (reader.read(1 << 20) or b"").find(b"fLaC"))
+    view = _View(reader, info.audio, source.size - info.audio, head=info.with_samples(samples))
+    return _Opened(replace(facts, frames=samples), (*info.notes, *notes), view, flac=info)
 
 
 def _facts_of(found: _Opened) -> AudioFacts:
@@ -509,16 +515,20 @@ def encode_flac(frames: NDArray[np.int32], sample_rate: int) -> bytes:
 
 
 class _View(io.RawIOBase):
-    """A stretch of a file as a file of its own, with some bytes of its head replaced."""
+    """A stretch of a file as a file of its own, with another head in front."""
 
-    def __init__(self, reader: BlockReader, offset: int, size: int, head: bytes = b"", head_at: int = 0) -> None:
+    def __init__(self, reader: BlockReader, offset: int, size: int, head: bytes = b"") -> None:
         super().__init__()
-        self.size = size
+        self.size = len(head) + size
         self._reader = reader
-        self._offset = offset
+        self._offset = offset - len(head)
         self._head = head
-        self._head_at = head_at
         self._position = 0
+        self._allowed = self.size + _SEARCH_BYTES
+
+    def allow(self, count: int) -> None:
+        """Let a decoder have so many bytes more; behind them it meets the end of the file."""
+        self._allowed = count
 
     def readable(self) -> bool:
         return True
@@ -535,13 +545,13 @@ class _View(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's Buffer is wider
-        view = memoryview(buffer).cast("B")[: max(0, self.size - self._position)]
-        self._reader.seek(self._offset + self._position)
-        count = self._reader.readinto(view)
-        for number in range(max(self._head_at, self._position), self._head_at + len(self._head)):
-            if number < self._position + count:
-                view[number - self._position] = self._head[number - self._head_at]
+        view = memoryview(buffer).cast("B")[: max(0, min(self.size - self._position, self._allowed))]
+        head = self._head[self._position :][: len(view)]
+        view[: len(head)] = head
+        self._reader.seek(self._offset + self._position + len(head))
+        count = len(head) + self._reader.readinto(view[len(head) :])
         self._position += count
+        self._allowed -= count
         return count
 
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from anemonefish.mpeg import find_first_frame, tag_length
 
-__all__ = ["AUDIO_EXTENSIONS", "CONTAINERS", "Container", "recognise"]
+__all__ = ["AUDIO_EXTENSIONS", "CONTAINERS", "Container", "after_tags", "recognise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ def recognise(file: BinaryIO) -> Container | None:
     file : seekable binary file
         Its position is moved.
     """
-    head = _after_tags(file)
+    file.seek(after_tags(file))
+    head = file.read(32)
     name = next((name for name, fits in _SIGNATURES if fits(head)), None) or _stream_behind_junk(file)
     return None if name is None else CONTAINERS[name]
 
@@ -93,15 +94,20 @@ def _stream_behind_junk(file: BinaryIO) -> str | None:
     return "AAC" if _is_mpeg_frame(file.read(4), {0}) else "MP3"
 
 
-def _after_tags(file: BinaryIO) -> bytes:
-    """Return the first bytes behind any tags: those stand before MP3, AAC and, here and there, FLAC."""
+def after_tags(file: BinaryIO) -> int:
+    """Return the offset behind any tags: those stand before MP3, AAC and, here and there, FLAC.
+
+    Parameters
+    ----------
+    file : seekable binary file
+        Its position is moved.
+    """
     offset = 0
     while True:
         file.seek(offset)
-        head = file.read(32)
-        length = tag_length(head)
+        length = tag_length(file.read(32))
         if length == 0:
-            return head
+            return offset
         offset += length
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -23,13 +23,16 @@ from numpy.typing import DTypeLike, NDArray
 
 from anemonefish.notes import Note
 
-__all__ = ["StreamInfo", "count_samples", "decode_around_damage", "read_stream_info"]
+__all__ = ["Hole", "StreamInfo", "count_samples", "decode_around_damage", "read_stream_info"]
 
 _MOST_HEADER = 16  # bytes of a frame header at most
 _STREAM_INFO = 42  # bytes: the mark, a block header and STREAMINFO
 _WINDOW = 1 << 16
 _NEAR = 1 << 18
 """Bytes that are searched frame by frame; further away, halves are thrown away."""
+
+_FEW_FRAMES = 16
+"""Frames that are walked through rather than searched for."""
 
 _RATES = dict(enumerate((88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000), 1))
 _BITS = {1: 8, 2: 12, 4: 16, 5: 20, 6: 24, 7: 32}
@@ -65,6 +68,8 @@ class StreamInfo:
         Number of samples per channel; 0 where the writer did not know.
     head : bytes
         The mark and STREAMINFO as the only block of metadata.
+    notes : tuple of Note
+        What STREAMINFO has wrong by the first frame.
     """
 
     offset: int
@@ -75,11 +80,24 @@ class StreamInfo:
     bits: int
     samples: int
     head: bytes
+    notes: tuple[Note, ...] = ()
 
     def with_samples(self, samples: int) -> bytes:
         """Return :attr:`head` with another number of samples."""
         word = int.from_bytes(self.head[18:26], "big") >> 36 << 36 | samples
         return self.head[:18] + word.to_bytes(8, "big") + self.head[26:]
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Samples ``[start, stop)`` that no sound frame holds; the frame of ``stop`` begins at the byte ``offset``.
+
+    With ``start`` equal to ``stop`` it is only a place from which decoding goes on.
+    """
+
+    start: int
+    stop: int
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +111,8 @@ class _Frame:
 
 def read_stream_info(file: BinaryIO, offset: int) -> StreamInfo | None:
     """Read the metadata of a FLAC file whose mark stands at ``offset``; None where it has none.
+
+    Where the first frame says something else than STREAMINFO, the frame is believed, as FFmpeg does.
 
     Parameters
     ----------
@@ -117,7 +137,39 @@ def read_stream_info(file: BinaryIO, offset: int) -> StreamInfo | None:
             break
     only = head[:4] + b"\x80" + head[5:]
     fixed = smallest if smallest == largest and smallest else None
-    return StreamInfo(offset, audio, fixed, rate, channels, bits, word & (1 << 36) - 1, only)
+    info = StreamInfo(offset, audio, fixed, rate, channels, bits, word & (1 << 36) - 1, only)
+    return _corrected(info, _read(file, audio, _MOST_HEADER), largest)
+
+
+def _corrected(info: StreamInfo, frame_head: bytes, largest: int) -> StreamInfo:
+    """Return what the head of the first frame says where STREAMINFO says something else."""
+    if len(frame_head) < _MOST_HEADER or frame_head[:2] not in {b"\xff\xf8", b"\xff\xf9"}:
+        return info
+    fixed, channel_code = frame_head[1] == 0xF8, frame_head[3] >> 4
+    seen = replace(
+        info,
+        block=info.block or largest or 1,
+        sample_rate=_RATES.get(frame_head[2] & 15, info.sample_rate),
+        channels=channel_code + 1 if channel_code < 8 else 2,
+        bits=_BITS.get(frame_head[3] >> 1 & 7, info.bits),
+    )
+    frame = _parse(frame_head, 0, info.audio, seen)
+    if frame is None:
+        return info
+    block = (frame.stop if frame.start == 0 else seen.block) if fixed else None
+    word = seen.sample_rate << 44 | (seen.channels - 1) << 41 | (seen.bits - 1) << 36 | info.samples
+    sizes = info.head[8:12] if block is None else block.to_bytes(2, "big") * 2
+    head = info.head[:8] + sizes + info.head[12:18] + word.to_bytes(8, "big") + info.head[26:]
+    notes: tuple[Note, ...] = ()
+    if word.to_bytes(8, "big") != info.head[18:26]:
+        said = f"{info.channels} channels of {info.bits} bits at {info.sample_rate} Hz"
+        words = f"{seen.channels} of {seen.bits} bits at {seen.sample_rate} Hz, which was taken"
+        notes = (
+            Note(
+                "header-layout", f"the header says {said}, the first frame {words}", {"header_rate": info.sample_rate}
+            ),
+        )
+    return replace(seen, block=block, head=head, notes=notes)
 
 
 def count_samples(file: BinaryIO, size: int, info: StreamInfo) -> tuple[int, tuple[Note, ...]]:
@@ -141,30 +193,34 @@ def count_samples(file: BinaryIO, size: int, info: StreamInfo) -> tuple[int, tup
     found = last.stop if last is not None else 0
     said = info.samples
     numbers: dict[str, int | float | str] = {"header_samples": said, "samples": found}
-    if found == said:
-        return found, ()
+    notes: list[Note] = []
+    # Behind a frame of full length, a header that promises a little more tells of a last frame that is lost.
+    full = last is not None and last.stop - last.start == info.block
+    cut_to = said if cut is not None or (full and 0 < said - found <= (info.block or 0)) else 0
+    if cut is not None and said <= found < cut.start + (info.block or 65_535):
+        cut_to = max(said, cut.stop)
     if said == 0:
         words = f"the header does not say how many samples there are; {found} were found and read"
-        return found, (Note("header-length", words, numbers),)
-    if found > said:
+        notes.append(Note("header-length", words, numbers))
+    elif found > said:
         words = f"the header says {said} samples, but {found} are there; all of them were read"
-        return found, (Note("header-length", words, numbers),)
-    if not cut:
+        notes.append(Note("header-length", words, numbers))
+    elif found < said and cut_to <= found:
         words = f"the header says {said} samples, but the file ends with a whole frame after {found}; all were read"
-        return found, (Note("header-length", words, numbers),)
-    rate = max(1, info.sample_rate)
-    note = Note(
-        "ends-early",
-        f"the header promises {said} samples, but the file ends at byte {size}, after {found} that can be decoded; "
-        f"{(said - found) / rate:.6f} s from {found / rate:.6f} s on are missing",
-        {**numbers, "start_sample": found, "stop_sample": said, "sample_rate": rate},
-    )
-    return found, (note,)
+        notes.append(Note("header-length", words, numbers))
+    if found and cut_to > found and found != said:
+        rate = max(1, info.sample_rate)
+        words = f"the header promises {said} samples, but the file" if said > found else "the file"
+        words += f" ends at byte {size}, after {found} that can be decoded"
+        words += f"; {(cut_to - found) / rate:.6f} s from {found / rate:.6f} s on are missing"
+        stretch = {"start_sample": found, "stop_sample": cut_to, "sample_rate": rate}
+        notes.append(Note("ends-early", words, {**numbers, **stretch}))
+    return found, tuple(notes)
 
 
 def decode_around_damage(
-    file: BinaryIO, size: int, info: StreamInfo, start: int, stop: int, dtype: DTypeLike
-) -> tuple[NDArray[Any], list[tuple[int, int]]]:
+    file: BinaryIO, size: int, info: StreamInfo, start: int, stop: int, dtype: DTypeLike, hole: Hole | None = None
+) -> tuple[NDArray[Any], list[tuple[int, int]], Hole | None]:
     """Decode the samples ``[start, stop)`` frame by frame; what cannot be decoded is zero.
 
     Parameters
@@ -176,32 +232,44 @@ def decode_around_damage(
     info : StreamInfo
     start, stop : int
         Samples per channel.
-    dtype : {"float32", "float64"}
+    dtype : {"float32", "float64", "int32"}
+    hole : Hole, optional
+        One that an earlier call found: it is not searched again, however long it is.
 
     Returns
     -------
     frames : ndarray, shape (stop - start, channels)
     missing : list of (int, int)
         Stretches of samples within ``[start, stop)`` that are zero because their frame is missing or damaged.
+    hole : Hole or None
+        The last one that was met, for the next call.
     """
     made = np.zeros((stop - start, info.channels), dtype)
     missing, reached = [], start
-    for frame, data in _frames_from(file, size, info, _frame_before(file, size, info, start)):
+    begin = info.audio if hole is None or start < hole.start else hole.offset
+    if hole is None or not hole.start <= start <= hole.stop + _FEW_FRAMES * (info.block or 4096):
+        begin = _frame_before(file, size, info, start, begin)
+    for frame, data in _frames_from(file, size, info, begin):
+        samples = _decode(info, frame, data, dtype) if frame.stop > reached else None
+        if samples is None:
+            continue
+        if frame.start > reached:
+            hole = Hole(reached, frame.start, frame.offset)
         if frame.start >= stop:
             break
         first, end = max(frame.start, reached), min(frame.stop, stop)
-        if end <= first:
-            continue
-        samples = _decode(info, frame, data, dtype)
-        if samples is None:
-            continue
         made[first - start : end - start] = samples[first - frame.start : end - frame.start]
         if first > reached:
             missing.append((reached, first))
         reached = end
+        if reached == stop:
+            hole = Hole(frame.start, frame.start, frame.offset)
+            break
+    else:
+        hole = Hole(reached, 1 << 36, size)
     if reached < stop:
         missing.append((reached, stop))
-    return made, missing
+    return made, missing, hole
 
 
 def _decode(info: StreamInfo, frame: _Frame, data: bytes, dtype: DTypeLike) -> NDArray[Any] | None:
@@ -215,9 +283,9 @@ def _decode(info: StreamInfo, frame: _Frame, data: bytes, dtype: DTypeLike) -> N
     return samples if len(samples) == count else None
 
 
-def _frame_before(file: BinaryIO, size: int, info: StreamInfo, sample: int) -> int:
-    """Return an offset from which on the frame of a sample can be met, and not long before it."""
-    low, high = info.audio, size
+def _frame_before(file: BinaryIO, size: int, info: StreamInfo, sample: int, low: int) -> int:
+    """Return an offset from ``low`` on from which the frame of a sample can be met, and not long before it."""
+    high = size
     while high - low > _NEAR:
         middle = (low + high) // 2
         found = next(_headers(file, middle, high, info), None)
@@ -248,9 +316,9 @@ def _longest_frame(info: StreamInfo) -> int:
     return (info.block or 65_535) * info.channels * (info.bits // 8 + 2) + 1024
 
 
-def _last_frame(file: BinaryIO, size: int, info: StreamInfo) -> tuple[_Frame | None, bool]:
-    """Return the last frame that decodes, and whether a frame behind it does not."""
-    cut = False
+def _last_frame(file: BinaryIO, size: int, info: StreamInfo) -> tuple[_Frame | None, _Frame | None]:
+    """Return the last frame that decodes, and the first one behind it that does not."""
+    cut: _Frame | None = None
     stop = size
     step = max(_WINDOW, _longest_frame(info))
     while stop > info.audio:
@@ -262,7 +330,7 @@ def _last_frame(file: BinaryIO, size: int, info: StreamInfo) -> tuple[_Frame | N
         for frame in reversed(list(_headers(file, begin, stop, info))):
             if _decode(info, frame, _read(file, frame.offset, _longest_frame(info)), "float32") is not None:
                 return frame, cut
-            cut = True
+            cut = frame
         stop = begin
     return None, cut
 
