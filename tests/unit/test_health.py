@@ -94,6 +94,34 @@ def test_channels_that_are_dead_or_cancel_are_noted(write: Callable[..., Path], 
     assert note.code == "channels-cancel"
 
 
+@pytest.mark.parametrize("subtype", ["PCM_24", "PCM_32"])
+def test_clipping_of_16_bits_in_a_wider_format_is_noted(write: Callable[..., Path], subtype: str) -> None:
+    words = np.clip(np.rint(NOISE[:, 0] * 15 * 2**15), -(2**15), 2**15 - 1) / 2**15
+    (note,) = observe(write(np.maximum(words, -0.9), subtype=subtype))[1]
+    assert (note.code, note.numbers["samples"]) == ("clipping", np.count_nonzero(words == 1 - 2**-15))
+
+
+def test_damage_is_the_same_however_windows_with_gaps_are_cut(write: Callable[..., Path]) -> None:
+    path = write(NOISE[:, 0], "holes.flac")
+    content = bytearray(path.read_bytes())
+    for number in range(1, 13):
+        at = number * len(content) // 14
+        content[at : at + 16] = bytes(16)
+    path.write_bytes(content)
+    whole, notes = observe(path, window=0.2, hop=0.7, block=3)
+    assert observe(path, window=0.2, hop=0.7, block=3, cuts=[0, 5, 11, 12, 20, 10_000]) == (whole, notes)
+    assert observe(path, window=0.2, hop=0.7, block=7) == (whole, notes)
+    assert {note.code for note in notes} >= {"damaged"}
+    assert all(start % 5_600 < 1_600 and stop - start <= 1_600 for start, stop in whole.missing)
+
+
+def test_many_damaged_stretches_share_a_note() -> None:
+    missing = tuple((at * 100, at * 100 + 10) for at in range(1_000))
+    notes = Observed(missing=missing).notes(WindowGrid(100_000, 400, 200), RATE, RATE, None)
+    assert len(notes) == 9
+    assert notes[-1].numbers == {"start_sample": 800, "stop_sample": 99_910, "sample_rate": RATE, "stretches": 992}
+
+
 @given(
     cuts=st.lists(st.integers(1, 98), max_size=5, unique=True).map(sorted),
     analysis_rate=st.sampled_from([RATE, 6_000, 11_025]),

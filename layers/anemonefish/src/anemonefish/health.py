@@ -37,8 +37,12 @@ _FLOAT_UNIT = 1 << 20
 _SPREAD_UNIT = 1 << 15
 """Peak-to-peak amplitudes add up in this part of full scale."""
 
-_FULL_SCALE = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
-"""Bits of the codecs whose largest and smallest sample are a fact; of lossy ones, those of their transcoded pieces."""
+_FULL_SCALE = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 16, "PCM_32": 16}
+"""Bits of the codecs whose largest and smallest sample are a fact; of lossy ones, those of their transcoded pieces.
+Wider formats count as 16 bits: they often hold samples of fewer bits, whose largest one is not their own."""
+
+_MOST_STRETCHES = 8
+"""Damaged stretches that have a note each; the others share one."""
 
 _FEWEST_CLIPPED = 4
 """Samples at full scale from which on a note is made: a recording scaled to its peak has one or two."""
@@ -220,12 +224,21 @@ _COUNTS = ("steps", "full_scale_steps", "full_scale_samples", "spread", "sampled
 
 
 def _missing_notes(missing: Sequence[tuple[int, int]], sample_rate: int) -> Iterable[Note]:
-    for start, stop in missing:
+    for start, stop in missing[:_MOST_STRETCHES]:
         yield Note(
             "damaged",
             f"{start / sample_rate:.6f} to {stop / sample_rate:.6f} s cannot be decoded and was analysed as silence; "
             f"copy the file again from the recorder if it is whole there",
             {"start_sample": start, "stop_sample": stop, "sample_rate": sample_rate},
+        )
+    if more := missing[_MOST_STRETCHES:]:
+        start, stop = more[0][0], more[-1][1]
+        seconds = sum(last - first for first, last in more) / sample_rate
+        yield Note(
+            "damaged",
+            f"{len(more)} more stretches between {start / sample_rate:.6f} and {stop / sample_rate:.6f} s, "
+            f"{seconds:.6f} s together, cannot be decoded either and were analysed as silence",
+            {"start_sample": start, "stop_sample": stop, "sample_rate": sample_rate, "stretches": len(more)},
         )
 
 
@@ -302,12 +315,20 @@ class SignalMeter:
     def observed(self) -> Observed:
         """Return what was seen."""
         return Observed(
-            missing=merge_intervals(self._missing),
+            missing=merge_intervals(self._within_windows()),
             constant=merge_intervals(self._constant),
             sums=tuple(self._sums),
             dead=tuple(self._dead),
             **self._counts,
         )
+
+    def _within_windows(self) -> Iterable[tuple[int, int]]:
+        """Yield what is missing of the windows: what is read around and between them depends on the cut."""
+        windows = [(self._edges[0], self._edges[-1])]
+        if self._per == 2:
+            windows = list(zip(self._edges[::2], self._edges[1::2], strict=False))
+        for start, stop in merge_intervals(self._missing):
+            yield from ((max(start, low), min(stop, high)) for low, high in windows if low < stop and start < high)
 
     def miss(self, start: int, stop: int) -> None:
         """Take note that the samples ``[start, stop)`` could not be decoded."""
