@@ -202,12 +202,12 @@ def test_much_that_is_no_sound_behind_a_right_length_is_not_scored(
     assert found == notes
 
 
-@pytest.mark.parametrize("declared", [0, 44, FRAMES, 0x7FFFFFFF, 2 * FRAMES + 1_500])
+@pytest.mark.parametrize("declared", [0, 44, FRAMES, 0x7FFFFFFF])
 def test_chunks_behind_the_samples_are_no_samples_where_the_length_is_wrong(tmp_path: Path, declared: int) -> None:
     behind = chunk(b"cue ", bytes(28)) + chunk(b"iXML", b"<BWFXML>" + b"x" * 601) + chunk(b"bext", bytes(602))
     samples, notes = read(tmp_path, wav(fmt(), chunk(b"data", DATA, size=declared), behind))
     np.testing.assert_array_equal(samples, SAMPLES)
-    assert notes == ["header-length"] if declared != 2 * FRAMES + 1_500 else ["ends-early"]
+    assert notes == ["header-length"]
 
 
 def test_a_large_header_does_not_hide_that_a_file_ends_early(tmp_path: Path) -> None:

@@ -94,6 +94,20 @@ def test_channels_that_are_dead_or_cancel_are_noted(write: Callable[..., Path], 
     assert note.code == "channels-cancel"
 
 
+def test_a_channel_that_is_dead_for_half_of_the_time_is_noted(write: Callable[..., Path]) -> None:
+    samples = NOISE.copy()
+    samples[10 * RATE :, 0] = 0
+    (note,) = observe(write(samples))[1]
+    assert (note.code, note.numbers["channel"]) == ("dead-channel", 1)
+    assert 0.4 < note.numbers["steps"] / note.numbers["of"] < 0.6
+
+
+def test_channels_that_cancel_have_no_offset_of_their_own(write: Callable[..., Path]) -> None:
+    channel = NOISE[:, 0] + 0.001
+    notes = observe(write(np.stack([channel, -channel + NOISE[:, 1] * 0.01], axis=1)))[1]
+    assert [note.code for note in notes] == ["channels-cancel"]
+
+
 @pytest.mark.parametrize("subtype", ["PCM_24", "PCM_32"])
 def test_clipping_of_16_bits_in_a_wider_format_is_noted(write: Callable[..., Path], subtype: str) -> None:
     words = np.clip(np.rint(NOISE[:, 0] * 15 * 2**15), -(2**15), 2**15 - 1) / 2**15

@@ -41,6 +41,9 @@ _FULL_SCALE = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 16, "PCM_32": 1
 """Bits of the codecs whose largest and smallest sample are a fact; of lossy ones, those of their transcoded pieces.
 Wider formats count as 16 bits: they often hold samples of fewer bits, whose largest one is not their own."""
 
+_DEAD_PART = 4
+"""A channel is noted that is dead in this part of the recording or more."""
+
 _MOST_STRETCHES = 8
 """Damaged stretches that have a note each; the others share one."""
 
@@ -188,9 +191,12 @@ class Observed:
 
     def _offsets(self, channel: int | None) -> Iterable[Note]:
         spread = self.spread / self.steps / _SPREAD_UNIT
+        least = max(_LEAST_OFFSET, _OFFSET_OF_SPREAD * spread)
+        if abs(sum(self.sums)) / len(self.sums) / self.sampled / _UNIT < least:
+            return  # offsets that cancel in the mean, which is what is scored
         for number, total in enumerate(self.sums, start=1):
             offset = total / self.sampled / _UNIT
-            if abs(offset) < max(_LEAST_OFFSET, _OFFSET_OF_SPREAD * spread):
+            if abs(offset) < least:
                 continue
             which = channel or number
             where = f"channel {which}: " if len(self.sums) > 1 or channel is not None else ""
@@ -202,14 +208,15 @@ class Observed:
             )
 
     def _channels(self) -> Iterable[Note]:
-        alive = [number for number, count in enumerate(self.dead, start=1) if count != self.sampled_steps]
+        best = self.dead.index(min(self.dead)) + 1
         for number, count in enumerate(self.dead, start=1):
-            if self.sampled_steps and count == self.sampled_steps:
+            if count and count * _DEAD_PART >= self.sampled_steps:
                 yield Note(
                     "dead-channel",
-                    f"channel {number} of {len(self.dead)} holds one constant value while others do not; "
-                    f"the mean is quieter for it: choose another channel (--set channel={alive[0] if alive else 1})",
-                    {"channel": number, "channels": len(self.dead)},
+                    f"channel {number} of {len(self.dead)} holds one constant value in {count} of {self.sampled_steps} "
+                    f"windows looked at, while others do not; the mean is quieter for it: choose another channel "
+                    f"(--set channel={best})",
+                    {"channel": number, "channels": len(self.dead), "steps": count, "of": self.sampled_steps},
                 )
         if self.cancelled and 2 * self.cancelled >= self.sampled_steps:
             yield Note(
