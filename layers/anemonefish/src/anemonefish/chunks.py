@@ -79,7 +79,7 @@ _BEHIND = (
 )  # fmt: skip
 """Chunks that stand behind samples; looked for where the length of the samples is wrong."""
 
-_MOST_BEHIND = 64
+_MOST_BEHIND = 16
 """Chunks behind the samples that are followed: each place where one may begin is tried."""
 
 _BEHIND_PATTERN = re.compile(b"|".join(map(re.escape, _BEHIND)))
