@@ -12,7 +12,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect check test lint lint-python lint-cloudformation unit workflow test-container docs links bench image push-image layers lambda-layers deploy lock format bundle clean
+.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript unit workflow test-container docs links bench image push-image layers lambda-layers deploy lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -159,13 +159,16 @@ deploy:
 bench: .venv/dev .venv-ministack/ready layers $(if $(PEERS),.venv-bench/ready)
 	$(BIN)/python -m bench $(ARGS)
 
-lint: lint-python lint-cloudformation
+lint: lint-python lint-cloudformation lint-typescript
 
 lint-python: .venv/dev
 	$(TIMED) $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 lint-cloudformation: .venv-lint/ready
 	$(TIMED) PATH="$(abspath .venv-lint/bin):$$PATH" .venv-lint/bin/python lint/cloudformation.py
+
+lint-typescript: .venv/dev .venv-lint/ready
+	$(TIMED) PATH="$(abspath .venv-lint/bin):$$PATH" $(BIN)/python lint/typescript.py
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

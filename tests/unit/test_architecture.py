@@ -24,7 +24,7 @@ ONLY_IN = {
     "botocore": {"stores/s3.py", *CLOUD},
     "aws_lambda_powertools": API,
     "pydantic": API,
-    "python_multipart": {"api/predict.py"},
+    "python_multipart": {"api/forms.py"},
     "httpx": {"remote.py"},
     "arro3": {"report.py", "evaluate.py"},
     "tensorflow": {"models/keras.py", "models/variants.py"},

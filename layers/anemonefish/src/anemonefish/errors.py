@@ -40,6 +40,7 @@ prints and what ends up in an execution's error, so the three doors say the same
     │   ├── ExecutionNotFound
     │   ├── DecisionNotFound
     │   ├── WrongState             an execution that has not ended, or has
+    │   ├── QuoteTooLarge          more recordings than can be looked at within one answer
     │   ├── IdempotencyConflict    one key, two bodies
     │   ├── ClipTooLarge           more than one synchronous answer can carry
     │   ├── TooManyJobs            as many executions as one tenant may have at once
@@ -83,6 +84,7 @@ __all__ = [
     "NotAllowed",
     "OutOfTime",
     "ParityError",
+    "QuoteTooLarge",
     "RangeFailed",
     "RecordingChanged",
     "RecordingError",
@@ -299,6 +301,12 @@ class DecisionNotFound(RequestError):
     """The execution has no such decision."""
 
     status = 404
+
+
+class QuoteTooLarge(RequestError):
+    """So many recordings cannot be looked at within one answer."""
+
+    status = 413
 
 
 class WrongState(RequestError):

@@ -22,6 +22,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import time
 from base64 import b32encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -39,6 +40,8 @@ from anemonefish.errors import (
     Failure,
     IdempotencyConflict,
     InvalidRequest,
+    OutOfTime,
+    QuoteTooLarge,
     StorageError,
     TooManyJobs,
     WrongState,
@@ -80,6 +83,9 @@ _QUOTED_AT_START = 16
 """An order of so many recordings is planned before it is accepted: their headers are read at once."""
 
 NO_LIMITS = Limits()
+
+QUOTE_SECONDS = 20.0
+"""API Gateway waits 29 seconds; a cold start and headers that are being read when the time is over are in them."""
 
 _MOST_PLANS = 32
 """Plans kept between polls; one of a thousand recordings has half a megabyte."""
@@ -264,8 +270,24 @@ class Executions:
         self._plans: dict[str, Plan] = {}
 
     def quote(self, order: Order, uploads: Sequence[Upload]) -> Plan:
-        """Plan a job without starting it; see :func:`anemonefish.plan.plan_job`."""
-        return plan_job(self._recordings(uploads), order.model, Settings.load(order.settings), self._models)
+        """Plan a job without starting it; see :func:`anemonefish.plan.plan_job`.
+
+        Raises
+        ------
+        QuoteTooLarge
+            The recordings could not all be looked at within :data:`QUOTE_SECONDS`.
+        """
+        recordings, settings = self._recordings(uploads), Settings.load(order.settings)
+        deadline = time.monotonic() + QUOTE_SECONDS
+        try:
+            return plan_job(
+                recordings, order.model, settings, self._models, out_of_time=lambda: time.monotonic() > deadline
+            )
+        except OutOfTime as error:
+            raise QuoteTooLarge(
+                f"{error} within {QUOTE_SECONDS:g} s, which is as long as one answer may take; quote them in several "
+                f"requests and add up what they say, or start the execution: it has 15 minutes for this"
+            ) from None
 
     def replayed(self, owner: str, order: Order, key: str | None) -> Execution | None:
         """Return the execution that this key has made already, if it has; it is launched if it still waits for that.

@@ -8,10 +8,10 @@ faster. The cut changes time and cost, never a result. Reads headers only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, count
 from math import ceil, inf
 
 import numpy as np
@@ -25,6 +25,7 @@ from anemonefish.errors import (
     InexactRecording,
     InvalidRequest,
     InvalidSettings,
+    OutOfTime,
     RecordingError,
     UnsupportedRecording,
 )
@@ -61,6 +62,7 @@ def plan_job(
     settings: Settings,
     models: ModelRepository,
     job: Job | None = None,
+    out_of_time: Callable[[], bool] = lambda: False,
 ) -> Plan:
     """Plan the analysis of one or many recordings.
 
@@ -74,6 +76,8 @@ def plan_job(
     models : ModelRepository
     job : Job, optional
         Where transcoded recordings are looked for.
+    out_of_time : callable
+        Asked before each recording; true ends the call.
 
     Returns
     -------
@@ -89,6 +93,8 @@ def plan_job(
         None of several can.
     InvalidRequest, InvalidSettings, ModelError
         The request, a setting or the model is not usable.
+    OutOfTime
+        ``out_of_time`` said so; the message has how many recordings were looked at.
     """
     if not requests:
         raise InvalidRequest("a job needs at least one recording")
@@ -101,10 +107,17 @@ def plan_job(
             f"which the names of all are read, or analyse this one by itself"
         )
     names = unique_names([request.name for request in requests])
+    looked_at = count()
+
+    def look(request: RecordingRequest, name: str) -> PlannedRecording:
+        if out_of_time():
+            raise OutOfTime(f"{next(looked_at)} of {len(requests)} recordings were looked at")
+        planned = _plan_recording(request, name, spec, settings, job)
+        next(looked_at)
+        return planned
+
     with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
-        recordings = tuple(
-            pool.map(lambda request, name: _plan_recording(request, name, spec, settings, job), requests, names)
-        )
+        recordings = tuple(pool.map(look, requests, names))
     check_recordings(recordings)
     cost = CostModel.of(spec, settings, read_calibration(models, pinned, settings.architecture), pinned)
     return _cut(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), cost)

@@ -7,7 +7,7 @@ has the scores it would have in a job. Keeps nothing.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,35 +21,46 @@ from anemonefish.jobs import Job
 from anemonefish.models.engine import Model
 from anemonefish.models.proof import fallback
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
+from anemonefish.pieces import PIECE_SAMPLES
 from anemonefish.plan import plan_job
-from anemonefish.planned import Plan
+from anemonefish.planned import Analysis, Plan
 from anemonefish.report import RecordingResult
-from anemonefish.request import RecordingRequest
+from anemonefish.request import MOST_CLIP_BYTES, RecordingRequest
 from anemonefish.resample import at_rate
 from anemonefish.score import meter_of, open_range, score_windows
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
-from anemonefish.transcode import transcode_task
+from anemonefish.transcode import header_length, transcode_task
 
-__all__ = ["MOST_BYTES", "predict_clip"]
+__all__ = ["MOST_BYTES", "MOST_SAMPLES", "MOST_WINDOWS", "predict_clip"]
 
-MOST_BYTES = 4_400_000
-"""A synchronous call of Lambda carries 6 MiB, of which base64 leaves three quarters."""
+MOST_BYTES = MOST_CLIP_BYTES
+"""Bytes of a clip."""
+
+MOST_SAMPLES = 150_000_000
+"""Samples of all channels that are decoded: 52 minutes at 48 kHz in mono. As FLAC pieces of 24 bits they take 450 MB,
+and a function has 512 MB of disk; a compressed file of a few MB can hold a hundred times as many."""
+
+MOST_WINDOWS = 20_000
+"""Windows of a clip: their scores as JSON fit an answer of 6 MiB."""
 
 _MOST_SECONDS = 20.0
 """API Gateway waits 29 seconds; a cold start and the answer's way are in them."""
 
 _TRANSCODE_SECONDS = 8.0
-"""For some fifty minutes of sound, which a file of this size holds at the lowest rates."""
-
-_MOST_WINDOWS = 20_000
-"""Their scores as JSON fit an answer of 6 MiB."""
+"""Enough for an hour of sound, which is more than :data:`MOST_SAMPLES` allows."""
 
 _HOW_ELSE = "upload it (POST /uploads) and start an execution (POST /executions)"
 
 
 def predict_clip(
-    path: Path, name: str, reference: str, settings: Settings, models_uri: str, bytes_in: int
+    path: Path,
+    name: str,
+    reference: str,
+    settings: Settings,
+    models_uri: str,
+    bytes_in: int,
+    most_windows: int = MOST_WINDOWS,
 ) -> RecordingResult:
     """Find events in a clip.
 
@@ -66,16 +77,21 @@ def predict_clip(
     models_uri : str
     bytes_in : int
         Length of the clip.
+    most_windows : int
+        Windows that the answer has room for.
 
     Raises
     ------
     ClipTooLarge
-        It is larger, or would take longer, than one answer may.
+        It is larger, decodes to more, or would take longer than one answer may.
     RecordingError, ModelError, InvalidSettings
         As for a job.
     """
     if bytes_in > MOST_BYTES:
-        raise ClipTooLarge(f"{name}: {bytes_in} bytes are more than the {MOST_BYTES} one call carries; {_HOW_ELSE}")
+        raise ClipTooLarge(
+            f"{name}: {bytes_in} bytes are more than the {MOST_BYTES / 1e6:g} MB ({MOST_BYTES} bytes) that one call "
+            f"carries; {_HOW_ELSE}"
+        )
     models = ModelRepository(open_store(models_uri))
     with TemporaryDirectory() as folder:
         job = Job(open_store(folder), "", "", shared="clip")
@@ -83,8 +99,10 @@ def predict_clip(
         recording, spec = plan.recordings[0], models.spec(plan.model)
         how = recording.analysis
         assert how is not None  # plan_job raises the only recording's own error
+        _check_samples(name, how)
         calibration = read_calibration(models, plan.model, settings.architecture)
-        _check_effort(name, how.grid.n_windows, CostModel.of(spec, settings, calibration, plan.model))
+        cost = CostModel.of(spec, settings, calibration, plan.model)
+        _check_effort(name, how.grid.n_windows, most_windows, cost)
         pinned, model = _ready(models, plan.model)
         plan = replace(plan, model=pinned)
         scores, observed = np.empty((0, len(spec.classes)), np.float32), Observed()
@@ -107,14 +125,38 @@ def _ready(models: ModelRepository, pinned: PinnedModel) -> tuple[PinnedModel, M
         return instead, ready_model(models.store.uri, instead)
 
 
+@dataclass(slots=True)
+class _Bound:
+    """Says when transcoding has gone on for too long, or has made too much."""
+
+    channels: int
+    deadline: float
+    pieces: int = 0
+
+    def __call__(self) -> bool:
+        """Count a piece and say whether to stop."""
+        self.pieces += 1
+        return self.too_much or time.monotonic() > self.deadline
+
+    @property
+    def too_much(self) -> bool:
+        return self.pieces * PIECE_SAMPLES * self.channels > MOST_SAMPLES
+
+
 def _plan(request: RecordingRequest, reference: str, settings: Settings, models: ModelRepository, job: Job) -> Plan:
-    """Plan a clip; one that cannot be entered at any sample is transcoded first, as in a job."""
+    """Plan a clip; one that is not sample-accurately seekable is transcoded first, as in a job."""
     plan = plan_job([request], reference, settings, models, job)
-    deadline = time.monotonic() + _TRANSCODE_SECONDS
     for task in job.transcodes(plan):
+        frames, channels = header_length(request.uri)
+        if frames * channels > MOST_SAMPLES:
+            raise _too_much(request.name, f"{frames} samples in {channels} channels, as its header says,")
+        bound = _Bound(channels, time.monotonic() + _TRANSCODE_SECONDS)
         try:
-            failure = transcode_task(job, task, lambda: time.monotonic() > deadline)
+            failure = transcode_task(job, task, bound)
         except OutOfTime:
+            if bound.too_much:
+                decoded = f"{bound.pieces * PIECE_SAMPLES} samples in {channels} channels and more"
+                raise _too_much(request.name, decoded) from None
             raise ClipTooLarge(f"{request.name}: transcoding it takes more than one call may; {_HOW_ELSE}") from None
         if failure is not None:
             raise failure.to_error()
@@ -122,9 +164,24 @@ def _plan(request: RecordingRequest, reference: str, settings: Settings, models:
     return plan
 
 
-def _check_effort(name: str, windows: int, cost: CostModel) -> None:
+def _check_samples(name: str, how: Analysis) -> None:
+    """Raise for what a header promises to decode to, and for what it would become at the model's sample rate."""
+    audio = how.audio
+    if audio.frames * audio.channels > MOST_SAMPLES:
+        raise _too_much(name, f"{audio.frames} samples in {audio.channels} channels")
+    if how.grid.n_samples > MOST_SAMPLES:
+        raise _too_much(name, f"{how.grid.n_samples} samples at the model's rate of {how.sample_rate} Hz")
+
+
+def _too_much(name: str, decoded: str) -> ClipTooLarge:
+    return ClipTooLarge(f"{name}: it decodes to {decoded}; one call decodes {MOST_SAMPLES} in all; {_HOW_ELSE}")
+
+
+def _check_effort(name: str, windows: int, most: int, cost: CostModel) -> None:
     seconds = cost.range_seconds(windows)
-    if windows > _MOST_WINDOWS or seconds > _MOST_SECONDS:
+    if windows > most:
+        raise ClipTooLarge(f"{name}: {windows} windows are more than the {most} that one answer holds; {_HOW_ELSE}")
+    if seconds > _MOST_SECONDS:
         raise ClipTooLarge(
             f"{name}: {windows} windows would take about {seconds:.0f} s, more than one call may; {_HOW_ELSE}"
         )

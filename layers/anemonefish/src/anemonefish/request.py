@@ -21,6 +21,7 @@ from anemonefish.stores import open_store
 
 __all__ = [
     "DEFAULT_MODEL",
+    "MOST_CLIP_BYTES",
     "MOST_RECORDINGS",
     "JobRequest",
     "RecordingRequest",
@@ -31,6 +32,10 @@ __all__ = [
 
 MOST_RECORDINGS = 10_000
 """Reports of more take an aggregate longer than its 15 minutes: start several jobs."""
+
+MOST_CLIP_BYTES = 4_000_000
+"""Bytes of a clip that is answered at once. A synchronous call of Lambda carries 6 MiB, of which base64 leaves three
+quarters; the headers of the request are in them, and JSON around base64."""
 
 DEFAULT_MODEL = "reef@production"
 

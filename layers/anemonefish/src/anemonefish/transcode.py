@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from fractions import Fraction
 from io import BytesIO
 from itertools import groupby
@@ -52,7 +53,7 @@ from anemonefish.planned import TranscodeTask
 from anemonefish.stores import Store, open_source
 from anemonefish.timeline import Judged, Stretches, Timeline, seconds, steadied
 
-__all__ = ["transcode", "transcode_task"]
+__all__ = ["header_length", "transcode", "transcode_task"]
 
 _Block = NDArray[np.int32]
 """Decoded samples, shape ``(n, channels)``, 24 bits at the upper end of each word."""
@@ -189,6 +190,24 @@ def transcode_task(job: Job, task: TranscodeTask, out_of_time: Callable[[], bool
         job.write_transcode_failure(task, failure)
         return failure
     return None
+
+
+def header_length(path: str) -> tuple[int, int]:
+    """Return samples and channels of a local file as its header tells them, before anything is decoded.
+
+    Samples are 0 where no header tells them: of MPEG audio, AAC and Ogg FFmpeg guesses the length from the size.
+    """
+    with suppress(ImportError):  # transcoding says that PyAV is missing
+        import av
+
+        with suppress(av.error.FFmpegError, ValueError), av.open(path, metadata_errors="ignore") as media:
+            stream = next(iter(media.streams.audio), None)
+            if stream is None:
+                return 0, 1
+            context = stream.codec_context
+            seconds = max(_promised_seconds(media, stream) or 0.0, 0.0)
+            return int(seconds * (context.sample_rate or 0)), max(1, context.channels)
+    return 0, 1
 
 
 class _Transcoder:

@@ -108,7 +108,10 @@ _app = make_app()
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of API Gateway (REST, proxy integration)."""
-    answer: dict[str, Any] = _app.resolve(event, context)
+    head = event.get("httpMethod") == "HEAD"  # a GET whose answer has no body
+    answer: dict[str, Any] = _app.resolve({**event, "httpMethod": "GET"} if head else event, context)
+    if head:
+        answer |= {"body": "", "isBase64Encoded": False}
     for name, value in _SAFETY.items():
         answer["multiValueHeaders"].setdefault(name, [value])
     route = f"{event.get('httpMethod')} {event.get('resource')}"

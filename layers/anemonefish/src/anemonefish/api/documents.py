@@ -12,15 +12,44 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, HTTPBearer
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
-from anemonefish.api.schemas import ErrorOut
+from anemonefish.api.schemas import ClipBody, ErrorOut, LabConfig
 
-__all__ = ["OPEN", "answers", "openapi_document", "readable_page", "security_schemes"]
+__all__ = ["OPEN", "answers", "openapi_document", "readable_page", "reference", "security_schemes"]
 
 OPEN: list[dict[str, list[str]]] = []
 """Security of a route that takes no key."""
 
 _WITHOUT_KEY = frozenset({"/health"})
+
+_SCHEMAS = "#/components/schemas/"
+
+_IN_EXTENSIONS = (ClipBody, LabConfig)
+"""Shapes of bodies that routes read by themselves: Powertools does not see them."""
+
+_OPERATIONS = {
+    ("post", "/uploads"): "begin_upload",
+    ("get", "/uploads/{upload}"): "get_upload",
+    ("delete", "/uploads/{upload}"): "delete_upload",
+    ("get", "/uploads/{upload}/parts"): "list_parts",
+    ("post", "/uploads/{upload}/complete"): "complete_upload",
+    ("post", "/executions"): "start_execution",
+    ("get", "/executions"): "list_executions",
+    ("get", "/executions/{execution}"): "get_execution",
+    ("delete", "/executions/{execution}"): "stop_execution",
+    ("post", "/executions/{execution}/resume"): "resume_execution",
+    ("get", "/executions/{execution}/results"): "get_results",
+    ("post", "/executions/{execution}/decisions"): "decide_again",
+    ("get", "/executions/{execution}/files"): "list_files",
+    ("get", "/usage"): "get_usage",
+    ("get", "/models"): "list_models",
+    ("get", "/models/{name}/{version}"): "get_model",
+    ("post", "/inference/predict"): "predict",
+    ("post", "/predict"): "predict_short",
+    ("get", "/health"): "get_health",
+}
+"""Names of the operations: what generated clients call their functions."""
 
 _REASONS = {
     400: "The request is wrong; the message says where",
@@ -53,24 +82,56 @@ def answers(
     return documented
 
 
+def reference(model: type[BaseModel]) -> dict[str, str]:
+    """Return a reference to the schema of a shape; :func:`openapi_document` adds it."""
+    return {"$ref": f"{_SCHEMAS}{model.__name__}"}
+
+
 def openapi_document(app: APIGatewayRestResolver, base: str) -> dict[str, Any]:
     """Return the OpenAPI document of an application that lies at ``base``.
 
-    Powertools documents a 422 on every route and leaves out an empty list of keys; ours answers 400, and a route
-    without a key says so.
+    What Powertools makes is corrected: its 422 on every route (ours answers 400), a route without a key, names of
+    operations, shapes that nothing refers to, and defaults. Generators of typed clients take a field with a default for
+    one that is always there, which in a request it need not be; a description says what is taken instead.
     """
     document: dict[str, Any] = json.loads(app.get_openapi_json_schema())
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             operation["responses"].pop("422", None)
+            operation["operationId"] = _OPERATIONS.get((method, path), operation["operationId"])
             if path in _WITHOUT_KEY:
                 operation["security"] = OPEN
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    schemas |= models_json_schema(
+        [(model, "validation") for model in _IN_EXTENSIONS], ref_template=_SCHEMAS + "{model}"
+    )[1]["$defs"]
     if not os.environ.get("ANEMONEFISH_WEBHOOK_QUEUE"):
-        document["components"]["schemas"]["ExecutionBody"]["properties"].pop("webhook")
-    for name in ("HTTPValidationError", "ValidationError"):
-        document["components"]["schemas"].pop(name, None)
+        schemas["ExecutionBody"]["properties"].pop("webhook")
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            field.pop("default", None)
+    used = _reachable(document["paths"], schemas)
+    document["components"]["schemas"] = {name: schemas[name] for name in sorted(used)}
     document["servers"] = [{"url": base}]
     return document
+
+
+def _reachable(part: Any, schemas: dict[str, Any]) -> set[str]:
+    """Return the names of the schemas that a part of a document refers to, directly or through others."""
+    found: set[str] = set()
+    pending = [part]
+    while pending:
+        match pending.pop():
+            case {"$ref": str() as target}:
+                name = target.removeprefix(_SCHEMAS)
+                if name not in found:
+                    found.add(name)
+                    pending.append(schemas[name])
+            case dict() as values:
+                pending.extend(values.values())
+            case list() as values:
+                pending.extend(values)
+    return found
 
 
 def readable_page(document: dict[str, Any]) -> str:

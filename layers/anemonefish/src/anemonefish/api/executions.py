@@ -25,7 +25,7 @@ from anemonefish.api.schemas import (
     UsageOut,
 )
 from anemonefish.api.services import services
-from anemonefish.errors import Failure, InvalidRequest
+from anemonefish.errors import ExecutionNotFound, Failure, InvalidRequest, shown
 from anemonefish.executions import SUCCEEDED, Execution, Order
 from anemonefish.planned import Plan
 from anemonefish.webhook import check_url
@@ -95,7 +95,10 @@ def page(
     = None,
 ) -> ExecutionPage:  # fmt: skip
     """The tenant's, newest first."""
-    found = services().executions.page(tenant_of(router.current_event.raw_event), limit, after)
+    tenant, executions = tenant_of(router.current_event.raw_event), services().executions
+    if after is not None:
+        _check_listed(tenant, after)
+    found = executions.page(tenant, limit, after)
     following = f"/executions?limit={limit}&from={found[-1].id}" if len(found) == limit else None
     return ExecutionPage(executions=[_summary(each) for each in found], next=following)
 
@@ -134,6 +137,16 @@ def stop(execution: ExecutionId) -> Response[Any]:
 def resume(execution: ExecutionId) -> Response[Any]:
     """One that failed or was stopped; only the ranges that have no scores are computed."""
     return _accepted(services().executions.resume(tenant_of(router.current_event.raw_event), execution))
+
+
+def _check_listed(tenant: str, identifier: str) -> None:
+    """Raise for a page behind an execution that the list does not have: its first page would be taken for the next."""
+    try:
+        services().executions.get(tenant, identifier)
+    except ExecutionNotFound:
+        raise InvalidRequest(
+            f"from: your list has no execution {shown(identifier)}; begin again with GET /executions"
+        ) from None
 
 
 def _order(body: ExecutionBody) -> Order:

@@ -14,18 +14,15 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.openapi.exceptions import (
-    RequestUnsupportedContentType,
-    RequestValidationError,
-)
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
+from anemonefish.api import bodies
 from anemonefish.errors import (
     AnemonefishError,
     InvalidRequest,
     MethodNotAllowed,
     RouteNotFound,
     StorageError,
-    UnsupportedMediaType,
 )
 
 __all__ = ["install", "public_words"]
@@ -45,13 +42,15 @@ def public_words(message: str) -> str:
 
 
 def install(app: APIGatewayRestResolver, logger: Logger) -> None:
-    """Answer every error that a route can raise."""
+    """Answer every error that a route can raise, or that reading its body can."""
+    bodies.install(app)
 
     def answer(
         error: str, status: int, message: str, headers: dict[str, str] | None = None, **more: Any
     ) -> Response[str]:
         body = {"error": error, "message": message, **more, "request_id": _request_id(app)}
-        return Response(status, "application/json", json.dumps(body, ensure_ascii=False), headers)
+        text = json.dumps(body, ensure_ascii=False).encode(errors="replace").decode()  # half a surrogate pair
+        return Response(status, "application/json", text, headers)
 
     def ours() -> Response[str]:
         logger.exception("a request failed unforeseen")
@@ -83,14 +82,6 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
         ]
         message = "; ".join(f"{each['field']}: {each['message']}" for each in details[:3])
         return answer(InvalidRequest.__name__, InvalidRequest.status, message, details=details)
-
-    @app.exception_handler([RequestUnsupportedContentType, ValueError])
-    def _of_the_content_type(error: Exception) -> Response[str]:
-        sent = str(app.current_event.headers.get("content-type") or "")
-        if isinstance(error, ValueError) and sent.startswith("application/json"):
-            return ours()  # Powertools raises it for a form that has no boundary; anything else is our fault
-        message = "the body must be JSON; send it with content-type: application/json"
-        return answer(UnsupportedMediaType.__name__, UnsupportedMediaType.status, message)
 
     @app.not_found
     def _of_the_path(_: NotFoundError) -> Response[str]:

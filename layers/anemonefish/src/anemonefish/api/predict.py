@@ -1,24 +1,38 @@
-"""``/inference/predict`` and ``/predict``: one clip, answered at once."""
+"""``/inference/predict`` and ``/predict``: one clip, answered at once.
+
+A clip comes as a form with a file, which answers with the lab's JSON, or as base64 in JSON or in a form, which is what
+the lab's newest front end sends; that answers with what it reads beside the lab's JSON.
+"""
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from python_multipart import create_form_parser
-from python_multipart.exceptions import FormParserError
 
+from anemonefish.api.bodies import body_bytes, kind_of, media_type, read_json
 from anemonefish.api.caller import tenant_of
-from anemonefish.api.documents import answers
-from anemonefish.api.schemas import ClipConfig, PredictionOut
+from anemonefish.api.documents import answers, reference
+from anemonefish.api.encoded import decode_audio, is_encoded_audio
+from anemonefish.api.forms import Part, file_name, read_form
+from anemonefish.api.lab import lab_answer, our_settings, their_words
+from anemonefish.api.schemas import (
+    AUDIO_FIELDS,
+    CLIP_LIMIT,
+    ENCODED_FIELDS,
+    ClipBody,
+    LabConfig,
+    LabPredictionOut,
+    PredictionOut,
+)
 from anemonefish.api.services import services
-from anemonefish.errors import ClipTooLarge, InvalidRequest, UnsupportedMediaType, shown
+from anemonefish.errors import ClipTooLarge, InvalidRequest, InvalidSettings, UnsupportedMediaType, shown
 from anemonefish.request import DEFAULT_MODEL
 from anemonefish.settings import Settings
 
@@ -26,8 +40,14 @@ __all__ = ["router"]
 
 router = Router()
 
-AUDIO_FIELDS = ("audio_file", "audio")
-_MOST_CONFIG = 16_384
+MOST_CONFIG = 16_384
+"""Bytes of a configuration; all settings take a tenth."""
+
+_MOST_LAB_WINDOWS = 6_000
+"""Windows of an answer that lists them three times."""
+
+_TAKEN = frozenset(LabConfig.model_fields)
+_OF_THE_STACK = {"memory_mb", "architecture"}
 _FORM = {
     "requestBody": {
         "required": True,
@@ -40,38 +60,41 @@ _FORM = {
                         "audio_file": {
                             "type": "string",
                             "format": "binary",
-                            "description": "The clip; older front ends call it audio",
+                            "description": f"The clip as a file; older front ends call it audio. {CLIP_LIMIT}",
                         },
-                        "config": ClipConfig.model_json_schema(),
+                        "config": reference(LabConfig),
                     },
                 },
                 "encoding": {
                     "audio_file": {"contentType": "audio/wav"},
                     "config": {"contentType": "application/json"},
                 },
-            }
+            },
+            "application/json": {"schema": reference(ClipBody)},
         },
     }
 }
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _Clip:
+    """A clip, its name, its settings as they were sent, and whether it came as text."""
+
     name: str
     audio: bytes
     config: dict[str, Any]
+    encoded: bool
 
 
 @router.post(
     "/inference/predict",
     summary="Find events in a clip",
     tags=["predict"],
-    responses=answers(200, PredictionOut, 400, 404, 413, 415, text="The lab's JSON"),
+    responses=answers(200, LabPredictionOut | PredictionOut, 400, 404, 413, 415, text="The lab's JSON"),
     openapi_extensions=_FORM,
-    operation_id="predict",
 )
 def inference_predict() -> Response[Any]:
-    """A clip of up to 4 MB, as a form."""
+    """A clip of up to 4 MB, as a form with a file or as JSON with base64."""
     return _predict()
 
 
@@ -79,9 +102,8 @@ def inference_predict() -> Response[Any]:
     "/predict",
     summary="Find events in a clip",
     tags=["predict"],
-    responses=answers(200, PredictionOut, 400, 404, 413, 415, text="The lab's JSON"),
+    responses=answers(200, LabPredictionOut | PredictionOut, 400, 404, 413, 415, text="The lab's JSON"),
     openapi_extensions=_FORM,
-    operation_id="predict_short",
 )
 def predict() -> Response[Any]:
     """The same under the path that older front ends know."""
@@ -89,78 +111,144 @@ def predict() -> Response[Any]:
 
 
 def _predict() -> Response[Any]:
-    from anemonefish.predict import predict_clip  # the engine is loaded where it is meant only
+    from anemonefish.predict import MOST_WINDOWS, predict_clip  # the engine is loaded where it is meant only
     from anemonefish.report import lab_document
 
     began = time.monotonic()
     event = router.current_event
     tenant_of(event.raw_event)
-    form = _form(str(event.headers.get("content-type") or ""), _body(event))
-    config = {name: value for name, value in form.config.items() if value is not None}
-    model = config.pop("model", DEFAULT_MODEL)
-    if not isinstance(model, str):
-        raise InvalidRequest(f"config: model must be text, not {shown(model)}")
-    settings = Settings.load(config)
+    clip = _clip(event)
+    model, settings = _settings(clip.config)
+    most = _MOST_LAB_WINDOWS if clip.encoded else MOST_WINDOWS
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "clip")
-        path.write_bytes(form.audio)
-        result = predict_clip(path, form.name, model, settings, services().models_uri, len(form.audio))
+        path.write_bytes(clip.audio)
+        result = predict_clip(path, clip.name, model, settings, services().models_uri, len(clip.audio), most)
     document = lab_document(result, predictions=True, processing_seconds=round(time.monotonic() - began, 3))
-    return Response(200, "application/json", document)
+    return Response(200, "application/json", lab_answer(result, document) if clip.encoded else document)
 
 
-def _body(event: Any) -> bytes:
-    """Return the body; what came as text has lost its bytes on the way, unless it was text."""
-    body: str = event.body or ""
-    if event.is_base64_encoded:
-        import base64
+def _clip(event: Any) -> _Clip:
+    """Read a clip and its settings out of a request."""
+    match media_type(event):
+        case "multipart/form-data":
+            content = body_bytes(event)
+            if not event.is_base64_encoded and "\N{REPLACEMENT CHARACTER}".encode() in content:
+                raise InvalidRequest(
+                    "the form came as text and has lost bytes on the way; "
+                    "send content-type: multipart/form-data in lower case"
+                )
+            return _of_form(read_form(str(event.headers.get("content-type")), content))
+        case "application/json" | "":
+            return _of_json(read_json(body_bytes(event), "the body"))
+        case _:
+            raise UnsupportedMediaType(
+                "send the clip as a form (content-type multipart/form-data, field audio_file) or in base64 as JSON "
+                "(content-type application/json, field audio_data)"
+            )
 
-        return base64.b64decode(body)
-    return body.encode()
+
+def _of_form(parts: Sequence[Part]) -> _Clip:
+    names = [part.name for part in parts]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidRequest(f"the form has {shown(twice)} {names.count(twice)} times; send it once")
+    found = {part.name: part for part in parts}
+    audio = found.pop(
+        _only(AUDIO_FIELDS, found, "the form", f"; it has {shown(', '.join(sorted(names)) or 'nothing')}")
+    )
+    config: dict[str, Any] = {}
+    for part in found.values():
+        if len(part.content) > MOST_CONFIG:
+            raise ClipTooLarge(
+                f"{shown(part.name)} has {len(part.content)} bytes; {MOST_CONFIG} are enough for all settings"
+            )
+        _add(config, _config(part.content) if part.name == "config" else _field(part))
+    encoded = is_encoded_audio(audio.content)
+    content = decode_audio(audio.content.decode("latin-1"), audio.name) if encoded else audio.content
+    return _Clip(audio.filename or "clip", content, config, encoded)
 
 
-def _form(content_type: str, body: bytes) -> _Form:
-    """Read the clip and the configuration out of a form."""
-    if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
-        raise UnsupportedMediaType("send the clip as a form: content-type multipart/form-data, field audio_file")
-    files: dict[str, tuple[str, bytes]] = {}
-    fields: dict[str, bytes] = {}
+def _of_json(body: Any) -> _Clip:
+    sent = _object(body, "the body", "audio_data in base64, and settings by name")
+    fields = {name: value for name, value in sent.items() if value is not None}
+    name = _only(ENCODED_FIELDS, fields, "the body", "")
+    text, filename = fields.pop(name), fields.pop("filename", None)
+    if not isinstance(text, str):
+        raise InvalidRequest(f"{name} must be a text, the audio file in base64, not {kind_of(text)}")
+    if not (filename is None or isinstance(filename, str)):
+        raise InvalidRequest(f"filename must be a text, not {kind_of(filename)}")
+    config: dict[str, Any] = {}
+    for group in ("config", "settings"):
+        if group in fields:
+            _add(config, _object(fields.pop(group), group, "settings by name"))
+    _add(config, fields)
+    return _Clip(file_name(filename or "") or "clip", decode_audio(text, name), config, encoded=True)
 
-    def on_file(file: Any) -> None:
-        file.file_object.seek(0)
-        name = (file.file_name or b"").decode(errors="replace").replace("\\", "/").rpartition("/")[2]
-        files[file.field_name.decode(errors="replace")] = (name, file.file_object.read())
 
-    def on_field(field: Any) -> None:
-        fields[field.field_name.decode(errors="replace")] = field.value or b""
-
-    try:
-        parser = create_form_parser(
-            {"Content-Type": content_type.encode()}, on_field, on_file, config={"MAX_MEMORY_FILE_SIZE": len(body) + 1}
-        )
-        parser.write(body)
-        parser.finalize()
-    except (FormParserError, ValueError) as error:
-        raise InvalidRequest(f"the form cannot be read ({error}); send multipart/form-data with a boundary") from None
-    sent = [name for name in AUDIO_FIELDS if name in files]
+def _only(names: Sequence[str], found: Mapping[str, Any], what: str, has: str) -> str:
+    """Return the one of several names under which the audio was sent."""
+    sent = [name for name in names if name in found]
     if not sent:
-        have = ", ".join(sorted({*files, *fields})) or "nothing"
-        raise InvalidRequest(f"the form has no file audio_file, or it breaks off before its end; it has {shown(have)}")
-    name, audio = files[sent[0]]
-    return _Form(_printable(name) or "clip", audio, _config(fields.get("config", b"")))
+        raise InvalidRequest(f"{what} has no {names[0]}{has}; send the clip as {names[0]}")
+    if len(sent) > 1:
+        raise InvalidRequest(f"{what} has {' and '.join(sent)}, which are one thing; send one of them")
+    return sent[0]
 
 
-def _config(text: bytes) -> dict[str, Any]:
-    if len(text) > _MOST_CONFIG:
-        raise ClipTooLarge(f"config has {len(text)} bytes; {_MOST_CONFIG} are enough for all settings")
+def _config(content: bytes) -> dict[str, Any]:
+    if not content.strip():
+        return {}
+    return _object(read_json(content, "config"), "config", "settings by name")
+
+
+def _field(part: Part) -> dict[str, Any]:
+    """Return a setting that was sent as a field of its own."""
+    if part.name not in _TAKEN:
+        return {part.name: None}  # refused with the others
+    if part.name == "model":
+        return {part.name: part.content.decode(errors="replace")}
     try:
-        config = json.loads(text) if text.strip() else {}
-    except ValueError as error:
-        raise InvalidRequest(f"config is not JSON ({error}); send an object with settings by name") from None
-    if not isinstance(config, dict):
-        raise InvalidRequest(f"config must be an object with settings by name, not {shown(config)}")
-    return config
+        return {part.name: read_json(part.content, part.name)}
+    except InvalidRequest:
+        return {part.name: part.content.decode(errors="replace")}  # a word without quotation marks
 
 
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "_" for letter in name)[:200]
+def _object(value: Any, what: str, content: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{what} must be an object with {content}, not {kind_of(value)}")
+    return dict(value)
+
+
+def _add(config: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for name, value in more.items():
+        if name in config and config[name] != value:
+            raise InvalidSettings(
+                f"{name} is given twice, as {shown(config[name])} and as {shown(value)}; send it once"
+            )
+        config[name] = value
+
+
+def _settings(config: Mapping[str, Any]) -> tuple[str, Settings]:
+    """Return the model and the settings that a caller asks for; null is what nobody has set."""
+    for name in config:
+        _check_setting(name)
+    sent = {name: value for name, value in config.items() if value is not None}
+    model = sent.pop("model", DEFAULT_MODEL)
+    if not isinstance(model, str):
+        raise InvalidRequest(f"config: model must be text, not {shown(model)}")
+    try:
+        return model, Settings.load(our_settings(sent))
+    except InvalidSettings as error:
+        raise their_words(error, sent) from None
+
+
+def _check_setting(name: str) -> None:
+    """Raise for a name that is no setting of a clip."""
+    if name in _TAKEN:
+        return
+    if name in _OF_THE_STACK:
+        raise InvalidSettings(f"{name} is set by whoever runs this service, not by a request; leave it out")
+    if name in Settings.__dataclass_fields__:
+        raise InvalidSettings(f"{name} is a setting of an execution and means nothing for one clip; leave it out")
+    raise InvalidSettings(f"there is no setting {shown(name)} of a clip; the settings are {', '.join(sorted(_TAKEN))}")

@@ -10,10 +10,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from anemonefish.notes import CODES
+from anemonefish.request import DEFAULT_MODEL, MOST_CLIP_BYTES
 from anemonefish.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES
 
 __all__ = [
+    "AUDIO_FIELDS",
+    "ENCODED_FIELDS",
     "Catalog",
+    "ClipBody",
     "ClipConfig",
     "CompleteBody",
     "DecisionBody",
@@ -23,6 +27,8 @@ __all__ = [
     "ExecutionPage",
     "FileOut",
     "Health",
+    "LabConfig",
+    "LabPredictionOut",
     "ModelOut",
     "PartPage",
     "Prediction",
@@ -54,6 +60,17 @@ Channel = Annotated[int, Field(ge=1, le=1024, description="Counted from 1"), Bef
 Median = Annotated[int, Field(ge=1, le=99, json_schema_extra={"enum": [*range(1, 100, 2)]}), BeforeValidator(_whole)]
 Moment = Annotated[str, Field(description="ISO 8601, UTC", examples=["2026-11-23T10:00:00.000Z"])]
 Format = Literal["json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscope", "longterm", "parquet"]
+
+AUDIO_FIELDS = ("audio_file", "audio")
+"""Names of a clip in a form."""
+
+ENCODED_FIELDS = ("audio_data", "audio_base64", "audio_file")
+"""Names of a clip in JSON."""
+
+CLIP_LIMIT = (
+    f"Up to {MOST_CLIP_BYTES / 1e6:g} MB ({MOST_CLIP_BYTES} bytes); a larger one is uploaded (POST /uploads) and "
+    f"analysed by an execution."
+)
 
 MOST_UPLOADS = 1_000
 """Recordings of one order: each is looked up before the answer."""
@@ -172,8 +189,8 @@ class DecisionBody(_Body):
         return self.model_dump(exclude_none=True)
 
 
-class SettingsBody(DecisionBody):
-    """Everything a client can set; docs/settings.md explains each."""
+class AnalysisBody(DecisionBody):
+    """Settings of one recording."""
 
     window_seconds: float | None = Field(None, ge=0.001, le=60)
     hop_seconds: float | None = Field(None, ge=0.001, le=60)
@@ -207,6 +224,11 @@ class SettingsBody(DecisionBody):
             "pattern": r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T[01][0-9]:[0-5][0-9]:[0-5][0-9]Z$"
         },
     )
+
+
+class SettingsBody(AnalysisBody):
+    """Everything a client can set; docs/settings.md explains each."""
+
     formats: list[Format] | None = Field(None, min_length=1, max_length=20)
     review: list[Literal["clips", "pictures"]] | None = Field(None, max_length=2, description="Made after the results")
     target_seconds: float | None = Field(None, gt=0, le=86_400)
@@ -221,9 +243,9 @@ class ExecutionBody(_Body):
         min_length=1, max_length=MOST_UPLOADS, description="Ids of complete uploads"
     )
     model: str = Field(
-        "reef@production",
+        DEFAULT_MODEL,
         pattern=MODEL_REFERENCE,
-        description="name, name@alias or name@version; +variant for other arithmetic",
+        description=f"name, name@alias or name@version; +variant for other arithmetic; {DEFAULT_MODEL} unless given",
     )
     settings: SettingsBody = SettingsBody()
     webhook: str | None = Field(
@@ -235,14 +257,40 @@ class ExecutionBody(_Body):
     )
 
 
-class ClipConfig(_Body):
-    """What a clip is analysed with. Every other setting by its name does as well."""
+class ClipConfig(AnalysisBody):
+    """What a clip is analysed with."""
 
-    model: str = Field("reef@production", pattern=MODEL_REFERENCE)
-    threshold: float | None = Field(None, ge=0, lt=1)
-    median_windows: Median | None = None
-    min_duration_seconds: float | None = Field(None, ge=0, le=3600)
-    min_gap_seconds: float | None = Field(None, ge=0, le=3600)
+    model: str = Field(DEFAULT_MODEL, pattern=MODEL_REFERENCE, description=f"{DEFAULT_MODEL} unless given")
+
+
+class LabConfig(ClipConfig):
+    """What a clip is analysed with, by the names here or by those of the lab; one setting has one of them."""
+
+    confidence_threshold: float | None = Field(None, ge=0, lt=1, description="The lab's name of threshold")
+    smoothing_window: Median | None = Field(None, description="The lab's name of median_windows, an odd number")
+    min_event_duration: float | None = Field(None, ge=0, le=3600, description="The lab's name of min_duration_seconds")
+    min_gap_duration: float | None = Field(None, ge=0, le=3600, description="The lab's name of min_gap_seconds")
+    window_duration: float | None = Field(None, ge=0.001, le=60, description="The lab's name of window_seconds")
+    stride_duration: float | None = Field(None, ge=0.001, le=60, description="The lab's name of hop_seconds")
+
+
+class ClipBody(LabConfig):
+    """A clip as the lab's newest front end sends it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": [name]} for name in ENCODED_FIELDS]},
+    )
+
+    audio_data: str | None = Field(
+        None,
+        description=f"The audio file in base64, of either alphabet, also as a data: URL. {CLIP_LIMIT}",
+        json_schema_extra={"contentEncoding": "base64"},
+    )
+    audio_base64: str | None = Field(None, description="Another name of audio_data")
+    audio_file: str | None = Field(None, description="Another name of audio_data")
+    filename: str | None = Field(None, description="Name of the file: it may tell when the recording began")
+    config: LabConfig | None = Field(None, description="Settings by name, as in the form")
+    settings: LabConfig | None = Field(None, description="Another name of config")
 
 
 class PinnedModel(BaseModel):
@@ -455,6 +503,17 @@ class ResultEvent(EventOut):
 
     clip: FileLink | None = None
     picture: FileLink | None = None
+
+
+class LabPredictionOut(PredictionOut):
+    """The answer to a clip that came as base64: what the lab's newest front end reads, beside the lab's JSON."""
+
+    json_: PredictionOut = Field(alias="json", description="predictions, events and metadata again")
+    audacity: str = Field(
+        description="Label track: runs of windows with the same highest raw score, noise left out",
+        examples=["1.200000\t2.000000\tanemonefish\n"],
+    )
+    raw: list[Prediction] = Field(description="predictions again")
 
 
 class RecordingOutcome(BaseModel):

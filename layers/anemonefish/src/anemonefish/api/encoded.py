@@ -1,0 +1,75 @@
+"""Audio as text: base64, as browsers make it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from contextlib import suppress
+from io import BytesIO
+
+from anemonefish.containers import recognise
+from anemonefish.errors import InvalidRequest, shown
+
+__all__ = ["decode_audio", "is_encoded_audio"]
+
+_DATA_URL = re.compile(r"\s*data:([^,]{0,200}),", re.IGNORECASE)
+_FOREIGN = re.compile(r"[^A-Za-z0-9+/_=\-\s]")
+_AFTER_PADDING = re.compile(r"=\s*[^=\s]")
+_SPACE = re.compile(r"\s+", re.ASCII)
+_HEAD = 96
+"""Characters that are looked at: 72 bytes, more than any container needs to be recognised."""
+
+
+def decode_audio(text: str, what: str) -> bytes:
+    """Return the bytes of base64.
+
+    Both alphabets are taken, with and without padding, line breaks and the prefix of a ``data:`` URL.
+
+    Parameters
+    ----------
+    text : str
+    what : str
+        What messages call it.
+
+    Raises
+    ------
+    InvalidRequest
+        It is not base64; the message has the offset in ``text``.
+    """
+    begin = 0
+    prefix = _DATA_URL.match(text)
+    if prefix is not None:
+        if "base64" not in [part.strip().lower() for part in prefix[1].split(";")[1:]]:
+            raise InvalidRequest(
+                f"{what} is a data: URL without ;base64 ({shown(prefix[0])}); send the audio in base64"
+            )
+        begin = prefix.end()
+    wrong = _FOREIGN.search(text, begin)
+    if wrong is not None:
+        raise InvalidRequest(
+            f"{what} is not base64: {shown(wrong[0])} at offset {wrong.start()}; send the audio file in base64"
+        )
+    after = _AFTER_PADDING.search(text, begin)
+    if after is not None:
+        raise InvalidRequest(
+            f"{what} is not base64: it goes on behind its padding at offset {after.start()}; send one file in one piece"
+        )
+    digits = _SPACE.sub("", text[begin:]).rstrip("=")
+    if len(digits) % 4 == 1:
+        raise InvalidRequest(
+            f"{what} is not base64: it breaks off at offset {len(text)}, in the middle of a byte; send all of it"
+        )
+    return base64.b64decode(digits.replace("-", "+").replace("_", "/") + "=" * (-len(digits) % 4))
+
+
+def is_encoded_audio(content: bytes) -> bool:
+    """Say whether bytes are the base64 of a recording: a ``data:`` URL, or text whose first bytes are a container's."""
+    head = content[:_HEAD].decode("latin-1")
+    if _DATA_URL.match(head):
+        return True
+    if len(content) < _HEAD // 2 or not head.isascii() or _FOREIGN.search(head):
+        return False
+    digits = _SPACE.sub("", head).rstrip("=")
+    with suppress(InvalidRequest):
+        return recognise(BytesIO(decode_audio(digits[: len(digits) // 4 * 4], "audio"))) is not None
+    return False

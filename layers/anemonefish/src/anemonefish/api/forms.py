@@ -1,0 +1,169 @@
+"""Multipart forms: parts with their names, file names and bytes."""
+
+from __future__ import annotations
+
+import quopri
+from dataclasses import dataclass, field
+from email.message import Message
+from email.utils import collapse_rfc2231_value
+from typing import TYPE_CHECKING
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from anemonefish.api.encoded import decode_audio
+from anemonefish.errors import InvalidRequest, shown
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+__all__ = ["MOST_PARTS", "Part", "file_name", "read_form"]
+
+MOST_PARTS = 20
+"""Parts of a form: a clip, a configuration, and every setting as a field of its own."""
+
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a form.
+
+    Attributes
+    ----------
+    name : str
+        Of the field.
+    filename : str or None
+        Without folders; None for a field that is no file.
+    content : bytes
+    """
+
+    name: str
+    filename: str | None
+    content: bytes
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Collects what the parser calls out."""
+
+    parts: list[Part] = field(default_factory=list)
+    ended: bool = False
+    _headers: dict[str, str] = field(default_factory=dict)
+    _name: bytes = b""
+    _value: bytes = b""
+    _content: list[bytes] = field(default_factory=list)
+
+    def on_part_begin(self) -> None:
+        if len(self.parts) == MOST_PARTS:
+            raise InvalidRequest(f"the form has more than {MOST_PARTS} parts; send the clip and its settings")
+        self._headers, self._content = {}, []
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def on_header_end(self) -> None:
+        self._headers[self._name.decode("latin-1").lower()] = _text(self._value)
+        self._name = self._value = b""
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._content.append(data[start:end])
+
+    def on_part_end(self) -> None:
+        name, filename = _names(self._headers.get("content-disposition", ""))
+        content = _decoded(b"".join(self._content), self._headers.get("content-transfer-encoding", ""), name)
+        self.parts.append(Part(name, filename, content))
+        self._content = []
+
+    def on_end(self) -> None:
+        self.ended = True
+
+
+def read_form(content_type: str, body: bytes) -> list[Part]:
+    """Read a form (multipart/form-data).
+
+    Parameters
+    ----------
+    content_type : str
+        The header, with its boundary.
+    body : bytes
+
+    Raises
+    ------
+    InvalidRequest
+        It cannot be read, breaks off, or has too many parts.
+    """
+    boundary = parse_options_header(content_type)[1].get(b"boundary")
+    if not boundary:
+        raise InvalidRequest("the form has no boundary; send content-type: multipart/form-data; boundary=...")
+    reader = _Reader()
+    callbacks: MultipartCallbacks = {
+        "on_part_begin": reader.on_part_begin,
+        "on_header_field": reader.on_header_field,
+        "on_header_value": reader.on_header_value,
+        "on_header_end": reader.on_header_end,
+        "on_part_data": reader.on_part_data,
+        "on_part_end": reader.on_part_end,
+        "on_end": reader.on_end,
+    }
+    try:
+        parser = MultipartParser(boundary, callbacks)
+        parser.write(body)
+        parser.finalize()
+    except (FormParserError, ValueError) as error:
+        raise InvalidRequest(f"the form cannot be read ({error}); send multipart/form-data with a boundary") from None
+    if not reader.ended:
+        raise InvalidRequest(
+            f"the form breaks off before its end, after {len(reader.parts)} whole parts; send all of it"
+        )
+    return reader.parts
+
+
+def _text(value: bytes) -> str:
+    """Return a header's value: UTF-8 as browsers send it, or else Latin-1."""
+    try:
+        return value.decode().strip(" \t")
+    except UnicodeDecodeError:
+        return value.decode("latin-1").strip(" \t")
+
+
+def _names(disposition: str) -> tuple[str, str | None]:
+    """Return the name of a field and of its file.
+
+    RFC 7578 wants plain UTF-8 in ``filename``; clients that send ``filename*`` (RFC 8187) mean it to be preferred.
+    """
+    header = Message()
+    header["content-disposition"] = disposition.replace("\r", " ").replace("\n", " ")
+    found: dict[str, str] = {}
+    for key, value in header.get_params(failobj=[], header="content-disposition"):
+        if isinstance(value, tuple):
+            found[key.lower()] = collapse_rfc2231_value(value)
+        else:
+            found.setdefault(key.lower(), value)
+    if "name" not in found:
+        raise InvalidRequest(f"a part of the form has no name ({shown(disposition)}); send it as form-data with a name")
+    filename = found.get("filename")
+    return found["name"], None if filename is None else file_name(filename)
+
+
+def file_name(sent: str) -> str:
+    """Return a file name without folders and without what no terminal shows."""
+    name = sent.replace("\\", "/").rpartition("/")[2]
+    return "".join(letter if letter.isprintable() else "_" for letter in name)[:_LONGEST_NAME]
+
+
+def _decoded(content: bytes, encoding: str, name: str) -> bytes:
+    match encoding.lower():
+        case "" | "7bit" | "8bit" | "binary":
+            return content
+        case "base64":
+            return decode_audio(content.decode("latin-1"), name)
+        case "quoted-printable":
+            return quopri.decodestring(content)
+        case other:
+            raise InvalidRequest(
+                f"{shown(name)}: the transfer encoding {shown(other)} is unknown; send the bytes as is"
+            )

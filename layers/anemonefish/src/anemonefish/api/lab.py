@@ -1,0 +1,75 @@
+"""The lab's front ends: their names of the settings, and the answer that the newest of them reads.
+
+That front end sends a clip as base64 and reads ``json``, ``audacity`` and ``raw``. Its label track is made of the raw
+scores: a run of windows with the same highest class is a label, noise left out. A label ends with its last window; the
+lab's own exporter ends it one hop after that window's start.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from anemonefish.decide import NOISE
+from anemonefish.errors import InvalidSettings, shown
+from anemonefish.events import find_class_runs
+from anemonefish.report import RecordingResult
+from anemonefish.tables import write_audacity
+
+__all__ = ["SETTINGS", "lab_answer", "our_settings", "their_words"]
+
+SETTINGS = {
+    "confidence_threshold": "threshold",
+    "smoothing_window": "median_windows",
+    "min_event_duration": "min_duration_seconds",
+    "min_gap_duration": "min_gap_seconds",
+    "window_duration": "window_seconds",
+    "stride_duration": "hop_seconds",
+}
+"""The lab's names of settings, and ours."""
+
+
+def our_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings under our names.
+
+    Raises
+    ------
+    InvalidSettings
+        A setting is given under both names with two values.
+    """
+    ours = {name: value for name, value in settings.items() if name not in SETTINGS}
+    for theirs, name in SETTINGS.items():
+        if theirs not in settings:
+            continue
+        if name in settings and settings[name] != settings[theirs]:
+            raise InvalidSettings(
+                f"{name} and {theirs} are one setting, given as {shown(settings[name])} and as "
+                f"{shown(settings[theirs])}; send one of them"
+            )
+        ours[name] = settings[theirs]
+    return ours
+
+
+def their_words(error: InvalidSettings, settings: Mapping[str, Any]) -> InvalidSettings:
+    """Return an error that calls a setting by the name under which it was sent."""
+    message = str(error)
+    for theirs, name in SETTINGS.items():
+        if theirs in settings and message.startswith(f"{name} "):
+            return InvalidSettings(f"{theirs} (that is, {name}) {message.removeprefix(f'{name} ')}")
+    return error
+
+
+def lab_answer(result: RecordingResult, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer of a clip as the lab's newest front end reads it, our own fields beside.
+
+    Parameters
+    ----------
+    result : RecordingResult
+    document : mapping
+        The lab's JSON: ``predictions``, ``events``, ``metadata``.
+    """
+    runs = find_class_runs(result.scores, result.analysis.grid, result.spec.classes, NOISE, result.settings)
+    labels = io.StringIO()
+    write_audacity(labels, result.selections(runs), sample_rate=result.sample_rate)
+    return {**document, "json": dict(document), "audacity": labels.getvalue(), "raw": document["predictions"]}

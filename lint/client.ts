@@ -1,0 +1,92 @@
+// A small client whose types are made from the OpenAPI document: it must compile (lint/typescript.py). Lines under
+// `@ts-expect-error` must not compile, so types that take anything are found as well.
+import type { components, operations } from './api';
+
+type Schemas = components['schemas'];
+type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : never;
+type Answer<Name extends keyof operations, Status extends keyof operations[Name]['responses']> =
+  Json<operations[Name]['responses'][Status]>;
+type Request<Name extends keyof operations> = Json<NonNullable<operations[Name]['requestBody']>>;
+type Query<Name extends keyof operations> = NonNullable<operations[Name]['parameters']['query']>;
+
+export class Client {
+  constructor(private readonly url: string, private readonly key: string) {}
+
+  begin(body: Request<'begin_upload'>): Promise<Answer<'begin_upload', 201>> {
+    return this.ask('POST', '/uploads', body);
+  }
+
+  complete(upload: string): Promise<Answer<'complete_upload', 200>> {
+    return this.ask('POST', `/uploads/${upload}/complete`);
+  }
+
+  start(body: Request<'start_execution'>): Promise<Answer<'start_execution', 202>> {
+    return this.ask('POST', '/executions', body);
+  }
+
+  quote(body: Request<'start_execution'>): Promise<Answer<'start_execution', 200>> {
+    const query: Query<'start_execution'> = { dry_run: true };
+    return this.ask('POST', `/executions?dry_run=${query.dry_run}`, body);
+  }
+
+  list(query: Query<'list_executions'> = {}): Promise<Answer<'list_executions', 200>> {
+    return this.ask('GET', `/executions?limit=${query.limit ?? 20}`);
+  }
+
+  follow(execution: string): Promise<Answer<'get_execution', 200>> {
+    return this.ask('GET', `/executions/${execution}`);
+  }
+
+  results(execution: string): Promise<Answer<'get_results', 200>> {
+    return this.ask('GET', `/executions/${execution}/results`);
+  }
+
+  decide(execution: string, body: Request<'decide_again'>): Promise<Answer<'decide_again', 200>> {
+    return this.ask('POST', `/executions/${execution}/decisions`, body);
+  }
+
+  predict(body: Request<'predict'>): Promise<Answer<'predict', 200>> {
+    return this.ask('POST', '/inference/predict', body);
+  }
+
+  private async ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const headers = { 'x-api-key': this.key, 'content-type': 'application/json' };
+    const answer = await fetch(this.url + path, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+    if (!answer.ok) {
+      const failure = (await answer.json()) as Schemas['ErrorOut'];
+      throw new Error(`${failure.error}: ${failure.message} (${failure.request_id})`);
+    }
+    return (await answer.json()) as T;
+  }
+}
+
+export async function events(client: Client, filename: string, bytes: Blob): Promise<string[]> {
+  const upload = await client.begin({ filename, size: bytes.size });
+  if (upload.put) await fetch(upload.put.url, { method: 'PUT', body: bytes, headers: upload.put.headers });
+  await client.complete(upload.id);
+  const quote = await client.quote({ recordings: [upload.id], settings: { threshold: 0.6 } });
+  console.log(quote.quote.expected_usd.toFixed(2), quote.model.engine);
+  let execution = await client.start({ recordings: [upload.id] });
+  while (execution.status === 'PENDING' || execution.status === 'RUNNING') execution = await client.follow(execution.id);
+  const results = await client.results(execution.id);
+  if (!('events' in results)) return [results.url];
+  return results.events.map((event) => `${event.start_time} ${event.class} ${event.mean_confidence}`);
+}
+
+export async function labels(client: Client, base64: string): Promise<string> {
+  const answer = await client.predict({ audio_data: base64, confidence_threshold: 0.5, smoothing_window: 5 });
+  return 'audacity' in answer ? answer.audacity : JSON.stringify(answer.metadata.notes);
+}
+
+declare const client: Client;
+void client.decide('e-', {});
+// @ts-expect-error: an execution has recordings
+void client.start({});
+// @ts-expect-error: memory is no setting of a request
+void client.start({ recordings: [], settings: { memory_mb: 10240 } });
+// @ts-expect-error: nor is it of a clip
+void client.predict({ audio_data: '', architecture: 'arm64' });
+// @ts-expect-error: a threshold is a number
+void client.decide('e-', { threshold: '0.5' });
+// @ts-expect-error: every status is known
+void client.follow('e-').then((execution) => execution.status === 'DONE');
