@@ -87,7 +87,7 @@ NO_OBJECTS = {"a list", "a number", "a text", "true", "too many bytes"}
 
 @pytest.mark.parametrize("name", sorted({*HOSTILE} - NO_OBJECTS))
 def test_json_inside_a_form_is_read_by_the_same_rules(name: str) -> None:
-    with pytest.raises(InvalidRequest, match="^config is"):
+    with pytest.raises(InvalidRequest, match=r"^config is"):
         read_json(HOSTILE[name][0], "config")
 
 
