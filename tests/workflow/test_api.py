@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -517,11 +519,78 @@ def test_predict_takes_a_configuration(api: Api, clip: Path) -> None:
     assert answer["metadata"]["target_class"] == "biological"
 
 
+@pytest.mark.parametrize("path", ["/inference/predict", "/predict"])
+def test_the_labs_newest_front_end_is_answered(api: Api, clip: Path, finished: dict[str, Any], path: str) -> None:
+    """JSON with base64, a token beside the key, its names of the settings; json, audacity and raw in the answer."""
+    text = base64.b64encode(clip.read_bytes()).decode()
+    token = {"Authorization": "Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.x", "Origin": "https://lab.example"}
+    settings = {"confidence_threshold": 0.5, "smoothing_window": 5, "min_event_duration": 0.2, "window_duration": 0.4,
+                "stride_duration": 0.2}  # fmt: skip
+    results = api("GET", finished["results_url"]).json()
+    classes = api.file(finished["id"], "json")
+    for more in (
+        {"json": {"audio_data": text}},
+        {"json": {"audio_base64": f"data:audio/wav;base64,{text}", **settings}},
+        {"files": {"audio_file": ("clip.wav", text.encode(), "text/plain")}, "data": {"config": json.dumps(settings)}},
+        {"files": {"audio_file": (None, text)}},
+    ):
+        answer = api("POST", path, headers=token, **more)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["access-control-allow-origin"] == "https://lab.example"
+        found = answer.json()
+        assert found["raw"] == found["json"]["predictions"] == results["predictions"]
+        assert found["json"]["events"] == results["events"]
+        assert [line.split("\t")[2] for line in found["audacity"].splitlines()] == _runs(json.loads(classes))
+    preflight = httpx.options(api.url + path, headers={
+        "Origin": "https://lab.example", "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,x-api-key",
+    })  # fmt: skip
+    allowed = preflight.headers["access-control-allow-headers"].lower().split(",")
+    assert {"authorization", "content-type", "x-api-key"} <= {name.strip() for name in allowed}
+
+
+def _runs(document: dict[str, Any]) -> list[str]:
+    """Return the classes of runs of windows with the same class, noise left out."""
+    return [name for name, _ in groupby(each["class"] for each in document["predictions"]) if name != "noise"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/docs", "/openapi.json"])
+def test_a_head_of_what_is_no_secret_needs_no_key(api: Api, path: str) -> None:
+    answer = httpx.head(api.url + path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_a_quote_of_a_thousand_recordings_is_answered_in_time(api: Api, s3: Any, stack: Stack, tmp_path: Path) -> None:
+    """Their bytes are sent to the bucket as a link would; 29 seconds is what the gateway waits."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, [0.0] * 48_000, 48_000)
+    content = path.read_bytes()
+
+    def upload(number: int) -> str:
+        begun = api("POST", "/uploads", json={"filename": f"20230210_{number:06d}.wav", "size": len(content)}).json()
+        httpx.put(begun["put"]["url"], content=content, headers=begun["put"]["headers"]).raise_for_status()
+        api("POST", f"/uploads/{begun['id']}/complete").raise_for_status()
+        return str(begun["id"])
+
+    with ThreadPoolExecutor(8) as pool:
+        uploads = list(pool.map(upload, range(1_000)))
+    began = time.monotonic()
+    answer = api("POST", "/executions", params={"dry_run": "true"}, json={"recordings": uploads})
+    seconds = time.monotonic() - began
+    print(f"\na quote of 1,000 recordings: {answer.status_code} after {seconds:.1f} s")
+    if answer.status_code == 413:  # a busy machine: the answer is typed, and in time
+        _check_error(answer, 413, "QuoteTooLarge", "in several requests")
+    else:
+        assert answer.json()["quote"]["recordings"] == 1_000
+    assert seconds < 29
+
+
 # --- who may, and what comes back --------------------------------------------------------------------------------
 
 WAV = ("clip.wav", b"RIFF", "audio/wav")
 BROKEN_FORM = b'--x\r\nContent-Disposition: form-data; name="audio_file"; filename="a.wav"\r\n\r\nRIFF'
 FORM = {"content-type": "multipart/form-data; boundary=x"}
+JSON = {"content-type": "application/json"}
 
 REFUSED: list[tuple[str, str, str, dict[str, Any], int, str, str]] = [
     ("an unknown path", "GET", "/nothing", {}, 404, "RouteNotFound", "no such path"),
@@ -568,7 +637,59 @@ REFUSED: list[tuple[str, str, str, dict[str, Any], int, str, str]] = [
     ("a page of nothing", "GET", "/executions?limit=0", {}, 400, "InvalidRequest", "limit"),
     ("a format nobody knows", "GET", f"/executions/{NOBODY}/results?format=docx", {}, 400, "InvalidRequest", "format"),
     ("an unknown model", "GET", "/models/nemo/1.0.0", {}, 404, "ModelNotFound", "nemo"),
-    ("a clip as JSON", "POST", "/predict", {"json": {}}, 415, "UnsupportedMediaType", "multipart/form-data"),
+    ("JSON without a clip", "POST", "/predict", {"json": {}}, 400, "InvalidRequest", "no audio_data"),
+    ("a clip as it is", "POST", "/predict", {"content": b"RIFF", "headers": {"content-type": "audio/wav"}},
+     415, "UnsupportedMediaType", "multipart/form-data"),
+    ("a clip that is not base64", "POST", "/predict", {"json": {"audio_data": "UklG!"}},
+     400, "InvalidRequest", "'!' at offset 4"),
+    ("a clip in base64 that is no audio", "POST", "/inference/predict", {"json": {"audio_base64": "UklGRg=="}},
+     400, "UnreadableRecording", "clip"),
+    ("an even smoothing window", "POST", "/predict", {"json": {"audio_data": "UklG", "smoothing_window": 4}},
+     400, "InvalidSettings", "smoothing_window"),
+    ("a setting under two names", "POST", "/predict",
+     {"json": {"audio_data": "UklG", "threshold": 0.5, "confidence_threshold": 0.6}},
+     400, "InvalidSettings", "are one setting"),
+    ("memory for a clip", "POST", "/predict", {"json": {"audio_data": "UklG", "memory_mb": 10240}},
+     400, "InvalidSettings", "memory_mb is set by whoever runs this service"),
+    ("a processor for a clip in a form", "POST", "/predict",
+     {"files": {"audio": WAV}, "data": {"config": '{"architecture": "x86_64"}'}},
+     400, "InvalidSettings", "architecture"),
+    ("two clips in a form", "POST", "/predict", {"files": [("audio", WAV), ("audio_file", WAV)]},
+     400, "InvalidRequest", "one thing"),
+    ("a form of too many parts", "POST", "/predict",
+     {"files": {"audio": WAV}, "data": {f"x{number}": "1" for number in range(30)}}, 400, "InvalidRequest", "parts"),
+    ("5.2 MB of base64", "POST", "/predict", {"json": {"audio_data": "A" * 5_500_000}},
+     413, "ClipTooLarge", "4 MB (4000000 bytes)"),
+    ("JSON of 100,000 levels", "POST", "/uploads", {"content": b"[" * 100_000, "headers": JSON},
+     400, "InvalidRequest", "levels"),
+    ("JSON of 100,000 levels with a clip", "POST", "/predict", {"content": b'{"a":' * 100_000, "headers": JSON},
+     400, "InvalidRequest", "levels"),
+    ("JSON of 100,000 levels in a form", "POST", "/predict",
+     {"files": {"audio": WAV}, "data": {"config": "[" * 10_000}}, 400, "InvalidRequest", "levels"),
+    ("a number of 5,000 digits", "POST", "/uploads",
+     {"content": b'{"filename":"a.wav","size":' + b"9" * 5_000 + b"}", "headers": JSON},
+     400, "InvalidRequest", "5000 characters"),
+    ("a number of 5,000 digits in a query", "GET", "/executions?limit=" + "9" * 5_000, {},
+     400, "InvalidRequest", "limit"),
+    ("a number larger than a double", "POST", "/executions",
+     {"content": b'{"recordings":[],"settings":{"threshold":1e999}}', "headers": JSON},
+     400, "InvalidRequest", "double"),
+    ("NaN", "POST", "/executions", {"content": b'{"recordings":[],"settings":{"threshold":NaN}}', "headers": JSON},
+     400, "InvalidRequest", "NaN"),
+    ("a name twice", "POST", "/uploads", {"content": b'{"filename":"a.wav","size":1,"size":2}', "headers": JSON},
+     400, "InvalidRequest", "'size' twice"),
+    ("half a surrogate pair", "POST", "/uploads", {"content": b'{"filename":"\\ud800.wav","size":1}', "headers": JSON},
+     400, "InvalidRequest", "surrogate"),
+    ("a list for a body", "POST", "/uploads", {"json": [1]}, 400, "InvalidRequest", "not a list"),
+    ("a list to complete an upload", "POST", f"/uploads/{NOTHING}/complete", {"json": [1]},
+     400, "InvalidRequest", "not a list"),
+    ("a form for JSON", "POST", "/uploads", {"files": {"audio": WAV}}, 415, "UnsupportedMediaType", "application/json"),
+    ("JSON in capitals", "POST", "/uploads",
+     {"content": b'{"filename":"a.exe","size":1}', "headers": {"content-type": "APPLICATION/JSON; CHARSET=UTF-8"}},
+     400, "InvalidRequest", "must end in one of"),
+    ("a page behind nothing", "GET", f"/executions?from={NOBODY}", {}, 400, "InvalidRequest", "your list has no"),
+    ("a page behind what is no id", "GET", "/executions?from=2", {}, 400, "InvalidRequest", "from"),
+    ("a page of parts behind nothing", "GET", f"/uploads/{NOTHING}/parts?from=x", {}, 400, "InvalidRequest", "from"),
     ("a form without a clip", "POST", "/predict", {"files": {"other": WAV}}, 400, "InvalidRequest", "other"),
     ("a form that breaks off", "POST", "/predict", {"content": BROKEN_FORM, "headers": FORM},
      400, "InvalidRequest", "breaks off"),
@@ -632,6 +753,7 @@ def test_another_tenants_things_are_not_there(api: Api, stranger: Api, upload: s
         ("POST", f"{execution}/decisions", {"threshold": 0.6}),
     ]:
         _check_error(stranger(method, path, json=body), 404, "ExecutionNotFound", "no execution")
+    _check_error(stranger("GET", f"/executions?from={finished['id']}"), 400, "InvalidRequest", "your list has no")
     listed = stranger("GET", "/executions").json()["executions"]
     assert finished["id"] not in [each["id"] for each in listed]
     assert api("GET", f"/uploads/{upload}").status_code == 200

@@ -63,9 +63,20 @@ _LISTED = "uploads"
 LONGEST_FILENAME = 200
 
 _REFUSED = r"/\\\x00-\x1f\x7f-\x9f"  # folders and control characters
-_EXTENSION = "|".join("".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in each[1:])
-                      for each in sorted(AUDIO_EXTENSIONS))  # fmt: skip
-FILENAME = rf"^[^.{_REFUSED}][^{_REFUSED}]{{0,{LONGEST_FILENAME - 6}}}\.({_EXTENSION})$"
+_EXTENSIONS = sorted(each[1:] for each in AUDIO_EXTENSIONS)
+
+
+def _endings(length: int) -> str:
+    """Return the names that end in an extension of so many letters, as a regular expression."""
+    found = "|".join(
+        "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in each)
+        for each in _EXTENSIONS
+        if len(each) == length
+    )
+    return rf"[^{_REFUSED}]{{0,{LONGEST_FILENAME - 2 - length}}}\.({found})"
+
+
+FILENAME = rf"^[^.{_REFUSED}]({'|'.join(map(_endings, sorted({len(each) for each in _EXTENSIONS})))})$"
 """What a file may be called, as a regular expression that JavaScript reads as well."""
 
 OPEN, COMPLETE, DELETED = "OPEN", "COMPLETE", "DELETED"

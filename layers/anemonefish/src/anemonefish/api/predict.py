@@ -43,7 +43,7 @@ router = Router()
 MOST_CONFIG = 16_384
 """Bytes of a configuration; all settings take a tenth."""
 
-_MOST_LAB_WINDOWS = 6_000
+MOST_LAB_WINDOWS = 6_000
 """Windows of an answer that lists them three times."""
 
 _TAKEN = frozenset(LabConfig.model_fields)
@@ -119,7 +119,7 @@ def _predict() -> Response[Any]:
     tenant_of(event.raw_event)
     clip = _clip(event)
     model, settings = _settings(clip.config)
-    most = _MOST_LAB_WINDOWS if clip.encoded else MOST_WINDOWS
+    most = MOST_LAB_WINDOWS if clip.encoded else MOST_WINDOWS
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "clip")
         path.write_bytes(clip.audio)
