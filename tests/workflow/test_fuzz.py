@@ -17,7 +17,7 @@ from .conftest import Api, new_key
 
 HERE = Path(__file__).parent
 
-# Whether a class, a window or what base64 stands for fits depends on the model and on the audio, which no document says.
+# Whether a class, a window or the audio in base64 fits depends on the model and the audio, which no document can tell.
 CLIPS = """
 [[operations]]
 include-name = ["POST /predict", "POST /inference/predict"]
