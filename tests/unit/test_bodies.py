@@ -196,6 +196,10 @@ def test_base64_of_a_recording_is_told_from_a_recording() -> None:
     wav = a_wav()
     for text in (base64.b64encode(wav), base64.urlsafe_b64encode(wav), base64.encodebytes(wav), b"data:a;base64,!"):
         assert is_encoded_audio(text)
+    begins = [b"ID3\x04\0\0\0\0\x7f\x7f", b"\xff\xfb\x90\x64", b"fLaC\0\0\0\x22", b"OggS\0\x02", b"\x1aE\xdf\xa3\x01"]
+    for begin in [*begins, b"\0\0\0\x20ftypM4A "]:
+        assert is_encoded_audio(base64.b64encode(begin + bytes(500)))
+        assert not is_encoded_audio(begin + bytes(500))
     for content in (wav, b"", b"RIFF", b"0" * 5_000, b"UklG", base64.b64encode(bytes(500)), b"\xff\xfb" * 500):
         assert not is_encoded_audio(content)
 

@@ -402,6 +402,23 @@ def test_transcoding_stops_at_the_bound_and_not_at_the_end(
         predicted(path, models_uri)
 
 
+def test_an_hour_of_silence_between_two_time_stamps_is_not_made(tmp_path: Path, models_uri: str) -> None:
+    """A live WebM tells no length; the stretch without sound between its time stamps is made of nothing."""
+    import av
+
+    path = tmp_path / "live.webm"
+    with av.open(str(path), "w", format="webm", options={"live": "1"}) as media:
+        stream = media.add_stream("libopus", rate=48_000, layout="stereo")
+        for second in (0, 1, 3_600, 3_601):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 48_000), np.int16), format="s16", layout="stereo")
+            frame.sample_rate, frame.pts = 48_000, second * 48_000
+            media.mux(stream.encode(frame))
+        media.mux(stream.encode(None))
+    assert path.stat().st_size < 10_000
+    with pytest.raises(ClipTooLarge, match=r"it decodes to \d+ samples in 2 channels and more"):
+        predicted(path, models_uri)
+
+
 def test_a_container_that_tells_its_length_is_refused_before_it_is_decoded(
     tmp_path: Path, models_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,5 +71,6 @@ def is_encoded_audio(content: bytes) -> bool:
         return False
     digits = _SPACE.sub("", head).rstrip("=")
     with suppress(InvalidRequest):
-        return recognise(BytesIO(decode_audio(digits[: len(digits) // 4 * 4], "audio"))) is not None
+        begin = decode_audio(digits[: len(digits) // 4 * 4], "audio")
+        return begin.startswith(b"ID3") or recognise(BytesIO(begin)) is not None  # tags are longer than this
     return False
