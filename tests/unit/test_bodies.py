@@ -277,6 +277,8 @@ def test_content_transfer_encodings_are_undone() -> None:
     [
         ("multipart/form-data", a_form(), "no boundary"),
         ("multipart/form-data; boundary=", a_form(), "no boundary"),
+        ("multipart/form-data; boundary=\u20ac", a_form(), "no boundary"),
+        ("multipart/form-data; boundary=\ud800", a_form(), "no boundary"),
         ("multipart/form-data; boundary=" + "x" * 300, a_form(), "Boundary length 300"),
         ("multipart/form-data; boundary=x", b"", "breaks off before its end, after 0 whole parts"),
         ("multipart/form-data; boundary=x", b"nothing of the kind", "cannot be read"),

@@ -96,7 +96,10 @@ def read_form(content_type: str, body: bytes) -> list[Part]:
     InvalidRequest
         It cannot be read, breaks off, or has too many parts.
     """
-    boundary = parse_options_header(content_type)[1].get(b"boundary")
+    try:
+        boundary = parse_options_header(content_type)[1].get(b"boundary")
+    except ValueError:  # of characters that no header has
+        boundary = None
     if not boundary:
         raise InvalidRequest("the form has no boundary; send content-type: multipart/form-data; boundary=...")
     reader = _Reader()
