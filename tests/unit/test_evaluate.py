@@ -472,7 +472,7 @@ def test_a_label_file_whose_name_is_not_utf8_is_named_and_the_others_count(resul
     answer = run(results, labels, "--out", tmp_path / "out")
     assert answer.exit_code == 1
     assert "\\xe9.txt" in answer.output
-    assert "not counted: \\xe8 (1)" in answer.output
+    assert "not counted: _ (1)" in answer.output  # the name that a recording of this name would have
     assert "\\\\xe9.txt" in (tmp_path / "out" / "evaluation.json").read_text()
 
 

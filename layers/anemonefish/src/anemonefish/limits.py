@@ -40,7 +40,8 @@ class Limits:
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the limits that a function was deployed with; a variable that is absent or empty is no limit."""
         usd, jobs, gigabytes = (
-            environment.get(f"ANEMONEFISH_MAX_{name}") or None for name in ("JOB_USD", "JOBS", "STORED_GB")
+            environment.get(name) or None
+            for name in ("ANEMONEFISH_MAX_JOB_USD", "ANEMONEFISH_MAX_JOBS", "ANEMONEFISH_MAX_STORED_GB")
         )
         return cls(
             None if usd is None else float(usd),
