@@ -3,6 +3,7 @@
 #   make check     lint and the quick tests, in two minutes: while you work
 #   make test      lint and every test that needs no container
 #   make test-container   the functions in containers by the SAM CLI, where there is Docker
+#   make test-browser     the API and its JavaScript client in Chromium, from a page of another origin
 #   make docs      the documentation as a site in .build/docs, with the reference out of the docstrings
 #   make bench     every figure of docs/benchmarks.md, measured here
 #   make deploy    the stack of a stage into an account (docs/deploy.md): make deploy STAGE=dev
@@ -12,7 +13,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript unit workflow test-container docs links bench image push-image layers lambda-layers deploy lock format bundle clean
+.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript unit workflow test-container test-browser docs links bench image push-image layers lambda-layers deploy lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -122,6 +123,10 @@ workflow: .venv/dev .venv-ministack/ready layers
 # Starts a Docker daemon of its own where none answers and it may; says why it skips where there cannot be one.
 test-container: .venv/dev .venv-ministack/ready .venv-sam/ready layers
 	$(BIN)/python -m pytest tests/container
+
+# Says why it skips where there is no Chromium.
+test-browser: .venv/dev .venv-ministack/ready layers
+	$(BIN)/python -m pytest tests/browser
 
 # A broken link, a page without navigation or a docstring that does not parse is an error.
 docs: .venv-docs/ready

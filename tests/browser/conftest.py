@@ -1,0 +1,164 @@
+"""A page in Chromium, served from another origin than the API and S3 of the local AWS."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parent
+REPOSITORY = FOLDER.parents[1]
+BUILD = REPOSITORY / ".build" / "browser"
+sys.path.insert(0, str(REPOSITORY))
+
+from localstack import LocalAws, Stack  # noqa: E402
+from localstack.demo import upload_models  # noqa: E402
+from tests.workflow.conftest import PATIENCE, Api  # noqa: E402
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Nothing is loaded but the page; root, as in most containers, cannot have a sandbox.
+FLAGS = ["--headless=new", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync", "--no-first-run", "--no-proxy-server", "--enable-logging=stderr"]  # fmt: skip
+if os.geteuid() == 0:
+    FLAGS.append("--no-sandbox")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser; without one these tests are skipped."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the PATH (on Debian: apt-get install chromium)")
+    return found
+
+
+class Site(ThreadingHTTPServer):
+    """The page's server: serves files by their path, and keeps what the page tells it."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        served = [REPOSITORY / "clients/javascript/anemonefish.js", FOLDER / "page.html", FOLDER / "journeys.js"]
+        self.files = {f"/{file.name}": file.read_bytes() for file in served}
+        self.seen: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def origin(self, host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        self._answer(self.server.files.get(self.path))
+
+    def do_POST(self) -> None:
+        self.server.seen.put(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self._answer(b"")
+
+    def _answer(self, body: bytes | None) -> None:
+        self.send_response(404 if body is None else 200)
+        self.send_header("content-type", mimetypes.guess_type(self.path)[0] or "application/octet-stream")
+        self.send_header("content-length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def site(chromium: str) -> Iterator[Site]:
+    with Site() as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+@pytest.fixture(scope="session")
+def aws(site: Site) -> Iterator[LocalAws]:
+    with LocalAws.start(BUILD, REPOSITORY / ".venv-ministack" / "bin" / "python") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def s3(aws: LocalAws) -> Any:
+    return aws.client("s3")
+
+
+@pytest.fixture(scope="session")
+def stack(aws: LocalAws, s3: Any, site: Site) -> Stack:
+    """The stack as it is deployed for pages of one origin."""
+    parameters = {"AllowedOrigins": f"https://lab.example,{site.origin()}"}
+    deployed = aws.deploy(REPOSITORY / "template.yaml", REPOSITORY / ".build" / "layers", parameters)
+    upload_models(s3, deployed, REPOSITORY / "models")
+    return deployed
+
+
+@pytest.fixture(scope="session")
+def api(stack: Stack) -> Api:
+    return Api(stack.api_url, stack.api_key)
+
+
+Visit = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def visit(chromium: str, site: Site, stack: Stack, tmp_path: Path) -> Visit:
+    """Return a function that opens the page, lets it go a journey of journeys.js, and returns what it saw."""
+
+    def go(journey: str, host: str = "127.0.0.1", recording: Path | None = None, **more: Any) -> dict[str, Any]:
+        task = {"journey": journey, "url": stack.api_url, "key": stack.api_key, **more}
+        if recording:
+            task["filename"] = recording.name
+            site.files["/recording.wav"] = recording.read_bytes()
+        site.files["/task.json"] = json.dumps(task).encode()
+        log, profile = tmp_path / "chromium.log", tempfile.mkdtemp(dir=tmp_path)
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [chromium, *FLAGS, f"--user-data-dir={profile}", f"{site.origin(host)}/page.html"],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            seen = _await_seen(site, process, log)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        assert "failed" not in seen, f"{seen['failed']}\n{_console(log)}"
+        assert seen["origin"] == site.origin(host)
+        return seen
+
+    return go
+
+
+def _await_seen(site: Site, process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(queue.Empty):
+            return site.seen.get(timeout=1)
+    raise AssertionError(f"the page told nothing\n{_console(log)}")
+
+
+def _console(log: Path) -> str:
+    """Return what the page's console and the browser's end say; without a desktop the rest is about D-Bus."""
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join(line for line in lines if "dbus" not in line)[-4000:]

@@ -1,0 +1,158 @@
+"""The API, S3 and the JavaScript client as a page of another origin meets them, in a real Chromium.
+
+None of the browser's checks is off: a preflight that is not answered, or a header that is not exposed, fails here.
+journeys.js does what a page does; what it saw is compared here with the answers that HTTP alone gets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+import soundfile
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from anemonefish.simulate import SceneSettings, scene, write_scene
+from localstack import LocalAws, Stack
+from tests.workflow.conftest import Api, new_key
+
+from .conftest import Visit
+
+PART = 16 << 20
+CHANGES = {"threshold": 0.9, "median_windows": 1}
+SETTINGS = {"confidence_threshold": 0.9, "smoothing_window": 1, "min_event_duration": 0.2, "window_duration": 0.4,
+            "stride_duration": 0.2}  # fmt: skip
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.x"
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds of a busy reef."""
+    path = tmp_path_factory.mktemp("clip") / "20230210_000001_LL_B55_M_R.wav"
+    settings = SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))
+    write_scene(scene(10, seed=11, settings=settings), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def long_recording(clip: Path) -> Path:
+    """The same reef for twelve minutes: 69 MB, which is above the 64 MiB of a single PUT."""
+    path = clip.with_name("20230210_000002_LL_B55_M_R.wav")
+    samples, rate = soundfile.read(clip, dtype="int16")
+    soundfile.write(path, np.tile(samples, 72), rate, subtype="PCM_16")
+    return path
+
+
+def test_a_page_uploads_in_parts_and_reads_results(visit: Visit, api: Api, stack: Stack, long_recording: Path) -> None:
+    size = long_recording.stat().st_size
+    seen = visit("recording", recording=long_recording, changes=CHANGES, expired=_expired_links(stack))
+
+    # S3's refusal of the link that has expired was read, and the link renewed.
+    assert [refusal["status"] for refusal in seen["refusals"]] == [403]
+    assert "expired" in seen["refusals"][0]["text"]
+    upload = seen["upload"]
+    assert (upload["status"], upload["filename"], upload["size"]) == ("COMPLETE", long_recording.name, size)
+    sent = [bytes_sent for bytes_sent, _ in seen["progress"]]
+    assert seen["progress"][-1] == [size, size]
+    assert any(bytes_sent % PART for bytes_sent in sent[:-1])  # told within parts as well
+    assert len(sent) > -(-size // PART)
+
+    assert seen["execution"]["status"] == "SUCCEEDED"
+    assert seen["polls"][-1] == "SUCCEEDED"
+    identifier = seen["execution"]["id"]
+    results = api("GET", f"/executions/{identifier}/results").json()
+    for answer in (seen["results"], results):
+        answer.pop("predictions_url")  # signed anew for each answer
+    assert seen["results"] == results
+    assert len(results["events"]) > 60
+    assert 0 < len(seen["decided"]["events"]) != len(results["events"])
+    assert seen["csv"].encode() == api.file(identifier, "csv")
+    assert seen["parquet"] == len(api.file(identifier, "parquet"))
+    assert seen["decidedCsv"].encode() == api.file(identifier, "csv", decision=seen["decided"]["decision"])
+    assert seen["decidedCsv"] != seen["csv"]
+    assert long_recording.name in seen["summary"]
+
+
+def test_a_page_sends_clips_as_the_labs_newest_front_end(visit: Visit, api: Api, clip: Path) -> None:
+    seen = visit("clip", recording=clip, settings=SETTINGS, changes=CHANGES, token=TOKEN)
+    form = {"audio_file": (clip.name, clip.read_bytes(), "audio/wav")}
+    expected = api("POST", "/predict", files=form, data={"config": json.dumps(CHANGES)}).json()
+    unsmoothed = [name for name, _ in groupby(window["class"] for window in expected["predictions"])]
+    assert expected["events"]
+    assert len(seen["answers"]) == 10
+    for request, answer in seen["answers"].items():
+        assert answer["status"] == 200, (request, answer)
+        document = answer["document"]
+        for found in (document, document["json"]):
+            assert (found["predictions"], found["events"]) == (expected["predictions"], expected["events"]), request
+        assert document["raw"] == expected["predictions"], request
+        assert document["json"]["metadata"]["confidence_threshold"] == CHANGES["threshold"], request
+        labels = [line.split("\t")[2] for line in document["audacity"].splitlines()]
+        assert labels == [name for name in unsmoothed if name != "noise"], request
+    assert (seen["byClient"]["predictions"], seen["byClient"]["events"]) == (
+        expected["predictions"],
+        expected["events"],
+    )
+
+
+def test_a_page_can_read_what_refuses_it(visit: Visit, aws: LocalAws, stack: Stack) -> None:
+    expired = _expired_links(stack)
+    slow = new_key(aws, stack, throttle={"rateLimit": 0.001, "burstLimit": 2})
+    seen = visit("refusals", expired=expired, slowKey=slow, token=TOKEN)
+
+    for wrong in (seen["wrongKey"], seen["wrongKeyOfAClip"]):
+        assert (wrong["ours"], wrong["status"], wrong["error"]) == (True, 403, "NotAllowed")
+        assert "x-api-key" in wrong["message"]
+        assert wrong["requestId"]
+    assert seen["noKey"]["status"] == 403
+    assert json.loads(seen["noKey"]["text"])["error"] == "NotAllowed"
+    assert (seen["unreadable"]["status"], seen["unreadable"]["error"]) == (400, "UnreadableRecording")
+    assert "a.wav" in seen["unreadable"]["message"]
+    assert (seen["unknown"]["status"], seen["unknown"]["error"]) == (404, "ExecutionNotFound")
+    assert (seen["openWithKey"]["status"], json.loads(seen["openWithKey"]["text"])["status"]) == (200, "ok")
+    assert (seen["throttled"]["status"], json.loads(seen["throttled"]["text"])["error"]) == (429, "TooManyRequests")
+    assert seen["throttled"]["retryAfter"] == "5"
+    for link in (seen["expiredGet"], seen["expiredPut"]):
+        assert link["status"] == 403
+        assert re.search(r"<Code>AccessDenied</Code>.*expired", link["text"], re.DOTALL)
+
+
+def test_a_page_of_an_origin_that_is_not_allowed_reads_and_writes_nothing(visit: Visit, s3: Any, stack: Stack) -> None:
+    links = _links(stack, "stranger.wav", seconds=3600)
+    s3.put_object(Bucket=stack.outputs["OutputBucketName"], Key="stranger.wav", Body=b"bytes")
+    bucket = stack.outputs["InputBucketName"]
+    foreign = visit("requests", host="localhost", links=links)
+    with pytest.raises(ClientError, match="404"):
+        s3.head_object(Bucket=bucket, Key="stranger.wav")
+    allowed = visit("requests", links=links)
+    assert s3.head_object(Bucket=bucket, Key="stranger.wav")["ContentLength"] == len("bytes")
+    for request in ("open", "key", "clip", "get", "put"):
+        assert foreign[request], f"{request} was answered"
+        assert foreign[request]["name"] == "TypeError"
+        assert allowed[request] is None
+    assert (foreign["client"]["error"], allowed["client"]["error"]) == ("NetworkError", "ExecutionNotFound")
+
+
+def _links(stack: Stack, key: str, seconds: int) -> dict[str, str]:
+    """Sign a link to GET a result and one to PUT a recording, as the API signs its links."""
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    s3 = session.client("s3", endpoint_url=stack.endpoint_url, config=Config(signature_version="s3v4"))
+    buckets = {"get": stack.outputs["OutputBucketName"], "put": stack.outputs["InputBucketName"]}
+    return {
+        name: s3.generate_presigned_url(f"{name}_object", {"Bucket": bucket, "Key": key}, ExpiresIn=seconds)
+        for name, bucket in buckets.items()
+    }
+
+
+def _expired_links(stack: Stack) -> dict[str, str]:
+    links = _links(stack, "expired.wav", seconds=1)
+    time.sleep(2)
+    return links
