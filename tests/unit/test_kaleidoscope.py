@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from anemonefish.annotations.kaleidoscope import KALEIDOSCOPE_COLUMNS, write_kaleidoscope
+from anemonefish.annotations.labels import read_labels
 from anemonefish.events import Event
-from anemonefish.kaleidoscope import KALEIDOSCOPE_COLUMNS, write_kaleidoscope
-from anemonefish.labels import read_labels
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.report import RecordingResult

@@ -14,9 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.containers import AUDIO_EXTENSIONS
-from anemonefish.errors import InvalidRequest
-from anemonefish.labels import (
+from anemonefish.annotations.labels import (
     Label,
     LabelFile,
     RecordingNames,
@@ -25,8 +23,10 @@ from anemonefish.labels import (
     read_labels,
     scan_labels,
 )
+from anemonefish.annotations.selections import Selection, SoundFile, write_audacity, write_raven
+from anemonefish.containers import AUDIO_EXTENSIONS
+from anemonefish.errors import InvalidRequest
 from anemonefish.report import EVENT_COLUMNS
-from anemonefish.tables import Selection, SoundFile, write_audacity, write_raven
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)"

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
+from anemonefish.annotations.labels import read_labels
 from anemonefish.cli import main
-from anemonefish.labels import read_labels
 from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS
 from anemonefish.simulate import SceneSettings, scene, write_scene
 

@@ -8,8 +8,8 @@ import crowsetta
 import pytest
 from click.testing import CliRunner
 
+from anemonefish.annotations.labels import read_labels
 from anemonefish.cli import main
-from anemonefish.labels import read_labels
 from anemonefish.simulate import SceneSettings, scene, write_scene
 
 REEF = Path(__file__).parents[3] / "shared/recordings/reef"

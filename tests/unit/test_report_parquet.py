@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemonefish import report
+from anemonefish.annotations.selections import seconds
 from anemonefish.events import smooth
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
@@ -28,7 +29,6 @@ from anemonefish.report import RecordingResult, write_report
 from anemonefish.request import RecordingRequest
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores import open_store
-from anemonefish.tables import seconds
 
 WINDOWS = 1_000
 

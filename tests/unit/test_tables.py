@@ -9,7 +9,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.tables import (
+from anemonefish.annotations.selections import (
     RAVEN_COLUMNS,
     Selection,
     SoundFile,

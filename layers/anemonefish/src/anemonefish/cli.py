@@ -373,8 +373,8 @@ def _settings(assignments: Sequence[str], **options: Any) -> Settings:
 
 
 def _write_labels(made: Scene, wav: Path) -> None:
+    from anemonefish.annotations.selections import Selection, SoundFile, write_audacity, write_raven
     from anemonefish.stores.local import atomic_file
-    from anemonefish.tables import Selection, SoundFile, write_audacity, write_raven
 
     selections = [Selection(each.start, each.stop, each.label, each.low_hz, each.high_hz) for each in made.labels]
     with atomic_file(wav.with_name(f"{wav.name}.selections.txt")) as path, path.open("w", newline="") as file:
@@ -401,7 +401,7 @@ def _show_notes(made: Plan) -> None:
 def _show_events(aggregate: Aggregate) -> None:
     from rich.table import Table
 
-    from anemonefish.tables import format_seconds
+    from anemonefish.annotations.selections import format_seconds
 
     table = Table(title="events")
     for name in ("recording", "start s", "end s", "class", "mean score", "max score", "windows"):

@@ -31,11 +31,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from anemonefish.cells import write_rows
-from anemonefish.containers import AUDIO_EXTENSIONS
-from anemonefish.errors import InvalidRequest, InvalidSettings
-from anemonefish.events import Event, find_events, smooth
-from anemonefish.labels import (
+from anemonefish.annotations.labels import (
     Label,
     LabelFile,
     RecordingNames,
@@ -44,6 +40,10 @@ from anemonefish.labels import (
     scan_labels,
     shown_path,
 )
+from anemonefish.cells import write_rows
+from anemonefish.containers import AUDIO_EXTENSIONS
+from anemonefish.errors import InvalidRequest, InvalidSettings
+from anemonefish.events import Event, find_events, smooth
 from anemonefish.matching import Counts, Interval, Rule
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid
@@ -379,7 +379,7 @@ class Question:
     unlabelled : {"ignore", "negative"}
     label_column : str, optional
     times_per_file : bool
-        As :func:`anemonefish.labels.read_labels` takes it.
+        As :func:`anemonefish.annotations.labels.read_labels` takes it.
     pattern : str
         Which files of a folder of labels.
     bout_seconds : Fraction, optional
@@ -418,7 +418,7 @@ def evaluate(results: Path, labels: Path, question: Question | None = None) -> E
     results : Path
         Folder with the JSON or Parquet files of a run.
     labels : Path
-        A label file, or a folder of them; matched by recording name (:class:`anemonefish.labels.RecordingNames`).
+        A label file, or a folder of them; matched by recording name (:class:`.RecordingNames`).
     question : Question, optional
 
     Raises

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from anemonefish.annotations.selections import Selection, SoundFile, write_raven
 from anemonefish.cells import write_rows
 from anemonefish.errors import Failure
 from anemonefish.events import Event
 from anemonefish.notes import Note, is_partial
 from anemonefish.planned import PlannedRecording
 from anemonefish.report import EVENT_COLUMNS, RecordingResult, event_rows
-from anemonefish.tables import Selection, SoundFile, write_raven
 
 __all__ = [
     "COMBINED_EVENTS",

@@ -35,17 +35,8 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from anemonefish.cells import write_rows
-from anemonefish.events import Event
-from anemonefish.kaleidoscope import write_kaleidoscope
-from anemonefish.models.bundle import ModelSpec
-from anemonefish.models.repository import PinnedModel
-from anemonefish.notes import is_partial
-from anemonefish.planned import Analysis, PlannedRecording
-from anemonefish.recorded import format_utc, utc_of
-from anemonefish.resample import QUALITY
-from anemonefish.settings import Settings
-from anemonefish.tables import (
+from anemonefish.annotations.kaleidoscope import write_kaleidoscope
+from anemonefish.annotations.selections import (
     Selection,
     SoundFile,
     format_seconds,
@@ -54,6 +45,15 @@ from anemonefish.tables import (
     write_audacity,
     write_raven,
 )
+from anemonefish.cells import write_rows
+from anemonefish.events import Event
+from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.repository import PinnedModel
+from anemonefish.notes import is_partial
+from anemonefish.planned import Analysis, PlannedRecording
+from anemonefish.recorded import format_utc, utc_of
+from anemonefish.resample import QUALITY
+from anemonefish.settings import Settings
 
 __all__ = ["REPORTS", "RecordingResult", "Report", "lab_document", "write_report"]
 
@@ -418,7 +418,7 @@ def _columns(result: RecordingResult, first: int, stop: int) -> list[tuple[str, 
 
 
 def _seconds(samples: NDArray[np.int64], sample_rate: int) -> NDArray[np.float64]:
-    """Return what :func:`anemonefish.tables.seconds` returns for each, up to 285 years."""
+    """Return what :func:`anemonefish.annotations.selections.seconds` returns for each, up to 285 years."""
     whole, rest = np.divmod(samples, sample_rate)
     microseconds = whole * 1_000_000 + (2 * rest * 1_000_000 + sample_rate) // (2 * sample_rate)
     return np.asarray(microseconds / 1_000_000, np.float64)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from anemonefish.annotations.selections import seconds
 from anemonefish.audio import open_audio
 from anemonefish.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.decide import decide, read_scores
@@ -38,7 +39,6 @@ from anemonefish.results import (
 )
 from anemonefish.settings import MOST_CLIPS
 from anemonefish.stores.local import atomic_file
-from anemonefish.tables import seconds
 
 __all__ = ["Review", "store_review", "write_review"]
 

@@ -11,11 +11,11 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from anemonefish.annotations.selections import write_audacity
 from anemonefish.decide import NOISE
 from anemonefish.errors import InvalidSettings, shown
 from anemonefish.events import find_class_runs
 from anemonefish.report import RecordingResult
-from anemonefish.tables import write_audacity
 
 __all__ = ["SETTINGS", "lab_answer", "our_settings", "their_words"]
 

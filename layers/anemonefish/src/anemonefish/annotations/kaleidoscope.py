@@ -1,7 +1,7 @@
 """Kaleidoscope: events as a CSV that Wildlife Acoustics' viewer opens.
 
 Owns the columns and how a recording's path is divided among the first three. Kaleidoscope finds the sound by
-``INDIR/FOLDER/IN FILE``, jumps to OFFSET and lets a person fill in MANUAL ID; :mod:`anemonefish.labels` reads what they
+``INDIR/FOLDER/IN FILE``, jumps to OFFSET and lets a person fill in MANUAL ID; :mod:`.labels` reads what they
 wrote. Never decides what an event is.
 
 ==========  ==========================================================================================
@@ -28,8 +28,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from anemonefish.annotations.selections import format_seconds
 from anemonefish.cells import write_rows
-from anemonefish.tables import format_seconds
 
 if TYPE_CHECKING:
     from anemonefish.report import RecordingResult  # which lists this format among its own

@@ -1,0 +1,1 @@
+"""Annotations: selection tables and label files of other programs, read and written."""
