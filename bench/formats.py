@@ -21,13 +21,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from anemonefish.audio import AudioFile, open_audio
+from anemonefish.audio.pieces import PieceReader
+from anemonefish.audio.reader import AudioFile, open_audio
+from anemonefish.audio.resample import at_rate
+from anemonefish.audio.transcoder import transcode
 from anemonefish.errors import InexactRecording
-from anemonefish.pieces import PieceReader
-from anemonefish.resample import at_rate
 from anemonefish.simulate import scene
 from anemonefish.stores import open_source, open_store
-from anemonefish.transcode import transcode
 
 DOCUMENT = Path(__file__).parents[1] / "docs/formats.md"
 COLUMNS = ("format", "read", "exact seek", "range invariance", "fetched / needed", "x real time")

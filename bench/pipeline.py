@@ -15,11 +15,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from anemonefish.audio import open_audio
+from anemonefish.audio.reader import open_audio
+from anemonefish.audio.resample import at_rate
 from anemonefish.models.engine import Model
 from anemonefish.models.golden import TOLERANCE
 from anemonefish.profiles import Profile
-from anemonefish.resample import at_rate
 from anemonefish.score import BLOCK_WINDOWS, score_windows
 from anemonefish.windows import WindowRange
 from bench import seed

@@ -25,10 +25,10 @@ import yaml
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from anemonefish.audio import open_audio
+from anemonefish.audio.reader import open_audio
+from anemonefish.audio.resample import at_rate
 from anemonefish.events import find_events, smooth
 from anemonefish.profiles import profile_named
-from anemonefish.resample import at_rate
 from anemonefish.settings import Settings
 from anemonefish.simulate import Scene, SceneSettings, scene
 from anemonefish.windows import WindowGrid

@@ -3,11 +3,11 @@
 import os
 from typing import Any
 
+from anemonefish.audio.transcoder import transcode_task
 from anemonefish.errors import InvalidRequest
 from anemonefish.jobs import Job
 from anemonefish.planned import TranscodeTask
 from anemonefish.stores import open_store
-from anemonefish.transcode import transcode_task
 
 LEFT_MS = 60_000  # what the last pieces, which are being encoded, may still take
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemonefish import errors
-from anemonefish.audio import mean_of_channels, open_audio
-from anemonefish.containers import recognise
+from anemonefish.audio.formats import recognise
+from anemonefish.audio.reader import mean_of_channels, open_audio
 
 MakeRecording = Callable[..., Path]
 

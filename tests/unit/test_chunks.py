@@ -12,9 +12,9 @@ import pytest
 import soundfile
 
 from anemonefish import errors
-from anemonefish.audio import open_audio
+from anemonefish.audio.reader import open_audio
+from anemonefish.audio.transcoder import transcode
 from anemonefish.stores import open_source, open_store
-from anemonefish.transcode import transcode
 
 RATE, FRAMES = 48_000, 100_000
 WORDS = np.random.default_rng(7).integers(-20_000, 20_000, FRAMES).astype("<i2")

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from anemonefish import errors
-from anemonefish.audio import AudioFile, open_audio
-from anemonefish.health import SignalMeter
+from anemonefish.audio.health import SignalMeter
+from anemonefish.audio.reader import AudioFile, open_audio
 from anemonefish.windows import WindowGrid, WindowRange
 
 RATE, FRAMES = 48_000, 300_000

@@ -11,10 +11,10 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.audio import open_audio
-from anemonefish.health import Observed, SignalMeter
+from anemonefish.audio.health import Observed, SignalMeter
+from anemonefish.audio.reader import open_audio
+from anemonefish.audio.resample import at_rate, resampled_length
 from anemonefish.notes import Note
-from anemonefish.resample import at_rate, resampled_length
 from anemonefish.windows import WindowGrid, WindowRange
 
 RATE = 8_000

@@ -24,7 +24,7 @@ from anemonefish.annotations.labels import (
     scan_labels,
 )
 from anemonefish.annotations.selections import Selection, SoundFile, write_audacity, write_raven
-from anemonefish.containers import AUDIO_EXTENSIONS
+from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest
 from anemonefish.report import EVENT_COLUMNS
 

@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.metadata import BroadcastExtension, Metadata, read_metadata, soundtrap_start
+from anemonefish.audio.headers import BroadcastExtension, Metadata, read_metadata, soundtrap_start
 from anemonefish.recorded import find_start
 
 GUANO = b"GUANO|Version: 1.0\nMake: Wildlife Acoustics, Inc.\nTimestamp: 2020-02-14T19:17:30+02:00\nNote: a: b\n"

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
+from anemonefish.audio.health import Observed
 from anemonefish.cli import main
-from anemonefish.health import Observed
 from anemonefish.notes import CODES, Note, is_partial
 from anemonefish.windows import WindowGrid
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anemonefish.audio.headers import BroadcastExtension, Metadata, read_metadata
 from anemonefish.errors import InvalidSettings, UnsupportedRecording
-from anemonefish.metadata import BroadcastExtension, Metadata, read_metadata
 from anemonefish.recorded import (
     PATTERNS,
     RecordingStart,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from anemonefish.resample import at_rate, resampled_length
+from anemonefish.audio.resample import at_rate, resampled_length
 
 
 @dataclass

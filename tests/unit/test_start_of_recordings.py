@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from moto import mock_aws
 
-from anemonefish.metadata import Metadata
+from anemonefish.audio.headers import Metadata
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import _begins, plan_job
 from anemonefish.planned import Plan

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from anemonefish.timeline import LONGEST_HOLE_SECONDS, Stretches, Timeline, steadied
+from anemonefish.audio.timestamps import LONGEST_HOLE_SECONDS, Stretches, Timeline, steadied
 
 RATE = 48_000
 MS = Fraction(1, 1_000)

@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from anemonefish import errors, pieces
-from anemonefish.audio import AudioFacts
-from anemonefish.containers import CONTAINERS
+from anemonefish import errors
+from anemonefish.audio import pieces
+from anemonefish.audio.formats import CONTAINERS
+from anemonefish.audio.pieces import PieceReader, Transcoded, check_whole, piece_key, read_index, write_index
+from anemonefish.audio.reader import AudioFacts
+from anemonefish.audio.transcoder import transcode, transcode_task
 from anemonefish.jobs import Job
 from anemonefish.notes import Note, is_partial
-from anemonefish.pieces import PieceReader, Transcoded, check_whole, piece_key, read_index, write_index
 from anemonefish.planned import TranscodeTask
 from anemonefish.predict import predict_clip
 from anemonefish.report import RecordingResult
@@ -28,7 +30,6 @@ from anemonefish.settings import Settings
 from anemonefish.simulate import SceneSettings, scene
 from anemonefish.stores import open_source, open_store
 from anemonefish.stores.local import LocalStore
-from anemonefish.transcode import transcode, transcode_task
 
 RATE = 48_000
 SECONDS = 20
@@ -138,7 +139,7 @@ def test_samples_are_those_of_the_decoder_in_24_bit(
     lossy: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces, "PIECE_SAMPLES", 100_000)
-    monkeypatch.setattr("anemonefish.transcode.PIECE_SAMPLES", 100_000)
+    monkeypatch.setattr("anemonefish.audio.transcoder.PIECE_SAMPLES", 100_000)
     path = lossy("a.mp3", channels=2)
     with av.open(str(path)) as media:
         decoded = np.concatenate([frame.to_ndarray() for frame in media.decode(audio=0)], axis=1)
@@ -159,7 +160,7 @@ def test_an_interrupted_transcoder_goes_on(
     lossy: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces, "PIECE_SAMPLES", 100_000)
-    monkeypatch.setattr("anemonefish.transcode.PIECE_SAMPLES", 100_000)
+    monkeypatch.setattr("anemonefish.audio.transcoder.PIECE_SAMPLES", 100_000)
     path = lossy("a.m4a")
     whole, _ = run(path, tmp_path / "whole")
     calls = iter([False, False, True])
@@ -384,7 +385,7 @@ def test_a_hole_of_hours_is_written_piece_by_piece(sound: np.ndarray, tmp_path: 
 def test_an_interrupted_transcoder_leaves_the_same_bytes_around_a_hole(
     sound: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anemonefish.transcode.PIECE_SAMPLES", 100_000)
+    monkeypatch.setattr("anemonefish.audio.transcoder.PIECE_SAMPLES", 100_000)
     path = with_stamps(
         tmp_path / "a.webm", sound, "libopus", "webm", lambda seconds: None if 3 <= seconds < 9 else seconds
     )

@@ -24,10 +24,10 @@ from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 
 from anemonefish import clock, uploads
+from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.cloud.clients import client
 from anemonefish.cloud.table import Record, RecordTable
 from anemonefish.cloud.transfer import LINK_SECONDS, StoredObject, Transfers
-from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import (
     InvalidRequest,
     StorageError,

@@ -19,7 +19,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from anemonefish.audio import LOUDEST, AudioFacts, AudioFile, encode_flac, open_audio
+from anemonefish.audio.pieces import PieceReader, read_index
+from anemonefish.audio.reader import LOUDEST, AudioFacts, AudioFile, encode_flac, open_audio
 from anemonefish.errors import (
     InvalidSamples,
     InvalidSettings,
@@ -27,7 +28,6 @@ from anemonefish.errors import (
     UnsupportedRecording,
 )
 from anemonefish.events import Event
-from anemonefish.pieces import PieceReader, read_index
 from anemonefish.stores import Store
 from anemonefish.stores.local import atomic_file
 

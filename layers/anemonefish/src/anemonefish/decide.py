@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from anemonefish.audio.health import Observed
 from anemonefish.errors import RecordingNotFound
 from anemonefish.events import find_class_runs, find_events, smooth
-from anemonefish.health import Observed
 from anemonefish.jobs import Job
 from anemonefish.models.bundle import ModelSpec, sha256
 from anemonefish.models.repository import PinnedModel

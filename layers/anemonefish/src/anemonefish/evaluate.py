@@ -40,8 +40,8 @@ from anemonefish.annotations.labels import (
     scan_labels,
     shown_path,
 )
+from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.cells import write_rows
-from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest, InvalidSettings
 from anemonefish.events import Event, find_events, smooth
 from anemonefish.matching import Counts, Interval, Rule

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anemonefish.containers import AUDIO_EXTENSIONS
+from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest, RecordingNotFound
 from anemonefish.names import is_hidden, is_own_clip, printable, recording_name
 from anemonefish.request import RecordingRequest, recordings_below

@@ -28,9 +28,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
+from anemonefish.audio.pieces import DECODING
 from anemonefish.canonical import digest, dump_json
 from anemonefish.errors import Failure, InvalidRequest, shown
-from anemonefish.pieces import DECODING
 from anemonefish.planned import Plan, RangeTask, TranscodeTask
 from anemonefish.request import JobRequest
 from anemonefish.stores import Store

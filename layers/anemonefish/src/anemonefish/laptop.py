@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from anemonefish.aggregate import Aggregate, aggregate_job
+from anemonefish.audio.transcoder import transcode_task
 from anemonefish.contents import with_contents
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs import Job
@@ -36,7 +37,6 @@ from anemonefish.settings import Settings
 from anemonefish.stopping import as_worker, starting_workers
 from anemonefish.stores import open_store
 from anemonefish.stores.local import local_path
-from anemonefish.transcode import transcode_task
 
 __all__ = ["detect"]
 

@@ -16,8 +16,11 @@ from math import ceil, inf
 
 import numpy as np
 
-from anemonefish.audio import AudioFacts, check_channel, open_audio
-from anemonefish.blocks import BlockReader
+from anemonefish.audio.blocks import BlockReader
+from anemonefish.audio.headers import Metadata, read_metadata, soundtrap_start
+from anemonefish.audio.pieces import check_whole, read_index
+from anemonefish.audio.reader import AudioFacts, check_channel, open_audio
+from anemonefish.audio.resample import resampled_length
 from anemonefish.costs import CostModel, read_calibration
 from anemonefish.errors import (
     EveryRecordingFailed,
@@ -30,16 +33,13 @@ from anemonefish.errors import (
     UnsupportedRecording,
 )
 from anemonefish.jobs import Job
-from anemonefish.metadata import Metadata, read_metadata, soundtrap_start
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.proof import proven
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
-from anemonefish.pieces import check_whole, read_index
 from anemonefish.planned import Analysis, Plan, PlannedRecording, Quote, RangeTask, Start, batched
 from anemonefish.recorded import find_start, format_utc, parse_pattern, parse_start, parse_time_zone
 from anemonefish.request import RecordingRequest, unique_names
-from anemonefish.resample import resampled_length
 from anemonefish.settings import Settings
 from anemonefish.stores import open_source, read_companion
 from anemonefish.windows import WindowGrid

@@ -13,24 +13,24 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from anemonefish.audio.health import Observed
+from anemonefish.audio.pieces import PIECE_SAMPLES
+from anemonefish.audio.resample import at_rate
+from anemonefish.audio.transcoder import header_length, transcode_task
 from anemonefish.costs import CostModel, read_calibration
 from anemonefish.decide import decide
 from anemonefish.errors import ClipTooLarge, InvalidBundle, OutOfTime, ParityError
-from anemonefish.health import Observed
 from anemonefish.jobs import Job
 from anemonefish.models.engine import Model
 from anemonefish.models.proof import fallback
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
-from anemonefish.pieces import PIECE_SAMPLES
 from anemonefish.plan import plan_job
 from anemonefish.planned import Analysis, Plan
 from anemonefish.report import RecordingResult
 from anemonefish.request import MOST_CLIP_BYTES, RecordingRequest
-from anemonefish.resample import at_rate
 from anemonefish.score import meter_of, open_range, score_windows
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
-from anemonefish.transcode import header_length, transcode_task
 
 __all__ = ["MOST_BYTES", "MOST_SAMPLES", "MOST_WINDOWS", "predict_clip"]
 

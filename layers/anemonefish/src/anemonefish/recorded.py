@@ -15,7 +15,7 @@ What counts, first to last:
 5. metadata without a zone and the time zone that was given: the same, ``ICRD`` or ``DATE``, at last ``bext``,
    which EBU Tech 3285 defines without a zone and some programs fill in when they copy the file.
 
-Everything is counted in whole microseconds; nothing here is a float. Never opens a file: :mod:`anemonefish.metadata`
+Everything is counted in whole microseconds; nothing here is a float. Never opens a file: :mod:`.audio.headers`
 reads the headers.
 
 Sources of the times in headers: GUANO specification 1.0, "Timestamp"; Wildlife Acoustics, SM5 User Guide, "GUANO
@@ -24,7 +24,7 @@ named no zone); Microsoft/IBM RIFF MCI (``ICRD``); EBU Tech 3285 v2 (``Originati
 ``TimeReference``); ISO 8601; QutEcoacoustics/emu, FrontierLabs.cs (the comment ``RecordingStart`` of Frontier Labs,
 without a zone in firmware 3.08); Wildlife Acoustics, wa_meta.h 1.0 (``wamd``); MarineBioAcousticsRC/Triton rdxwavhd.m
 (``harp``). SoundTraps write no time into the WAV, but into a ``.log.xml`` beside it:
-:func:`anemonefish.metadata.soundtrap_start`. Zones in letters: :mod:`anemonefish.zones`.
+:func:`anemonefish.audio.headers.soundtrap_start`. Zones in letters: :mod:`anemonefish.zones`.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from functools import lru_cache
 from itertools import chain
 from zoneinfo import ZoneInfo
 
+from anemonefish.audio.headers import BroadcastExtension, Metadata
 from anemonefish.errors import InvalidSettings, UnsupportedRecording
-from anemonefish.metadata import BroadcastExtension, Metadata
 from anemonefish.notes import Note
 from anemonefish.zones import DASHES, ORDINARY_WORDS, ZONE, Abbreviation, offset_text, offset_zone, parse_zone
 

@@ -45,6 +45,7 @@ from anemonefish.annotations.selections import (
     write_audacity,
     write_raven,
 )
+from anemonefish.audio.resample import QUALITY
 from anemonefish.cells import write_rows
 from anemonefish.events import Event
 from anemonefish.models.bundle import ModelSpec
@@ -52,7 +53,6 @@ from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import is_partial
 from anemonefish.planned import Analysis, PlannedRecording
 from anemonefish.recorded import format_utc, utc_of
-from anemonefish.resample import QUALITY
 from anemonefish.settings import Settings
 
 __all__ = ["REPORTS", "RecordingResult", "Report", "lab_document", "write_report"]

@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, Self
 
+from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.canonical import dump_json
-from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest, RecordingNotFound, shown
 from anemonefish.names import is_hidden, is_own_clip, printable, recording_name, unique_names
 from anemonefish.recorded import parse_start

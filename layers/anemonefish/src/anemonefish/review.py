@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from anemonefish.annotations.selections import seconds
-from anemonefish.audio import open_audio
+from anemonefish.audio.reader import open_audio
 from anemonefish.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.decide import decide, read_scores
 from anemonefish.errors import AnemonefishError, Failure

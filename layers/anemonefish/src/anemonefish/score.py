@@ -2,7 +2,7 @@
 
 Owns the way from bytes to scores and the part's format: raw scores before any smoothing, as the bytes of a
 ``.npy`` array, float32, ``(n_windows, n_classes)``, and behind it one line of JSON with what was seen of the
-samples (:class:`~anemonefish.health.Observed`). The same range of the same recording version under the
+samples (:class:`~anemonefish.audio.health.Observed`). The same range of the same recording version under the
 same model version has the same bytes, whoever computes it and how often; an existing part is never computed
 again, and that is resume. Holds a block of windows at a time, never the range and never the recording.
 """
@@ -18,14 +18,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
-from anemonefish.audio import AudioFile, Samples, open_audio
+from anemonefish.audio.health import Observed, SignalMeter
+from anemonefish.audio.pieces import PieceReader, read_index
+from anemonefish.audio.reader import AudioFile, Samples, open_audio
+from anemonefish.audio.resample import at_rate
 from anemonefish.errors import AnemonefishError, DamagedPart, Failure, MissingParts
-from anemonefish.health import Observed, SignalMeter
 from anemonefish.jobs import Job
 from anemonefish.models.engine import Model
-from anemonefish.pieces import PieceReader, read_index
 from anemonefish.planned import RangeTask
-from anemonefish.resample import at_rate
 from anemonefish.windows import WindowGrid, WindowRange
 
 __all__ = [

@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from anemonefish import clock
+from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.cloud.ledger import Account, Ledger
 from anemonefish.cloud.table import Record, RecordTable
 from anemonefish.cloud.transfer import StoredObject, StoredPart, Transfers
-from anemonefish.containers import AUDIO_EXTENSIONS
 from anemonefish.errors import (
     AnemonefishError,
     InvalidRequest,

@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from io import BytesIO
 
-from anemonefish.containers import recognise
+from anemonefish.audio.formats import recognise
 from anemonefish.errors import InvalidRequest, shown
 
 __all__ = ["decode_audio", "is_encoded_audio"]

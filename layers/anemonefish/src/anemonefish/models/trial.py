@@ -16,13 +16,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from anemonefish.audio import open_audio
+from anemonefish.audio.reader import open_audio
+from anemonefish.audio.resample import at_rate
 from anemonefish.errors import ParityError, UnsupportedRecording
 from anemonefish.models.bundle import MOST_TOLERANCE, TOLERANCE, ModelSpec
 from anemonefish.models.golden import Golden
 from anemonefish.models.variants import events_of, labels_flipped, labels_of
 from anemonefish.profiles import Profile
-from anemonefish.resample import at_rate
 from anemonefish.simulate import MINIMUM_RATE, SceneSettings, scene
 
 __all__ = ["COMPARED_WINDOWS", "GOLDEN_WINDOWS", "NATIVE_TRIAL_RATE", "Trial", "check_parity", "trial_windows"]

@@ -20,9 +20,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from anemonefish.audio import AudioFacts, AudioFile, check_channel, open_audio
+from anemonefish.audio.health import SignalMeter
+from anemonefish.audio.reader import AudioFacts, AudioFile, check_channel, open_audio
 from anemonefish.errors import TruncatedRecording
-from anemonefish.health import SignalMeter
 from anemonefish.notes import MISSING, Note
 from anemonefish.stores import Store
 
@@ -101,7 +101,7 @@ def check_whole(name: str, notes: Sequence[Note]) -> None:
 
 
 class PieceReader:
-    """The samples of a transcoded recording; the sister of :class:`~anemonefish.audio.AudioFile`.
+    """The samples of a transcoded recording; the sister of :class:`~anemonefish.audio.reader.AudioFile`.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class PieceReader:
     name : str
         What error messages call the recording.
     channel : int or None
-        As for :func:`~anemonefish.audio.open_audio`.
+        As for :func:`~anemonefish.audio.reader.open_audio`.
     dtype : {"float32", "float64"}
 
     Raises

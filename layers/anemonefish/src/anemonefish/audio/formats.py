@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from io import SEEK_END
 from typing import BinaryIO
 
-from anemonefish.mpeg import find_first_frame, tag_length
+from anemonefish.audio.mpeg import find_first_frame, tag_length
 
 __all__ = ["AUDIO_EXTENSIONS", "CONTAINERS", "Container", "after_tags", "recognise"]
 
@@ -72,7 +72,7 @@ def recognise(file: BinaryIO) -> Container | None:
     """Return the container of a file by its first bytes, or None for what is no recording.
 
     Bytes of no format may stand before the frames of MP3 and AAC; those are looked for, some in a row, near the
-    beginning (:func:`~anemonefish.mpeg.find_first_frame`).
+    beginning (:func:`~anemonefish.audio.mpeg.find_first_frame`).
 
     Parameters
     ----------

@@ -1,14 +1,14 @@
 """Recordings as mono samples, addressed by sample index.
 
 Owns opening a recording wherever it lies, the facts about it, and reading any stretch of it. Reads go through
-one block cache (:mod:`anemonefish.blocks`), so a worker fetches the bytes of its range and no others. Decoding
+one block cache (:mod:`anemonefish.audio.blocks`), so a worker fetches the bytes of its range and no others. Decoding
 is libsndfile's, but for the 16-bit samples of a WAV, which need none; where its samples lie, and how many there
-are, :mod:`anemonefish.chunks` and :mod:`anemonefish.flac` find out, because headers are often wrong. Channels are
+are, :mod:`.audio.chunks` and :mod:`.audio.flac` find out, because headers are often wrong. Channels are
 averaged, as in training, unless one is asked for.
 
 Promises: facts come from the header and the last frames alone; a stretch has exactly the samples asked for or an error
 that names the file and the place; a stretch of FLAC that cannot be decoded is silence and said, or refused where that
-is wanted; the same stretch has the same samples however it is cut. Never resamples (:mod:`anemonefish.resample` does)
+is wanted; the same stretch has the same samples however it is cut. Never resamples (:mod:`.audio.resample` does)
 and never reads a whole recording.
 """
 
@@ -25,9 +25,12 @@ import numpy as np
 import soundfile
 from numpy.typing import DTypeLike, NDArray
 
-from anemonefish.blocks import BlockReader
-from anemonefish.chunks import SampleData, find_data_chunk, locate_samples
-from anemonefish.containers import after_tags, recognise
+from anemonefish.audio.blocks import BlockReader
+from anemonefish.audio.chunks import SampleData, find_data_chunk, locate_samples
+from anemonefish.audio.flac import Hole, StreamInfo, count_samples, decode_around_damage, read_stream_info
+from anemonefish.audio.formats import after_tags, recognise
+from anemonefish.audio.headers import Metadata, read_metadata
+from anemonefish.audio.health import SignalMeter
 from anemonefish.errors import (
     EmptyRecording,
     InexactRecording,
@@ -36,9 +39,6 @@ from anemonefish.errors import (
     UnreadableRecording,
     UnsupportedRecording,
 )
-from anemonefish.flac import Hole, StreamInfo, count_samples, decode_around_damage, read_stream_info
-from anemonefish.health import SignalMeter
-from anemonefish.metadata import Metadata, read_metadata
 from anemonefish.notes import Note, is_partial
 from anemonefish.stores import ByteSource, open_source
 

@@ -15,7 +15,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from anemonefish.audio import Samples
+from anemonefish.audio.reader import Samples
 
 __all__ = ["QUALITY", "Resampled", "at_rate", "resampled_length"]
 

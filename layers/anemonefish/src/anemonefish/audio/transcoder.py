@@ -9,9 +9,9 @@ depends on all before it, and is a few hundred times faster than real time. Neve
 Every sample lies where it was recorded:
 
 * In a container with time stamps (WebM, Matroska, Ogg, MP4 and the like) where they say; see
-  :mod:`anemonefish.timeline`. The recording begins with its first sample, whatever its time stamp: a capture that
+  :mod:`.audio.timestamps`. The recording begins with its first sample, whatever its time stamp: a capture that
   joined a live stream late has a large one. One of more than a tenth of a second is told in a note.
-* In MP3 and AAC streams, which have none, behind as many frames as stand before it; see :mod:`anemonefish.mpeg`.
+* In MP3 and AAC streams, which have none, behind as many frames as stand before it; see :mod:`anemonefish.audio.mpeg`.
 * A stretch that is not there (a hole in the time stamps), or cannot be decoded (damage), becomes silence of its length
   and a note. A file that ends before its header says so ends there, with a note. Only a recording of which nothing can
   be decoded has failed.
@@ -33,10 +33,13 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from anemonefish.audio import AudioFacts, encode_flac
-from anemonefish.blocks import BlockReader
-from anemonefish.chunks import find_data_chunk
-from anemonefish.containers import recognise
+from anemonefish.audio.blocks import BlockReader
+from anemonefish.audio.chunks import find_data_chunk
+from anemonefish.audio.formats import recognise
+from anemonefish.audio.mpeg import Frame, Gap, InfoHeader, find_first_frame, read_info, walk
+from anemonefish.audio.pieces import PIECE_SAMPLES, Transcoded, piece_key, read_index, write_index
+from anemonefish.audio.reader import AudioFacts, encode_flac
+from anemonefish.audio.timestamps import Judged, Stretches, Timeline, seconds, steadied
 from anemonefish.errors import (
     AnemonefishError,
     EmptyRecording,
@@ -46,12 +49,9 @@ from anemonefish.errors import (
     UnsupportedRecording,
 )
 from anemonefish.jobs import Job
-from anemonefish.mpeg import Frame, Gap, InfoHeader, find_first_frame, read_info, walk
 from anemonefish.notes import Note
-from anemonefish.pieces import PIECE_SAMPLES, Transcoded, piece_key, read_index, write_index
 from anemonefish.planned import TranscodeTask
 from anemonefish.stores import Store, open_source
-from anemonefish.timeline import Judged, Stretches, Timeline, seconds, steadied
 
 __all__ = ["header_length", "transcode", "transcode_task"]
 
@@ -146,7 +146,7 @@ def transcode(
     Returns
     -------
     Transcoded
-        With a note for all that is missing or doubtful. :func:`~anemonefish.pieces.check_whole` refuses such a
+        With a note for all that is missing or doubtful. :func:`~anemonefish.audio.pieces.check_whole` refuses such a
         recording; what is stored does not depend on that.
 
     Raises

@@ -31,8 +31,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import BinaryIO
 
-from anemonefish.chunks import end_of_data
-from anemonefish.containers import recognise
+from anemonefish.audio.chunks import end_of_data
+from anemonefish.audio.formats import recognise
 
 __all__ = ["BroadcastExtension", "Metadata", "read_metadata", "soundtrap_start"]
 
@@ -154,7 +154,7 @@ def read_metadata(file: BinaryIO, size: int) -> Metadata:
     Parameters
     ----------
     file : seekable binary file
-        Its position is moved. A :class:`~anemonefish.blocks.BlockReader` that met an error reads as the end of the
+        Its position is moved. A :class:`.BlockReader` that met an error reads as the end of the
         file: whoever opened it looks at its ``error`` first.
     size : int
         Length of the file in bytes.
