@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemonefish.audio.headers import BroadcastExtension, Metadata, read_metadata, soundtrap_start
-from anemonefish.recorded import find_start
+from anemonefish.start_time.start import find_start
 
 GUANO = b"GUANO|Version: 1.0\nMake: Wildlife Acoustics, Inc.\nTimestamp: 2020-02-14T19:17:30+02:00\nNote: a: b\n"
 COMMENT = (

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from anemonefish.audio.headers import BroadcastExtension, Metadata, read_metadata
 from anemonefish.errors import InvalidSettings, UnsupportedRecording
-from anemonefish.recorded import (
+from anemonefish.start_time.start import (
     PATTERNS,
     RecordingStart,
     find_start,
@@ -25,7 +25,7 @@ from anemonefish.recorded import (
     parse_time_zone,
     utc_of,
 )
-from anemonefish.zones import ABBREVIATIONS, offset_text
+from anemonefish.start_time.zone_suffixes import ABBREVIATIONS, offset_text
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 AUDIOMOTH = (

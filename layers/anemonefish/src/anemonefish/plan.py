@@ -38,9 +38,9 @@ from anemonefish.models.proof import proven
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
 from anemonefish.planned import Analysis, Plan, PlannedRecording, Quote, RangeTask, Start, batched
-from anemonefish.recorded import find_start, format_utc, parse_pattern, parse_start, parse_time_zone
 from anemonefish.request import RecordingRequest, unique_names
 from anemonefish.settings import Settings
+from anemonefish.start_time.start import find_start, format_utc, parse_pattern, parse_start, parse_time_zone
 from anemonefish.stores import open_source, read_companion
 from anemonefish.windows import WindowGrid
 

@@ -52,8 +52,8 @@ from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import is_partial
 from anemonefish.planned import Analysis, PlannedRecording
-from anemonefish.recorded import format_utc, utc_of
 from anemonefish.settings import Settings
+from anemonefish.start_time.start import format_utc, utc_of
 
 __all__ = ["REPORTS", "RecordingResult", "Report", "lab_document", "write_report"]
 

@@ -16,7 +16,7 @@ from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.canonical import dump_json
 from anemonefish.errors import InvalidRequest, RecordingNotFound, shown
 from anemonefish.names import is_hidden, is_own_clip, printable, recording_name, unique_names
-from anemonefish.recorded import parse_start
+from anemonefish.start_time.start import parse_start
 from anemonefish.stores import open_store
 
 __all__ = [

@@ -24,7 +24,7 @@ named no zone); Microsoft/IBM RIFF MCI (``ICRD``); EBU Tech 3285 v2 (``Originati
 ``TimeReference``); ISO 8601; QutEcoacoustics/emu, FrontierLabs.cs (the comment ``RecordingStart`` of Frontier Labs,
 without a zone in firmware 3.08); Wildlife Acoustics, wa_meta.h 1.0 (``wamd``); MarineBioAcousticsRC/Triton rdxwavhd.m
 (``harp``). SoundTraps write no time into the WAV, but into a ``.log.xml`` beside it:
-:func:`anemonefish.audio.headers.soundtrap_start`. Zones in letters: :mod:`anemonefish.zones`.
+:func:`anemonefish.audio.headers.soundtrap_start`. Zones in letters: :mod:`anemonefish.start_time.zone_suffixes`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,15 @@ from zoneinfo import ZoneInfo
 from anemonefish.audio.headers import BroadcastExtension, Metadata
 from anemonefish.errors import InvalidSettings, UnsupportedRecording
 from anemonefish.notes import Note
-from anemonefish.zones import DASHES, ORDINARY_WORDS, ZONE, Abbreviation, offset_text, offset_zone, parse_zone
+from anemonefish.start_time.zone_suffixes import (
+    DASHES,
+    ORDINARY_WORDS,
+    ZONE,
+    Abbreviation,
+    offset_text,
+    offset_zone,
+    parse_zone,
+)
 
 __all__ = [
     "PATTERNS",

@@ -1,0 +1,1 @@
+"""Start time: when a recording began, in UTC, from its name and its header."""
