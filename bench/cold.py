@@ -20,8 +20,8 @@ from pathlib import Path
 
 import soundfile
 
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.plan import plan_job
-from anemonefish.request import RecordingRequest
 from anemonefish.settings import Settings
 from bench.lab import MODELS, REPOSITORY, LabModel, recording
 from bench.measure import in_turn
@@ -37,9 +37,9 @@ _WANTED_MB = 200.0
 
 _OURS = """
 import json, sys, tempfile
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
 from anemonefish.models.repository import PinnedModel, ready_model
-from anemonefish.planned import RangeTask
+from anemonefish.jobs.plan import RangeTask
 from anemonefish.score import score_ranges
 from anemonefish.stores import open_store
 event = json.loads(sys.argv[1])

@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
-from anemonefish.request import RecordingRequest
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.simulate import scene

@@ -17,12 +17,12 @@ from math import ceil
 from pathlib import Path
 
 from anemonefish import clock
-from anemonefish.costs import Calibration, Observation, fit, write_calibration
+from anemonefish.jobs.costs import Calibration, Observation, fit, write_calibration
+from anemonefish.jobs.plan import Quote
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.bundle import MODEL_JSON
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
-from anemonefish.planned import Quote
-from anemonefish.request import RecordingRequest
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from bench.lab import MODELS, RATE, LabModel, recording

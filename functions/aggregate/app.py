@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from anemonefish.aggregate import aggregate_job
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
 from anemonefish.models.repository import ModelRepository
 from anemonefish.stores import open_store
 

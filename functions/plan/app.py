@@ -3,12 +3,12 @@
 import os
 from typing import Any
 
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import Plan
+from anemonefish.jobs.request import JobRequest, distinct
 from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job, plan_resumed, with_proven_engine, without_transcodes
-from anemonefish.planned import Plan
-from anemonefish.request import JobRequest, distinct
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.failures import failure_of_task, record_job_failure, record_range_failure
-from anemonefish.jobs import Job
-from anemonefish.planned import RangeTask
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import RangeTask
 from anemonefish.stores import open_store
 
 

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
 from anemonefish.models.repository import ModelRepository
 from anemonefish.review import store_review
 from anemonefish.stores import open_store

@@ -4,10 +4,10 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import RangeTask
 from anemonefish.metrics import Stopwatch, score_metrics
 from anemonefish.models.repository import PinnedModel, ready_model
-from anemonefish.planned import RangeTask
 from anemonefish.score import score_ranges
 from anemonefish.stores import open_store
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from anemonefish.audio.transcoder import transcode_task
 from anemonefish.errors import InvalidRequest
-from anemonefish.jobs import Job
-from anemonefish.planned import TranscodeTask
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.stores import open_store
 
 LEFT_MS = 60_000  # what the last pieces, which are being encoded, may still take

@@ -12,11 +12,11 @@ import pytest
 from anemonefish import errors
 from anemonefish.aggregate import aggregate_job
 from anemonefish.errors import Failure
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import RangeTask
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
-from anemonefish.planned import RangeTask
-from anemonefish.request import RecordingRequest
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from anemonefish import errors
 from anemonefish.cli import main
-from anemonefish.costs import Calibration, CostModel, Observation, fit, read_calibration, write_calibration
+from anemonefish.jobs.costs import Calibration, CostModel, Observation, fit, read_calibration, write_calibration
+from anemonefish.jobs.plan import Plan
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.metrics import NAMESPACE, Stopwatch, machine_architecture, score_metrics
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.plan import plan_job
-from anemonefish.planned import Plan
-from anemonefish.request import RecordingRequest
 from anemonefish.score import Scored
 from anemonefish.settings import Settings
 from anemonefish.stores.local import LocalStore

@@ -38,11 +38,11 @@ from anemonefish.evaluate import (
     write_evaluation_json,
 )
 from anemonefish.events import smooth
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.matching import Counts, Rule, maximum_matching
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.report import REPORTS, RecordingResult, write_report
-from anemonefish.request import RecordingRequest
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 

@@ -58,11 +58,11 @@ from anemonefish.executions import (
     RecordingProgress,
     end_execution,
 )
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
-from anemonefish.request import RecordingRequest
 from anemonefish.results import JobResults
 from anemonefish.settings import Settings
 from anemonefish.simulate import scene, write_scene

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from anemonefish import errors
 from anemonefish.cli import main
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models import ModelRepository, PinnedModel
 from anemonefish.models import proof as module
 from anemonefish.models.bundle import GOLDEN, KERAS, LITERT, MODEL_JSON, FileFact, ModelSpec, variant_files
@@ -22,7 +23,6 @@ from anemonefish.models.publish import publish
 from anemonefish.models.repository import ready_model
 from anemonefish.plan import plan_job, with_proven_engine
 from anemonefish.predict import predict_clip
-from anemonefish.request import RecordingRequest
 from anemonefish.settings import Settings
 from anemonefish.simulate import scene, write_scene
 from anemonefish.stores.local import LocalStore

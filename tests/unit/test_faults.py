@@ -12,11 +12,11 @@ from threading import Lock, Thread
 import pytest
 
 from anemonefish import errors
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import Plan
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
-from anemonefish.planned import Plan
-from anemonefish.request import RecordingRequest
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.simulate import scene, write_scene

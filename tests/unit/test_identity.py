@@ -15,11 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from anemonefish.aggregate import aggregate_job
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import Plan
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
-from anemonefish.planned import Plan
-from anemonefish.request import RecordingRequest
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.simulate import SceneSettings, scene

@@ -15,7 +15,7 @@ import pytest
 from anemonefish import laptop
 from anemonefish.errors import Failure
 from anemonefish.find import find_recordings
-from anemonefish.planned import TranscodeTask
+from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.settings import Settings
 
 MakeRecording = Callable[..., Path]

@@ -18,7 +18,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from anemonefish.api import app
 from anemonefish.api.documents import openapi_document
-from anemonefish.request import MOST_CLIP_BYTES
+from anemonefish.jobs.request import MOST_CLIP_BYTES
 
 REPOSITORY = Path(__file__).parents[2]
 TOOLS = REPOSITORY / "lint" / "node_modules" / ".bin"

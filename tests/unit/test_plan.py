@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemonefish import errors
-from anemonefish.costs import _SLOWER_THAN_PUBLISHER, CostModel
-from anemonefish.jobs import Job
+from anemonefish.jobs.costs import _SLOWER_THAN_PUBLISHER, CostModel
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import Plan
+from anemonefish.jobs.request import RecordingRequest, distinct, unique_names
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
-from anemonefish.planned import Plan
-from anemonefish.request import RecordingRequest, distinct, unique_names
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from anemonefish.aggregate import aggregate_job
 from anemonefish.cli import main
 from anemonefish.errors import Failure, RecordingChanged
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
-from anemonefish.request import RecordingRequest
 from anemonefish.results import JobResults, ReviewState, read_review_state
 from anemonefish.review import store_review
 from anemonefish.score import score_range

@@ -13,10 +13,10 @@ import pytest
 from moto import mock_aws
 
 from anemonefish.audio.headers import Metadata
+from anemonefish.jobs.plan import Plan
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import _begins, plan_job
-from anemonefish.planned import Plan
-from anemonefish.request import RecordingRequest
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store, read_companion, s3
 

@@ -21,9 +21,9 @@ from anemonefish.audio.formats import CONTAINERS
 from anemonefish.audio.pieces import PieceReader, Transcoded, check_whole, piece_key, read_index, write_index
 from anemonefish.audio.reader import AudioFacts
 from anemonefish.audio.transcoder import transcode, transcode_task
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.notes import Note, is_partial
-from anemonefish.planned import TranscodeTask
 from anemonefish.predict import predict_clip
 from anemonefish.report import RecordingResult
 from anemonefish.settings import Settings

@@ -37,7 +37,7 @@ from anemonefish.errors import (
     UploadNotFound,
     WrongState,
 )
-from anemonefish.request import RecordingRequest
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES, Upload, Uploads, new_id
 
 MIB, GIB = 1 << 20, 1 << 30

@@ -15,7 +15,7 @@ from anemonefish import clock
 from anemonefish.cli import main
 from anemonefish.cloud import clients
 from anemonefish.cloud.metrics import metric_sums
-from anemonefish.costs import Calibration
+from anemonefish.jobs.costs import Calibration
 from localstack import LocalAws, Stack
 
 from .conftest import REPOSITORY, RunJob

@@ -12,8 +12,8 @@ import real_app
 
 from anemonefish import score
 from anemonefish.errors import InvalidSamples, StorageError
-from anemonefish.jobs import Job
-from anemonefish.planned import RangeTask
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import RangeTask
 
 score_range = score.score_range
 

@@ -1,6 +1,6 @@
 """Calibrate: measure what a model's windows take, here or in an account.
 
-Owns the two ways to a :class:`~anemonefish.costs.Calibration`. Here: a simulated reef, scored in fresh processes by
+Owns the two ways to a :class:`.Calibration`. Here: a simulated reef, scored in fresh processes by
 what a worker calls, once short and once long; the line through both tells a window's share from a call's. In an
 account: sums of what its workers said of themselves (:mod:`~anemonefish.metrics`). Stores nothing.
 """
@@ -17,13 +17,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from anemonefish import clock
-from anemonefish.costs import Calibration, Observation, fit
 from anemonefish.errors import InvalidRequest
-from anemonefish.jobs import Job
+from anemonefish.jobs.costs import Calibration, Observation, fit
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.metrics import NAMESPACE, dimensions_of, machine_architecture
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.plan import plan_job
-from anemonefish.request import RecordingRequest
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.simulate import scene, write_scene

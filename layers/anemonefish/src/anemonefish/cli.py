@@ -44,9 +44,9 @@ from anemonefish.typed_text import read_fields
 
 if TYPE_CHECKING:
     from anemonefish.aggregate import Aggregate
-    from anemonefish.jobs import Job
+    from anemonefish.jobs.job import Job
+    from anemonefish.jobs.plan import Plan
     from anemonefish.models.repository import ModelRepository
-    from anemonefish.planned import Plan
     from anemonefish.review import Review
     from anemonefish.simulate import Scene
 

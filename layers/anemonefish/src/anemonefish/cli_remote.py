@@ -24,9 +24,9 @@ import click
 
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, WrongState
 from anemonefish.find import find_recordings
+from anemonefish.jobs.request import DEFAULT_MODEL, RecordingRequest
 from anemonefish.names import unique_names
 from anemonefish.notes import Note
-from anemonefish.request import DEFAULT_MODEL, RecordingRequest
 from anemonefish.results_folder import ResultsFolder
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores.local import atomic_file, local_path

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Event
 from typing import BinaryIO
 
-from anemonefish.planned import Plan, PlannedRecording
+from anemonefish.jobs.plan import Plan, PlannedRecording
 from anemonefish.stores.local import atomic_file, local_path
 
 __all__ = ["with_contents"]

@@ -47,12 +47,12 @@ from anemonefish.errors import (
     WrongState,
     shown,
 )
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import Plan
+from anemonefish.jobs.request import JobRequest, RecordingRequest
 from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.plan import check_settings, plan_job
-from anemonefish.planned import Plan
-from anemonefish.request import JobRequest, RecordingRequest
 from anemonefish.results import ReviewState, read_review_state
 from anemonefish.settings import Settings
 from anemonefish.stores import Store

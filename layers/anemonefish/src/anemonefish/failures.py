@@ -14,8 +14,8 @@ from typing import Any
 
 from anemonefish.canonical import dump_json
 from anemonefish.errors import Failure, error_classes
-from anemonefish.jobs import Job
-from anemonefish.planned import RangeTask
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import RangeTask
 
 __all__ = ["failure_of_task", "record_job_failure", "record_range_failure"]
 

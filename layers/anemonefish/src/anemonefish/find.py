@@ -15,8 +15,8 @@ from pathlib import Path
 
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest, RecordingNotFound
+from anemonefish.jobs.request import RecordingRequest, recordings_below
 from anemonefish.names import is_hidden, is_own_clip, printable, recording_name
-from anemonefish.request import RecordingRequest, recordings_below
 from anemonefish.results_folder import JOURNAL, owned_files
 from anemonefish.stores.local import local_uri
 

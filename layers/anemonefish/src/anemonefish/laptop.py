@@ -24,13 +24,13 @@ from anemonefish.aggregate import Aggregate, aggregate_job
 from anemonefish.audio.transcoder import transcode_task
 from anemonefish.contents import with_contents
 from anemonefish.errors import AnemonefishError, Failure
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import Plan, RangeTask, TranscodeTask, batched
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
 from anemonefish.plan import plan_job, with_proven_engine, without_transcodes
-from anemonefish.planned import Plan, RangeTask, TranscodeTask, batched
 from anemonefish.report import REPORTS
-from anemonefish.request import RecordingRequest
 from anemonefish.results_folder import JOURNAL, ResultsFolder
 from anemonefish.score import score_range
 from anemonefish.settings import Settings

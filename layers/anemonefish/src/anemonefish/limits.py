@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from anemonefish.errors import JobTooExpensive
-from anemonefish.planned import Quote
+from anemonefish.jobs.plan import Quote
 
 __all__ = ["Limits"]
 

@@ -21,7 +21,6 @@ from anemonefish.audio.headers import Metadata, read_metadata, soundtrap_start
 from anemonefish.audio.pieces import check_whole, read_index
 from anemonefish.audio.reader import AudioFacts, check_channel, open_audio
 from anemonefish.audio.resample import resampled_length
-from anemonefish.costs import CostModel, read_calibration
 from anemonefish.errors import (
     EveryRecordingFailed,
     Failure,
@@ -32,13 +31,14 @@ from anemonefish.errors import (
     RecordingError,
     UnsupportedRecording,
 )
-from anemonefish.jobs import Job
+from anemonefish.jobs.costs import CostModel, read_calibration
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import Analysis, Plan, PlannedRecording, Quote, RangeTask, Start, batched
+from anemonefish.jobs.request import RecordingRequest, unique_names
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.proof import proven
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
-from anemonefish.planned import Analysis, Plan, PlannedRecording, Quote, RangeTask, Start, batched
-from anemonefish.request import RecordingRequest, unique_names
 from anemonefish.settings import Settings
 from anemonefish.start_time.start import find_start, format_utc, parse_pattern, parse_start, parse_time_zone
 from anemonefish.stores import open_source, read_companion

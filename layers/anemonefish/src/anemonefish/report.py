@@ -48,10 +48,10 @@ from anemonefish.annotations.selections import (
 from anemonefish.audio.resample import QUALITY
 from anemonefish.cells import write_rows
 from anemonefish.events import Event
+from anemonefish.jobs.plan import Analysis, PlannedRecording
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import is_partial
-from anemonefish.planned import Analysis, PlannedRecording
 from anemonefish.settings import Settings
 from anemonefish.start_time.start import format_utc, utc_of
 

@@ -24,7 +24,7 @@ from anemonefish.audio.reader import open_audio
 from anemonefish.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.decide import decide, read_scores
 from anemonefish.errors import AnemonefishError, Failure
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
 from anemonefish.models.repository import ModelRepository
 from anemonefish.pictures import Span, activity, score_timeline, spectrogram
 from anemonefish.report import RecordingResult

@@ -23,9 +23,9 @@ from anemonefish.audio.pieces import PieceReader, read_index
 from anemonefish.audio.reader import AudioFile, Samples, open_audio
 from anemonefish.audio.resample import at_rate
 from anemonefish.errors import AnemonefishError, DamagedPart, Failure, MissingParts
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import RangeTask
 from anemonefish.models.engine import Model
-from anemonefish.planned import RangeTask
 from anemonefish.windows import WindowGrid, WindowRange
 
 __all__ = [

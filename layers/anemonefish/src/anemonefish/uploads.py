@@ -29,7 +29,7 @@ from anemonefish.errors import (
     WrongState,
     shown,
 )
-from anemonefish.request import RecordingRequest
+from anemonefish.jobs.request import RecordingRequest
 
 __all__ = [
     "FILENAME",

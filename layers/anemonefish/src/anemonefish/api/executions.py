@@ -27,7 +27,7 @@ from anemonefish.api.schemas import (
 from anemonefish.api.services import services
 from anemonefish.errors import ExecutionNotFound, Failure, InvalidRequest, shown
 from anemonefish.executions import SUCCEEDED, Execution, Order
-from anemonefish.planned import Plan
+from anemonefish.jobs.plan import Plan
 from anemonefish.webhook import check_url
 
 __all__ = ["router"]

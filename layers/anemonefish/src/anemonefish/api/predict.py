@@ -33,7 +33,7 @@ from anemonefish.api.schemas import (
 )
 from anemonefish.api.services import services
 from anemonefish.errors import ClipTooLarge, InvalidRequest, InvalidSettings, UnsupportedMediaType, shown
-from anemonefish.request import DEFAULT_MODEL
+from anemonefish.jobs.request import DEFAULT_MODEL
 from anemonefish.settings import Settings
 
 __all__ = ["router"]

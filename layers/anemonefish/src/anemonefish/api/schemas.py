@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from anemonefish.jobs.request import DEFAULT_MODEL, MOST_CLIP_BYTES
 from anemonefish.notes import CODES
-from anemonefish.request import DEFAULT_MODEL, MOST_CLIP_BYTES
 from anemonefish.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES
 
 __all__ = [

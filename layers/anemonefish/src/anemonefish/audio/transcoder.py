@@ -48,9 +48,9 @@ from anemonefish.errors import (
     UnreadableRecording,
     UnsupportedRecording,
 )
-from anemonefish.jobs import Job
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.notes import Note
-from anemonefish.planned import TranscodeTask
 from anemonefish.stores import Store, open_source
 
 __all__ = ["header_length", "transcode", "transcode_task"]

@@ -15,8 +15,8 @@ from typing import Any, Self
 
 from anemonefish.audio.reader import AudioFacts
 from anemonefish.canonical import digest, dump_json
-from anemonefish.costs import Assumptions
 from anemonefish.errors import Failure, InvalidRequest, shown
+from anemonefish.jobs.costs import Assumptions
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
 from anemonefish.settings import Settings

@@ -31,8 +31,8 @@ from typing import Self
 from anemonefish.audio.pieces import DECODING
 from anemonefish.canonical import digest, dump_json
 from anemonefish.errors import Failure, InvalidRequest, shown
-from anemonefish.planned import Plan, RangeTask, TranscodeTask
-from anemonefish.request import JobRequest
+from anemonefish.jobs.plan import Plan, RangeTask, TranscodeTask
+from anemonefish.jobs.request import JobRequest
 from anemonefish.stores import Store
 
 __all__ = ["Job"]
