@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from anemonefish.audio.reader import open_audio
 from anemonefish.audio.resample import at_rate
-from anemonefish.events import find_events, smooth
 from anemonefish.profiles import profile_named
+from anemonefish.results.events import find_events, smooth
 from anemonefish.settings import Settings
 from anemonefish.simulate import Scene, SceneSettings, scene
 from anemonefish.windows import WindowGrid

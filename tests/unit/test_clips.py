@@ -12,14 +12,14 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.clips import ClipSource, choose_clips, clip_name, cut_clips
 from anemonefish.errors import (
     InvalidSamples,
     InvalidSettings,
     RecordingNotFound,
     UnsupportedRecording,
 )
-from anemonefish.events import Event
+from anemonefish.results.clips import ClipSource, choose_clips, clip_name, cut_clips
+from anemonefish.results.events import Event
 
 
 def event(start: int, stop: int, score: float = 0.5, label: str = "anemonefish") -> Event:

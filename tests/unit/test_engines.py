@@ -16,7 +16,6 @@ from click.testing import CliRunner
 
 from anemonefish import errors
 from anemonefish.cli import main
-from anemonefish.decide import decide
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import GOLDEN, KERAS, LAYERS, LITERT, MODEL_JSON, VARIANTS, variant_files
@@ -27,6 +26,7 @@ from anemonefish.models.trial import trial_windows
 from anemonefish.models.variants import measure_agreement
 from anemonefish.plan import plan_job
 from anemonefish.profiles.reference import reference_spectrograms
+from anemonefish.results.decide import decide
 from anemonefish.settings import Settings
 from anemonefish.simulate import scene, write_scene
 from anemonefish.stores.local import LocalStore

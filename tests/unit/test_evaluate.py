@@ -22,7 +22,6 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from anemonefish.cli import main
 from anemonefish.cli_evaluate import evaluate as command
-from anemonefish.decide import decide
 from anemonefish.errors import InvalidRequest, InvalidSettings
 from anemonefish.evaluate import (
     EVALUATION_COLUMNS,
@@ -37,12 +36,13 @@ from anemonefish.evaluate import (
     write_evaluation,
     write_evaluation_json,
 )
-from anemonefish.events import smooth
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.matching import Counts, Rule, maximum_matching
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
-from anemonefish.report import REPORTS, RecordingResult, write_report
+from anemonefish.results.decide import decide
+from anemonefish.results.events import smooth
+from anemonefish.results.report import REPORTS, RecordingResult, write_report
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from anemonefish.events import find_class_runs, find_events, smooth
+from anemonefish.results.events import find_class_runs, find_events, smooth
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid
 

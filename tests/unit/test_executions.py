@@ -63,7 +63,7 @@ from anemonefish.jobs.request import RecordingRequest
 from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
-from anemonefish.results import JobResults
+from anemonefish.service.downloads import JobResults
 from anemonefish.settings import Settings
 from anemonefish.simulate import scene, write_scene
 from anemonefish.stores import open_store

@@ -26,7 +26,7 @@ from anemonefish.jobs.request import RecordingRequest, recordings_below
 from anemonefish.models.repository import ModelRepository
 from anemonefish.names import recording_name, unique_names
 from anemonefish.plan import plan_job
-from anemonefish.report import REPORTS
+from anemonefish.results.report import REPORTS
 from anemonefish.settings import Settings
 from anemonefish.stores import open_source, open_store
 from anemonefish.stores.local import local_path, local_uri

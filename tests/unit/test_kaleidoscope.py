@@ -13,11 +13,11 @@ import pytest
 
 from anemonefish.annotations.kaleidoscope import KALEIDOSCOPE_COLUMNS, write_kaleidoscope
 from anemonefish.annotations.labels import read_labels
-from anemonefish.events import Event
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
-from anemonefish.report import RecordingResult
+from anemonefish.results.events import Event
+from anemonefish.results.report import RecordingResult
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 

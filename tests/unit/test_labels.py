@@ -26,7 +26,7 @@ from anemonefish.annotations.labels import (
 from anemonefish.annotations.selections import Selection, SoundFile, write_audacity, write_raven
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest
-from anemonefish.report import EVENT_COLUMNS
+from anemonefish.results.report import EVENT_COLUMNS
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)"

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from anemonefish import errors
 from anemonefish.cli import main
-from anemonefish.decide import decide
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models import ModelRepository, ModelSpec
 from anemonefish.models.bundle import GOLDEN, KERAS, MODEL_JSON
@@ -32,6 +31,7 @@ from anemonefish.models.publish import publish
 from anemonefish.models.trial import Trial, check_parity, trial_windows
 from anemonefish.plan import plan_job
 from anemonefish.profiles import profile_named
+from anemonefish.results.decide import decide
 from anemonefish.settings import Settings
 from anemonefish.simulate import scene, write_scene
 from anemonefish.stores.local import LocalStore

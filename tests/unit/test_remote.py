@@ -36,7 +36,7 @@ from anemonefish.errors import (
     StorageError,
 )
 from anemonefish.remote import Remote
-from anemonefish.report import REPORTS
+from anemonefish.results.report import REPORTS
 
 KEY = "a-key-of-somebody"
 PART = 16 << 20

@@ -20,13 +20,13 @@ from arro3.io import read_parquet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish import report
 from anemonefish.annotations.selections import seconds
-from anemonefish.events import smooth
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
-from anemonefish.report import RecordingResult, write_report
+from anemonefish.results import report
+from anemonefish.results.events import smooth
+from anemonefish.results.report import RecordingResult, write_report
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores import open_store
 

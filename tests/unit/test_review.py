@@ -17,9 +17,9 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
-from anemonefish.results import JobResults, ReviewState, read_review_state
 from anemonefish.review import store_review
 from anemonefish.score import score_range
+from anemonefish.service.downloads import JobResults, ReviewState, read_review_state
 from anemonefish.settings import Settings
 from anemonefish.simulate import SceneSettings, scene, write_scene
 from anemonefish.stores import open_store

@@ -28,7 +28,7 @@ from anemonefish.api.schemas import (
 )
 from anemonefish.errors import InvalidSettings, ModelNotFound
 from anemonefish.models.repository import ModelRepository
-from anemonefish.results import DECIDING
+from anemonefish.service.downloads import DECIDING
 from anemonefish.settings import FORMATS, REVIEWS, Settings
 from anemonefish.start_time.start import parse_pattern, parse_time_zone
 from anemonefish.stores import open_store

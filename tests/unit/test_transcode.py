@@ -25,7 +25,7 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.notes import Note, is_partial
 from anemonefish.predict import predict_clip
-from anemonefish.report import RecordingResult
+from anemonefish.results.report import RecordingResult
 from anemonefish.settings import Settings
 from anemonefish.simulate import SceneSettings, scene
 from anemonefish.stores import open_source, open_store

@@ -19,7 +19,7 @@ import pytest
 import soundfile
 
 from anemonefish.remote import Remote
-from anemonefish.report import REPORTS
+from anemonefish.results.report import REPORTS
 from anemonefish.simulate import SceneSettings, scene, write_scene
 from localstack import LocalAws, Stack
 

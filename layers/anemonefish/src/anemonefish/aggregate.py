@@ -18,15 +18,15 @@ from functools import partial
 from pathlib import Path
 
 from anemonefish.canonical import dump_json
-from anemonefish.decide import decide, read_scores
 from anemonefish.errors import MissingParts
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan, PlannedRecording, RangeTask
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
-from anemonefish.overview import Outcome, write_overview
 from anemonefish.plan import check_recordings
-from anemonefish.report import REPORTS, RecordingResult, write_report
+from anemonefish.results.decide import decide, read_scores
+from anemonefish.results.report import REPORTS, RecordingResult, write_report
+from anemonefish.results.summary import Outcome, write_overview
 
 __all__ = ["Aggregate", "aggregate_job"]
 

@@ -482,7 +482,7 @@ def _fetch(
     decision: str | None = None,
 ) -> list[_Recording]:
     """Fetch the reports into a folder; a recording of which one cannot be fetched carries the reason."""
-    from anemonefish.report import REPORTS
+    from anemonefish.results.report import REPORTS
 
     with progress_bar("fetching") as bar:
         task = bar.add_task("fetching", total=len(recordings))
@@ -509,7 +509,7 @@ def _fetch_whole(api: Remote, execution: str, formats: Sequence[str], out: Path)
 
     The summary is written here, for it tells also of what was never uploaded.
     """
-    from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
+    from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
 
     unwanted = {SUMMARY}
     unwanted |= set() if "csv" in formats else {COMBINED_EVENTS}
@@ -539,7 +539,7 @@ def _at_once(api: Remote, work: Callable[..., _R], *columns: Iterable[Any]) -> l
 
 def _conclude(recordings: Sequence[_Recording], folder: ResultsFolder, out: Path) -> None:
     """Write the summary that ``detect`` writes, put the results in place, say what became of all, and exit."""
-    from anemonefish.overview import SUMMARY, SummaryRow, write_summary
+    from anemonefish.results.summary import SUMMARY, SummaryRow, write_summary
 
     with atomic_file(folder.new / SUMMARY) as temporary:
         write_summary(

@@ -43,8 +43,8 @@ from anemonefish.annotations.labels import (
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.cells import write_rows
 from anemonefish.errors import InvalidRequest, InvalidSettings
-from anemonefish.events import Event, find_events, smooth
 from anemonefish.matching import Counts, Interval, Rule
+from anemonefish.results.events import Event, find_events, smooth
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid
 
@@ -166,7 +166,7 @@ class ScoredRecording:
         Parameters
         ----------
         smoothed : ndarray, shape (n_windows, n_classes), float32
-            The scores after :func:`anemonefish.events.smooth`.
+            The scores after :func:`anemonefish.results.events.smooth`.
         label : str
             The class.
         threshold : float

@@ -53,7 +53,7 @@ from anemonefish.jobs.request import JobRequest, RecordingRequest
 from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.plan import check_settings, plan_job
-from anemonefish.results import ReviewState, read_review_state
+from anemonefish.service.downloads import ReviewState, read_review_state
 from anemonefish.settings import Settings
 from anemonefish.stores import Store
 from anemonefish.uploads import Upload, complete_uploads, new_id

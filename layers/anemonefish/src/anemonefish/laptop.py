@@ -28,9 +28,9 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan, RangeTask, TranscodeTask, batched
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
-from anemonefish.overview import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
 from anemonefish.plan import plan_job, with_proven_engine, without_transcodes
-from anemonefish.report import REPORTS
+from anemonefish.results.report import REPORTS
+from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
 from anemonefish.results_folder import JOURNAL, ResultsFolder
 from anemonefish.score import score_range
 from anemonefish.settings import Settings

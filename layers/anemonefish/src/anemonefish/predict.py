@@ -17,7 +17,6 @@ from anemonefish.audio.health import Observed
 from anemonefish.audio.pieces import PIECE_SAMPLES
 from anemonefish.audio.resample import at_rate
 from anemonefish.audio.transcoder import header_length, transcode_task
-from anemonefish.decide import decide
 from anemonefish.errors import ClipTooLarge, InvalidBundle, OutOfTime, ParityError
 from anemonefish.jobs.costs import CostModel, read_calibration
 from anemonefish.jobs.job import Job
@@ -27,7 +26,8 @@ from anemonefish.models.engine import Model
 from anemonefish.models.proof import fallback
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.plan import plan_job
-from anemonefish.report import RecordingResult
+from anemonefish.results.decide import decide
+from anemonefish.results.report import RecordingResult
 from anemonefish.score import meter_of, open_range, score_windows
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store

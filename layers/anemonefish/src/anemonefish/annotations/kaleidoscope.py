@@ -32,7 +32,7 @@ from anemonefish.annotations.selections import format_seconds
 from anemonefish.cells import write_rows
 
 if TYPE_CHECKING:
-    from anemonefish.report import RecordingResult  # which lists this format among its own
+    from anemonefish.results.report import RecordingResult  # which lists this format among its own
 
 __all__ = ["KALEIDOSCOPE_COLUMNS", "write_kaleidoscope"]
 

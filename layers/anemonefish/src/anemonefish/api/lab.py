@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from anemonefish.annotations.selections import write_audacity
-from anemonefish.decide import NOISE
 from anemonefish.errors import InvalidSettings, shown
-from anemonefish.events import find_class_runs
-from anemonefish.report import RecordingResult
+from anemonefish.results.decide import NOISE
+from anemonefish.results.events import find_class_runs
+from anemonefish.results.report import RecordingResult
 
 __all__ = ["SETTINGS", "lab_answer", "our_settings", "their_words"]
 

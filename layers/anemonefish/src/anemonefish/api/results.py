@@ -29,8 +29,8 @@ from anemonefish.api.services import services
 from anemonefish.cloud.transfer import LINK_SECONDS
 from anemonefish.errors import WrongState
 from anemonefish.executions import SUCCEEDED, Execution
-from anemonefish.report import RecordingResult, lab_document
-from anemonefish.results import JobResults
+from anemonefish.results.report import RecordingResult, lab_document
+from anemonefish.service.downloads import JobResults
 
 __all__ = ["router"]
 

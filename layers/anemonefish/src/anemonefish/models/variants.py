@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anemonefish.events import find_events, smooth
 from anemonefish.matching import Counts, Rule
 from anemonefish.models.bundle import TOLERANCE, ModelSpec
+from anemonefish.results.events import find_events, smooth
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid
 

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 from anemonefish.canonical import dump_json
-from anemonefish.decide import StoredScores, decide, read_scores
 from anemonefish.errors import DecisionNotFound, Failure, RecordingNotFound, WrongState, shown
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan, PlannedRecording
@@ -32,7 +31,8 @@ from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
 from anemonefish.plan import check_settings
-from anemonefish.report import REPORTS, RecordingResult, write_report
+from anemonefish.results.decide import StoredScores, decide, read_scores
+from anemonefish.results.report import REPORTS, RecordingResult, write_report
 from anemonefish.settings import Settings
 
 __all__ = [

@@ -27,7 +27,7 @@ from anemonefish.errors import (
     RecordingNotFound,
     UnsupportedRecording,
 )
-from anemonefish.events import Event
+from anemonefish.results.events import Event
 from anemonefish.stores import Store
 from anemonefish.stores.local import atomic_file
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from anemonefish.annotations.selections import Selection, SoundFile, write_raven
 from anemonefish.cells import write_rows
 from anemonefish.errors import Failure
-from anemonefish.events import Event
 from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.notes import Note, is_partial
-from anemonefish.report import EVENT_COLUMNS, RecordingResult, event_rows
+from anemonefish.results.events import Event
+from anemonefish.results.report import EVENT_COLUMNS, RecordingResult, event_rows
 
 __all__ = [
     "COMBINED_EVENTS",

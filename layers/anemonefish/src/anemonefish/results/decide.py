@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from anemonefish.audio.health import Observed
 from anemonefish.errors import RecordingNotFound
-from anemonefish.events import find_class_runs, find_events, smooth
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import PlannedRecording, RangeTask
 from anemonefish.models.bundle import ModelSpec, sha256
 from anemonefish.models.repository import PinnedModel
-from anemonefish.report import RecordingResult
+from anemonefish.results.events import find_class_runs, find_events, smooth
+from anemonefish.results.report import RecordingResult
 from anemonefish.score import part_from_bytes
 from anemonefish.settings import Settings
 

@@ -47,11 +47,11 @@ from anemonefish.annotations.selections import (
 )
 from anemonefish.audio.resample import QUALITY
 from anemonefish.cells import write_rows
-from anemonefish.events import Event
 from anemonefish.jobs.plan import Analysis, PlannedRecording
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import is_partial
+from anemonefish.results.events import Event
 from anemonefish.settings import Settings
 from anemonefish.start_time.start import format_utc, utc_of
 

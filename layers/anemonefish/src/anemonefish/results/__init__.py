@@ -1,0 +1,1 @@
+"""Results: scores to events, events to files, and the files read again."""
