@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anemonefish import pictures
 from anemonefish.errors import InvalidRequest
-from anemonefish.pictures import Curve, CurvePoint, Span, activity, precision_recall, score_timeline, spectrogram
+from anemonefish.plots import pictures
+from anemonefish.plots.pictures import Curve, CurvePoint, Span, activity, precision_recall, score_timeline, spectrogram
 
 MARCH = datetime(2024, 3, 1, tzinfo=UTC)
 CURVE = Curve("anemonefish", tuple(CurvePoint(t / 10, 1 - t / 10, t / 10) for t in range(1, 10)), 0.4, 0.5)

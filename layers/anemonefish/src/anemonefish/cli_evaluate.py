@@ -29,7 +29,7 @@ from anemonefish.evaluate import (
 )
 from anemonefish.evaluate import evaluate as evaluate_results
 from anemonefish.matching import CRITERIA, Rule
-from anemonefish.pictures import Curve, CurvePoint, precision_recall
+from anemonefish.plots.pictures import Curve, CurvePoint, precision_recall
 from anemonefish.stores.local import atomic_file
 from anemonefish.terminal import ERR, complain, require
 

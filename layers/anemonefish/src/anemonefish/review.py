@@ -1,7 +1,7 @@
 """For review: clips of the events to listen to, and pictures of what was found.
 
 Owns which clips and pictures a finished job gets, and where they lie: below ``review`` in the folder of results.
-Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.pictures`'. Changes no result::
+Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.plots.pictures`'. Changes no result::
 
     review/clips/{recording}_{time}_{class}_{score}.flac    each event with its padding; the best ones first
     review/clips/....png                                    its spectrogram
@@ -24,7 +24,7 @@ from anemonefish.audio.reader import open_audio
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
 from anemonefish.models.repository import ModelRepository
-from anemonefish.pictures import Span, activity, score_timeline, spectrogram
+from anemonefish.plots.pictures import Span, activity, score_timeline, spectrogram
 from anemonefish.results.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.results.decide import decide, read_scores
 from anemonefish.results.report import RecordingResult

@@ -1,0 +1,1 @@
+"""Plots: timelines, activity, spectrograms and precision-recall curves."""
