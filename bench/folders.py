@@ -22,7 +22,7 @@ from time import perf_counter
 import numpy as np
 import soundfile
 
-from anemonefish.simulate import SceneSettings, scene
+from anemonefish.simulation.scene import SceneSettings, scene
 from bench.lab import REPOSITORY
 from bench.rows import Row, compared, figure, missing
 

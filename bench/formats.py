@@ -26,7 +26,7 @@ from anemonefish.audio.reader import AudioFile, open_audio
 from anemonefish.audio.resample import at_rate
 from anemonefish.audio.transcoder import transcode
 from anemonefish.errors import InexactRecording
-from anemonefish.simulate import scene
+from anemonefish.simulation.scene import scene
 from anemonefish.stores import open_source, open_store
 
 DOCUMENT = Path(__file__).parents[1] / "docs/formats.md"

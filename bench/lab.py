@@ -21,7 +21,7 @@ from anemonefish.models.bundle import KERAS, MODEL_JSON, VARIANTS
 from anemonefish.models.engine import Model
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.profiles import profile_named
-from anemonefish.simulate import scene
+from anemonefish.simulation.scene import scene
 from anemonefish.stores import open_store
 
 __all__ = ["FOLDER", "MODELS", "RATE", "REPOSITORY", "LabModel", "flops", "recording"]

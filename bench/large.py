@@ -22,7 +22,7 @@ import numpy as np
 from click.testing import CliRunner
 
 from anemonefish.cli import main as command_line
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))

@@ -28,7 +28,7 @@ from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
-from anemonefish.simulate import scene
+from anemonefish.simulation.scene import scene
 from anemonefish.stores import open_store
 from bench.rows import Row, figure, missing
 

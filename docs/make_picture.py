@@ -2,7 +2,7 @@
 
     .venv/bin/python docs/make_picture.py
 
-Nothing in it is drawn by hand: a scene of anemonefish.simulate, analysed by the model that ships.
+Nothing in it is drawn by hand: a scene of anemonefish.simulation.scene, analysed by the model that ships.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import soundfile
 from anemonefish.find import find_recordings
 from anemonefish.laptop import detect
 from anemonefish.settings import Settings
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt  # the backend is chosen first

@@ -76,7 +76,7 @@ def fetch(s3: Any, stack: Stack, job: str, folder: Path) -> list[Path]:
 
 def _simulated(path: Path) -> Path:
     """Make a minute of a reef with calls in it."""
-    from anemonefish.simulate import scene, write_scene
+    from anemonefish.simulation.scene import scene, write_scene
 
     path.parent.mkdir(parents=True, exist_ok=True)
     made = scene(60, seed=1)

@@ -1,7 +1,7 @@
 """Train the reference network on simulated reefs: ``python training/train.py --out DIR``.
 
 Owns the network, the rule that turns labels into classes of windows, the list of scenes and the evaluation.
-The sounds come from :mod:`anemonefish.simulate`, the spectrograms and events from the same package that serves
+The sounds come from :mod:`anemonefish.simulation.scene`, the spectrograms and events from the same package that serves
 the network, so that nothing is computed twice in two ways. Writes ``model.keras`` as Keras saves it after
 training, and ``model_config.yaml`` beside it. The same seed gives the same weights on one machine.
 
@@ -30,7 +30,7 @@ from anemonefish.audio.resample import at_rate
 from anemonefish.profiles import profile_named
 from anemonefish.results.events import find_events, smooth
 from anemonefish.settings import Settings
-from anemonefish.simulate import Scene, SceneSettings, scene
+from anemonefish.simulation.scene import Scene, SceneSettings, scene
 from anemonefish.windows import WindowGrid
 
 CLASSES = ("noise", "anemonefish", "biological")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from localstack import Stack
 
 from .conftest import PARAMETERS, Local, overrides

@@ -28,7 +28,7 @@ from anemonefish.plan import plan_job
 from anemonefish.profiles.reference import reference_spectrograms
 from anemonefish.results.decide import decide
 from anemonefish.settings import Settings
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores.local import LocalStore
 from anemonefish.windows import WindowGrid
 from tests.golden import KERAS_ALONE, LAYERS_PY, SUITE, network_with, own, publish_suite, request_for

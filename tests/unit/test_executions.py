@@ -65,7 +65,7 @@ from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.service.downloads import JobResults
 from anemonefish.settings import Settings
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
 from anemonefish.uploads import Upload

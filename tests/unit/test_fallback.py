@@ -24,7 +24,7 @@ from anemonefish.models.repository import ready_model
 from anemonefish.plan import plan_job, with_proven_engine
 from anemonefish.predict import predict_clip
 from anemonefish.settings import Settings
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores.local import LocalStore
 from tests.golden import deep, request_for, strides
 

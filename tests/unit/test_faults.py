@@ -19,7 +19,7 @@ from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store, s3
 from anemonefish.stores.local import LocalStore
 

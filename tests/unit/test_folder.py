@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 
 PATIENCE = 1800.0
 """Seconds that a job may take beside any other load."""

@@ -21,7 +21,7 @@ import soundfile
 from click.testing import CliRunner
 
 from anemonefish.cli import main
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "layers" / "anemonefish" / "src" / "anemonefish"

@@ -22,7 +22,7 @@ from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.plan import plan_job
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
-from anemonefish.simulate import SceneSettings, scene
+from anemonefish.simulation.scene import SceneSettings, scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
 

@@ -9,7 +9,7 @@ import numpy as np
 from click.testing import CliRunner
 
 from anemonefish.cli import main
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 
 
 def test_minutes_add_up_to_the_windows_and_events(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from anemonefish.annotations.labels import read_labels
 from anemonefish.cli import main
 from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 
 BUSY = SceneSettings(calls_per_minute=60, calls_per_bout=(1, 1))
 

@@ -24,7 +24,7 @@ from anemonefish.api.schemas import LabConfig
 from anemonefish.errors import ClipTooLarge
 from anemonefish.predict import MOST_BYTES, MOST_SAMPLES, predict_clip
 from anemonefish.settings import Settings
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 
 PATHS = ("/predict", "/inference/predict")
 CONTEXT = SimpleNamespace(

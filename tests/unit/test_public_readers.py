@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from anemonefish.annotations.labels import read_labels
 from anemonefish.cli import main
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 
 REEF = Path(__file__).parents[3] / "shared/recordings/reef"
 

@@ -33,7 +33,7 @@ from anemonefish.plan import plan_job
 from anemonefish.profiles import profile_named
 from anemonefish.results.decide import decide
 from anemonefish.settings import Settings
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores.local import LocalStore
 from tests.golden import CLASSES, centred, heard, request_for
 

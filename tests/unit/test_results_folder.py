@@ -24,7 +24,7 @@ from anemonefish.cli import main
 from anemonefish.errors import StorageError
 from anemonefish.names import is_own_clip
 from anemonefish.results_folder import ResultsFolder, owned_files
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 
 
 def run(*arguments: object) -> Result:

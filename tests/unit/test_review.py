@@ -21,7 +21,7 @@ from anemonefish.review import store_review
 from anemonefish.score import score_range
 from anemonefish.service.downloads import JobResults, ReviewState, read_review_state
 from anemonefish.settings import Settings
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
 

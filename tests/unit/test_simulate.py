@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from anemonefish import simulate
 from anemonefish.errors import InvalidSettings
-from anemonefish.simulate import SceneSettings, dominant_hz, pulse_seconds, scene, write_scene
+from anemonefish.simulation import scene as simulate
+from anemonefish.simulation.scene import SceneSettings, dominant_hz, pulse_seconds, scene, write_scene
 
 RATE = 16000
 STILL = SceneSettings(

@@ -25,7 +25,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import s3
 from tests.cloudformation import Stack, is_allowed, statements_of
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stopping import command_line
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]

@@ -27,7 +27,7 @@ from anemonefish.notes import Note, is_partial
 from anemonefish.predict import predict_clip
 from anemonefish.results.report import RecordingResult
 from anemonefish.settings import Settings
-from anemonefish.simulate import SceneSettings, scene
+from anemonefish.simulation.scene import SceneSettings, scene
 from anemonefish.stores import open_source, open_store
 from anemonefish.stores.local import LocalStore
 

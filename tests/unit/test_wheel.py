@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 
 PACKAGE = Path(__file__).parents[2] / "layers" / "anemonefish"
 

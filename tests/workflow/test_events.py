@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from anemonefish.models.repository import ModelRepository
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store
 from localstack import LocalAws, Stack
 from localstack.packaging import load_template

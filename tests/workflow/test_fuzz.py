@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 from localstack import LocalAws, Stack
 
 from .conftest import Api, new_key

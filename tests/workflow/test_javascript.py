@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from localstack import Stack
 
 from .conftest import PATIENCE, Api, released_when_stopped

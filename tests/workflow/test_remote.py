@@ -20,7 +20,7 @@ import soundfile
 
 from anemonefish.remote import Remote
 from anemonefish.results.report import REPORTS
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from localstack import LocalAws, Stack
 
 from .conftest import PATIENCE, Api, await_true, new_key, released_when_stopped

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from anemonefish.cli import main
 from anemonefish.models import ModelRepository
 from anemonefish.models.publish import publish
-from anemonefish.simulate import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from anemonefish.stores.local import LocalStore
 from localstack import Execution, Stack
 from localstack.demo import analyse, fetch, upload_models

@@ -26,7 +26,7 @@ from anemonefish.models.repository import ModelRepository, PinnedModel, ready_mo
 from anemonefish.plan import plan_job
 from anemonefish.score import score_range
 from anemonefish.settings import Settings
-from anemonefish.simulate import scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store
 
 __all__ = ["calibrate_here", "calibrate_stack"]

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from anemonefish.jobs.plan import Plan
     from anemonefish.models.repository import ModelRepository
     from anemonefish.review import Review
-    from anemonefish.simulate import Scene
+    from anemonefish.simulation.scene import Scene
 
 __all__ = ["main"]
 
@@ -171,7 +171,7 @@ def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Seque
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The WAV file; its labels go beside it.")
 def simulate(seconds: float, seed: int, sample_rate: int, out: Path) -> None:
     """Make a reef scene: calls, sounds to confuse them with, noise - and the labels of what is in it."""
-    from anemonefish.simulate import scene, write_scene
+    from anemonefish.simulation.scene import scene, write_scene
     from anemonefish.stores.local import atomic_file
 
     made = scene(seconds, seed, sample_rate)
