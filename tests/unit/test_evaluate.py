@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from anemonefish.cli import main
 from anemonefish.cli_evaluate import evaluate as command
 from anemonefish.errors import InvalidRequest, InvalidSettings
-from anemonefish.evaluate import (
+from anemonefish.evaluation.evaluate import (
     EVALUATION_COLUMNS,
     Evaluation,
     Point,
@@ -36,8 +36,8 @@ from anemonefish.evaluate import (
     write_evaluation,
     write_evaluation_json,
 )
+from anemonefish.evaluation.matching import Counts, Rule, maximum_matching
 from anemonefish.jobs.request import RecordingRequest
-from anemonefish.matching import Counts, Rule, maximum_matching
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plan import plan_job
 from anemonefish.results.decide import decide

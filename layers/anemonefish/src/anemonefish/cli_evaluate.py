@@ -1,7 +1,7 @@
 """The command ``anemonefish evaluate``: results held against labels.
 
 Owns the words, options, table and exit codes of this command: 0 done, 1 a recording was left out or a label file not
-read (the others are evaluated), 2 mistyped. What is counted and how is :mod:`anemonefish.evaluate`'s.
+read (the others are evaluated), 2 mistyped. What is counted and how is :mod:`anemonefish.evaluation.evaluate`'s.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from anemonefish.errors import Failure, InvalidRequest, InvalidSettings
-from anemonefish.evaluate import (
+from anemonefish.evaluation.evaluate import (
     DEFAULT_THRESHOLDS,
     UNLABELLED,
     ClassEvaluation,
@@ -27,8 +27,8 @@ from anemonefish.evaluate import (
     write_evaluation,
     write_evaluation_json,
 )
-from anemonefish.evaluate import evaluate as evaluate_results
-from anemonefish.matching import CRITERIA, Rule
+from anemonefish.evaluation.evaluate import evaluate as evaluate_results
+from anemonefish.evaluation.matching import CRITERIA, Rule
 from anemonefish.plots.pictures import Curve, CurvePoint, precision_recall
 from anemonefish.stores.local import atomic_file
 from anemonefish.terminal import ERR, complain, require

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anemonefish.matching import Counts, Rule
+from anemonefish.evaluation.matching import Counts, Rule
 from anemonefish.models.bundle import TOLERANCE, ModelSpec
 from anemonefish.results.events import find_events, smooth
 from anemonefish.settings import Settings

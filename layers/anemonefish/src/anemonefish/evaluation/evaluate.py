@@ -1,6 +1,6 @@
 """Evaluate: how well the events of a folder of results agree with labels.
 
-Owns precision, recall, F1 and average precision per class and threshold, by the rule of :mod:`~anemonefish.matching`,
+Owns precision, recall, F1 and average precision per class and threshold, by the rule of :mod:`.evaluation.matching`,
 and the files that say so. For every threshold the events are decided again
 from stored scores with the settings stamped into the results, so a sweep is a sweep of the whole system (smoothing,
 shortest duration and merging included) and not of the confidences of events that one threshold happened to find.
@@ -43,7 +43,7 @@ from anemonefish.annotations.labels import (
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.cells import write_rows
 from anemonefish.errors import InvalidRequest, InvalidSettings
-from anemonefish.matching import Counts, Interval, Rule
+from anemonefish.evaluation.matching import Counts, Interval, Rule
 from anemonefish.results.events import Event, find_events, smooth
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid

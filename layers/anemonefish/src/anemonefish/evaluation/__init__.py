@@ -1,0 +1,1 @@
+"""Evaluation: results compared with annotations: precision, recall and F1."""
