@@ -166,7 +166,7 @@ def _network(model: LabModel) -> Any:
 
 
 def _publish(model: LabModel) -> None:
-    from anemonefish.models.publish import PublishRequest, publish
+    from anemonefish.publishing.publish import PublishRequest, publish
 
     name, _, version = model.reference.partition("@")
     path = FOLDER / f"{version}.keras"

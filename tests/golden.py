@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from anemonefish.models import ModelRepository
 from anemonefish.models.keras import traced
-from anemonefish.models.publish import PublishRequest, publish
-from anemonefish.models.trial import trial_windows
 from anemonefish.profiles import profile_named
+from anemonefish.publishing.publish import PublishRequest, publish
+from anemonefish.publishing.trial import trial_windows
 from anemonefish.stores.local import LocalStore
 
 CLASSES = ("noise", "anemonefish", "biological")

@@ -20,12 +20,12 @@ from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import GOLDEN, KERAS, LAYERS, LITERT, MODEL_JSON, VARIANTS, variant_files
 from anemonefish.models.golden import Golden, check_golden, check_preprocessing
-from anemonefish.models.publish import publish
 from anemonefish.models.repository import PinnedModel
-from anemonefish.models.trial import trial_windows
-from anemonefish.models.variants import measure_agreement
 from anemonefish.plan import plan_job
 from anemonefish.profiles.reference import reference_spectrograms
+from anemonefish.publishing.publish import publish
+from anemonefish.publishing.trial import trial_windows
+from anemonefish.publishing.variants import measure_agreement
 from anemonefish.results.decide import decide
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene

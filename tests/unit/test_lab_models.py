@@ -15,8 +15,8 @@ from anemonefish import errors
 from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import GOLDEN, KERAS, LITERT, MODEL_JSON, variant_files
 from anemonefish.models.golden import Golden
-from anemonefish.models.publish import publish
 from anemonefish.profiles import profile_named
+from anemonefish.publishing.publish import publish
 from anemonefish.stores.local import LocalStore
 from tests.golden import CLASSES, centred, heard, request_for
 
@@ -184,7 +184,7 @@ def test_disagreement_of_the_engines_refuses_the_bundle(
     repository: ModelRepository, small_network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A real disagreement: the converter gets other weights than Keras scored with."""
-    from anemonefish.models import publish as module
+    from anemonefish.publishing import publish as module
 
     convert = module._convert
 

@@ -16,7 +16,7 @@ from anemonefish import errors
 from anemonefish.models import ModelRepository
 from anemonefish.models.keras import KerasNetwork, traced
 from anemonefish.models.portable import portable_layers
-from anemonefish.models.publish import publish
+from anemonefish.publishing.publish import publish
 from anemonefish.stores.local import LocalStore
 from tests.golden import request_for
 

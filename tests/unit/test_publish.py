@@ -24,13 +24,13 @@ from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models import ModelRepository, ModelSpec
 from anemonefish.models.bundle import GOLDEN, KERAS, MODEL_JSON
 from anemonefish.models.golden import Golden
-from anemonefish.models.head import activation_of, check_scores, with_activation
 from anemonefish.models.keras import load_keras, traced
-from anemonefish.models.precise import float64_scores
-from anemonefish.models.publish import publish
-from anemonefish.models.trial import Trial, check_parity, trial_windows
 from anemonefish.plan import plan_job
 from anemonefish.profiles import profile_named
+from anemonefish.publishing.head import activation_of, check_scores, with_activation
+from anemonefish.publishing.precise import float64_scores
+from anemonefish.publishing.publish import publish
+from anemonefish.publishing.trial import Trial, check_parity, trial_windows
 from anemonefish.results.decide import decide
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene

@@ -18,8 +18,8 @@ from anemonefish.cli import main
 from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import MODEL_JSON
 from anemonefish.models.ncnn import NcnnNetwork
-from anemonefish.models.publish import publish
-from anemonefish.models.winograd import to_ncnn
+from anemonefish.publishing.publish import publish
+from anemonefish.publishing.to_ncnn import to_ncnn
 from anemonefish.stores.local import LocalStore
 from tests.golden import network_with, request_for
 
@@ -182,7 +182,7 @@ def test_scores_that_differ_are_not_published(tmp_path: Path, monkeypatch: pytes
         floats[5] += 0.1
         return made, floats.tobytes()
 
-    monkeypatch.setattr("anemonefish.models.publish.to_ncnn", altered)
+    monkeypatch.setattr("anemonefish.publishing.publish.to_ncnn", altered)
     request = request_for(network_with(None, tmp_path / "plain.keras"), "off", variants=("winograd",))
     with pytest.raises(errors.ParityError, match=r"variant winograd differ by .* more than 1e-05; the model was not"):
         publish(request, repository)

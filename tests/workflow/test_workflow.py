@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from anemonefish.cli import main
 from anemonefish.models import ModelRepository
-from anemonefish.models.publish import publish
+from anemonefish.publishing.publish import publish
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from anemonefish.stores.local import LocalStore
 from localstack import Execution, Stack

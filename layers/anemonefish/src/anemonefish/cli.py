@@ -247,10 +247,10 @@ def publish(
     models_uri: str,
 ) -> None:
     """Turn a .keras or .h5 file into a bundle, refused unless it gives the training's scores."""
-    from anemonefish.models.publish import PublishRequest
-    from anemonefish.models.publish import publish as publish_model
     from anemonefish.models.summary import lines_of
     from anemonefish.profiles import PROFILES, profile_named
+    from anemonefish.publishing.publish import PublishRequest
+    from anemonefish.publishing.publish import publish as publish_model
 
     repository = _repository(writable_models(models_uri))
     request = PublishRequest(

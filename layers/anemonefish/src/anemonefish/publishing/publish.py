@@ -42,16 +42,16 @@ from anemonefish.models.bundle import (
 )
 from anemonefish.models.engine import Model
 from anemonefish.models.golden import check_golden, check_preprocessing
-from anemonefish.models.head import check_scores, with_activation
 from anemonefish.models.keras import KerasNetwork, is_hdf5, load_keras, traced
 from anemonefish.models.litert import LiteRtNetwork
 from anemonefish.models.ncnn import NcnnNetwork
-from anemonefish.models.precise import check_precision, float64_scores
 from anemonefish.models.repository import ModelRepository
-from anemonefish.models.trial import NATIVE_TRIAL_RATE, Trial, check_parity, trial_windows
-from anemonefish.models.variants import convert, measure_agreement
-from anemonefish.models.winograd import to_ncnn, winograd_share
 from anemonefish.profiles import Profile
+from anemonefish.publishing.head import check_scores, with_activation
+from anemonefish.publishing.precise import check_precision, float64_scores
+from anemonefish.publishing.to_ncnn import to_ncnn, winograd_share
+from anemonefish.publishing.trial import NATIVE_TRIAL_RATE, Trial, check_parity, trial_windows
+from anemonefish.publishing.variants import convert, measure_agreement
 
 __all__ = ["PublishRequest", "publish"]
 

@@ -21,8 +21,8 @@ from anemonefish.audio.resample import at_rate
 from anemonefish.errors import ParityError, UnsupportedRecording
 from anemonefish.models.bundle import MOST_TOLERANCE, TOLERANCE, ModelSpec
 from anemonefish.models.golden import Golden
-from anemonefish.models.variants import events_of, labels_flipped, labels_of
 from anemonefish.profiles import Profile
+from anemonefish.publishing.variants import events_of, labels_flipped, labels_of
 from anemonefish.simulation.scene import MINIMUM_RATE, SceneSettings, scene
 
 __all__ = ["COMPARED_WINDOWS", "GOLDEN_WINDOWS", "NATIVE_TRIAL_RATE", "Trial", "check_parity", "trial_windows"]
