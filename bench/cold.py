@@ -21,8 +21,8 @@ from pathlib import Path
 import soundfile
 
 from anemonefish.jobs.request import RecordingRequest
-from anemonefish.plan import plan_job
 from anemonefish.settings import Settings
+from anemonefish.workflow.planner import plan_job
 from bench.lab import MODELS, REPOSITORY, LabModel, recording
 from bench.measure import in_turn
 from bench.rows import Row, compared, figure, missing
@@ -40,7 +40,7 @@ import json, sys, tempfile
 from anemonefish.jobs.job import Job
 from anemonefish.models.repository import PinnedModel, ready_model
 from anemonefish.jobs.plan import RangeTask
-from anemonefish.score import score_ranges
+from anemonefish.workflow.score import score_ranges
 from anemonefish.stores import open_store
 event = json.loads(sys.argv[1])
 job = Job.at(open_store(tempfile.mkdtemp(dir=event["folder"])), "jobs/bench/cold")

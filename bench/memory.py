@@ -25,11 +25,11 @@ import soundfile
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
-from anemonefish.plan import plan_job
-from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene
 from anemonefish.stores import open_store
+from anemonefish.workflow.planner import plan_job
+from anemonefish.workflow.score import score_range
 from bench.rows import Row, figure, missing
 
 RATE = 48_000

@@ -20,8 +20,8 @@ from anemonefish.audio.resample import at_rate
 from anemonefish.models.engine import Model
 from anemonefish.models.golden import TOLERANCE
 from anemonefish.profiles import Profile
-from anemonefish.score import BLOCK_WINDOWS, score_windows
 from anemonefish.windows import WindowRange
+from anemonefish.workflow.score import BLOCK_WINDOWS, score_windows
 from bench import seed
 from bench.lab import MODELS, RATE, LabModel, recording
 from bench.measure import in_turn

@@ -22,9 +22,9 @@ from anemonefish.jobs.plan import Quote
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.bundle import MODEL_JSON
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import plan_job
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
+from anemonefish.workflow.planner import plan_job
 from bench.lab import MODELS, RATE, LabModel, recording
 from bench.large import rf64_header
 from bench.measure import in_turn

@@ -15,10 +15,10 @@ import matplotlib as mpl
 import numpy as np
 import soundfile
 
-from anemonefish.find import find_recordings
-from anemonefish.laptop import detect
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.workflow.find_recordings import find_recordings
+from anemonefish.workflow.local import detect
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt  # the backend is chosen first

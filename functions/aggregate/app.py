@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
-from anemonefish.aggregate import aggregate_job
 from anemonefish.jobs.job import Job
 from anemonefish.models.repository import ModelRepository
 from anemonefish.stores import open_store
+from anemonefish.workflow.aggregate import aggregate_job
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import JobRequest, distinct
 from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import plan_job, plan_resumed, with_proven_engine, without_transcodes
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
+from anemonefish.workflow.planner import plan_job, plan_resumed, with_proven_engine, without_transcodes
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

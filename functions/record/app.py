@@ -6,10 +6,10 @@ from contextlib import suppress
 from typing import Any
 
 from anemonefish.errors import AnemonefishError, Failure
-from anemonefish.failures import failure_of_task, record_job_failure, record_range_failure
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import RangeTask
 from anemonefish.stores import open_store
+from anemonefish.workflow.failures import failure_of_task, record_job_failure, record_range_failure
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from anemonefish.jobs.job import Job
 from anemonefish.models.repository import ModelRepository
-from anemonefish.review import store_review
 from anemonefish.stores import open_store
+from anemonefish.workflow.review import store_review
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

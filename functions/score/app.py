@@ -6,10 +6,10 @@ from typing import Any
 
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import RangeTask
-from anemonefish.metrics import Stopwatch, score_metrics
 from anemonefish.models.repository import PinnedModel, ready_model
-from anemonefish.score import score_ranges
 from anemonefish.stores import open_store
+from anemonefish.workflow.score import score_ranges
+from anemonefish.workflow.speed import Stopwatch, score_metrics
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

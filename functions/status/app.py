@@ -6,7 +6,7 @@ from typing import Any
 from anemonefish.cloud.notices import enqueue, publish
 from anemonefish.cloud.table import RecordTable
 from anemonefish.executions import end_execution
-from anemonefish.failures import failure_of_task
+from anemonefish.workflow.failures import failure_of_task
 
 
 def handler(event: dict[str, Any], context: object) -> None:

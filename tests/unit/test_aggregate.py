@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from anemonefish import errors
-from anemonefish.aggregate import aggregate_job
 from anemonefish.errors import Failure
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import RangeTask
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
-from anemonefish.plan import plan_job
-from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
+from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.planner import plan_job
+from anemonefish.workflow.score import score_range
 
 
 @pytest.fixture

@@ -26,8 +26,6 @@ import soundfile
 import yaml
 from moto import mock_aws
 
-from anemonefish import predict
-from anemonefish.aggregate import aggregate_job
 from anemonefish.api import app, results, schemas
 from anemonefish.api import predict as routes
 from anemonefish.api.documents import openapi_document
@@ -36,10 +34,12 @@ from anemonefish.api.services import services
 from anemonefish.errors import AnemonefishError, RemoteError, error_classes
 from anemonefish.executions import _QUOTED_AT_START, QUOTE_SECONDS, end_execution
 from anemonefish.models.repository import ready_model
-from anemonefish.plan import plan_job
-from anemonefish.review import MOST_CLIPS
-from anemonefish.score import score_range
 from anemonefish.settings import Settings
+from anemonefish.workflow import predict
+from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.planner import plan_job
+from anemonefish.workflow.review import MOST_CLIPS
+from anemonefish.workflow.score import score_range
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 CLOUD = {
     f"cloud/{name}.py"
-    for name in ("clients", "ledger", "metrics", "notices", "secrets", "stack", "table", "transfer", "workflow")
+    for name in ("clients", "ledger", "workflow.speed", "notices", "secrets", "stack", "table", "transfer", "workflow")
 }
 API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("api/*.py")}
 TERMINAL = {"cli.py", "cli_calibrate.py", "cli_evaluate.py", "cli_remote.py", "terminal.py"}
@@ -79,23 +79,23 @@ FLOORS = [
     {"audio.health", "audio.headers"},
     {"start_time.start"},
     {"profiles", "stores", "cloud", "audio.blocks", "results.events"},
-    {"audio.reader", "simulation.scene", "evaluation.evaluate", "jobs.request", "results_folder"},
-    {"find", "audio.resample", "models", "audio.pieces"},
+    {"audio.reader", "simulation.scene", "evaluation.evaluate", "jobs.request", "workflow.results_folder"},
+    {"workflow.find_recordings", "audio.resample", "models", "audio.pieces"},
     {"results.clips", "jobs.costs", "jobs.plan"},
     {"jobs.job"},
     {
         "limits",
-        "plan",
-        "score",
+        "workflow.planner",
+        "workflow.score",
         "results.report",
         "annotations.kaleidoscope",
-        "failures",
-        "contents",
+        "workflow.failures",
+        "workflow.content_hashes",
         "audio.transcoder",
     },
     {"results.decide", "results.summary"},
-    {"aggregate", "metrics", "predict", "service.downloads", "uploads"},
-    {"publishing", "calibrate", "laptop", "executions", "review"},
+    {"workflow.aggregate", "workflow.speed", "workflow.predict", "service.downloads", "uploads"},
+    {"publishing", "workflow.calibrate", "workflow.local", "executions", "workflow.review"},
     {"api", "remote", "terminal"},
     {"cli_calibrate", "cli_evaluate", "cli_remote"},
     {"cli"},

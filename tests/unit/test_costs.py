@@ -19,12 +19,12 @@ from anemonefish.cli import main
 from anemonefish.jobs.costs import Calibration, CostModel, Observation, fit, read_calibration, write_calibration
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
-from anemonefish.metrics import NAMESPACE, Stopwatch, machine_architecture, score_metrics
 from anemonefish.models.repository import ModelRepository, PinnedModel
-from anemonefish.plan import plan_job
-from anemonefish.score import Scored
 from anemonefish.settings import Settings
 from anemonefish.stores.local import LocalStore
+from anemonefish.workflow.planner import plan_job
+from anemonefish.workflow.score import Scored
+from anemonefish.workflow.speed import NAMESPACE, Stopwatch, machine_architecture, score_metrics
 
 MEASURED = Calibration(
     model="reef@1.1.0",

@@ -21,7 +21,6 @@ from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import GOLDEN, KERAS, LAYERS, LITERT, MODEL_JSON, VARIANTS, variant_files
 from anemonefish.models.golden import Golden, check_golden, check_preprocessing
 from anemonefish.models.repository import PinnedModel
-from anemonefish.plan import plan_job
 from anemonefish.profiles.reference import reference_spectrograms
 from anemonefish.publishing.publish import publish
 from anemonefish.publishing.trial import trial_windows
@@ -31,6 +30,7 @@ from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores.local import LocalStore
 from anemonefish.windows import WindowGrid
+from anemonefish.workflow.planner import plan_job
 from tests.golden import KERAS_ALONE, LAYERS_PY, SUITE, network_with, own, publish_suite, request_for
 
 

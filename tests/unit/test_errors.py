@@ -9,7 +9,7 @@ import pytest
 
 from anemonefish import errors
 from anemonefish.errors import AnemonefishError, error_classes, recording_error
-from anemonefish.failures import failure_of_task
+from anemonefish.workflow.failures import failure_of_task
 
 REPOSITORY = Path(__file__).parents[2]
 

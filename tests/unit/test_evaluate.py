@@ -39,12 +39,12 @@ from anemonefish.evaluation.evaluate import (
 from anemonefish.evaluation.matching import Counts, Rule, maximum_matching
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import plan_job
 from anemonefish.results.decide import decide
 from anemonefish.results.events import smooth
 from anemonefish.results.report import REPORTS, RecordingResult, write_report
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
+from anemonefish.workflow.planner import plan_job
 
 HALF = Fraction(1, 2)
 intervals = st.lists(

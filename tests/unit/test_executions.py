@@ -25,7 +25,6 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.stepfunctions.models import StepFunctionBackend
 
 from anemonefish import clock
-from anemonefish.aggregate import aggregate_job
 from anemonefish.cloud.clients import client
 from anemonefish.cloud.ledger import Ledger
 from anemonefish.cloud.notices import publish
@@ -62,13 +61,14 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import plan_job
 from anemonefish.service.downloads import JobResults
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
 from anemonefish.uploads import Upload
+from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.planner import plan_job
 
 REPOSITORY = Path(__file__).parents[2]
 BEGAN = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)

@@ -20,12 +20,12 @@ from anemonefish.models import proof as module
 from anemonefish.models.bundle import GOLDEN, KERAS, LITERT, MODEL_JSON, FileFact, ModelSpec, variant_files
 from anemonefish.models.proof import proven
 from anemonefish.models.repository import ready_model
-from anemonefish.plan import plan_job, with_proven_engine
-from anemonefish.predict import predict_clip
 from anemonefish.publishing.publish import publish
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores.local import LocalStore
+from anemonefish.workflow.planner import plan_job, with_proven_engine
+from anemonefish.workflow.predict import predict_clip
 from tests.golden import deep, request_for, strides
 
 NO_NCNN = "raise ImportError('no ncnn here')\n"

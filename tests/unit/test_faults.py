@@ -16,12 +16,12 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
-from anemonefish.plan import plan_job
-from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store, s3
 from anemonefish.stores.local import LocalStore
+from anemonefish.workflow.planner import plan_job
+from anemonefish.workflow.score import score_range
 
 SILENCE = 0.15  # seconds that the client bears here; in earnest it is thirty
 FAULTS = ("500", "503", "reset", "slow first byte", "truncated body", "reset within the body")

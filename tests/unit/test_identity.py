@@ -14,17 +14,17 @@ import soundfile
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from anemonefish.aggregate import aggregate_job
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
-from anemonefish.plan import plan_job
-from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import SceneSettings, scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
+from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.planner import plan_job
+from anemonefish.workflow.score import score_range
 
 SECONDS = 14
 

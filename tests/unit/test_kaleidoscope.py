@@ -15,11 +15,11 @@ from anemonefish.annotations.kaleidoscope import KALEIDOSCOPE_COLUMNS, write_kal
 from anemonefish.annotations.labels import read_labels
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import plan_job
 from anemonefish.results.events import Event
 from anemonefish.results.report import RecordingResult
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
+from anemonefish.workflow.planner import plan_job
 
 EVENTS = (
     Event(76_800, 230_401, "anemonefish", 0.9265061, 0.99, 15),

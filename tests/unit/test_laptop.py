@@ -12,11 +12,11 @@ from textwrap import dedent
 
 import pytest
 
-from anemonefish import laptop
 from anemonefish.errors import Failure
-from anemonefish.find import find_recordings
 from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.settings import Settings
+from anemonefish.workflow import local as laptop
+from anemonefish.workflow.find_recordings import find_recordings
 
 MakeRecording = Callable[..., Path]
 

@@ -18,10 +18,10 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest, distinct, unique_names
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import plan_job
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
+from anemonefish.workflow.planner import plan_job
 
 
 @pytest.fixture

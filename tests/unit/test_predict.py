@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from anemonefish import predict
 from anemonefish.api import app
 from anemonefish.api import predict as routes
 from anemonefish.api.forms import MOST_PARTS
 from anemonefish.api.lab import SETTINGS
 from anemonefish.api.schemas import LabConfig
 from anemonefish.errors import ClipTooLarge
-from anemonefish.predict import MOST_BYTES, MOST_SAMPLES, predict_clip
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.workflow import predict
+from anemonefish.workflow.predict import MOST_BYTES, MOST_SAMPLES, predict_clip
 
 PATHS = ("/predict", "/inference/predict")
 CONTEXT = SimpleNamespace(

@@ -25,7 +25,6 @@ from anemonefish.models import ModelRepository, ModelSpec
 from anemonefish.models.bundle import GOLDEN, KERAS, MODEL_JSON
 from anemonefish.models.golden import Golden
 from anemonefish.models.keras import load_keras, traced
-from anemonefish.plan import plan_job
 from anemonefish.profiles import profile_named
 from anemonefish.publishing.head import activation_of, check_scores, with_activation
 from anemonefish.publishing.precise import float64_scores
@@ -35,6 +34,7 @@ from anemonefish.results.decide import decide
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores.local import LocalStore
+from anemonefish.workflow.planner import plan_job
 from tests.golden import CLASSES, centred, heard, request_for
 
 SPREAD = keras.initializers.RandomNormal(0, 0.05)

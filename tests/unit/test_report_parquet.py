@@ -23,12 +23,12 @@ from hypothesis import strategies as st
 from anemonefish.annotations.selections import seconds
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import plan_job
 from anemonefish.results import report
 from anemonefish.results.events import smooth
 from anemonefish.results.report import RecordingResult, write_report
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores import open_store
+from anemonefish.workflow.planner import plan_job
 
 WINDOWS = 1_000
 
@@ -195,7 +195,7 @@ def test_every_process_writes_the_same_bytes(
 
 
 def test_the_library_is_loaded_only_by_who_writes_parquet() -> None:
-    script = "import sys, anemonefish.aggregate; print(any(name.startswith('arro3') for name in sys.modules))"
+    script = "import sys, anemonefish.workflow.aggregate; print(any(name.startswith('arro3') for name in sys.modules))"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
 

@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from anemonefish import results_folder
 from anemonefish.cli import main
 from anemonefish.errors import StorageError
 from anemonefish.names import is_own_clip
-from anemonefish.results_folder import ResultsFolder, owned_files
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.workflow import results_folder
+from anemonefish.workflow.results_folder import ResultsFolder, owned_files
 
 
 def run(*arguments: object) -> Result:
@@ -215,7 +215,7 @@ def test_nothing_is_left_where_nothing_was_written(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from anemonefish.results_folder import ResultsFolder
+from anemonefish.workflow.results_folder import ResultsFolder
 with ResultsFolder(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

@@ -10,20 +10,20 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from anemonefish.aggregate import aggregate_job
 from anemonefish.cli import main
 from anemonefish.errors import Failure, RecordingChanged
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
-from anemonefish.plan import plan_job
-from anemonefish.review import store_review
-from anemonefish.score import score_range
 from anemonefish.service.downloads import JobResults, ReviewState, read_review_state
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
+from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.planner import plan_job
+from anemonefish.workflow.review import store_review
+from anemonefish.workflow.score import score_range
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -119,7 +119,7 @@ def test_a_review_that_fails_says_why(job: Job, models_uri: str, monkeypatch: py
     def broken(*_: object, **__: object) -> None:
         raise RecordingChanged("a.wav: it is another one now")
 
-    monkeypatch.setattr("anemonefish.review.cut_clips", broken)
+    monkeypatch.setattr("anemonefish.workflow.review.cut_clips", broken)
     with pytest.raises(RecordingChanged):
         store_review(job, ModelRepository(open_store(models_uri)))
     reason = Failure("RecordingChanged", "a.wav: it is another one now")
@@ -129,7 +129,7 @@ def test_a_review_that_fails_says_why(job: Job, models_uri: str, monkeypatch: py
 def test_a_review_whose_process_died_has_failed_when_its_time_is_over(
     job: Job, models_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anemonefish.review.cut_clips", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr("anemonefish.workflow.review.cut_clips", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         store_review(job, ModelRepository(open_store(models_uri)))
     assert read_review_state(job, overdue=False).status == "PENDING"

@@ -16,9 +16,9 @@ from anemonefish.audio.headers import Metadata
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import _begins, plan_job
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store, read_companion, s3
+from anemonefish.workflow.planner import _begins, plan_job
 
 NAME = "6075.220210084905.wav"
 LOG = (

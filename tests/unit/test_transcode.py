@@ -24,12 +24,12 @@ from anemonefish.audio.transcoder import transcode, transcode_task
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.notes import Note, is_partial
-from anemonefish.predict import predict_clip
 from anemonefish.results.report import RecordingResult
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import SceneSettings, scene
 from anemonefish.stores import open_source, open_store
 from anemonefish.stores.local import LocalStore
+from anemonefish.workflow.predict import predict_clip
 
 RATE = 48_000
 SECONDS = 20

@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 import real_app
 
-from anemonefish import score
 from anemonefish.errors import InvalidSamples, StorageError
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import RangeTask
+from anemonefish.workflow import score
 
 score_range = score.score_range
 

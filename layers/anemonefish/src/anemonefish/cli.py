@@ -18,7 +18,6 @@ import click
 
 from anemonefish import __version__
 from anemonefish.cli_remote import remote
-from anemonefish.find import Found, find_recordings
 from anemonefish.models.names import ACTIVATIONS, ALIASES, ENGINES, VARIANTS
 from anemonefish.settings import FORMATS, MOST_CLIPS, Settings
 from anemonefish.stopping import Stopped, command_line
@@ -41,14 +40,15 @@ from anemonefish.terminal import (
     writable_models,
 )
 from anemonefish.typed_text import read_fields
+from anemonefish.workflow.find_recordings import Found, find_recordings
 
 if TYPE_CHECKING:
-    from anemonefish.aggregate import Aggregate
     from anemonefish.jobs.job import Job
     from anemonefish.jobs.plan import Plan
     from anemonefish.models.repository import ModelRepository
-    from anemonefish.review import Review
     from anemonefish.simulation.scene import Scene
+    from anemonefish.workflow.aggregate import Aggregate
+    from anemonefish.workflow.review import Review
 
 __all__ = ["main"]
 
@@ -100,7 +100,7 @@ def detect(
     assignments: Sequence[str],
 ) -> None:
     """Find events in recordings: files, folders (searched below) or s3:// objects."""
-    from anemonefish.laptop import detect as detect_on_laptop
+    from anemonefish.workflow.local import detect as detect_on_laptop
 
     settings = _settings(assignments, formats=_words(formats), threshold=threshold, start=start)
     if pictures:
@@ -111,7 +111,7 @@ def detect(
     made: list[Review] = []
 
     def review(job: Job, folder: Path) -> None:
-        from anemonefish.review import write_review
+        from anemonefish.workflow.review import write_review
 
         models, kinds = _repository(models_uri), {"clips": clips, "pictures": pictures}
         made.append(write_review(job, models, folder, **kinds, padding_seconds=padding, most_clips=most_clips))
@@ -148,7 +148,7 @@ def detect(
 @click.option("--json", "as_json", is_flag=True, help="Print the quote as JSON.")
 def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Sequence[str], as_json: bool) -> None:
     """Say how an account would cut the work, and the time and cost to expect, before anything runs."""
-    from anemonefish.plan import plan_job
+    from anemonefish.workflow.planner import plan_job
 
     made = plan_job(_found(paths).recordings, model, _settings(assignments), _repository(models_uri))
     if as_json:

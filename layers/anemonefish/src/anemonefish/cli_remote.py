@@ -23,11 +23,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, WrongState
-from anemonefish.find import find_recordings
 from anemonefish.jobs.request import DEFAULT_MODEL, RecordingRequest
 from anemonefish.names import unique_names
 from anemonefish.notes import Note
-from anemonefish.results_folder import ResultsFolder
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores.local import atomic_file, local_path
 from anemonefish.terminal import (
@@ -42,6 +40,8 @@ from anemonefish.terminal import (
     show_notes,
     show_quote,
 )
+from anemonefish.workflow.find_recordings import find_recordings
+from anemonefish.workflow.results_folder import ResultsFolder
 
 if TYPE_CHECKING:
     from anemonefish.remote import Document, Remote

@@ -52,11 +52,11 @@ from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import JobRequest, RecordingRequest
 from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository, PinnedModel
-from anemonefish.plan import check_settings, plan_job
 from anemonefish.service.downloads import ReviewState, read_review_state
 from anemonefish.settings import Settings
 from anemonefish.stores import Store
 from anemonefish.uploads import Upload, complete_uploads, new_id
+from anemonefish.workflow.planner import check_settings, plan_job
 
 __all__ = ["Execution", "Executions", "Order", "Progress", "RecordingProgress", "end_execution"]
 
@@ -270,7 +270,7 @@ class Executions:
         self._plans: dict[str, Plan] = {}
 
     def quote(self, order: Order, uploads: Sequence[Upload]) -> Plan:
-        """Plan a job without starting it; see :func:`anemonefish.plan.plan_job`.
+        """Plan a job without starting it; see :func:`anemonefish.workflow.planner.plan_job`.
 
         Raises
         ------

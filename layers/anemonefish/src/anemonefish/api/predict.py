@@ -111,8 +111,8 @@ def predict() -> Response[Any]:
 
 
 def _predict() -> Response[Any]:
-    from anemonefish.predict import MOST_WINDOWS, predict_clip  # the engine is loaded where it is meant only
     from anemonefish.results.report import lab_document
+    from anemonefish.workflow.predict import MOST_WINDOWS, predict_clip  # the engine is loaded where it is meant only
 
     began = time.monotonic()
     event = router.current_event

@@ -2,7 +2,7 @@
 
 Owns plan, ranges and what is to be transcoded, as values and as JSON. The identity of a recording is a hash of all that
 decides its scores, its content included: a part that is found under it is the part that is wanted, whatever job it was
-made for. Decides nothing itself: :mod:`anemonefish.plan` does.
+made for. Decides nothing itself: :mod:`anemonefish.workflow.planner` does.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from anemonefish.models.bundle import ModelSpec, sha256
 from anemonefish.models.repository import PinnedModel
 from anemonefish.results.events import find_class_runs, find_events, smooth
 from anemonefish.results.report import RecordingResult
-from anemonefish.score import part_from_bytes
 from anemonefish.settings import Settings
+from anemonefish.workflow.score import part_from_bytes
 
 __all__ = ["StoredScores", "decide", "read_scores"]
 

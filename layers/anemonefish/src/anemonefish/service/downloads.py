@@ -30,10 +30,10 @@ from anemonefish.jobs.plan import Plan, PlannedRecording
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
-from anemonefish.plan import check_settings
 from anemonefish.results.decide import StoredScores, decide, read_scores
 from anemonefish.results.report import REPORTS, RecordingResult, write_report
 from anemonefish.settings import Settings
+from anemonefish.workflow.planner import check_settings
 
 __all__ = [
     "DECIDING",

@@ -25,12 +25,12 @@ from anemonefish.jobs.request import MOST_CLIP_BYTES, RecordingRequest
 from anemonefish.models.engine import Model
 from anemonefish.models.proof import fallback
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
-from anemonefish.plan import plan_job
 from anemonefish.results.decide import decide
 from anemonefish.results.report import RecordingResult
-from anemonefish.score import meter_of, open_range, score_windows
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
+from anemonefish.workflow.planner import plan_job
+from anemonefish.workflow.score import meter_of, open_range, score_windows
 
 __all__ = ["MOST_BYTES", "MOST_SAMPLES", "MOST_WINDOWS", "predict_clip"]
 

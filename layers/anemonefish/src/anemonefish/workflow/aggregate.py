@@ -23,10 +23,10 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan, PlannedRecording, RangeTask
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plan import check_recordings
 from anemonefish.results.decide import decide, read_scores
 from anemonefish.results.report import REPORTS, RecordingResult, write_report
 from anemonefish.results.summary import Outcome, write_overview
+from anemonefish.workflow.planner import check_recordings
 
 __all__ = ["Aggregate", "aggregate_job"]
 

@@ -17,8 +17,8 @@ from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest, RecordingNotFound
 from anemonefish.jobs.request import RecordingRequest, recordings_below
 from anemonefish.names import is_hidden, is_own_clip, printable, recording_name
-from anemonefish.results_folder import JOURNAL, owned_files
 from anemonefish.stores.local import local_uri
+from anemonefish.workflow.results_folder import JOURNAL, owned_files
 
 __all__ = ["Found", "find_recordings"]
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 
 from anemonefish.models.repository import PinnedModel
-from anemonefish.score import Scored
+from anemonefish.workflow.score import Scored
 
 __all__ = ["DIMENSIONS", "NAMESPACE", "Stopwatch", "dimensions_of", "machine_architecture", "score_metrics"]
 

@@ -20,23 +20,23 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TypeVar
 
-from anemonefish.aggregate import Aggregate, aggregate_job
 from anemonefish.audio.transcoder import transcode_task
-from anemonefish.contents import with_contents
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan, RangeTask, TranscodeTask, batched
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
-from anemonefish.plan import plan_job, with_proven_engine, without_transcodes
 from anemonefish.results.report import REPORTS
 from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
-from anemonefish.results_folder import JOURNAL, ResultsFolder
-from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.stopping import as_worker, starting_workers
 from anemonefish.stores import open_store
 from anemonefish.stores.local import local_path
+from anemonefish.workflow.aggregate import Aggregate, aggregate_job
+from anemonefish.workflow.content_hashes import with_contents
+from anemonefish.workflow.planner import plan_job, with_proven_engine, without_transcodes
+from anemonefish.workflow.results_folder import JOURNAL, ResultsFolder
+from anemonefish.workflow.score import score_range
 
 __all__ = ["detect"]
 
@@ -81,7 +81,7 @@ def detect(
     models_uri : str
         Folder or ``s3://bucket`` of the models.
     out : Path
-        Reports go here, in the place of those of the run before (:class:`~anemonefish.results_folder.ResultsFolder`);
+        Reports go here, in the place of those of the run before (:class:`.ResultsFolder`);
         parts, plans and manifests below ``.anemonefish`` in it. What is scored there is not scored again, for this job
         or another: it is found by the content of the recording, the model and the settings that change scores.
     processes : int, optional

@@ -2,7 +2,7 @@
 
 Owns the two ways to a :class:`.Calibration`. Here: a simulated reef, scored in fresh processes by
 what a worker calls, once short and once long; the line through both tells a window's share from a call's. In an
-account: sums of what its workers said of themselves (:mod:`~anemonefish.metrics`). Stores nothing.
+account: sums of what its workers said of themselves (:mod:`~anemonefish.workflow.speed`). Stores nothing.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from anemonefish.errors import InvalidRequest
 from anemonefish.jobs.costs import Calibration, Observation, fit
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import RecordingRequest
-from anemonefish.metrics import NAMESPACE, dimensions_of, machine_architecture
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
-from anemonefish.plan import plan_job
-from anemonefish.score import score_range
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store
+from anemonefish.workflow.planner import plan_job
+from anemonefish.workflow.score import score_range
+from anemonefish.workflow.speed import NAMESPACE, dimensions_of, machine_architecture
 
 __all__ = ["calibrate_here", "calibrate_stack"]
 
