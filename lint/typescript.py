@@ -46,8 +46,8 @@ def main() -> int:
 def _document() -> dict[str, Any]:
     """Return the document of a stack with everything enabled."""
     os.environ |= {"ANEMONEFISH_WEBHOOK_QUEUE": "queue", "POWERTOOLS_TRACE_DISABLED": "1"}
-    from anemonefish.api.app import make_app
-    from anemonefish.api.documents import openapi_document
+    from anemonefish.service.api.app import make_app
+    from anemonefish.service.api.documents import openapi_document
 
     return openapi_document(make_app(), "https://api.example.org/v1")
 

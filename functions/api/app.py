@@ -1,5 +1,5 @@
 """Api: everything behind the gateway but clips. The application lies in the package."""
 
-from anemonefish.api.app import handler
+from anemonefish.service.api.app import handler
 
 __all__ = ["handler"]

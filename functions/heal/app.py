@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from anemonefish.api.services import services
+from anemonefish.service.api.services import services
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from anemonefish.cloud.secrets import secret
 from anemonefish.errors import AnemonefishError
-from anemonefish.webhook import deliver, parse_message, signing_keys
+from anemonefish.service.webhook import deliver, parse_message, signing_keys
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import JobRequest, distinct
-from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository
+from anemonefish.service.limits import Limits
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.workflow.planner import plan_job, plan_resumed, with_proven_engine, without_transcodes

@@ -5,7 +5,7 @@ from typing import Any
 
 from anemonefish.cloud.notices import enqueue, publish
 from anemonefish.cloud.table import RecordTable
-from anemonefish.executions import end_execution
+from anemonefish.service.executions import end_execution
 from anemonefish.workflow.failures import failure_of_task
 
 

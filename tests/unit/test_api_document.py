@@ -26,14 +26,15 @@ import soundfile
 import yaml
 from moto import mock_aws
 
-from anemonefish.api import app, results, schemas
-from anemonefish.api import predict as routes
-from anemonefish.api.documents import openapi_document
-from anemonefish.api.lab import SETTINGS
-from anemonefish.api.services import services
 from anemonefish.errors import AnemonefishError, RemoteError, error_classes
-from anemonefish.executions import _QUOTED_AT_START, QUOTE_SECONDS, end_execution
 from anemonefish.models.repository import ready_model
+from anemonefish.service.api import app, schemas
+from anemonefish.service.api import predict_routes as routes
+from anemonefish.service.api import result_routes as results
+from anemonefish.service.api.documents import openapi_document
+from anemonefish.service.api.lab import SETTINGS
+from anemonefish.service.api.services import services
+from anemonefish.service.executions import _QUOTED_AT_START, QUOTE_SECONDS, end_execution
 from anemonefish.settings import Settings
 from anemonefish.workflow import predict
 from anemonefish.workflow.aggregate import aggregate_job
@@ -400,7 +401,7 @@ def test_the_gateway_names_the_limit_of_a_clip() -> None:
 def test_a_quote_that_takes_too_long_is_refused_with_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     row = next(row for row in table("## Limits") if row[0] == "seconds that a quote looks at recordings")
     upload = world.upload(world.clip)
-    monkeypatch.setattr("anemonefish.executions.QUOTE_SECONDS", -1.0)
+    monkeypatch.setattr("anemonefish.service.executions.QUOTE_SECONDS", -1.0)
     status, answer, _ = world.json("POST", "/executions?dry_run=true", {"recordings": [upload]})
     assert row[2] == f"{status} `{answer['error']}`"
     assert "0 of 1 recordings were looked at" in answer["message"]

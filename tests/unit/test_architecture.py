@@ -15,7 +15,7 @@ CLOUD = {
     f"cloud/{name}.py"
     for name in ("clients", "ledger", "workflow.speed", "notices", "secrets", "stack", "table", "transfer", "workflow")
 }
-API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("api/*.py")}
+API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("service/api/*.py")}
 TERMINAL = {"cli.py", "cli_calibrate.py", "cli_evaluate.py", "cli_remote.py", "terminal.py"}
 
 ONLY_IN = {
@@ -24,7 +24,7 @@ ONLY_IN = {
     "botocore": {"stores/s3.py", *CLOUD},
     "aws_lambda_powertools": API,
     "pydantic": API,
-    "python_multipart": {"api/forms.py"},
+    "python_multipart": {"service/api/forms.py"},
     "httpx": {"remote.py"},
     "arro3": {"results/report.py", "evaluation/evaluate.py"},
     "tensorflow": {"models/keras.py", "publishing/variants.py"},
@@ -74,7 +74,7 @@ FLOORS = [
         "annotations.labels",
         "evaluation.matching",
         "plots.pictures",
-        "webhook",
+        "service.webhook",
     },
     {"audio.health", "audio.headers"},
     {"start_time.start"},
@@ -84,7 +84,7 @@ FLOORS = [
     {"results.clips", "jobs.costs", "jobs.plan"},
     {"jobs.job"},
     {
-        "limits",
+        "service.limits",
         "workflow.planner",
         "workflow.score",
         "results.report",
@@ -94,9 +94,9 @@ FLOORS = [
         "audio.transcoder",
     },
     {"results.decide", "results.summary"},
-    {"workflow.aggregate", "workflow.speed", "workflow.predict", "service.downloads", "uploads"},
-    {"publishing", "workflow.calibrate", "workflow.local", "executions", "workflow.review"},
-    {"api", "remote", "terminal"},
+    {"workflow.aggregate", "workflow.speed", "workflow.predict", "service.downloads", "service.uploads"},
+    {"publishing", "workflow.calibrate", "workflow.local", "service.executions", "workflow.review"},
+    {"service.api", "remote", "terminal"},
     {"cli_calibrate", "cli_evaluate", "cli_remote"},
     {"cli"},
 ]

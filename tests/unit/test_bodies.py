@@ -13,10 +13,10 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.api.bodies import MOST_BODY_BYTES, MOST_DEPTH, MOST_NUMBER, read_json
-from anemonefish.api.encoded import decode_audio, is_encoded_audio
-from anemonefish.api.forms import MOST_PARTS, Part, read_form
 from anemonefish.errors import InvalidRequest
+from anemonefish.service.api.bodies import MOST_BODY_BYTES, MOST_DEPTH, MOST_NUMBER, read_json
+from anemonefish.service.api.encoded import decode_audio, is_encoded_audio
+from anemonefish.service.api.forms import MOST_PARTS, Part, read_form
 
 from .test_caller import answer_to
 

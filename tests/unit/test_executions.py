@@ -44,7 +44,11 @@ from anemonefish.errors import (
     TooManyJobs,
     WrongState,
 )
-from anemonefish.executions import (
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.request import RecordingRequest
+from anemonefish.models.repository import ModelRepository
+from anemonefish.service.downloads import JobResults
+from anemonefish.service.executions import (
     CANCELLED,
     FAILED,
     PENDING,
@@ -57,16 +61,12 @@ from anemonefish.executions import (
     RecordingProgress,
     end_execution,
 )
-from anemonefish.jobs.job import Job
-from anemonefish.jobs.request import RecordingRequest
-from anemonefish.limits import Limits
-from anemonefish.models.repository import ModelRepository
-from anemonefish.service.downloads import JobResults
+from anemonefish.service.limits import Limits
+from anemonefish.service.uploads import Upload
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store
 from anemonefish.stores.local import LocalStore
-from anemonefish.uploads import Upload
 from anemonefish.workflow.aggregate import aggregate_job
 from anemonefish.workflow.planner import plan_job
 

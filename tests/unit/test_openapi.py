@@ -16,9 +16,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from anemonefish.api import app
-from anemonefish.api.documents import openapi_document
 from anemonefish.jobs.request import MOST_CLIP_BYTES
+from anemonefish.service.api import app
+from anemonefish.service.api.documents import openapi_document
 
 REPOSITORY = Path(__file__).parents[2]
 TOOLS = REPOSITORY / "lint" / "node_modules" / ".bin"

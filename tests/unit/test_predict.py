@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from anemonefish.api import app
-from anemonefish.api import predict as routes
-from anemonefish.api.forms import MOST_PARTS
-from anemonefish.api.lab import SETTINGS
-from anemonefish.api.schemas import LabConfig
 from anemonefish.errors import ClipTooLarge
+from anemonefish.service.api import app
+from anemonefish.service.api import predict_routes as routes
+from anemonefish.service.api.forms import MOST_PARTS
+from anemonefish.service.api.lab import SETTINGS
+from anemonefish.service.api.schemas import LabConfig
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from anemonefish.workflow import predict

@@ -14,10 +14,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from anemonefish import executions, webhook
-from anemonefish.api import app, schemas
-from anemonefish.api.documents import openapi_document
-from anemonefish.api.schemas import (
+from anemonefish.errors import InvalidSettings, ModelNotFound
+from anemonefish.models.repository import ModelRepository
+from anemonefish.service import executions, webhook
+from anemonefish.service.api import app, schemas
+from anemonefish.service.api.documents import openapi_document
+from anemonefish.service.api.schemas import (
     ClipConfig,
     CompleteBody,
     DecisionBody,
@@ -26,13 +28,11 @@ from anemonefish.api.schemas import (
     SettingsBody,
     UploadBody,
 )
-from anemonefish.errors import InvalidSettings, ModelNotFound
-from anemonefish.models.repository import ModelRepository
 from anemonefish.service.downloads import DECIDING
+from anemonefish.service.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES, new_id
 from anemonefish.settings import FORMATS, REVIEWS, Settings
 from anemonefish.start_time.start import parse_pattern, parse_time_zone
 from anemonefish.stores import open_store
-from anemonefish.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES, new_id
 
 OF_THE_STACK = {"memory_mb", "architecture"}
 """Settings that no request may change."""

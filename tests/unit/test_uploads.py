@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 
-from anemonefish import clock, uploads
+from anemonefish import clock
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.cloud.clients import client
 from anemonefish.cloud.table import Record, RecordTable
@@ -38,7 +38,8 @@ from anemonefish.errors import (
     WrongState,
 )
 from anemonefish.jobs.request import RecordingRequest
-from anemonefish.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES, Upload, Uploads, new_id
+from anemonefish.service import uploads
+from anemonefish.service.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES, Upload, Uploads, new_id
 
 MIB, GIB = 1 << 20, 1 << 30
 KEEP = timedelta(days=30)

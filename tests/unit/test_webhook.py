@@ -28,11 +28,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from moto import mock_aws
 
-from anemonefish import webhook
 from anemonefish.cloud import secrets
 from anemonefish.cloud.clients import client
 from anemonefish.errors import InvalidRequest, StorageError
-from anemonefish.webhook import (
+from anemonefish.service import webhook
+from anemonefish.service.webhook import (
     Message,
     NoticeFailed,
     NoticeRefused,

@@ -16,7 +16,6 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from anemonefish.api import bodies
 from anemonefish.errors import (
     AnemonefishError,
     InvalidRequest,
@@ -24,6 +23,7 @@ from anemonefish.errors import (
     RouteNotFound,
     StorageError,
 )
+from anemonefish.service.api import bodies
 
 __all__ = ["install", "public_words"]
 

@@ -10,10 +10,12 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from anemonefish import clock
-from anemonefish.api.caller import tenant_of
-from anemonefish.api.documents import answers
-from anemonefish.api.faults import public_words
-from anemonefish.api.schemas import (
+from anemonefish.errors import ExecutionNotFound, Failure, InvalidRequest, shown
+from anemonefish.jobs.plan import Plan
+from anemonefish.service.api.caller import tenant_of
+from anemonefish.service.api.documents import answers
+from anemonefish.service.api.faults import public_words
+from anemonefish.service.api.schemas import (
     EXECUTION_ID,
     ExecutionBody,
     ExecutionOut,
@@ -24,11 +26,9 @@ from anemonefish.api.schemas import (
     StorageUsage,
     UsageOut,
 )
-from anemonefish.api.services import services
-from anemonefish.errors import ExecutionNotFound, Failure, InvalidRequest, shown
-from anemonefish.executions import SUCCEEDED, Execution, Order
-from anemonefish.jobs.plan import Plan
-from anemonefish.webhook import check_url
+from anemonefish.service.api.services import services
+from anemonefish.service.executions import SUCCEEDED, Execution, Order
+from anemonefish.service.webhook import check_url
 
 __all__ = ["router"]
 

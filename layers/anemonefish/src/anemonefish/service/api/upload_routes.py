@@ -9,11 +9,11 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
-from anemonefish.api.caller import tenant_of
-from anemonefish.api.documents import answers
-from anemonefish.api.schemas import UPLOAD_ID, CompleteBody, Part, PartPage, UploadBody, UploadOut
-from anemonefish.api.services import services
-from anemonefish.uploads import Upload
+from anemonefish.service.api.caller import tenant_of
+from anemonefish.service.api.documents import answers
+from anemonefish.service.api.schemas import UPLOAD_ID, CompleteBody, Part, PartPage, UploadBody, UploadOut
+from anemonefish.service.api.services import services
+from anemonefish.service.uploads import Upload
 
 __all__ = ["router"]
 

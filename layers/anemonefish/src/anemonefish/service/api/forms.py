@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from anemonefish.api.encoded import decode_audio
 from anemonefish.errors import InvalidRequest, shown
+from anemonefish.service.api.encoded import decode_audio
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

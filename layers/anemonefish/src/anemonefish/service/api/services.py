@@ -10,11 +10,11 @@ from functools import cache
 from anemonefish.cloud.table import RecordTable
 from anemonefish.cloud.transfer import Transfers
 from anemonefish.cloud.workflow import Workflow
-from anemonefish.executions import Executions
-from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository
+from anemonefish.service.executions import Executions
+from anemonefish.service.limits import Limits
+from anemonefish.service.uploads import Uploads
 from anemonefish.stores import open_store
-from anemonefish.uploads import Uploads
 
 __all__ = ["Services", "services"]
 

@@ -17,9 +17,14 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 
 from anemonefish import __version__
-from anemonefish.api import executions, faults, models, predict, results, uploads
-from anemonefish.api.documents import OPEN, answers, openapi_document, readable_page, security_schemes
-from anemonefish.api.schemas import Health
+from anemonefish.service.api import execution_routes as executions
+from anemonefish.service.api import faults
+from anemonefish.service.api import model_routes as models
+from anemonefish.service.api import predict_routes as predict
+from anemonefish.service.api import result_routes as results
+from anemonefish.service.api import upload_routes as uploads
+from anemonefish.service.api.documents import OPEN, answers, openapi_document, readable_page, security_schemes
+from anemonefish.service.api.schemas import Health
 
 __all__ = ["handler", "make_app"]
 

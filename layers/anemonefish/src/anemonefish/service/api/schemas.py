@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from anemonefish.jobs.request import DEFAULT_MODEL, MOST_CLIP_BYTES
 from anemonefish.notes import CODES
-from anemonefish.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES
+from anemonefish.service.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES
 
 __all__ = [
     "AUDIO_FIELDS",

@@ -50,12 +50,12 @@ from anemonefish.errors import (
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import JobRequest, RecordingRequest
-from anemonefish.limits import Limits
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.service.downloads import ReviewState, read_review_state
+from anemonefish.service.limits import Limits
+from anemonefish.service.uploads import Upload, complete_uploads, new_id
 from anemonefish.settings import Settings
 from anemonefish.stores import Store
-from anemonefish.uploads import Upload, complete_uploads, new_id
 from anemonefish.workflow.planner import check_settings, plan_job
 
 __all__ = ["Execution", "Executions", "Order", "Progress", "RecordingProgress", "end_execution"]

@@ -1,7 +1,7 @@
 """Limits: what one tenant may spend.
 
 Owns the limits of a deployed stack and the check of a quote against the most that one job may cost. How many jobs
-run at once is counted by :mod:`anemonefish.executions`, bytes that are stored by :mod:`anemonefish.uploads`.
+run at once is counted by :mod:`.service.executions`, bytes that are stored by :mod:`.service.uploads`.
 """
 
 from __future__ import annotations

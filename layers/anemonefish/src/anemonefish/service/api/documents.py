@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.models import APIKey, HTTPBeare
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from anemonefish.api.schemas import ClipBody, ErrorOut, LabConfig
+from anemonefish.service.api.schemas import ClipBody, ErrorOut, LabConfig
 
 __all__ = ["OPEN", "answers", "openapi_document", "readable_page", "reference", "security_schemes"]
 

@@ -16,13 +16,15 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from anemonefish.api.bodies import body_bytes, kind_of, media_type, read_json
-from anemonefish.api.caller import tenant_of
-from anemonefish.api.documents import answers, reference
-from anemonefish.api.encoded import decode_audio, is_encoded_audio
-from anemonefish.api.forms import Part, file_name, read_form
-from anemonefish.api.lab import lab_answer, our_settings, their_words
-from anemonefish.api.schemas import (
+from anemonefish.errors import ClipTooLarge, InvalidRequest, InvalidSettings, UnsupportedMediaType, shown
+from anemonefish.jobs.request import DEFAULT_MODEL
+from anemonefish.service.api.bodies import body_bytes, kind_of, media_type, read_json
+from anemonefish.service.api.caller import tenant_of
+from anemonefish.service.api.documents import answers, reference
+from anemonefish.service.api.encoded import decode_audio, is_encoded_audio
+from anemonefish.service.api.forms import Part, file_name, read_form
+from anemonefish.service.api.lab import lab_answer, our_settings, their_words
+from anemonefish.service.api.schemas import (
     AUDIO_FIELDS,
     CLIP_LIMIT,
     ENCODED_FIELDS,
@@ -31,9 +33,7 @@ from anemonefish.api.schemas import (
     LabPredictionOut,
     PredictionOut,
 )
-from anemonefish.api.services import services
-from anemonefish.errors import ClipTooLarge, InvalidRequest, InvalidSettings, UnsupportedMediaType, shown
-from anemonefish.jobs.request import DEFAULT_MODEL
+from anemonefish.service.api.services import services
 from anemonefish.settings import Settings
 
 __all__ = ["router"]

@@ -12,10 +12,13 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from anemonefish import clock
-from anemonefish.api.caller import tenant_of
-from anemonefish.api.documents import answers
-from anemonefish.api.faults import public_words
-from anemonefish.api.schemas import (
+from anemonefish.cloud.transfer import LINK_SECONDS
+from anemonefish.errors import WrongState
+from anemonefish.results.report import RecordingResult, lab_document
+from anemonefish.service.api.caller import tenant_of
+from anemonefish.service.api.documents import answers
+from anemonefish.service.api.faults import public_words
+from anemonefish.service.api.schemas import (
     DECISION_ID,
     EXECUTION_ID,
     DecisionBody,
@@ -25,12 +28,9 @@ from anemonefish.api.schemas import (
     Format,
     ResultsOut,
 )
-from anemonefish.api.services import services
-from anemonefish.cloud.transfer import LINK_SECONDS
-from anemonefish.errors import WrongState
-from anemonefish.executions import SUCCEEDED, Execution
-from anemonefish.results.report import RecordingResult, lab_document
+from anemonefish.service.api.services import services
 from anemonefish.service.downloads import JobResults
+from anemonefish.service.executions import SUCCEEDED, Execution
 
 __all__ = ["router"]
 

@@ -7,10 +7,10 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
-from anemonefish.api.caller import tenant_of
-from anemonefish.api.documents import answers
-from anemonefish.api.schemas import MODEL_NAME, Catalog, CatalogEntry, ModelOut
-from anemonefish.api.services import services
+from anemonefish.service.api.caller import tenant_of
+from anemonefish.service.api.documents import answers
+from anemonefish.service.api.schemas import MODEL_NAME, Catalog, CatalogEntry, ModelOut
+from anemonefish.service.api.services import services
 
 __all__ = ["router"]
 
