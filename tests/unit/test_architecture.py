@@ -25,7 +25,7 @@ ONLY_IN = {
     "aws_lambda_powertools": API,
     "pydantic": API,
     "python_multipart": {"service/api/forms.py"},
-    "httpx": {"remote.py"},
+    "httpx": {"client/client.py"},
     "arro3": {"results/report.py", "evaluation/evaluate.py"},
     "tensorflow": {"models/keras.py", "publishing/variants.py"},
     "keras": {
@@ -96,7 +96,7 @@ FLOORS = [
     {"results.decide", "results.summary"},
     {"workflow.aggregate", "workflow.speed", "workflow.predict", "service.downloads", "service.uploads"},
     {"publishing", "workflow.calibrate", "workflow.local", "service.executions", "workflow.review"},
-    {"service.api", "remote", "terminal"},
+    {"service.api", "client.client", "terminal"},
     {"cli_calibrate", "cli_evaluate", "cli_remote"},
     {"cli"},
 ]

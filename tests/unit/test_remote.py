@@ -27,6 +27,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from anemonefish.cli import main
+from anemonefish.client.client import Remote
 from anemonefish.errors import (
     EmptyRecording,
     InvalidRequest,
@@ -35,7 +36,6 @@ from anemonefish.errors import (
     RemoteError,
     StorageError,
 )
-from anemonefish.remote import Remote
 from anemonefish.results.report import REPORTS
 
 KEY = "a-key-of-somebody"
@@ -534,7 +534,9 @@ def test_laptop_that_sleeps_through_every_link_is_renewed_without_end(
     remote: Remote, service: Service, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hours = iter(range(0, 10_000, 2))
-    monkeypatch.setattr("anemonefish.remote.time.time", lambda: next(hours) * 3600.0)  # each look is two hours later
+    monkeypatch.setattr(
+        "anemonefish.client.client.time.time", lambda: next(hours) * 3600.0
+    )  # each look is two hours later
     service.trouble("PUT", "/u-1/2", 403, b"<Error><Code>AccessDenied</Code></Error>", times=25)
     assert remote.upload(large)["status"] == "COMPLETE"
     assert put_numbers(service).count(2) == 26

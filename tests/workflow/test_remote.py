@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from anemonefish.remote import Remote
+from anemonefish.client.client import Remote
 from anemonefish.results.report import REPORTS
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from localstack import LocalAws, Stack

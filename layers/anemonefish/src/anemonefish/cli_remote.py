@@ -2,7 +2,7 @@
 
 Owns words, folders and exit codes of these commands: 0 done, 1 a recording (or the execution) failed, 2 mistyped. Files
 of results have the names that ``detect`` gives them. The key comes from the environment or is asked for, never from an
-option: everybody on a machine sees those. Speaks no HTTP itself; that is :mod:`anemonefish.remote`, loaded when it is
+option: everybody on a machine sees those. Speaks no HTTP itself; that is :mod:`.client.client`, loaded when it is
 used, so that every other command does without httpx.
 """
 
@@ -44,7 +44,7 @@ from anemonefish.workflow.find_recordings import find_recordings
 from anemonefish.workflow.results_folder import ResultsFolder
 
 if TYPE_CHECKING:
-    from anemonefish.remote import Document, Remote
+    from anemonefish.client.client import Document, Remote
 
 __all__ = ["remote"]
 
@@ -116,7 +116,7 @@ def _with_api(command: Callable[..., None]) -> Callable[..., None]:
 
 def _connect(url: str) -> Remote:
     try:
-        from anemonefish.remote import Remote
+        from anemonefish.client.client import Remote
     except ImportError:
         raise click.ClickException(
             "this needs httpx, which is not installed; pip install 'anemonefish[remote]'"

@@ -1,0 +1,1 @@
+"""Client: the HTTP client of a deployed stack."""
