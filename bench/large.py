@@ -21,7 +21,7 @@ import av
 import numpy as np
 from click.testing import CliRunner
 
-from anemonefish.cli import main as command_line
+from anemonefish.cli.main import main as command_line
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 
 REPOSITORY = Path(__file__).parents[1]

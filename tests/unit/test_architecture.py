@@ -16,7 +16,13 @@ CLOUD = {
     for name in ("clients", "ledger", "workflow.speed", "notices", "secrets", "stack", "table", "transfer", "workflow")
 }
 API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("service/api/*.py")}
-TERMINAL = {"cli.py", "cli_calibrate.py", "cli_evaluate.py", "cli_remote.py", "terminal.py"}
+TERMINAL = {
+    "cli/main.py",
+    "cli/calibrate_command.py",
+    "cli/evaluate_command.py",
+    "cli/remote_commands.py",
+    "cli/terminal.py",
+}
 
 ONLY_IN = {
     "csv": {"cells.py", "annotations/labels.py"},  # what is written is escaped, what is read is escaped back
@@ -96,9 +102,9 @@ FLOORS = [
     {"results.decide", "results.summary"},
     {"workflow.aggregate", "workflow.speed", "workflow.predict", "service.downloads", "service.uploads"},
     {"publishing", "workflow.calibrate", "workflow.local", "service.executions", "workflow.review"},
-    {"service.api", "client.client", "terminal"},
-    {"cli_calibrate", "cli_evaluate", "cli_remote"},
-    {"cli"},
+    {"service.api", "client.client", "cli.terminal"},
+    {"cli.calibrate_command", "cli.evaluate_command", "cli.remote_commands"},
+    {"cli.main"},
 ]
 
 

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 
 MakeRecording = Callable[..., Path]
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemonefish import errors
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.jobs.costs import Calibration, CostModel, Observation, fit, read_calibration, write_calibration
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest

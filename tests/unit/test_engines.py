@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from anemonefish import errors
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import GOLDEN, KERAS, LAYERS, LITERT, MODEL_JSON, VARIANTS, variant_files

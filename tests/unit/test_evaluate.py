@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from anemonefish.cli import main
-from anemonefish.cli_evaluate import evaluate as command
+from anemonefish.cli.evaluate_command import evaluate as command
+from anemonefish.cli.main import main
 from anemonefish.errors import InvalidRequest, InvalidSettings
 from anemonefish.evaluation.evaluate import (
     EVALUATION_COLUMNS,

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from anemonefish import errors
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models import ModelRepository, PinnedModel
 from anemonefish.models import proof as module

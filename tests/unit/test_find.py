@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.errors import InvalidRequest, RecordingNotFound
 from anemonefish.jobs.request import RecordingRequest, recordings_below
 from anemonefish.models.repository import ModelRepository

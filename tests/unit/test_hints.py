@@ -20,7 +20,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.simulation.scene import scene, write_scene
 
 REPOSITORY = Path(__file__).parents[2]

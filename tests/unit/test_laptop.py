@@ -55,7 +55,7 @@ def test_deciding_again_loads_no_engine(make_recording: MakeRecording, models_ur
     program = dedent(
         """
         import sys
-        from anemonefish.cli import main
+        from anemonefish.cli.main import main
         if __name__ == "__main__":
             main(sys.argv[1:], standalone_mode=False)
             print("loaded:", *(name for name in ("ai_edge_litert", "ncnn", "tensorflow") if name in sys.modules))

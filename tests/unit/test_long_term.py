@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner
 
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 
 

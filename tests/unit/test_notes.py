@@ -13,7 +13,7 @@ import soundfile
 from click.testing import CliRunner
 
 from anemonefish.audio.health import Observed
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.notes import CODES, Note, is_partial
 from anemonefish.windows import WindowGrid
 

@@ -13,7 +13,7 @@ import soundfile
 from click.testing import CliRunner
 
 from anemonefish.annotations.labels import read_labels
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 

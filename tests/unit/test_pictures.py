@@ -73,7 +73,7 @@ def test_a_picture_is_a_png_without_software_or_time(name: str) -> None:
 
 
 def test_the_library_is_loaded_only_by_who_draws() -> None:
-    script = "import sys, anemonefish.cli_evaluate; print('matplotlib' in sys.modules)"
+    script = "import sys, anemonefish.cli.evaluate_command; print('matplotlib' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.models.bundle import sha256
 from anemonefish.models.repository import ModelRepository
 from anemonefish.stores import open_store

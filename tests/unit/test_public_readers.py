@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from anemonefish.annotations.labels import read_labels
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 
 REEF = Path(__file__).parents[3] / "shared/recordings/reef"

@@ -19,7 +19,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from anemonefish import errors
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models import ModelRepository, ModelSpec
 from anemonefish.models.bundle import GOLDEN, KERAS, MODEL_JSON
@@ -391,7 +391,7 @@ def test_no_greeting_of_a_library_reaches_the_terminal(tmp_path: Path) -> None:
 def test_what_is_no_greeting_reaches_the_terminal_even_when_the_process_crashes() -> None:
     program = (
         "import os, sys\n"
-        "from anemonefish.terminal import without_greetings\n"
+        "from anemonefish.cli.terminal import without_greetings\n"
         "with without_greetings():\n"
         "    os.write(2, b'I0000 00:00:1795915876.35 8307 port.cc:153] oneDNN custom operations are on.\\n')\n"
         "    os.write(2, b'INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\\n')\n"

@@ -26,7 +26,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from click.testing import CliRunner, Result
 
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.client.client import Remote
 from anemonefish.errors import (
     EmptyRecording,
@@ -1149,7 +1149,7 @@ def _read(terminal: int) -> bytes:
 def test_everything_else_does_without_httpx() -> None:
     code = (
         "import sys; sys.modules['httpx'] = None\n"
-        "from anemonefish.cli import main\n"
+        "from anemonefish.cli.main import main\n"
         "main(['remote', 'list', '--url', 'https://api.example'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)

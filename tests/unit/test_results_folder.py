@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.errors import StorageError
 from anemonefish.names import is_own_clip
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
@@ -371,7 +371,7 @@ class Finder:
         if name.partition(".")[0] == hidden:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Finder())
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 main(prog_name="anemonefish")
 """
 

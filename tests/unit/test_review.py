@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.errors import Failure, RecordingChanged
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import RecordingRequest

@@ -8,8 +8,8 @@ import sys
 import click
 import pytest
 
-from anemonefish.cli import main
-from anemonefish.terminal import LazyCommand
+from anemonefish.cli.main import main
+from anemonefish.cli.terminal import LazyCommand
 
 HEAVY = (
     "numpy", "soundfile", "soxr", "rich", "ai_edge_litert", "ncnn", "tensorflow", "keras", "librosa", "matplotlib",
@@ -18,7 +18,7 @@ HEAVY = (
 
 PROGRAM = f"""
 import sys
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 try:
     main(sys.argv[1:], prog_name="anemonefish")
 except SystemExit as end:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from keras import layers
 
 from anemonefish import errors
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import MODEL_JSON
 from anemonefish.models.ncnn import NcnnNetwork

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from anemonefish import clock
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.cloud import clients
 from anemonefish.cloud.metrics import metric_sums
 from anemonefish.jobs.costs import Calibration

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from anemonefish.cli import main
+from anemonefish.cli.main import main
 from anemonefish.models import ModelRepository
 from anemonefish.publishing.publish import publish
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene

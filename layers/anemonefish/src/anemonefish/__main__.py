@@ -8,7 +8,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; a signal while its modules are loaded ends it without a traceback."""
     end_at_once()
-    from anemonefish.cli import main as command
+    from anemonefish.cli.main import main as command
 
     command(prog_name="anemonefish")
 

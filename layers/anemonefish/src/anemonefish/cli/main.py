@@ -17,12 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anemonefish import __version__
-from anemonefish.cli_remote import remote
-from anemonefish.models.names import ACTIVATIONS, ALIASES, ENGINES, VARIANTS
-from anemonefish.settings import FORMATS, MOST_CLIPS, Settings
-from anemonefish.stopping import Stopped, command_line
-from anemonefish.stores import open_store
-from anemonefish.terminal import (
+from anemonefish.cli.remote_commands import remote
+from anemonefish.cli.terminal import (
     ERR,
     OUT,
     Commands,
@@ -39,6 +35,10 @@ from anemonefish.terminal import (
     without_greetings,
     writable_models,
 )
+from anemonefish.models.names import ACTIVATIONS, ALIASES, ENGINES, VARIANTS
+from anemonefish.settings import FORMATS, MOST_CLIPS, Settings
+from anemonefish.stopping import Stopped, command_line
+from anemonefish.stores import open_store
 from anemonefish.typed_text import read_fields
 from anemonefish.workflow.find_recordings import Found, find_recordings
 
@@ -61,8 +61,10 @@ def main() -> None:
     """Find anemonefish calls in hydrophone recordings."""
 
 
-main.add_command(LazyCommand("anemonefish.cli_calibrate", "calibrate", "Measure seconds per window and per range."))
-main.add_command(LazyCommand("anemonefish.cli_evaluate", "evaluate", "Hold results against labels."))
+main.add_command(
+    LazyCommand("anemonefish.cli.calibrate_command", "calibrate", "Measure seconds per window and per range.")
+)
+main.add_command(LazyCommand("anemonefish.cli.evaluate_command", "evaluate", "Hold results against labels."))
 main.add_command(remote)
 
 

@@ -16,6 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from anemonefish.cli.terminal import ERR, complain, require
 from anemonefish.errors import Failure, InvalidRequest, InvalidSettings
 from anemonefish.evaluation.evaluate import (
     DEFAULT_THRESHOLDS,
@@ -31,7 +32,6 @@ from anemonefish.evaluation.evaluate import evaluate as evaluate_results
 from anemonefish.evaluation.matching import CRITERIA, Rule
 from anemonefish.plots.pictures import Curve, CurvePoint, precision_recall
 from anemonefish.stores.local import atomic_file
-from anemonefish.terminal import ERR, complain, require
 
 __all__ = ["evaluate"]
 

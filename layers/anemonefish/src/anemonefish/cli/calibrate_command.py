@@ -8,10 +8,10 @@ from dataclasses import asdict
 import click
 from rich.table import Table
 
+from anemonefish.cli.terminal import OUT, model_option, models_option, progress_bar
 from anemonefish.jobs.costs import write_calibration
 from anemonefish.models.repository import ModelRepository
 from anemonefish.stores import open_store
-from anemonefish.terminal import OUT, model_option, models_option, progress_bar
 from anemonefish.workflow.calibrate import calibrate_here, calibrate_stack
 
 __all__ = ["calibrate"]

@@ -22,13 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, WrongState
-from anemonefish.jobs.request import DEFAULT_MODEL, RecordingRequest
-from anemonefish.names import unique_names
-from anemonefish.notes import Note
-from anemonefish.settings import FORMATS, Settings
-from anemonefish.stores.local import atomic_file, local_path
-from anemonefish.terminal import (
+from anemonefish.cli.terminal import (
     ERR,
     OUT,
     Commands,
@@ -40,6 +34,12 @@ from anemonefish.terminal import (
     show_notes,
     show_quote,
 )
+from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, WrongState
+from anemonefish.jobs.request import DEFAULT_MODEL, RecordingRequest
+from anemonefish.names import unique_names
+from anemonefish.notes import Note
+from anemonefish.settings import FORMATS, Settings
+from anemonefish.stores.local import atomic_file, local_path
 from anemonefish.workflow.find_recordings import find_recordings
 from anemonefish.workflow.results_folder import ResultsFolder
 
