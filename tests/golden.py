@@ -24,7 +24,7 @@ from anemonefish.models.keras import traced
 from anemonefish.profiles import profile_named
 from anemonefish.publishing.publish import PublishRequest, publish
 from anemonefish.publishing.trial import trial_windows
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 
 CLASSES = ("noise", "anemonefish", "biological")
 

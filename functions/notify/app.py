@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any
 
-from anemonefish.cloud.secrets import secret
+from anemonefish.cloud.secrets_manager import secret
 from anemonefish.errors import AnemonefishError
 from anemonefish.service.webhook import deliver, parse_message, signing_keys
 

@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-from anemonefish.cloud.notices import enqueue, publish
-from anemonefish.cloud.table import RecordTable
+from anemonefish.cloud.dynamodb import RecordTable
+from anemonefish.cloud.sns import enqueue, publish
 from anemonefish.service.executions import end_execution
 from anemonefish.workflow.failures import failure_of_task
 

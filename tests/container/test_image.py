@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from anemonefish.models import ModelRepository
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from localstack import LocalAws, Stack
 from tests.golden import KERAS_ALONE, SUITE, publish_suite
 from tests.workflow.test_events import IDENTITY, Invoke

@@ -17,7 +17,7 @@ from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.aggregate import aggregate_job
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.score import score_range

@@ -11,10 +11,7 @@ REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "layers/anemonefish/src/anemonefish"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-CLOUD = {
-    f"cloud/{name}.py"
-    for name in ("clients", "ledger", "workflow.speed", "notices", "secrets", "stack", "table", "transfer", "workflow")
-}
+CLOUD = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("cloud/*.py")}
 API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("service/api/*.py")}
 TERMINAL = {
     "cli/main.py",
@@ -60,9 +57,9 @@ FLOORS = [
         "errors",
         "clock",
         "canonical",
-        "names",
+        "recording_names",
         "notes",
-        "stopping",
+        "interrupts",
         "typed_text",
         "start_time.zone_suffixes",
         "cells",

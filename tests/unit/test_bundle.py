@@ -14,7 +14,7 @@ from anemonefish import errors
 from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import GOLDEN, LITERT, MODEL_JSON, FileFact, ModelSpec
 from anemonefish.models.golden import Golden
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from anemonefish.errors import InvalidRequest, NotAllowed, StorageError, error_c
 from anemonefish.jobs.job import Job
 from anemonefish.service.api.caller import OPEN_TENANT, tenant_of
 from anemonefish.service.api.faults import install, public_words
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 
 SUB = "93d4c8a2-1061-70ab-c0a9-0a1b2c3d4e5f"
 

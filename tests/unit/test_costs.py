@@ -21,7 +21,7 @@ from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.settings import Settings
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.score import Scored
 from anemonefish.workflow.speed import NAMESPACE, Stopwatch, machine_architecture, score_metrics

@@ -28,7 +28,7 @@ from anemonefish.publishing.variants import measure_agreement
 from anemonefish.results.decide import decide
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from anemonefish.windows import WindowGrid
 from anemonefish.workflow.planner import plan_job
 from tests.golden import KERAS_ALONE, LAYERS_PY, SUITE, network_with, own, publish_suite, request_for

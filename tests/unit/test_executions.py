@@ -26,10 +26,10 @@ from moto.stepfunctions.models import StepFunctionBackend
 
 from anemonefish import clock
 from anemonefish.cloud.clients import client
+from anemonefish.cloud.dynamodb import Record, RecordTable
 from anemonefish.cloud.ledger import Ledger
-from anemonefish.cloud.notices import publish
-from anemonefish.cloud.table import Record, RecordTable
-from anemonefish.cloud.workflow import Workflow
+from anemonefish.cloud.sns import publish
+from anemonefish.cloud.step_functions import Workflow
 from anemonefish.errors import (
     DecisionNotFound,
     ExecutionNotFound,
@@ -66,7 +66,7 @@ from anemonefish.service.uploads import Upload
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.aggregate import aggregate_job
 from anemonefish.workflow.planner import plan_job
 

@@ -23,7 +23,7 @@ from anemonefish.models.repository import ready_model
 from anemonefish.publishing.publish import publish
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.planner import plan_job, with_proven_engine
 from anemonefish.workflow.predict import predict_clip
 from tests.golden import deep, request_for, strides

@@ -19,7 +19,7 @@ from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store, s3
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.score import score_range
 

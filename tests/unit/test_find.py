@@ -23,11 +23,11 @@ from anemonefish.cli.main import main
 from anemonefish.errors import InvalidRequest, RecordingNotFound
 from anemonefish.jobs.request import RecordingRequest, recordings_below
 from anemonefish.models.repository import ModelRepository
-from anemonefish.names import recording_name, unique_names
+from anemonefish.recording_names import recording_name, unique_names
 from anemonefish.results.report import REPORTS
 from anemonefish.settings import Settings
 from anemonefish.stores import open_source, open_store
-from anemonefish.stores.local import local_path, local_uri
+from anemonefish.stores.folder import local_path, local_uri
 from anemonefish.workflow.find_recordings import find_recordings
 from anemonefish.workflow.planner import plan_job
 

@@ -17,7 +17,7 @@ from anemonefish.models.bundle import GOLDEN, KERAS, LITERT, MODEL_JSON, variant
 from anemonefish.models.golden import Golden
 from anemonefish.profiles import profile_named
 from anemonefish.publishing.publish import publish
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from tests.golden import CLASSES, centred, heard, request_for
 
 

@@ -20,7 +20,7 @@ from anemonefish.jobs.request import RecordingRequest, distinct, unique_names
 from anemonefish.models.repository import ModelRepository
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.planner import plan_job
 
 

@@ -17,7 +17,7 @@ from anemonefish.models import ModelRepository
 from anemonefish.models.keras import KerasNetwork, traced
 from anemonefish.models.portable import portable_layers
 from anemonefish.publishing.publish import publish
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from tests.golden import request_for
 
 STRIDES = [(1, 2), (2, 1), (3, 2), (2, 4)]

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from anemonefish.cloud.clients import client
-from anemonefish.cloud.transfer import LINK_SECONDS, Transfers
+from anemonefish.cloud.s3_links import LINK_SECONDS, Transfers
 from anemonefish.stores import s3 as store
 
 PACKAGE = Path(__file__).parents[2] / "layers/anemonefish/src/anemonefish"

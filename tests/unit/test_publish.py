@@ -33,7 +33,7 @@ from anemonefish.publishing.trial import Trial, check_parity, trial_windows
 from anemonefish.results.decide import decide
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.planner import plan_job
 from tests.golden import CLASSES, centred, heard, request_for
 

@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 
 from anemonefish.cli.main import main
 from anemonefish.errors import StorageError
-from anemonefish.names import is_own_clip
+from anemonefish.recording_names import is_own_clip
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from anemonefish.workflow import results_folder
 from anemonefish.workflow.results_folder import ResultsFolder, owned_files

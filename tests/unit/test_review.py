@@ -19,7 +19,7 @@ from anemonefish.service.downloads import JobResults, ReviewState, read_review_s
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from anemonefish.stores import open_store
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.aggregate import aggregate_job
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.review import store_review

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from anemonefish.interrupts import command_line
 from anemonefish.simulation.scene import scene, write_scene
-from anemonefish.stopping import command_line
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

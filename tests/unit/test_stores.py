@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFound
 from anemonefish.stores import ByteSource, Store, open_source, open_store, s3
-from anemonefish.stores.local import LocalStore, atomic_file
+from anemonefish.stores.folder import LocalStore, atomic_file
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 
 from anemonefish.cloud.clients import client
+from anemonefish.cloud.dynamodb import Record, RecordTable
 from anemonefish.cloud.ledger import Account, Ledger
-from anemonefish.cloud.table import Record, RecordTable
 from anemonefish.errors import StorageError
 
 NUMBERS = count()

@@ -28,7 +28,7 @@ from anemonefish.results.report import RecordingResult
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import SceneSettings, scene
 from anemonefish.stores import open_source, open_store
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.predict import predict_clip
 
 RATE = 48_000
@@ -235,7 +235,7 @@ def test_noise_that_begins_like_a_recording(tmp_path: Path) -> None:
 def test_a_storage_error_is_not_taken_for_the_end(
     lossy: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from anemonefish.stores.local import LocalSource
+    from anemonefish.stores.folder import LocalSource
 
     real = LocalSource.read
 

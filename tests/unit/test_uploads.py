@@ -26,8 +26,8 @@ from moto.dynamodb.models import DynamoDBBackend
 from anemonefish import clock
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.cloud.clients import client
-from anemonefish.cloud.table import Record, RecordTable
-from anemonefish.cloud.transfer import LINK_SECONDS, StoredObject, Transfers
+from anemonefish.cloud.dynamodb import Record, RecordTable
+from anemonefish.cloud.s3_links import LINK_SECONDS, StoredObject, Transfers
 from anemonefish.errors import (
     InvalidRequest,
     StorageError,
@@ -300,7 +300,7 @@ def test_only_a_part_that_has_arrived_whole_carries_its_tag(store: Uploads, buck
 
 
 def test_more_parts_than_s3_lists_at_once_are_all_seen(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anemonefish.cloud.transfer._PARTS_PER_PAGE", 2)
+    monkeypatch.setattr("anemonefish.cloud.s3_links._PARTS_PER_PAGE", 2)
     transfers = Transfers(bucket)
     number = transfers.begin_parts("k", None)
     for part in (5, 1, 3, 4, 2):

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from moto import mock_aws
 
-from anemonefish.cloud import secrets
+from anemonefish.cloud import secrets_manager as secrets
 from anemonefish.cloud.clients import client
 from anemonefish.errors import InvalidRequest, StorageError
 from anemonefish.service import webhook

@@ -20,7 +20,7 @@ from anemonefish.models.bundle import MODEL_JSON
 from anemonefish.models.ncnn import NcnnNetwork
 from anemonefish.publishing.publish import publish
 from anemonefish.publishing.to_ncnn import to_ncnn
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from tests.golden import network_with, request_for
 
 

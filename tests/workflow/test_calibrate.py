@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from anemonefish import clock
 from anemonefish.cli.main import main
 from anemonefish.cloud import clients
-from anemonefish.cloud.metrics import metric_sums
+from anemonefish.cloud.cloudwatch import metric_sums
 from anemonefish.jobs.costs import Calibration
 from localstack import LocalAws, Stack
 

@@ -19,7 +19,7 @@ from anemonefish.cli.main import main
 from anemonefish.models import ModelRepository
 from anemonefish.publishing.publish import publish
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
-from anemonefish.stores.local import LocalStore
+from anemonefish.stores.folder import LocalStore
 from localstack import Execution, Stack
 from localstack.demo import analyse, fetch, upload_models
 from localstack.stack import tell

@@ -1,6 +1,6 @@
 """The command ``anemonefish``, also as ``python -m anemonefish``."""
 
-from anemonefish.stopping import end_at_once
+from anemonefish.interrupts import end_at_once
 
 __all__ = ["main"]
 

@@ -27,7 +27,7 @@ from pathlib import Path, PurePath
 
 from anemonefish.cells import unescape
 from anemonefish.errors import InvalidRequest
-from anemonefish.names import printable
+from anemonefish.recording_names import printable
 
 __all__ = [
     "LABEL_FORMATS",

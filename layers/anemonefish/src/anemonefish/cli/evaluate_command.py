@@ -31,7 +31,7 @@ from anemonefish.evaluation.evaluate import (
 from anemonefish.evaluation.evaluate import evaluate as evaluate_results
 from anemonefish.evaluation.matching import CRITERIA, Rule
 from anemonefish.plots.pictures import Curve, CurvePoint, precision_recall
-from anemonefish.stores.local import atomic_file
+from anemonefish.stores.folder import atomic_file
 
 __all__ = ["evaluate"]
 

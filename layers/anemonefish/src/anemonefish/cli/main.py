@@ -35,9 +35,9 @@ from anemonefish.cli.terminal import (
     without_greetings,
     writable_models,
 )
-from anemonefish.models.names import ACTIVATIONS, ALIASES, ENGINES, VARIANTS
+from anemonefish.interrupts import Stopped, command_line
+from anemonefish.models.model_names import ACTIVATIONS, ALIASES, ENGINES, VARIANTS
 from anemonefish.settings import FORMATS, MOST_CLIPS, Settings
-from anemonefish.stopping import Stopped, command_line
 from anemonefish.stores import open_store
 from anemonefish.typed_text import read_fields
 from anemonefish.workflow.find_recordings import Found, find_recordings
@@ -174,7 +174,7 @@ def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Seque
 def simulate(seconds: float, seed: int, sample_rate: int, out: Path) -> None:
     """Make a reef scene: calls, sounds to confuse them with, noise - and the labels of what is in it."""
     from anemonefish.simulation.scene import scene, write_scene
-    from anemonefish.stores.local import atomic_file
+    from anemonefish.stores.folder import atomic_file
 
     made = scene(seconds, seed, sample_rate)
     with atomic_file(out) as temporary:
@@ -249,7 +249,7 @@ def publish(
     models_uri: str,
 ) -> None:
     """Turn a .keras or .h5 file into a bundle, refused unless it gives the training's scores."""
-    from anemonefish.models.summary import lines_of
+    from anemonefish.models.description import lines_of
     from anemonefish.profiles import PROFILES, profile_named
     from anemonefish.publishing.publish import PublishRequest
     from anemonefish.publishing.publish import publish as publish_model
@@ -376,7 +376,7 @@ def _settings(assignments: Sequence[str], **options: Any) -> Settings:
 
 def _write_labels(made: Scene, wav: Path) -> None:
     from anemonefish.annotations.selections import Selection, SoundFile, write_audacity, write_raven
-    from anemonefish.stores.local import atomic_file
+    from anemonefish.stores.folder import atomic_file
 
     selections = [Selection(each.start, each.stop, each.label, each.low_hz, each.high_hz) for each in made.labels]
     with atomic_file(wav.with_name(f"{wav.name}.selections.txt")) as path, path.open("w", newline="") as file:

@@ -36,10 +36,10 @@ from anemonefish.cli.terminal import (
 )
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, WrongState
 from anemonefish.jobs.request import DEFAULT_MODEL, RecordingRequest
-from anemonefish.names import unique_names
 from anemonefish.notes import Note
+from anemonefish.recording_names import unique_names
 from anemonefish.settings import FORMATS, Settings
-from anemonefish.stores.local import atomic_file, local_path
+from anemonefish.stores.folder import atomic_file, local_path
 from anemonefish.workflow.find_recordings import find_recordings
 from anemonefish.workflow.results_folder import ResultsFolder
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, InvalidSettings, RemoteError
+from anemonefish.interrupts import Stopped, end_workers, stoppable
 from anemonefish.notes import Note
-from anemonefish.stopping import Stopped, end_workers, stoppable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -30,8 +30,8 @@ from urllib.parse import quote as quoted
 import httpx
 
 from anemonefish.errors import EmptyRecording, InvalidRequest, RecordingChanged, RecordingNotFound, RemoteError
-from anemonefish.names import printable
-from anemonefish.stores.local import atomic_file, check_is_file
+from anemonefish.recording_names import printable
+from anemonefish.stores.folder import atomic_file, check_is_file
 
 __all__ = ["ENDED", "Document", "Remote"]
 

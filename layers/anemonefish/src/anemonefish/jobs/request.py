@@ -15,7 +15,7 @@ from typing import Any, Self
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.canonical import dump_json
 from anemonefish.errors import InvalidRequest, RecordingNotFound, shown
-from anemonefish.names import is_hidden, is_own_clip, printable, recording_name, unique_names
+from anemonefish.recording_names import is_hidden, is_own_clip, printable, recording_name, unique_names
 from anemonefish.start_time.start import parse_start
 from anemonefish.stores import open_store
 

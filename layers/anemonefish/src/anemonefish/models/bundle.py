@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from anemonefish.errors import IncompatibleModel, InvalidBundle
-from anemonefish.models.names import ENGINES, VARIANTS
+from anemonefish.models.model_names import ENGINES, VARIANTS
 from anemonefish.profiles import Profile, profile_from_dict
 from anemonefish.settings import Settings
 

@@ -42,7 +42,7 @@ from anemonefish.models.engine import Model, Network
 from anemonefish.models.golden import Golden, check_golden, check_preprocessing
 from anemonefish.models.keras import KerasNetwork
 from anemonefish.models.litert import LiteRtNetwork
-from anemonefish.models.names import ALIASES
+from anemonefish.models.model_names import ALIASES
 from anemonefish.models.ncnn import NcnnNetwork
 from anemonefish.stores import Store, open_store
 

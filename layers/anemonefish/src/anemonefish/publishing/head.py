@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.errors import IncompatibleModel
-from anemonefish.models.names import ACTIVATIONS
+from anemonefish.models.model_names import ACTIVATIONS
 
 __all__ = ["ACTIVATIONS", "activation_of", "check_scores", "with_activation"]
 

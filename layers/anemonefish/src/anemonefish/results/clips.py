@@ -29,7 +29,7 @@ from anemonefish.errors import (
 )
 from anemonefish.results.events import Event
 from anemonefish.stores import Store
-from anemonefish.stores.local import atomic_file
+from anemonefish.stores.folder import atomic_file
 
 __all__ = ["Clip", "ClipSource", "Clips", "choose_clips", "clip_name", "cut_clips"]
 

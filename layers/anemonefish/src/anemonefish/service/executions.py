@@ -31,9 +31,9 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from anemonefish import clock
+from anemonefish.cloud.dynamodb import Record, RecordTable
 from anemonefish.cloud.ledger import Ledger
-from anemonefish.cloud.table import Record, RecordTable
-from anemonefish.cloud.workflow import Workflow
+from anemonefish.cloud.step_functions import Workflow
 from anemonefish.errors import (
     AnemonefishError,
     ExecutionNotFound,

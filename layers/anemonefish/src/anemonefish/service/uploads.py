@@ -16,9 +16,9 @@ from datetime import datetime, timedelta
 
 from anemonefish import clock
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
+from anemonefish.cloud.dynamodb import Record, RecordTable
 from anemonefish.cloud.ledger import Account, Ledger
-from anemonefish.cloud.table import Record, RecordTable
-from anemonefish.cloud.transfer import StoredObject, StoredPart, Transfers
+from anemonefish.cloud.s3_links import StoredObject, StoredPart, Transfers
 from anemonefish.errors import (
     AnemonefishError,
     InvalidRequest,

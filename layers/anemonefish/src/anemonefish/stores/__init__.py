@@ -94,7 +94,7 @@ def open_store(uri: str) -> Store:
         from anemonefish.stores.s3 import S3Store  # boto3 is loaded only where S3 is meant
 
         return S3Store(uri.removeprefix(S3_SCHEME).rstrip("/"))
-    from anemonefish.stores.local import LocalStore
+    from anemonefish.stores.folder import LocalStore
 
     return LocalStore(Path(uri))
 
@@ -124,7 +124,7 @@ def open_source(uri: str, version: str | None = None, name: str | None = None) -
         from anemonefish.stores.s3 import S3Source
 
         return S3Source.open(uri, version, name or uri)
-    from anemonefish.stores.local import LocalSource
+    from anemonefish.stores.folder import LocalSource
 
     return LocalSource.open(uri, version, name or uri)
 
@@ -153,7 +153,7 @@ def read_companion(uri: str, most: int) -> bytes | None:
         from anemonefish.stores.s3 import read_first_bytes
 
         return read_first_bytes(uri, most)
-    from anemonefish.stores.local import local_path
+    from anemonefish.stores.folder import local_path
 
     path = local_path(uri)
     try:

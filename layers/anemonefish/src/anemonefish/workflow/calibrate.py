@@ -129,8 +129,8 @@ def calibrate_stack(
     StorageError
         AWS did not answer.
     """
-    from anemonefish.cloud.metrics import mean_seconds, metric_sums  # boto3: only who asks an account needs it
-    from anemonefish.cloud.stack import score_function
+    from anemonefish.cloud.cloudformation import score_function
+    from anemonefish.cloud.cloudwatch import mean_seconds, metric_sums  # boto3: only who asks an account needs it
 
     pinned = models.pin(reference)
     worker = score_function(stack)

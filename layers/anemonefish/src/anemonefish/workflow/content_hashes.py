@@ -18,7 +18,7 @@ from threading import Event
 from typing import BinaryIO
 
 from anemonefish.jobs.plan import Plan, PlannedRecording
-from anemonefish.stores.local import atomic_file, local_path
+from anemonefish.stores.folder import atomic_file, local_path
 
 __all__ = ["with_contents"]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest, RecordingNotFound
 from anemonefish.jobs.request import RecordingRequest, recordings_below
-from anemonefish.names import is_hidden, is_own_clip, printable, recording_name
-from anemonefish.stores.local import local_uri
+from anemonefish.recording_names import is_hidden, is_own_clip, printable, recording_name
+from anemonefish.stores.folder import local_uri
 from anemonefish.workflow.results_folder import JOURNAL, owned_files
 
 __all__ = ["Found", "find_recordings"]

@@ -22,6 +22,7 @@ from typing import TypeVar
 
 from anemonefish.audio.transcoder import transcode_task
 from anemonefish.errors import AnemonefishError, Failure
+from anemonefish.interrupts import as_worker, starting_workers
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan, RangeTask, TranscodeTask, batched
 from anemonefish.jobs.request import RecordingRequest
@@ -29,9 +30,8 @@ from anemonefish.models.repository import ModelRepository, PinnedModel, ready_mo
 from anemonefish.results.report import REPORTS
 from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
 from anemonefish.settings import Settings
-from anemonefish.stopping import as_worker, starting_workers
 from anemonefish.stores import open_store
-from anemonefish.stores.local import local_path
+from anemonefish.stores.folder import local_path
 from anemonefish.workflow.aggregate import Aggregate, aggregate_job
 from anemonefish.workflow.content_hashes import with_contents
 from anemonefish.workflow.planner import plan_job, with_proven_engine, without_transcodes

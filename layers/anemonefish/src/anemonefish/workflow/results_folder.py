@@ -30,8 +30,8 @@ from typing import Any, Self
 
 from anemonefish.canonical import dump_json
 from anemonefish.errors import StorageError
-from anemonefish.names import is_own_clip
-from anemonefish.stores.local import UNFINISHED, LocalStore, atomic_file
+from anemonefish.recording_names import is_own_clip
+from anemonefish.stores.folder import UNFINISHED, LocalStore, atomic_file
 
 try:
     import fcntl

@@ -38,7 +38,7 @@ from anemonefish.service.downloads import (
     write_reviewed_events,
 )
 from anemonefish.settings import MOST_CLIPS
-from anemonefish.stores.local import atomic_file
+from anemonefish.stores.folder import atomic_file
 
 __all__ = ["Review", "store_review", "write_review"]
 

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from anemonefish import clock
-from anemonefish.cloud.transfer import LINK_SECONDS
+from anemonefish.cloud.s3_links import LINK_SECONDS
 from anemonefish.errors import WrongState
 from anemonefish.results.report import RecordingResult, lab_document
 from anemonefish.service.api.caller import tenant_of

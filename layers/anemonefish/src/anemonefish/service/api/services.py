@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
-from anemonefish.cloud.table import RecordTable
-from anemonefish.cloud.transfer import Transfers
-from anemonefish.cloud.workflow import Workflow
+from anemonefish.cloud.dynamodb import RecordTable
+from anemonefish.cloud.s3_links import Transfers
+from anemonefish.cloud.step_functions import Workflow
 from anemonefish.models.repository import ModelRepository
 from anemonefish.service.executions import Executions
 from anemonefish.service.limits import Limits
