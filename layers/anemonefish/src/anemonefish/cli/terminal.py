@@ -87,7 +87,7 @@ set_option = click.option(
 )
 
 
-_INSTALLED_MODELS = Path(__file__).parent / "shipped"
+_INSTALLED_MODELS = Path(__file__).parents[1] / "shipped"
 """Where a wheel has the bundle that ships."""
 
 _OWN_MODELS = Path("models")
@@ -95,7 +95,7 @@ _OWN_MODELS = Path("models")
 
 def _default_models() -> str:
     """Return the models of a checkout; else ``models`` here, where there are some; else those that were installed."""
-    checkout = Path(__file__).parents[4] / "models"
+    checkout = Path(__file__).parents[5] / "models"
     if (checkout / "reef").is_dir():
         return str(checkout)
     return str(_OWN_MODELS if _OWN_MODELS.is_dir() or not _INSTALLED_MODELS.is_dir() else _INSTALLED_MODELS)
