@@ -28,11 +28,12 @@ from moto import mock_aws
 
 from anemonefish.errors import AnemonefishError, RemoteError, error_classes
 from anemonefish.models.repository import ready_model
-from anemonefish.service.api import app, schemas
+from anemonefish.service.api import app
 from anemonefish.service.api import predict_routes as routes
 from anemonefish.service.api import result_routes as results
 from anemonefish.service.api.documents import openapi_document
 from anemonefish.service.api.lab import SETTINGS
+from anemonefish.service.api.schemas import clip_schemas
 from anemonefish.service.api.services import services
 from anemonefish.service.executions import _QUOTED_AT_START, QUOTE_SECONDS, end_execution
 from anemonefish.settings import Settings
@@ -322,7 +323,7 @@ def _config_bytes(world: World, size: int) -> tuple[int, Any, dict[str, str]]:
 
 
 def _form_parts(world: World, count: int) -> tuple[int, Any, dict[str, str]]:
-    names = sorted(schemas.LabConfig.model_fields)
+    names = sorted(clip_schemas.LabConfig.model_fields)
     parts = dict.fromkeys([*names, *(f"x{number}" for number in range(count))][: count - 1], b"null")
     return world.form("/predict", audio_file=b"RIFF", **parts)
 
@@ -520,7 +521,7 @@ def test_every_name_between_backticks_is_a_name_of_the_api(document: dict[str, A
     known |= set(re.findall(r'"name": "([\w-]+)"', text))  # parameters
     known |= set(re.findall(r'"([\w-]+)"', text))  # values of enumerations, and the like
     known |= {segment for path in document["paths"] for segment in path.split("/")}
-    known |= {*schemas.AUDIO_FIELDS, *schemas.ENCODED_FIELDS}
+    known |= {*clip_schemas.AUDIO_FIELDS, *clip_schemas.ENCODED_FIELDS}
     known |= set(Settings.__dataclass_fields__) | set(error_classes()) | set(GATEWAYS)
     names = [name for name in code(prose) if re.fullmatch(r"[a-z]+(_[a-z0-9]+)*|[A-Z]\w+", name)]
     of_others = {"fetch", "name", "PUT", "GET", "DELETE", "HEAD", "OPTIONS", "Location", "Allow", "Authorization"}

@@ -12,7 +12,7 @@ PACKAGE = REPOSITORY / "layers/anemonefish/src/anemonefish"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 CLOUD = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("cloud/*.py")}
-API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("service/api/*.py")}
+API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("service/api/**/*.py")}
 TERMINAL = {
     "cli/main.py",
     "cli/calibrate_command.py",

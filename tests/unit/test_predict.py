@@ -20,7 +20,7 @@ from anemonefish.service.api import app
 from anemonefish.service.api import predict_routes as routes
 from anemonefish.service.api.forms import MOST_PARTS
 from anemonefish.service.api.lab import SETTINGS
-from anemonefish.service.api.schemas import LabConfig
+from anemonefish.service.api.schemas.clip_schemas import LabConfig
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from anemonefish.workflow import predict

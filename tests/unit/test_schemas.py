@@ -17,17 +17,13 @@ from pydantic import BaseModel, ValidationError
 from anemonefish.errors import InvalidSettings, ModelNotFound
 from anemonefish.models.repository import ModelRepository
 from anemonefish.service import executions, webhook
-from anemonefish.service.api import app, schemas
+from anemonefish.service.api import app
 from anemonefish.service.api.documents import openapi_document
-from anemonefish.service.api.schemas import (
-    ClipConfig,
-    CompleteBody,
-    DecisionBody,
-    ExecutionBody,
-    SentPart,
-    SettingsBody,
-    UploadBody,
-)
+from anemonefish.service.api.schemas import execution_schemas, shared_schemas
+from anemonefish.service.api.schemas.clip_schemas import ClipConfig
+from anemonefish.service.api.schemas.execution_schemas import ExecutionBody
+from anemonefish.service.api.schemas.settings_schemas import DecisionBody, SettingsBody
+from anemonefish.service.api.schemas.upload_schemas import CompleteBody, SentPart, UploadBody
 from anemonefish.service.downloads import DECIDING
 from anemonefish.service.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES, new_id
 from anemonefish.settings import FORMATS, REVIEWS, Settings
@@ -132,7 +128,6 @@ VALUES = st.one_of(NUMBERS, st.booleans(), WORDS, LISTS, st.just({}))
 def test_a_request_can_set_what_there_is_to_set() -> None:
     assert set(SettingsBody.model_fields) == set(NAMES)
     assert set(DecisionBody.model_fields) == set(DECIDING)
-    assert get_args(schemas.Format) == FORMATS
     assert set(ClipConfig.model_fields) <= {"model", *NAMES}
 
 
@@ -310,17 +305,17 @@ def test_every_webhook_of_the_document_is_one(url: str) -> None:
 
 def test_identifiers_that_we_make_are_taken() -> None:
     for _ in range(100):
-        assert re.search(schemas.UPLOAD_ID, new_id("u"))
-        assert re.search(schemas.EXECUTION_ID, new_id("e"))
+        assert re.search(shared_schemas.UPLOAD_ID, new_id("u"))
+        assert re.search(shared_schemas.EXECUTION_ID, new_id("e"))
         assert takes(ExecutionBody, recordings=[new_id("u")])
 
 
 @given(st.text(), st.text(min_size=1))
 def test_the_identifier_of_every_key_is_taken(owner: str, key: str) -> None:
-    assert re.search(schemas.EXECUTION_ID, executions._id_of(owner, key))
+    assert re.search(shared_schemas.EXECUTION_ID, executions._id_of(owner, key))
 
 
-@given(st.from_regex(schemas.MODEL_REFERENCE, fullmatch=True))
+@given(st.from_regex(shared_schemas.MODEL_REFERENCE, fullmatch=True))
 def test_a_model_that_the_api_takes_can_be_looked_for(models_uri: str, reference: str) -> None:
     assert takes(ExecutionBody, model=reference)
     with suppress(ModelNotFound):  # and nothing worse
@@ -335,7 +330,7 @@ def test_a_model_that_there_is_is_taken(reference: str) -> None:
 
 def test_every_state_can_be_told() -> None:
     states = {executions.PENDING, executions.RUNNING, executions.SUCCEEDED, executions.FAILED, executions.CANCELLED}
-    assert set(get_args(schemas.Status)) == states
+    assert set(get_args(execution_schemas.Status)) == states
 
 
 # --- the document ------------------------------------------------------------------------------------------------
@@ -370,7 +365,7 @@ def test_the_published_document_has_the_limits_of_the_parameters(document: dict[
     assert limits(key) == {"minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"}
     page = parameters(document["paths"]["/executions"]["get"])
     assert limits(page["limit"]) == {"minimum": 1, "maximum": 100}
-    assert limits(page["from"]) == {"pattern": schemas.EXECUTION_ID}
+    assert limits(page["from"]) == {"pattern": shared_schemas.EXECUTION_ID}
 
 
 def test_a_stack_without_webhooks_documents_none(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

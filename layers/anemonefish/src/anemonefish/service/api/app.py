@@ -24,7 +24,7 @@ from anemonefish.service.api import predict_routes as predict
 from anemonefish.service.api import result_routes as results
 from anemonefish.service.api import upload_routes as uploads
 from anemonefish.service.api.documents import OPEN, answers, openapi_document, readable_page, security_schemes
-from anemonefish.service.api.schemas import Health
+from anemonefish.service.api.schemas.shared_schemas import Health
 
 __all__ = ["handler", "make_app"]
 

@@ -14,7 +14,8 @@ from aws_lambda_powertools.event_handler.openapi.models import APIKey, HTTPBeare
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from anemonefish.service.api.schemas import ClipBody, ErrorOut, LabConfig
+from anemonefish.service.api.schemas.clip_schemas import ClipBody, LabConfig
+from anemonefish.service.api.schemas.shared_schemas import ErrorOut
 
 __all__ = ["OPEN", "answers", "openapi_document", "readable_page", "reference", "security_schemes"]
 

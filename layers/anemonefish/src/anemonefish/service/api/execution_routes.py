@@ -15,8 +15,7 @@ from anemonefish.jobs.plan import Plan
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
 from anemonefish.service.api.faults import public_words
-from anemonefish.service.api.schemas import (
-    EXECUTION_ID,
+from anemonefish.service.api.schemas.execution_schemas import (
     ExecutionBody,
     ExecutionOut,
     ExecutionPage,
@@ -26,6 +25,7 @@ from anemonefish.service.api.schemas import (
     StorageUsage,
     UsageOut,
 )
+from anemonefish.service.api.schemas.shared_schemas import EXECUTION_ID
 from anemonefish.service.api.services import services
 from anemonefish.service.executions import SUCCEEDED, Execution, Order
 from anemonefish.service.webhook import check_url

@@ -9,7 +9,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
-from anemonefish.service.api.schemas import MODEL_NAME, Catalog, CatalogEntry, ModelOut
+from anemonefish.service.api.schemas.model_schemas import Catalog, CatalogEntry, ModelOut
+from anemonefish.service.api.schemas.shared_schemas import MODEL_NAME
 from anemonefish.service.api.services import services
 
 __all__ = ["router"]

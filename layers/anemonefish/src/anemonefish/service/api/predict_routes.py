@@ -24,15 +24,15 @@ from anemonefish.service.api.documents import answers, reference
 from anemonefish.service.api.encoded import decode_audio, is_encoded_audio
 from anemonefish.service.api.forms import Part, file_name, read_form
 from anemonefish.service.api.lab import lab_answer, our_settings, their_words
-from anemonefish.service.api.schemas import (
+from anemonefish.service.api.schemas.clip_schemas import (
     AUDIO_FIELDS,
     CLIP_LIMIT,
     ENCODED_FIELDS,
     ClipBody,
     LabConfig,
     LabPredictionOut,
-    PredictionOut,
 )
+from anemonefish.service.api.schemas.result_schemas import PredictionOut
 from anemonefish.service.api.services import services
 from anemonefish.settings import Settings
 

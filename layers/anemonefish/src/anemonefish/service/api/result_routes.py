@@ -18,16 +18,9 @@ from anemonefish.results.report import RecordingResult, lab_document
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
 from anemonefish.service.api.faults import public_words
-from anemonefish.service.api.schemas import (
-    DECISION_ID,
-    EXECUTION_ID,
-    DecisionBody,
-    FileLink,
-    FileOut,
-    FilesOut,
-    Format,
-    ResultsOut,
-)
+from anemonefish.service.api.schemas.result_schemas import FileOut, FilesOut, ResultsOut
+from anemonefish.service.api.schemas.settings_schemas import DecisionBody
+from anemonefish.service.api.schemas.shared_schemas import DECISION_ID, EXECUTION_ID, FileLink, Format
 from anemonefish.service.api.services import services
 from anemonefish.service.downloads import JobResults
 from anemonefish.service.executions import SUCCEEDED, Execution

@@ -11,7 +11,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
-from anemonefish.service.api.schemas import UPLOAD_ID, CompleteBody, Part, PartPage, UploadBody, UploadOut
+from anemonefish.service.api.schemas.shared_schemas import UPLOAD_ID
+from anemonefish.service.api.schemas.upload_schemas import CompleteBody, Part, PartPage, UploadBody, UploadOut
 from anemonefish.service.api.services import services
 from anemonefish.service.uploads import Upload
 

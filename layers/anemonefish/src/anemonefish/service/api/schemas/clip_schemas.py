@@ -1,0 +1,78 @@
+"""The bodies and answers of ``/predict`` and ``/inference/predict``: one clip, answered at once."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from anemonefish.jobs.request import DEFAULT_MODEL, MOST_CLIP_BYTES
+from anemonefish.service.api.schemas.result_schemas import Prediction, PredictionOut
+from anemonefish.service.api.schemas.settings_schemas import AnalysisBody, Median
+from anemonefish.service.api.schemas.shared_schemas import MODEL_REFERENCE
+
+__all__ = [
+    "AUDIO_FIELDS",
+    "CLIP_LIMIT",
+    "ENCODED_FIELDS",
+    "ClipBody",
+    "ClipConfig",
+    "LabConfig",
+    "LabPredictionOut",
+]
+
+AUDIO_FIELDS = ("audio_file", "audio")
+"""Names of a clip in a form."""
+
+ENCODED_FIELDS = ("audio_data", "audio_base64", "audio_file")
+"""Names of a clip in JSON."""
+
+CLIP_LIMIT = (
+    f"Up to {MOST_CLIP_BYTES / 1e6:g} MB ({MOST_CLIP_BYTES} bytes); a larger one is uploaded (POST /uploads) and "
+    f"analysed by an execution."
+)
+
+
+class ClipConfig(AnalysisBody):
+    """What a clip is analysed with."""
+
+    model: str = Field(DEFAULT_MODEL, pattern=MODEL_REFERENCE, description=f"{DEFAULT_MODEL} unless given")
+
+
+class LabConfig(ClipConfig):
+    """What a clip is analysed with, by the names here or by those of the lab; one setting has one of them."""
+
+    confidence_threshold: float | None = Field(None, ge=0, lt=1, description="The lab's name of threshold")
+    smoothing_window: Median | None = Field(None, description="The lab's name of median_windows, an odd number")
+    min_event_duration: float | None = Field(None, ge=0, le=3600, description="The lab's name of min_duration_seconds")
+    min_gap_duration: float | None = Field(None, ge=0, le=3600, description="The lab's name of min_gap_seconds")
+    window_duration: float | None = Field(None, ge=0.001, le=60, description="The lab's name of window_seconds")
+    stride_duration: float | None = Field(None, ge=0.001, le=60, description="The lab's name of hop_seconds")
+
+
+class ClipBody(LabConfig):
+    """A clip as the lab's newest front end sends it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": [name]} for name in ENCODED_FIELDS]},
+    )
+
+    audio_data: str | None = Field(
+        None,
+        description=f"The audio file in base64, of either alphabet, also as a data: URL. {CLIP_LIMIT}",
+        json_schema_extra={"contentEncoding": "base64"},
+    )
+    audio_base64: str | None = Field(None, description="Another name of audio_data")
+    audio_file: str | None = Field(None, description="Another name of audio_data")
+    filename: str | None = Field(None, description="Name of the file: it may tell when the recording began")
+    config: LabConfig | None = Field(None, description="Settings by name, as in the form")
+    settings: LabConfig | None = Field(None, description="Another name of config")
+
+
+class LabPredictionOut(PredictionOut):
+    """The answer to a clip that came as base64: what the lab's newest front end reads, beside the lab's JSON."""
+
+    json_: PredictionOut = Field(alias="json", description="predictions, events and metadata again")
+    audacity: str = Field(
+        description="Label track: runs of windows with the same highest raw score, noise left out",
+        examples=["1.200000\t2.000000\tanemonefish\n"],
+    )
+    raw: list[Prediction] = Field(description="predictions again")

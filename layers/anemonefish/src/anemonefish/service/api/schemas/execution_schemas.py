@@ -1,0 +1,191 @@
+"""The bodies and answers of ``/executions`` and ``/usage``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from anemonefish.jobs.request import DEFAULT_MODEL
+from anemonefish.service.api.schemas.settings_schemas import SettingsBody
+from anemonefish.service.api.schemas.shared_schemas import (
+    MODEL_REFERENCE,
+    UPLOAD_ID,
+    Moment,
+    PinnedModel,
+    Reason,
+    RequestBody,
+)
+
+__all__ = [
+    "MOST_UPLOADS",
+    "Assumptions",
+    "ExecutionBody",
+    "ExecutionOut",
+    "ExecutionPage",
+    "ExecutionSummary",
+    "JobsUsage",
+    "Quote",
+    "QuoteOut",
+    "QuotedRecording",
+    "RecordingState",
+    "ReviewOut",
+    "Status",
+    "StorageUsage",
+    "UsageOut",
+]
+
+MOST_UPLOADS = 1_000
+"""Recordings of one order: each is looked up before the answer."""
+
+
+class ExecutionBody(RequestBody):
+    """Recordings to analyse."""
+
+    recordings: list[Annotated[str, Field(pattern=UPLOAD_ID)]] = Field(
+        min_length=1, max_length=MOST_UPLOADS, description="Ids of complete uploads"
+    )
+    model: str = Field(
+        DEFAULT_MODEL,
+        pattern=MODEL_REFERENCE,
+        description=f"name, name@alias or name@version; +variant for other arithmetic; {DEFAULT_MODEL} unless given",
+    )
+    settings: SettingsBody = SettingsBody()
+    webhook: str | None = Field(
+        None,
+        max_length=2048,
+        description="https URL to call at the end",
+        # Narrower than what is taken, so that whatever fits it is taken.
+        json_schema_extra={"pattern": r"^https://[a-z][a-z0-9]{1,30}\.(org|com|net|edu)/[a-z0-9/]{0,200}$"},
+    )
+
+
+class RecordingState(BaseModel):
+    """How far one recording is."""
+
+    recording: int
+    name: str
+    ranges_done: int
+    ranges_total: int | None
+    error: Reason | None
+
+
+Status = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
+
+
+class ExecutionSummary(BaseModel):
+    """An execution in a list."""
+
+    id: str
+    status: Status
+    status_url: str
+    model: PinnedModel
+    recordings: int
+    created_at: Moment
+    finished_at: Moment | None
+    error: Reason | None
+
+
+class ExecutionPage(BaseModel):
+    """Some of the executions, newest first."""
+
+    executions: list[ExecutionSummary]
+    next: str | None
+
+
+class ReviewOut(BaseModel):
+    """How the clips and pictures stand that the setting ``review`` asks for; they are made after the results."""
+
+    status: Literal["PENDING", "SUCCEEDED", "FAILED"]
+    clips: int
+    left_out: int = Field(description="Events that have no clip, because there are too many")
+    pictures: int
+    error: Reason | None
+
+
+class ExecutionOut(BaseModel):
+    """An execution."""
+
+    id: str
+    status: Status
+    status_url: str
+    results_url: str | None
+    attempt: int
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    expected_end: Moment | None
+    model: PinnedModel
+    settings: dict[str, Any]
+    ranges_done: int
+    ranges_total: int | None = Field(description="null until the plan is made")
+    recordings: list[RecordingState]
+    review: ReviewOut | None = Field(description="null unless settings.review asks for it and the job succeeded")
+    error: Reason | None
+
+
+class Assumptions(BaseModel):
+    """What a quote rests on."""
+
+    basis: str = Field(description="Where the constants below come from")
+    seconds_per_window: float
+    seconds_per_range: float
+    seconds_per_job: float
+    architecture: str
+    memory_mb: int
+    max_concurrency: int
+    starts_per_second: float
+    prices: str
+
+
+class Quote(BaseModel):
+    """What a job is expected to take."""
+
+    recordings: int
+    ranges: int
+    windows: int
+    audio_seconds: float
+    expected_seconds: float
+    expected_usd: float
+    assumptions: Assumptions
+
+
+class QuotedRecording(BaseModel):
+    """One recording of a plan."""
+
+    name: str
+    sample_rate: int | None
+    duration_seconds: float | None
+    windows: int | None
+    ranges: int
+    error: Reason | None
+
+
+class QuoteOut(BaseModel):
+    """The plan of a job that was not started."""
+
+    model: PinnedModel
+    quote: Quote
+    recordings: list[QuotedRecording]
+
+
+class JobsUsage(BaseModel):
+    """Executions that have not ended."""
+
+    used: int
+    limit: int | None
+
+
+class StorageUsage(BaseModel):
+    """Bytes of uploads that are announced or kept."""
+
+    used: int
+    limit: int | None
+
+
+class UsageOut(BaseModel):
+    """What the key uses, and what it may; a limit of null is none."""
+
+    jobs: JobsUsage
+    stored_bytes: StorageUsage
+    job_usd_limit: float | None = Field(description="USD that one job may be expected to cost")

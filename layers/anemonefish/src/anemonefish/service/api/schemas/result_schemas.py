@@ -1,0 +1,141 @@
+"""The answers of ``/executions/{id}/results``, ``/files`` and ``/decisions``, and the lab's JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from anemonefish.notes import CODES
+from anemonefish.service.api.schemas.shared_schemas import FileLink, Format, Moment, Reason
+
+__all__ = [
+    "EventOut",
+    "FileOut",
+    "FilesOut",
+    "Metadata",
+    "NoteOut",
+    "Prediction",
+    "PredictionOut",
+    "RecordingOutcome",
+    "RecordingStatus",
+    "ResultEvent",
+    "ResultsOut",
+]
+
+
+class Prediction(BaseModel):
+    """One window, as the lab's front end knows it. ``confidence`` and ``probabilities`` are scores."""
+
+    timestamp: str
+    start_time: float
+    end_time: float
+    class_: str = Field(alias="class")
+    confidence: float
+    probabilities: dict[str, float]
+
+
+class EventOut(BaseModel):
+    """One event."""
+
+    start_time: float
+    end_time: float
+    duration: float
+    class_: str = Field(alias="class")
+    mean_confidence: float
+    max_confidence: float
+    num_windows: int
+    start_sample: int
+    end_sample: int
+    start_utc: str | None = Field(description="null while nobody has said when the recording began")
+
+
+class NoteOut(BaseModel):
+    """What a user should know about a recording."""
+
+    code: str = Field(description=f"One of {', '.join(CODES)}")
+    message: str
+    numbers: dict[str, int | float | str]
+
+
+RecordingStatus = Annotated[
+    Literal["done", "partial", "failed"], Field(description="partial: recorded sound is missing from the analysis")
+]
+
+
+class Metadata(BaseModel):
+    """About a result. Of each pair of names the longer is the one to use; the other is kept for older front ends."""
+
+    audio_duration: float
+    audio_duration_seconds: float
+    processing_time: float | None
+    processing_time_seconds: float | None
+    model_version: str
+    num_predictions: int
+    total_windows: int
+    num_events: int
+    total_events: int
+    target_class: str
+    confidence_threshold: float
+    status: RecordingStatus
+    notes: list[NoteOut]
+    variant_agreement: dict[str, Any] | None = Field(
+        None,
+        description="Where a variant of the model was asked for: how far it agrees with the network as it was trained",
+    )
+
+
+class PredictionOut(BaseModel):
+    """The lab's JSON."""
+
+    predictions: list[Prediction]
+    events: list[EventOut]
+    metadata: Metadata
+
+
+class ResultEvent(EventOut):
+    """An event of an execution; with the setting ``review``, where its clip and its spectrogram are."""
+
+    clip: FileLink | None = None
+    picture: FileLink | None = None
+
+
+class RecordingOutcome(BaseModel):
+    """What became of one recording."""
+
+    recording: int
+    name: str
+    windows: int | None
+    events: int | None
+    error: Reason | None
+    status: RecordingStatus
+    notes: list[NoteOut]
+
+
+class ResultsOut(BaseModel):
+    """The results of one recording of an execution: the lab's JSON and more."""
+
+    predictions: list[Prediction]
+    events: list[ResultEvent]
+    metadata: Metadata
+    execution: str
+    decision: str | None
+    recording: int
+    predictions_url: str | None = Field(description="All predictions as a file, where they are too many to be here")
+    recordings: list[RecordingOutcome]
+
+
+class FileOut(BaseModel):
+    """A link to a file."""
+
+    format: Format
+    filename: str
+    url: str
+    expires_at: Moment
+
+
+class FilesOut(BaseModel):
+    """What tells of the whole job; links hold until ``expires_at``."""
+
+    files: list[FileLink]
+    expires_at: Moment

@@ -1,0 +1,101 @@
+"""The parts that several requests and answers share: identifiers, whole numbers, times, errors, models and formats.
+
+Limits repeat those of the domain, so that a client can read them in the OpenAPI document; the domain checks them again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from anemonefish.settings import FORMATS
+
+__all__ = [
+    "DECISION_ID",
+    "EXECUTION_ID",
+    "MODEL_NAME",
+    "MODEL_REFERENCE",
+    "UPLOAD_ID",
+    "Detail",
+    "ErrorOut",
+    "FileLink",
+    "Format",
+    "Health",
+    "Moment",
+    "PinnedModel",
+    "Reason",
+    "RequestBody",
+    "take_whole",
+]
+
+UPLOAD_ID = r"^u-[a-z2-7]{26}$"
+EXECUTION_ID = r"^e-[a-z2-7]{26}$"
+DECISION_ID = r"^d-[0-9a-f]{16}$"
+MODEL_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+MODEL_REFERENCE = r"^[a-z0-9][a-z0-9._-]{0,63}(@[a-z0-9][a-z0-9._-]{0,63})?(\+[a-z0-9]{1,16})?$"
+
+
+def take_whole(value: Any) -> Any:
+    """Take ``5.0`` for 5, as JSON does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Moment = Annotated[str, Field(description="ISO 8601, UTC", examples=["2026-11-23T10:00:00.000Z"])]
+if TYPE_CHECKING:
+    Format = str
+else:
+    Format = Literal[FORMATS]  # a type checker takes literals only; pydantic reads the tuple
+
+
+class RequestBody(BaseModel):
+    """Something a client sends: a name that does not exist is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Detail(BaseModel):
+    """One field that is wrong, and why."""
+
+    field: str
+    message: str
+
+
+class ErrorOut(BaseModel):
+    """Every error."""
+
+    error: str = Field(description="Name of the error", examples=["InvalidSettings"])
+    message: str = Field(description="What is wrong, where, and the mend")
+    details: list[Detail] | None = None
+    request_id: str = Field(description="To ask us about")
+
+
+class Reason(BaseModel):
+    """Why something failed."""
+
+    error: str
+    message: str
+
+
+class PinnedModel(BaseModel):
+    """Exactly one model."""
+
+    name: str
+    version: str
+    hash: str
+    engine: Literal["litert", "keras", "ncnn"] = Field("litert", description="What runs the network")
+    variant: str | None = Field(None, description="The other arithmetic that was asked for, as name+variant")
+
+
+class FileLink(BaseModel):
+    """A file by its name among the results."""
+
+    name: str
+    url: str
+
+
+class Health(BaseModel):
+    """Whether the API answers."""
+
+    status: Literal["ok"]
+    version: str
