@@ -20,12 +20,12 @@ from arro3.io import read_parquet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.annotations.selections import seconds
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.results import report
 from anemonefish.results.events import smooth
 from anemonefish.results.report import RecordingResult, write_report
+from anemonefish.sample_times import seconds
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores import open_store
 from anemonefish.workflow.planner import plan_job
@@ -79,6 +79,14 @@ def footer(content: bytes) -> bytes:
     """Return the file's metadata: Thrift, whose strings stand in it as they are."""
     assert content[:4] == content[-4:] == b"PAR1"
     return content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
+
+
+@pytest.mark.parametrize(("channel", "referred"), [(None, 1), (1, 1), (2, 2)])
+def test_tables_refer_to_the_channel_that_was_analysed(
+    result: RecordingResult, channel: int | None, referred: int
+) -> None:
+    analysed = replace(result, settings=replace(result.settings, channel=channel))
+    assert analysed.audio_reference().channel == referred
 
 
 def test_every_value_is_exact(result: RecordingResult, tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
-"""Kaleidoscope: events as a CSV that Wildlife Acoustics' viewer opens.
+"""Write Kaleidoscope tables: selections as a CSV that Wildlife Acoustics' viewer opens.
 
-Owns the columns and how a recording's path is divided among the first three. Kaleidoscope finds the sound by
-``INDIR/FOLDER/IN FILE``, jumps to OFFSET and lets a person fill in MANUAL ID; :mod:`.labels` reads what they
-wrote. Never decides what an event is.
+Kaleidoscope finds the recording by ``INDIR/FOLDER/IN FILE``, jumps to OFFSET and lets a person fill in MANUAL ID;
+:mod:`.tables` reads the table back.
 
 ==========  ==========================================================================================
 column      content
@@ -14,25 +13,24 @@ CHANNEL     the channel that was analysed, counted from 0 as Kaleidoscope counts
 OFFSET      seconds from the beginning of the file
 DURATION    seconds
 TOP1MATCH   the class
-TOP1DIST    the mean score. Kaleidoscope's own clusters have a distance here; of ours, higher is surer
-MANUAL ID   empty, for the person who looks
+TOP1DIST    the score. Kaleidoscope's own clusters have a distance here, where lower is better; for a score, higher is
+            better
+MANUAL ID   empty, for a person's own identification
 ==========  ==========================================================================================
 
 Sources: BirdNET-Analyzer, issue 855 and pull request 856 (the columns that the viewer shows according to Wildlife
-Acoustics' documentation, and a confidence in TOP1DIST); CSV files of Kaleidoscope that others published. Not tried in
-Kaleidoscope itself.
+Acoustics' documentation, and a confidence in TOP1DIST); published CSV files of Kaleidoscope. The tables have not been
+tried in Kaleidoscope itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Iterable
+from typing import TextIO
 
-from anemonefish.annotations.selections import format_seconds
+from anemonefish.annotations.selections import AudioReference, Selection
 from anemonefish.cells import write_rows
-
-if TYPE_CHECKING:
-    from anemonefish.results.report import RecordingResult  # which lists this format among its own
+from anemonefish.sample_times import format_seconds
 
 __all__ = ["KALEIDOSCOPE_COLUMNS", "write_kaleidoscope"]
 
@@ -49,37 +47,37 @@ KALEIDOSCOPE_COLUMNS = (
 )
 
 
-def write_kaleidoscope(file: TextIO, result: RecordingResult) -> None:
-    """Write the events of a recording; without events the header alone.
+def write_kaleidoscope(file: TextIO, recording: AudioReference, selections: Iterable[Selection]) -> None:
+    """Write the selections of one recording; a table without selections has its header alone.
 
     Parameters
     ----------
     file : text file
         Opened with ``newline=""``.
-    result : RecordingResult
+    recording : AudioReference
+    selections : iterable of Selection
     """
     write_rows(file, [KALEIDOSCOPE_COLUMNS])
-    write_rows(file, _rows(result))
+    place = _split_path(recording)
+    write_rows(file, ((*place, *_fields(recording, selection)) for selection in selections))
 
 
-def _rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
-    place = _place(result.recording.path, result.recording.name)
-    rate = result.sample_rate
-    for event in result.events:
-        yield (
-            *place,
-            (result.settings.channel or 1) - 1,
-            format_seconds(event.start, rate),
-            format_seconds(event.stop - event.start, rate),
-            event.label,
-            f"{event.mean_score:.6f}",
-            "",
-        )
+def _fields(recording: AudioReference, selection: Selection) -> tuple[object, ...]:
+    """Return the fields of a row behind those that name the recording."""
+    rate = recording.sample_rate
+    return (
+        recording.channel - 1,
+        format_seconds(selection.start, rate),
+        format_seconds(selection.stop - selection.start, rate),
+        selection.label,
+        "" if selection.score is None else f"{selection.score:.6f}",
+        "",
+    )
 
 
-def _place(path: str, name: str) -> tuple[str, str, str]:
-    """Divide a path into the deployment's folder, the folders that the recording's name has, and the file."""
-    path, name = path.replace("\\", "/"), name.replace("\\", "/")
-    within = name if path == name or path.endswith(f"/{name}") else path.rpartition("/")[2]
+def _split_path(recording: AudioReference) -> tuple[str, str, str]:
+    """Return the deployment's folder, the folders that the recording's name has, and the name of the file."""
+    path, name = recording.path.replace("\\", "/"), recording.name.replace("\\", "/")
+    within = name if path == name or path.endswith(f"/{name}") else recording.file_name
     folder, _, file = within.rpartition("/")
     return path.removesuffix(within).rstrip("/") or ("/" if path.startswith("/") else ""), folder, file

@@ -375,12 +375,15 @@ def _settings(assignments: Sequence[str], **options: Any) -> Settings:
 
 
 def _write_labels(made: Scene, wav: Path) -> None:
-    from anemonefish.annotations.selections import Selection, SoundFile, write_audacity, write_raven
+    from anemonefish.annotations.audacity import write_audacity
+    from anemonefish.annotations.raven import write_raven
+    from anemonefish.annotations.selections import AudioReference, Selection
     from anemonefish.stores.folder import atomic_file
 
     selections = [Selection(each.start, each.stop, each.label, each.low_hz, each.high_hz) for each in made.labels]
+    reference = AudioReference(path=str(wav.resolve()), name=wav.name, sample_rate=made.sample_rate)
     with atomic_file(wav.with_name(f"{wav.name}.selections.txt")) as path, path.open("w", newline="") as file:
-        write_raven(file, [(SoundFile(str(wav.resolve()), wav.name, made.sample_rate), selections)])
+        write_raven(file, [(reference, selections)])
     with atomic_file(wav.with_name(f"{wav.name}.audacity.txt")) as path, path.open("w", newline="") as file:
         write_audacity(file, selections, sample_rate=made.sample_rate)
 
@@ -403,7 +406,7 @@ def _show_notes(made: Plan) -> None:
 def _show_events(aggregate: Aggregate) -> None:
     from rich.table import Table
 
-    from anemonefish.annotations.selections import format_seconds
+    from anemonefish.sample_times import format_seconds
 
     table = Table(title="events")
     for name in ("recording", "start s", "end s", "class", "mean score", "max score", "windows"):

@@ -35,16 +35,10 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from anemonefish.annotations.audacity import write_audacity
 from anemonefish.annotations.kaleidoscope import write_kaleidoscope
-from anemonefish.annotations.selections import (
-    Selection,
-    SoundFile,
-    format_seconds,
-    seconds,
-    within_nyquist,
-    write_audacity,
-    write_raven,
-)
+from anemonefish.annotations.raven import write_raven
+from anemonefish.annotations.selections import AudioReference, Selection, within_nyquist
 from anemonefish.audio.resample import QUALITY
 from anemonefish.cells import write_rows
 from anemonefish.jobs.plan import Analysis, PlannedRecording
@@ -52,6 +46,7 @@ from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import is_partial
 from anemonefish.results.events import Event
+from anemonefish.sample_times import format_seconds, seconds
 from anemonefish.settings import Settings
 from anemonefish.start_time.start import format_utc, utc_of
 
@@ -128,11 +123,21 @@ class RecordingResult:
             utc = self.utc(event.start)
             yield Selection(event.start, event.stop, event.label, low, high, event.mean_score, utc)
 
-    def sound_file(self, before: Fraction = Fraction(0)) -> SoundFile:
-        """Return the recording as a selection table sees it, after ``before`` seconds of others."""
-        path = self.recording.path
-        name = path.replace("\\", "/").rpartition("/")[2]
-        return SoundFile(path, name, self.sample_rate, self.settings.channel or 1, before)
+    def audio_reference(self, seconds_before: Fraction = Fraction(0)) -> AudioReference:
+        """Return how a table of selections refers to the recording.
+
+        Parameters
+        ----------
+        seconds_before : Fraction
+            Duration of the recordings before it, where several are opened as one sequence.
+        """
+        return AudioReference(
+            path=self.recording.path,
+            name=self.recording.name,
+            sample_rate=self.sample_rate,
+            channel=self.settings.channel or 1,
+            seconds_before=seconds_before,
+        )
 
     def utc(self, sample: int) -> str | None:
         """Return when a sample was taken, where that is known."""
@@ -359,11 +364,15 @@ def _minute_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
 
 
 def _write_raven(file: TextIO, result: RecordingResult) -> None:
-    write_raven(file, [(result.sound_file(), result.selections(result.events))])
+    write_raven(file, [(result.audio_reference(), result.selections(result.events))])
 
 
 def _write_audacity(file: TextIO, result: RecordingResult) -> None:
     write_audacity(file, result.selections(result.events), sample_rate=result.sample_rate)
+
+
+def _write_kaleidoscope(file: TextIO, result: RecordingResult) -> None:
+    write_kaleidoscope(file, result.audio_reference(), result.selections(result.events))
 
 
 def _write_classes(file: TextIO, result: RecordingResult) -> None:
@@ -418,7 +427,7 @@ def _columns(result: RecordingResult, first: int, stop: int) -> list[tuple[str, 
 
 
 def _seconds(samples: NDArray[np.int64], sample_rate: int) -> NDArray[np.float64]:
-    """Return what :func:`anemonefish.annotations.selections.seconds` returns for each, up to 285 years."""
+    """Return what :func:`anemonefish.sample_times.seconds` returns for each, up to 285 years."""
     whole, rest = np.divmod(samples, sample_rate)
     microseconds = whole * 1_000_000 + (2 * rest * 1_000_000 + sample_rate) // (2 * sample_rate)
     return np.asarray(microseconds / 1_000_000, np.float64)
@@ -436,7 +445,7 @@ REPORTS: dict[str, Report] = {
     "raven": Report(".selections.txt", _text(_write_raven)),
     "audacity": Report(".audacity.txt", _text(_write_audacity)),
     "classes": Report(".classes.txt", _text(_write_classes)),
-    "kaleidoscope": Report(".kaleidoscope.csv", _text(write_kaleidoscope)),
+    "kaleidoscope": Report(".kaleidoscope.csv", _text(_write_kaleidoscope)),
     "longterm": Report(".longterm.csv", _text(_write_long_term)),
     "parquet": Report(".scores.parquet", _write_parquet),
 }

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from anemonefish.annotations.selections import Selection, SoundFile, write_raven
+from anemonefish.annotations.raven import write_raven
+from anemonefish.annotations.selections import AudioReference, Selection
 from anemonefish.cells import write_rows
 from anemonefish.errors import Failure
 from anemonefish.jobs.plan import PlannedRecording
@@ -154,10 +155,10 @@ def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
         write_rows(file, rows)
 
 
-def _sequence(outcomes: Sequence[Outcome]) -> Iterator[tuple[SoundFile, Iterator[Selection]]]:
+def _sequence(outcomes: Sequence[Outcome]) -> Iterator[tuple[AudioReference, Iterator[Selection]]]:
     """Yield each recording with its selections and the seconds of sound before it."""
     before = Fraction(0)
     for outcome in outcomes:
         if (result := outcome.result) is not None:
-            yield result.sound_file(before), result.selections(result.events)
+            yield result.audio_reference(before), result.selections(result.events)
         before += outcome.duration

@@ -41,6 +41,7 @@ from zoneinfo import ZoneInfo
 from anemonefish.audio.headers import BroadcastExtension, Metadata
 from anemonefish.errors import InvalidSettings, UnsupportedRecording
 from anemonefish.notes import Note
+from anemonefish.sample_times import MICROSECONDS, microseconds_of
 from anemonefish.start_time.zone_suffixes import (
     DASHES,
     ORDINARY_WORDS,
@@ -63,7 +64,6 @@ __all__ = [
     "utc_of",
 ]
 
-_MICRO = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOLERANCE = timedelta(seconds=5)
 """Between name and header: recorders take the one when they open the file, the other when samples arrive."""
@@ -850,10 +850,10 @@ def _read_broadcast(broadcast: BroadcastExtension, sample_rate: int | None) -> _
     except ValueError:
         return None
     if broadcast.time_reference and sample_rate:
-        micro = _rounded_microseconds(broadcast.time_reference, sample_rate)
+        micro = microseconds_of(broadcast.time_reference, sample_rate)
         since_midnight = wall - wall.replace(hour=0, minute=0, second=0)
         # Far more than a day would not even fit a timedelta.
-        if micro < 86_400 * _MICRO and abs(timedelta(microseconds=micro) - since_midnight) <= _TOLERANCE:
+        if micro < 86_400 * MICROSECONDS and abs(timedelta(microseconds=micro) - since_midnight) <= _TOLERANCE:
             wall = wall - since_midnight + timedelta(microseconds=micro)
     return _Reading(wall, None, broadcast.chunk)
 
@@ -1007,11 +1007,7 @@ def utc_of(start: datetime, sample: int, sample_rate: int) -> datetime:
     """
     if start.tzinfo is None:
         raise ValueError("a start without a time zone is no moment")
-    return start.astimezone(UTC) + timedelta(microseconds=_rounded_microseconds(sample, sample_rate))
-
-
-def _rounded_microseconds(samples: int, sample_rate: int) -> int:
-    return (2 * samples * _MICRO + sample_rate) // (2 * sample_rate)
+    return start.astimezone(UTC) + timedelta(microseconds=microseconds_of(sample, sample_rate))
 
 
 def format_utc(moment: datetime) -> str:

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 
-from anemonefish.annotations.selections import seconds
 from anemonefish.audio.reader import open_audio
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
@@ -28,6 +27,7 @@ from anemonefish.plots.pictures import Span, activity, score_timeline, spectrogr
 from anemonefish.results.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.results.decide import decide, read_scores
 from anemonefish.results.report import RecordingResult
+from anemonefish.sample_times import seconds
 from anemonefish.service.downloads import (
     REVIEW_FAILED,
     REVIEW_PENDING,

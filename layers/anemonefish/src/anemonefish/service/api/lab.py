@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from anemonefish.annotations.selections import write_audacity
+from anemonefish.annotations.audacity import write_audacity
 from anemonefish.errors import InvalidSettings, shown
 from anemonefish.results.decide import NOISE
 from anemonefish.results.events import find_class_runs

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anemonefish.annotations.audacity import write_audacity
 from anemonefish.annotations.labels import (
     Label,
     LabelFile,
@@ -23,12 +24,13 @@ from anemonefish.annotations.labels import (
     read_labels,
     scan_labels,
 )
-from anemonefish.annotations.selections import Selection, SoundFile, write_audacity, write_raven
+from anemonefish.annotations.raven import write_raven
+from anemonefish.annotations.selections import AudioReference, Selection
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest
 from anemonefish.results.report import EVENT_COLUMNS
 
-RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
+RECORDINGS = Path(__file__).parents[4] / "shared" / "recordings"
 RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)"
 
 
@@ -81,7 +83,7 @@ def test_what_is_no_number_is_refused(text: str) -> None:
 def test_our_own_table_reads_back(read) -> None:
     file = io.StringIO()
     selections = [Selection(4_801, 9_602, "anemonefish", 100.5, 2_000, 0.5), Selection(0, 48_000, "biological", 0, 900)]
-    write_raven(file, [(SoundFile("/data/site/reef.wav", "reef.wav", 48_000), selections)])
+    write_raven(file, [(AudioReference(path="/data/site/reef.wav", name="reef.wav", sample_rate=48_000), selections)])
     made = read(file.getvalue(), "reef.wav.selections.txt")
     assert (made.format, made.label_column, made.names_recordings) == ("raven", "Class", True)
     assert times(made) == [(100_021, 200_042, "anemonefish"), (0, 1_000_000, "biological")]

@@ -1,0 +1,71 @@
+"""Write Raven selection tables: over one recording, or over several that Raven opens as one sequence.
+
+A table without selections still has its header, and texts are escaped so that a spreadsheet does not run them as
+formulas (:mod:`anemonefish.cells`). :mod:`.tables` reads the tables back.
+
+Source: Raven Pro 1.6 User's Manual, "Selection tables".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TextIO
+
+from anemonefish.annotations.selections import AudioReference, Selection
+from anemonefish.cells import escape
+from anemonefish.sample_times import format_seconds
+
+__all__ = ["RAVEN_COLUMNS", "write_raven"]
+
+RAVEN_COLUMNS = (
+    "Selection",
+    "View",
+    "Channel",
+    "Begin Time (s)",
+    "End Time (s)",
+    "Delta Time (s)",
+    "Low Freq (Hz)",
+    "High Freq (Hz)",
+    "Begin Path",
+    "File Offset (s)",
+    "Begin File",
+    "Class",
+    "Score",
+    "Begin UTC",
+)
+
+
+def write_raven(file: TextIO, parts: Iterable[tuple[AudioReference, Iterable[Selection]]]) -> None:
+    """Write a Raven selection table over one recording, or over several that are opened as one sequence.
+
+    Parameters
+    ----------
+    file : text file
+        Opened with ``newline=""``.
+    parts : iterable of (AudioReference, iterable of Selection)
+        The recordings in the order of the sequence. ``Begin Time (s)`` counts from the start of the first recording,
+        ``File Offset (s)`` from the start of the recording that holds the selection.
+    """
+    file.write("\t".join(RAVEN_COLUMNS) + "\n")
+    rows = (_fields(recording, selection) for recording, selections in parts for selection in selections)
+    for number, fields in enumerate(rows, start=1):
+        file.write("\t".join((str(number), *fields)) + "\n")
+
+
+def _fields(recording: AudioReference, selection: Selection) -> tuple[str, ...]:
+    """Return the fields of a row without its number."""
+    return (
+        "Spectrogram 1",
+        str(recording.channel),
+        recording.format_time(selection.start),
+        recording.format_time(selection.stop),
+        format_seconds(selection.stop - selection.start, recording.sample_rate),
+        f"{selection.low_hz:.1f}",
+        f"{selection.high_hz:.1f}",
+        escape(recording.path),
+        format_seconds(selection.start, recording.sample_rate),
+        escape(recording.file_name),
+        escape(selection.label),
+        "" if selection.score is None else f"{selection.score:.6f}",
+        selection.utc or "",
+    )
