@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from anemonefish.cloud.dynamodb import RecordTable
-from anemonefish.cloud.sns import enqueue, publish
+from anemonefish.cloud.messages import enqueue, publish
 from anemonefish.service.executions import end_execution
 from anemonefish.workflow.failures import failure_of_task
 

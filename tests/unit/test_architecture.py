@@ -23,8 +23,8 @@ TERMINAL = {
 
 ONLY_IN = {
     "csv": {"cells.py", "annotations/labels.py"},  # what is written is escaped, what is read is escaped back
-    "boto3": {"stores/s3.py", "cloud/clients.py"},
-    "botocore": {"stores/s3.py", *CLOUD},
+    "boto3": {"cloud/clients.py"},
+    "botocore": CLOUD,
     "aws_lambda_powertools": API,
     "pydantic": API,
     "python_multipart": {"service/api/forms.py"},
@@ -69,6 +69,7 @@ FLOORS = [
     },
     {
         "windows",
+        "cloud",
         "settings",
         "annotations.audacity",
         "annotations.kaleidoscope",
@@ -85,7 +86,7 @@ FLOORS = [
     },
     {"audio.health", "audio.headers"},
     {"start_time.start"},
-    {"profiles", "stores", "cloud", "audio.blocks", "results.events"},
+    {"profiles", "stores", "audio.blocks", "results.events"},
     {"audio.reader", "simulation.scene", "evaluation.evaluate", "jobs.request", "workflow.results_folder"},
     {"workflow.find_recordings", "audio.resample", "models", "audio.pieces"},
     {"results.clips", "jobs.costs", "jobs.plan"},

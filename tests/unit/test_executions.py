@@ -28,7 +28,7 @@ from anemonefish import clock
 from anemonefish.cloud.clients import client
 from anemonefish.cloud.dynamodb import Record, RecordTable
 from anemonefish.cloud.ledger import Ledger
-from anemonefish.cloud.sns import publish
+from anemonefish.cloud.messages import publish
 from anemonefish.cloud.step_functions import Workflow
 from anemonefish.errors import (
     DecisionNotFound,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
@@ -12,6 +13,7 @@ from threading import Lock, Thread
 import pytest
 
 from anemonefish import errors
+from anemonefish.cloud import clients
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
@@ -97,7 +99,7 @@ def ill(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ill]:
     def serve(content: bytes, fault: Callable[[int], str | None]) -> IllS3:
         servers.append(IllS3(content, fault))
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{servers[-1].http.server_port}")
-        s3._client.cache_clear()
+        clients.client.cache_clear()
         return servers[-1]
 
     for name, value in {
@@ -106,11 +108,11 @@ def ill(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ill]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(s3, "_FIRST_BYTE_SECONDS", SILENCE)
+    monkeypatch.setattr(s3, "OBJECT_BYTES", replace(clients.OBJECT_BYTES, read_seconds=SILENCE))
     real = time.sleep
     monkeypatch.setattr(time, "sleep", lambda seconds: real(seconds if seconds == 3 * SILENCE else seconds / 100))
     yield serve
-    s3._client.cache_clear()
+    clients.client.cache_clear()
     for server in servers:
         server.http.shutdown()
         server.http.server_close()

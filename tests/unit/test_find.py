@@ -310,14 +310,14 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    from anemonefish.stores import s3
+    from anemonefish.cloud import clients
 
     with mock_aws():
-        s3._client.cache_clear()
+        clients.client.cache_clear()
         client = boto3.client("s3")
         client.create_bucket(Bucket="reef")
         yield client
-    s3._client.cache_clear()
+    clients.client.cache_clear()
 
 
 def test_one_odd_key_fails_no_job_and_every_key_has_the_name_it_has_on_a_laptop(

@@ -9,9 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from anemonefish.cloud.clients import client
+from anemonefish.cloud.clients import OBJECT_BYTES, client
 from anemonefish.cloud.s3_links import LINK_SECONDS, Transfers
-from anemonefish.stores import s3 as store
 
 PACKAGE = Path(__file__).parents[2] / "layers/anemonefish/src/anemonefish"
 BUCKET = "anemonefish-dev-inputbucket-1a2b3c"
@@ -34,10 +33,8 @@ def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREEF")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     client.cache_clear()
-    store._client.cache_clear()
     yield
     client.cache_clear()
-    store._client.cache_clear()
 
 
 def _link(kind: str, bucket: str = BUCKET) -> str:
@@ -108,4 +105,4 @@ def test_every_client_calls_its_own_region(monkeypatch: pytest.MonkeyPatch, regi
     assert {"s3", "dynamodb", "stepfunctions", "sns", "sqs"} <= services
     for service in services:
         assert region in urlsplit(client(service).meta.endpoint_url).netloc.split("."), service
-    assert region in urlsplit(store._client().meta.endpoint_url).netloc.split(".")
+    assert region in urlsplit(client("s3", OBJECT_BYTES).meta.endpoint_url).netloc.split(".")

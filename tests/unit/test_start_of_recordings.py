@@ -13,11 +13,12 @@ import pytest
 from moto import mock_aws
 
 from anemonefish.audio.headers import Metadata
+from anemonefish.cloud import clients
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.settings import Settings
-from anemonefish.stores import open_store, read_companion, s3
+from anemonefish.stores import open_store, read_companion
 from anemonefish.workflow.planner import _begins, plan_job
 
 NAME = "6075.220210084905.wav"
@@ -40,18 +41,18 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        s3._client.cache_clear()
+        clients.client.cache_clear()
         client = boto3.client("s3")
         client.create_bucket(Bucket="reef")
         yield client
-    s3._client.cache_clear()
+    clients.client.cache_clear()
 
 
 @pytest.fixture
 def requested() -> list[str]:
     """Collect the keys of every GET of an object."""
     keys: list[str] = []
-    s3._client().meta.events.register(
+    clients.client("s3", clients.OBJECT_BYTES).meta.events.register(
         "provide-client-params.s3.GetObject", lambda params, **_: keys.append(params["Key"])
     )
     return keys
@@ -137,7 +138,7 @@ def test_a_refusal_is_taken_for_an_absent_log(bucket: Any, monkeypatch: pytest.M
     def refuse(**_: object) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
 
-    monkeypatch.setattr(s3._client(), "get_object", refuse)
+    monkeypatch.setattr(clients.client("s3", clients.OBJECT_BYTES), "get_object", refuse)
     assert read_companion("s3://reef/a.log.xml", 10) is None
 
 

@@ -25,8 +25,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from anemonefish.cloud import clients
 from anemonefish.simulation.scene import scene, write_scene
-from anemonefish.stores import s3
 from tests.cloudformation import Stack, is_allowed, statements_of
 
 REPOSITORY = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], d
         patch.setenv("ANEMONEFISH_MAX_CONCURRENCY", "5")
         for kind, bucket in buckets.items():
             patch.setenv(f"ANEMONEFISH_{kind.upper()}_BUCKET", bucket)
-        s3._client.cache_clear()
+        clients.client.cache_clear()
         client = boto3.client("s3")
         for bucket in buckets.values():
             client.create_bucket(Bucket=bucket)
@@ -89,7 +89,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], d
             )
             for tenant, job in JOBS
         }
-    s3._client.cache_clear()
+    clients.client.cache_clear()
     return answered
 
 

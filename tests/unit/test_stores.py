@@ -10,8 +10,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from anemonefish.cloud import clients
 from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFound
-from anemonefish.stores import ByteSource, Store, open_source, open_store, s3
+from anemonefish.stores import ByteSource, Store, open_source, open_store
 from anemonefish.stores.folder import LocalStore, atomic_file
 
 
@@ -22,11 +23,11 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        s3._client.cache_clear()
+        clients.client.cache_clear()
         client = boto3.client("s3")
         client.create_bucket(Bucket="reef")
         yield client
-    s3._client.cache_clear()
+    clients.client.cache_clear()
 
 
 @pytest.fixture(params=["folder", "s3"])

@@ -1,10 +1,10 @@
-"""CloudFormation and Lambda: which function of a stack scores, and how it is deployed."""
+"""Look up the score function of a CloudFormation stack, and how it is deployed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from anemonefish.cloud.clients import client, service_answers
+from anemonefish.cloud.clients import client, translate_errors
 from anemonefish.errors import InvalidRequest
 
 __all__ = ["ScoreFunction", "score_function"]
@@ -12,7 +12,15 @@ __all__ = ["ScoreFunction", "score_function"]
 
 @dataclass(frozen=True, slots=True)
 class ScoreFunction:
-    """The function whose workers score, and those that a job calls once, before and after."""
+    """The Lambda function that scores.
+
+    Attributes
+    ----------
+    name, architecture : str
+    memory_mb : int
+    around : tuple of str
+        Names of the functions that a job calls once, before and after scoring.
+    """
 
     name: str
     architecture: str
@@ -21,25 +29,25 @@ class ScoreFunction:
 
 
 def score_function(stack: str) -> ScoreFunction:
-    """Return the score function of a stack, be it a zip or an image.
+    """Return the score function of a stack; it may be a zip package or an image.
 
     Raises
     ------
     InvalidRequest
         The stack has none.
     StorageError
-        AWS did not answer, or knows no such stack.
+        There is no such stack, or AWS did not answer.
     """
-    with service_answers(f"stack {stack}"):
+    with translate_errors(f"stack {stack}"):
         pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-        named = {
-            each["LogicalResourceId"]: each["PhysicalResourceId"]
+        resources = {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
             for page in pages
-            for each in page["StackResourceSummaries"]
+            for resource in page["StackResourceSummaries"]
         }
-        name = named.get("ScoreFunction") or named.get("ScoreImageFunction")
+        name = resources.get("ScoreFunction") or resources.get("ScoreImageFunction")
         if name is None:
             raise InvalidRequest(f"stack {stack} has no score function; is it one of anemonefish's?")
-        found = client("lambda").get_function_configuration(FunctionName=name)
-    around = tuple(named[each] for each in ("PlanFunction", "AggregateFunction") if each in named)
-    return ScoreFunction(name, found.get("Architectures", ["x86_64"])[0], int(found["MemorySize"]), around)
+        function = client("lambda").get_function_configuration(FunctionName=name)
+    around = tuple(resources[each] for each in ("PlanFunction", "AggregateFunction") if each in resources)
+    return ScoreFunction(name, function.get("Architectures", ["x86_64"])[0], int(function["MemorySize"]), around)

@@ -1,4 +1,4 @@
-"""CloudWatch: the sums of metrics over days."""
+"""Read the sums of CloudWatch metrics over days."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from anemonefish import clock
-from anemonefish.cloud.clients import client, service_answers
+from anemonefish.cloud.clients import client, translate_errors
 
 __all__ = ["mean_seconds", "metric_sums"]
 
-_PERIOD = 86_400  # seconds; what is asked for are sums, so the coarsest will do
+_PERIOD = 86_400  # seconds; the coarsest period, because only sums over days are read
 
 
 def metric_sums(
@@ -23,14 +23,14 @@ def metric_sums(
     namespace : str
     names : sequence of str
     dimensions : mapping of str to str
-        All of them: CloudWatch finds nothing under fewer.
+        All dimensions of the metric: CloudWatch matches the complete set only.
     days : int
 
     Returns
     -------
     sums : dict of str to float
     values : int
-        Of the first metric.
+        Number of values of the first metric.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def metric_sums(
     queries.append(query("values", names[0], "SampleCount"))
     until = clock.now()
     totals: dict[str, float] = {}
-    with service_answers("CloudWatch"):
+    with translate_errors("CloudWatch"):
         pages = (
             client("cloudwatch")
             .get_paginator("get_metric_data")
@@ -62,6 +62,6 @@ def metric_sums(
 
 
 def mean_seconds(function: str, days: int) -> float | None:
-    """Return how long a function's calls took on average over the last days; None when there were none."""
+    """Return the mean duration of a function's calls over the last days; None when there were none."""
     sums, calls = metric_sums("AWS/Lambda", ("Duration",), {"FunctionName": function}, days)
-    return sums["Duration"] / calls / 1000 if calls else None  # Lambda counts milliseconds
+    return sums["Duration"] / calls / 1000 if calls else None  # Duration is in milliseconds

@@ -1,7 +1,7 @@
-"""Records: small documents with an owner, in one DynamoDB table.
+"""Records: small JSON documents with an owner, in one DynamoDB table.
 
-Owns the table's keys and promises that nobody overwrites what he has not seen: a record is created once and
-replaced only by whoever read its latest revision (compare and swap). Knows nothing of what a document says.
+Owns the table's attributes and indexes. A record is created once, and replaced only if its revision is still the one
+that was read (compare and swap), so no concurrent change is overwritten.
 
 =============  =======================================================================
 attribute      content
@@ -28,7 +28,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from anemonefish.cloud.clients import client, code_of, service_answers
+from anemonefish.cloud.clients import client, error_code, translate_errors
 
 __all__ = ["Record", "RecordTable"]
 
@@ -48,17 +48,17 @@ class Record:
     created : str
         ISO 8601, UTC.
     document : dict
-        Anything JSON.
+        Any JSON object.
     expires : int
         Seconds since 1970.
     listed : bool
         Whether :meth:`RecordTable.page` lists it.
     kind : str
-        The list of its owner that it is in; executions are in the one without a name.
+        Which of its owner's lists it is in; executions are in the list with the empty name.
     revision : int
         How often it was replaced.
     due : str or None
-        ISO 8601, UTC: from this moment on :meth:`RecordTable.due` lists it.
+        ISO 8601, UTC; :meth:`RecordTable.due` lists the record from this moment on.
     """
 
     id: str
@@ -84,39 +84,39 @@ class RecordTable:
         return self._name
 
     def create(self, record: Record) -> bool:
-        """Write a new record; answer whether it was new."""
+        """Write a new record; return False if one with its id exists."""
         return self._put(record, "attribute_not_exists(id)", {})
 
     def replace(
         self, record: Record, document: dict[str, Any], expires: int | None = None, *, due: str | None = None
     ) -> bool:
-        """Replace a record's document and ``due``; answer whether ``record`` was still the latest."""
+        """Replace a record's document and ``due``; return False if ``record`` is no longer the latest revision."""
         latest = replace(
             record, document=document, expires=expires or record.expires, revision=record.revision + 1, due=due
         )
         return self._put(latest, "revision = :seen", {":seen": {"N": str(record.revision)}})
 
     def read(self, identifier: str) -> Record | None:
-        """Return a record as it is now."""
-        with service_answers("the record"):
+        """Return a record by a consistent read, or None when there is none."""
+        with translate_errors("the record"):
             answer = client("dynamodb").get_item(
                 TableName=self._name, Key={"id": {"S": identifier}}, ConsistentRead=True
             )
         return _record(answer["Item"]) if "Item" in answer else None
 
     def read_many(self, identifiers: Sequence[str]) -> dict[str, Record]:
-        """Return those records that exist, by id."""
-        found: dict[str, Record] = {}
+        """Return the records that exist, by id."""
+        records: dict[str, Record] = {}
         wanted = list(dict.fromkeys(identifiers))
         for start in range(0, len(wanted), _PER_BATCH):
             keys: Any = [{"id": {"S": each}} for each in wanted[start : start + _PER_BATCH]]
             request: Any = {self._name: {"Keys": keys, "ConsistentRead": True}}
             while request:
-                with service_answers("the records"):
+                with translate_errors("the records"):
                     answer = client("dynamodb").batch_get_item(RequestItems=request)
-                found |= {item["id"]["S"]: _record(item) for item in answer["Responses"].get(self._name, [])}
+                records |= {item["id"]["S"]: _record(item) for item in answer["Responses"].get(self._name, [])}
                 request = answer.get("UnprocessedKeys")
-        return found
+        return records
 
     def page(self, owner: str, limit: int, after: str | None = None, kind: str = "") -> Iterator[Record]:
         """Yield the listed records of an owner, newest first, at most ``limit``.
@@ -153,7 +153,7 @@ class RecordTable:
     def due(self, moment: str, limit: int) -> list[str]:
         """Return ids of records of all owners that are due at ``moment``, the longest overdue first.
 
-        The index follows the table within a second or so: read a record before anything is done to it.
+        The index may be a second behind the table: read a record again before you change it.
         """
         request: dict[str, Any] = {
             "IndexName": _DUE_INDEX,
@@ -163,10 +163,10 @@ class RecordTable:
         return [str(item["id"]["S"]) for item in islice(self._query(request, limit), limit)]
 
     def _query(self, request: dict[str, Any], limit: int | None) -> Iterator[Any]:
-        """Yield the items of a query; DynamoDB answers a megabyte at a time."""
+        """Yield the items of a query; DynamoDB returns up to a megabyte per page."""
         sizes = {} if limit is None else {"Limit": limit}
         while True:
-            with service_answers("the records"):
+            with translate_errors("the records"):
                 answer = client("dynamodb").query(TableName=self._name, **request, **sizes)
             yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
@@ -187,18 +187,18 @@ class RecordTable:
         if record.due is not None:
             item |= {"due": {"S": record.due}, **_DUE}
         more = {"ExpressionAttributeValues": values} if values else {}
-        with service_answers("the record"):
+        with translate_errors("the record"):
             try:
                 client("dynamodb").put_item(TableName=self._name, Item=item, ConditionExpression=condition, **more)
             except ClientError as error:
-                if code_of(error) != "ConditionalCheckFailedException":
+                if error_code(error) != "ConditionalCheckFailedException":
                     raise
                 return False
         return True
 
 
 def _list_of(owner: str, kind: str) -> str:
-    """Return the key of an owner's list; no tenant has a slash."""
+    """Return the key of an owner's list; names of tenants contain no slash."""
     return f"{owner}/{kind}" if kind else owner
 
 

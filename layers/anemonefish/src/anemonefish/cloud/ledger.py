@@ -1,8 +1,8 @@
-"""The ledger: what a tenant uses at the moment, in the table of the records.
+"""Current usage of each tenant, in the table of the records.
 
-Owns one item for each tenant with a set of names (jobs at once) and a sum (bytes stored). DynamoDB checks a limit and
-writes in one step, so that calls at the same time cannot pass it together. A call that
-died may leave too much behind; whoever counts anew corrects it.
+Owns one item for each tenant with a set of names (running jobs) and a sum (bytes stored). DynamoDB checks a limit and
+writes in one step, so concurrent calls cannot exceed it together. A call that was interrupted may leave a value that is
+too high; :meth:`Ledger.leave` and :meth:`Ledger.correct` correct it after a new count.
 
 ==================  ==================================================================
 attribute           content
@@ -23,23 +23,23 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from anemonefish.cloud.clients import client, code_of, service_answers
+from anemonefish.cloud.clients import client, error_code, translate_errors
 
 __all__ = ["Account", "Ledger"]
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the ledger says of a tenant.
+    """Current usage of one tenant.
 
     Attributes
     ----------
     running : frozenset of str
     stored : int
     changes : int
-        Changes of ``stored`` so far.
+        How often ``stored`` was changed.
     changed : str
-        When something was last added to ``stored``; empty if never.
+        When ``stored`` was last increased; empty if never.
     """
 
     running: frozenset[str] = frozenset()
@@ -49,14 +49,14 @@ class Account:
 
 
 class Ledger:
-    """The accounts of all tenants in one table."""
+    """The accounts of all tenants, in one DynamoDB table."""
 
     def __init__(self, table: str) -> None:
         self._table = table
 
     def read(self, owner: str) -> Account:
-        """Return the account of a tenant as it is now."""
-        with service_answers("the usage"):
+        """Return the account of a tenant by a consistent read."""
+        with translate_errors("the usage"):
             item = client("dynamodb").get_item(TableName=self._table, Key=_key(owner), ConsistentRead=True).get("Item")
         if item is None:
             return Account()
@@ -68,7 +68,7 @@ class Ledger:
         )
 
     def enter(self, owner: str, name: str, most: int | None) -> bool:
-        """Add a name to the set unless it then holds more than ``most``; answer whether it is in."""
+        """Add a name to the set unless it would then hold more than ``most``; return whether the name is in it."""
         values: dict[str, Any] = {":names": {"SS": [name]}, ":owner": {"S": owner}}
         condition = None
         if most is not None:
@@ -77,11 +77,11 @@ class Ledger:
         return self._update(owner, "ADD running :names SET #owner = :owner", values, condition, {"#owner": "owner"})
 
     def leave(self, owner: str, name: str) -> None:
-        """Remove a name from the set; one that is not in it changes nothing."""
+        """Remove a name from the set, if it is there."""
         self._update(owner, "DELETE running :names", {":names": {"SS": [name]}}, "attribute_exists(id)")
 
     def add(self, owner: str, amount: int, most: int | None, moment: str) -> bool:
-        """Add to the sum unless it is then more than ``most``; answer whether it was added."""
+        """Add to the sum unless it would then be more than ``most``; return whether it was added."""
         values: dict[str, Any] = {
             ":amount": {"N": str(amount)},
             ":one": {"N": "1"},
@@ -98,12 +98,12 @@ class Ledger:
         return self._update(owner, change, values, condition, {"#owner": "owner"})
 
     def subtract(self, owner: str, amount: int) -> None:
-        """Take from the sum what was added to it before."""
+        """Subtract from the sum."""
         values = {":amount": {"N": str(-amount)}, ":one": {"N": "1"}}
         self._update(owner, "ADD total_stored :amount, changes :one", values, "attribute_exists(total_stored)")
 
     def correct(self, owner: str, seen: Account, stored: int) -> bool:
-        """Replace the sum by what was counted; answer whether nothing had changed since ``seen`` was read."""
+        """Set the sum to a new count; return False if the sum was changed after ``seen`` was read."""
         values = {":stored": {"N": str(stored)}, ":one": {"N": "1"}, ":seen": {"N": str(seen.changes)}}
         return self._update(owner, "SET total_stored = :stored ADD changes :one", values, "changes = :seen")
 
@@ -118,7 +118,7 @@ class Ledger:
         more: dict[str, Any] = {} if condition is None else {"ConditionExpression": condition}
         if names:
             more["ExpressionAttributeNames"] = names
-        with service_answers("the usage"):
+        with translate_errors("the usage"):
             try:
                 client("dynamodb").update_item(
                     TableName=self._table,
@@ -128,7 +128,7 @@ class Ledger:
                     **more,
                 )
             except ClientError as error:
-                if code_of(error) != "ConditionalCheckFailedException":
+                if error_code(error) != "ConditionalCheckFailedException":
                     raise
                 return False
         return True

@@ -1,7 +1,7 @@
-"""The state machine: start an execution, stop it.
+"""Start and stop executions of the Step Functions state machine.
 
-DescribeExecution is limited to 15 calls a second and account: it is called only when a name is taken, to see whether
-the execution that has it is ours. How an execution ended comes as an event, how far it is shows in its parts.
+DescribeExecution is limited to 15 calls a second for the account. It is called only when the name of a new execution is
+taken, to compare the inputs. The end of an execution arrives as an event, and its progress is counted from parts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from anemonefish.cloud.clients import client, code_of, service_answers
+from anemonefish.cloud.clients import client, error_code, translate_errors
 from anemonefish.errors import LaunchFailed
 
 __all__ = ["Workflow"]
@@ -24,7 +24,7 @@ class Workflow:
         self._arn = arn
 
     def start(self, name: str, document: dict[str, Any]) -> None:
-        """Start the execution ``name``, unless it was started before with the same input.
+        """Start the execution ``name``; do nothing if it was started before with the same input.
 
         Raises
         ------
@@ -33,28 +33,28 @@ class Workflow:
         StorageError
             AWS did not answer, or refused.
         """
-        with service_answers("the workflow"):
+        with translate_errors("the workflow"):
             try:
                 client("stepfunctions").start_execution(
                     stateMachineArn=self._arn, name=name, input=json.dumps(document, sort_keys=True)
                 )
             except ClientError as error:
-                if code_of(error) != "ExecutionAlreadyExists":
+                if error_code(error) != "ExecutionAlreadyExists":
                     raise
                 self._check_input(name, document)
 
     def _check_input(self, name: str, document: dict[str, Any]) -> None:
-        found = client("stepfunctions").describe_execution(executionArn=self._execution_arn(name))
-        if json.loads(found.get("input") or "null") != document:
+        execution = client("stepfunctions").describe_execution(executionArn=self._execution_arn(name))
+        if json.loads(execution.get("input") or "null") != document:
             raise LaunchFailed(f"the state machine has run {name} with another input; start the job with a new key")
 
     def stop(self, name: str, reason: str) -> None:
-        """Stop the execution ``name``; one that has ended stays as it is."""
-        with service_answers("the workflow"):
+        """Stop the execution ``name``; do nothing if it has ended or does not exist."""
+        with translate_errors("the workflow"):
             try:
                 client("stepfunctions").stop_execution(executionArn=self._execution_arn(name), cause=reason)
             except ClientError as error:
-                if code_of(error) not in {"ExecutionDoesNotExist", "ValidationException"}:
+                if error_code(error) not in {"ExecutionDoesNotExist", "ValidationException"}:
                     raise
 
     def _execution_arn(self, name: str) -> str:

@@ -1,8 +1,8 @@
-"""Where jobs, models and recordings lie: one small interface, a local folder or S3 behind it.
+"""Stores for jobs, models and recordings: one interface to a local folder or an S3 bucket.
 
-Owns the :class:`Store` and :class:`ByteSource` interfaces and the way from a URI to one of them. Keys are
-the same in both implementations, so a job looks alike on a laptop and in an account. A write is whole or
-absent, never half. This package never knows what the bytes mean.
+Owns the :class:`Store` and :class:`ByteSource` interfaces and opens the one that a URI names. Both implementations use
+the same keys, so a job has the same files on a laptop and in an account. Writes are atomic: a reader sees the whole
+file or none.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ S3_SCHEME = "s3://"
 
 
 class ByteSource(Protocol):
-    """One immutable object, readable by offset.
+    """One immutable file or object, read by offset.
 
     Attributes
     ----------
     name : str
-        What its owner calls it; error messages do too.
+        Name of the recording in error messages.
     size : int
         Length in bytes.
     version : str
-        Opaque text that changes whenever the bytes change; opening the URI with it reads these bytes or
-        raises :class:`~anemonefish.errors.RecordingChanged`.
+        Opaque text that changes whenever the bytes change. Opening the URI with it reads these bytes, or raises
+        :class:`~anemonefish.errors.RecordingChanged`.
     read_ahead : bool
-        Whether it pays to fetch the next bytes in a thread while a decoder works on the last ones.
+        Whether a reader should fetch the next bytes in a thread while the decoder works on the last ones.
     """
 
     @property
@@ -46,7 +46,7 @@ class ByteSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back what the source holds open."""
+        """Release the open file, if there is one."""
         ...
 
 
@@ -56,7 +56,7 @@ class Store(Protocol):
     Attributes
     ----------
     at_once : int
-        How many reads or writes at once are worth a thread each.
+        How many concurrent reads or writes make a job faster.
     """
 
     @property
@@ -64,7 +64,7 @@ class Store(Protocol):
 
     @property
     def uri(self) -> str:
-        """Where the store lies: a folder, or ``s3://bucket``."""
+        """Address of the store: an absolute folder path, or ``s3://bucket``."""
         ...
 
     def read(self, key: str) -> bytes:
@@ -72,15 +72,15 @@ class Store(Protocol):
         ...
 
     def write(self, key: str, data: bytes) -> None:
-        """Put ``data`` under ``key``, whole or not at all."""
+        """Write ``data`` under ``key``, atomically."""
         ...
 
     def upload(self, key: str, path: Path) -> None:
-        """Put the content of a local file under ``key``, whole or not at all."""
+        """Copy a local file to ``key``, atomically."""
         ...
 
     def exists(self, key: str) -> bool:
-        """Say whether there is something under ``key``."""
+        """Return whether there is a file or object under ``key``."""
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -91,7 +91,7 @@ class Store(Protocol):
 def open_store(uri: str) -> Store:
     """Return the store at a folder path or at ``s3://bucket``."""
     if uri.startswith(S3_SCHEME):
-        from anemonefish.stores.s3 import S3Store  # boto3 is loaded only where S3 is meant
+        from anemonefish.stores.s3 import S3Store  # boto3 is imported only when S3 is used
 
         return S3Store(uri.removeprefix(S3_SCHEME).rstrip("/"))
     from anemonefish.stores.folder import LocalStore
@@ -107,16 +107,16 @@ def open_source(uri: str, version: str | None = None, name: str | None = None) -
     uri : str
         A local path, or ``s3://bucket/key``.
     version : str, optional
-        The version that was planned on; without it, whatever lies there now.
+        The version that was planned; the current one unless given.
     name : str, optional
-        What error messages call it; ``uri`` unless given.
+        Name of the recording in error messages; ``uri`` unless given.
 
     Raises
     ------
     RecordingNotFound
-        There is nothing at ``uri``.
+        There is no file or object at ``uri``, or it cannot be read.
     RecordingChanged
-        What lies there is no longer ``version``.
+        The current version is not ``version``.
     StorageError
         The store did not answer.
     """
@@ -130,19 +130,19 @@ def open_source(uri: str, version: str | None = None, name: str | None = None) -
 
 
 def read_companion(uri: str, most: int) -> bytes | None:
-    """Return the first bytes of a small file that may lie beside a recording.
+    """Return the first bytes of a small file beside a recording, if there is one.
 
     Parameters
     ----------
     uri : str
         A local path, or ``s3://bucket/key``.
     most : int
-        How many bytes are read.
+        Largest number of bytes to read.
 
     Returns
     -------
     bytes or None
-        None where there is no such file, or where it may not be read.
+        None when there is no such file, or when it may not be read.
 
     Raises
     ------

@@ -1,7 +1,8 @@
-"""A folder as a store, a file as a source of bytes.
+"""Read and write the files of a local folder.
 
-Promises that a reader never sees half a file: writes go to a temporary name beside the target and are
-renamed over it. Never follows a key out of the store's folder.
+:class:`LocalStore` is a folder as a :class:`~anemonefish.stores.Store`, :class:`LocalSource` is one file that is read
+by offset. A file is written under a temporary name in the same folder and then renamed, so a reader sees all of it or
+nothing. A key that leads out of the folder is refused.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFou
 __all__ = ["UNFINISHED", "LocalSource", "LocalStore", "atomic_file", "check_is_file", "local_path", "local_uri"]
 
 UNFINISHED = ".unfinished-"
-"""How the names of files begin that are still being written."""
+"""Prefix of the names of files that are still being written."""
 
 _FILE_SCHEME = "file://"
 
 
 def local_uri(path: Path) -> str:
-    """Return what a plan calls an absolute path: the path itself, or a ``file://`` URI where it is no UTF-8."""
+    """Return the URI of an absolute path: the path itself, or a ``file://`` URI when it is not valid UTF-8."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -36,7 +37,7 @@ def local_uri(path: Path) -> str:
 
 
 def local_path(uri: str) -> Path:
-    """Return the path that :func:`local_uri` was given."""
+    """Return the path of a URI that :func:`local_uri` made."""
     if uri.startswith(_FILE_SCHEME):
         return Path(os.fsdecode(unquote_to_bytes(uri.removeprefix(_FILE_SCHEME))))
     return Path(uri)
@@ -48,7 +49,7 @@ class atomic_file:  # noqa: N801 - used as a verb, like open()
     Raises
     ------
     StorageError
-        The folder or the disk does not take it.
+        The file cannot be written.
     """
 
     def __init__(self, target: Path) -> None:
@@ -67,7 +68,7 @@ class atomic_file:  # noqa: N801 - used as a verb, like open()
         return self._temporary
 
     def _create(self) -> None:
-        """Create the temporary file, which must not exist; the user's umask says who may read it."""
+        """Create the temporary file, which must not exist, with the permissions of the user's umask."""
         os.close(os.open(self._temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
 
     def __exit__(self, kind: object, value: object, trace: object) -> None:
@@ -89,10 +90,10 @@ class atomic_file:  # noqa: N801 - used as a verb, like open()
 
 
 class LocalStore:
-    """Keys are paths below ``root``."""
+    """A folder; keys are paths below ``root``."""
 
     at_once = 1
-    """A file is read and written in a moment: threads would only wait for each other."""
+    """Local files are read and written fast, so threads bring nothing."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
@@ -118,10 +119,9 @@ class LocalStore:
         return self.path(key).read_bytes()
 
     def write(self, key: str, data: bytes) -> None:
-        """Put ``data`` under ``key`` by rename; a file that holds it already is left alone.
+        """Write ``data`` under ``key`` by rename, unless the file holds exactly these bytes.
 
-        Replacing a file makes a journaling file system write the new one to the disk at once, which takes longer than
-        reading the old one.
+        A journaling file system writes a renamed file to the disk at once, which takes longer than reading the old one.
         """
         path = self.path(key)
         if _holds(path, data):
@@ -135,7 +135,7 @@ class LocalStore:
             shutil.copyfile(path, temporary)
 
     def exists(self, key: str) -> bool:
-        """Say whether there is a file under ``key``."""
+        """Return whether there is a file under ``key``."""
         return self.path(key).is_file()
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -148,12 +148,12 @@ class LocalStore:
 
 @lru_cache(maxsize=1024)
 def _resolved(root: Path, folder: str) -> Path:
-    """Return a folder without symbolic links; a job puts thousands of files into few of them."""
+    """Return a folder with its symbolic links resolved; cached, because a job writes thousands of files into few."""
     return (root / folder).resolve()
 
 
 def _files_below(folder: str) -> Iterator[str]:
-    """Yield the paths of the files below a folder, temporary ones left out, in no order."""
+    """Yield the paths of the files below a folder, except temporary ones, in no particular order."""
     try:
         entries = os.scandir(folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -167,7 +167,7 @@ def _files_below(folder: str) -> Iterator[str]:
 
 
 def _holds(path: Path, data: bytes) -> bool:
-    """Say whether a file holds exactly these bytes."""
+    """Return whether a file holds exactly these bytes."""
     try:
         return path.stat().st_size == len(data) and path.read_bytes() == data
     except OSError:
@@ -178,7 +178,7 @@ class LocalSource:
     """A local file, read by offset; its version is its modification time and size."""
 
     read_ahead = False
-    """The operating system reads a file ahead by itself."""
+    """The operating system already reads ahead."""
 
     def __init__(self, name: str, file: BinaryIO, size: int, version: str) -> None:
         self._file = file
@@ -197,15 +197,15 @@ class LocalSource:
             raise RecordingNotFound(f"{name}: {_absence(path)}") from None
         except PermissionError:
             raise RecordingNotFound(f"{name}: permission denied; make it readable, or leave it out") from None
-        except (OSError, ValueError) as error:  # a circle of links, a name that is too long, a disk that fails
+        except (OSError, ValueError) as error:  # links in a circle, a name that is too long, a disk error
             reason = error.strerror if isinstance(error, OSError) else error
             raise RecordingNotFound(f"{name}: cannot be opened ({reason}); check the path and the disk") from None
-        facts = os.fstat(file.fileno())
-        found = f"{facts.st_mtime_ns}-{facts.st_size}"
-        if version is not None and version != found:
+        status = os.fstat(file.fileno())
+        current = f"{status.st_mtime_ns}-{status.st_size}"
+        if version is not None and version != current:
             file.close()
             raise RecordingChanged(f"{name}: the file changed after the job was planned; start a new job")
-        return cls(name, file, facts.st_size, found)
+        return cls(name, file, status.st_size, current)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return the bytes ``[offset, offset + length)``."""
@@ -223,7 +223,7 @@ class LocalSource:
 
 
 def check_is_file(path: Path, name: str) -> None:
-    """Refuse what is no file, before it is opened: a pipe would wait for its writer for ever."""
+    """Raise unless ``path`` is a file; opening a pipe would wait for its writer for ever."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         effective = os.access in os.supports_effective_ids
