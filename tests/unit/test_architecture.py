@@ -62,6 +62,7 @@ FLOORS = [
         "notes",
         "interrupts",
         "typed_text",
+        "field_checks",
         "start_time.zone_suffixes",
         "cells",
         "layers",

@@ -11,7 +11,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import click
@@ -21,6 +21,7 @@ import soundfile
 from click.testing import CliRunner
 
 from anemonefish.cli.main import main
+from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 
 REPOSITORY = Path(__file__).parents[2]
@@ -71,7 +72,6 @@ def messages() -> Iterator[Text]:
                     str(part.value) if isinstance(part, ast.Constant) else FILLED for part in node.values))  # fmt: skip
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings | inside:
                 yield Text(where, node.value)
-    yield Text("defaults.yaml", (PACKAGE / "defaults.yaml").read_text())
 
 
 def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -311,8 +311,7 @@ def test_a_variable_of_the_environment_is_read_somewhere() -> None:
 
 
 def _read_variables() -> set[str]:
-    defaults = (PACKAGE / "defaults.yaml").read_text()
-    names = {f"ANEMONEFISH_{name.upper()}" for name in re.findall(r"^([a-z_]+):", defaults, re.M)}
+    names = {f"ANEMONEFISH_{setting.name.upper()}" for setting in fields(Settings)}
     for folder in (PACKAGE, REPOSITORY / "functions"):
         for path in folder.rglob("*.py"):
             names |= set(re.findall(r"[\"'](ANEMONEFISH_[A-Z_]+)[\"']", path.read_text()))

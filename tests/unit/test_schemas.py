@@ -24,9 +24,8 @@ from anemonefish.service.api.schemas.clip_schemas import ClipConfig
 from anemonefish.service.api.schemas.execution_schemas import ExecutionBody
 from anemonefish.service.api.schemas.settings_schemas import DecisionBody, SettingsBody
 from anemonefish.service.api.schemas.upload_schemas import CompleteBody, SentPart, UploadBody
-from anemonefish.service.downloads import DECIDING
 from anemonefish.service.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES, new_id
-from anemonefish.settings import FORMATS, REVIEWS, Settings
+from anemonefish.settings import FORMATS, REVIEWS, Settings, Use, names_for
 from anemonefish.start_time.start import parse_pattern, parse_time_zone
 from anemonefish.stores import open_store
 
@@ -127,7 +126,7 @@ VALUES = st.one_of(NUMBERS, st.booleans(), WORDS, LISTS, st.just({}))
 
 def test_a_request_can_set_what_there_is_to_set() -> None:
     assert set(SettingsBody.model_fields) == set(NAMES)
-    assert set(DecisionBody.model_fields) == set(DECIDING)
+    assert set(DecisionBody.model_fields) == set(names_for(Use.EVENTS))
     assert set(ClipConfig.model_fields) <= {"model", *NAMES}
 
 

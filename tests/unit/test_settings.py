@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+import runpy
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+from typing import Annotated
 
 import pytest
+from annotated_types import Interval
 
 from anemonefish.errors import InvalidSettings
+from anemonefish.field_checks import FieldType
 from anemonefish.profiles import PROFILES, StftDb, profile_named
 from anemonefish.settings import Settings
 from anemonefish.typed_text import read_fields
@@ -207,7 +212,7 @@ def test_text_of_every_field_can_be_read(cls: type) -> None:
 def test_constants_of_a_profile_are_read_by_their_types() -> None:
     profile = profile_named("stft-db", **read_fields(StftDb, {"hop_length": "0512", "amin": "1e-5", "top_db": "80"}))
     assert (profile.hop_length, profile.amin, profile.top_db) == (512, 1e-5, 80)
-    with pytest.raises(InvalidSettings, match="hop_length must be a whole number from 1 to 1024, not '1_0'"):
+    with pytest.raises(InvalidSettings, match="hop_length must be a whole number from 1 to 65536, not '1_0'"):
         profile_named("stft-db", **read_fields(StftDb, {"hop_length": "1_0"}))
 
 
@@ -215,3 +220,46 @@ def test_scoring_and_decision_part_what_changes_scores_from_what_changes_events(
     settings = Settings.load(environment={})
     assert not set(settings.scoring()) & set(settings.decision())
     assert Settings.load({"threshold": 0.9}, {}).scoring() == settings.scoring()
+
+
+# --- one declaration ---------------------------------------------------------------------------------------------
+
+
+def test_settings_without_arguments_are_the_defaults() -> None:
+    assert Settings() == Settings.load(environment={})
+    with pytest.raises(InvalidSettings, match="threshold must be a number at least 0 and below 1, not 2"):
+        Settings(threshold=2)
+    with pytest.raises(FrozenInstanceError):
+        Settings().threshold = 0.6  # type: ignore[misc]
+
+
+def test_the_page_of_the_settings_is_made_from_their_declarations() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "settings.md").read_text(encoding="utf-8")
+    assert runpy.run_path(str(docs / "make_settings_table.py"))["page_with_table"](page) == page, (
+        "run docs/make_settings_table.py"
+    )
+
+
+def test_every_setting_says_what_it_means_and_what_it_changes() -> None:
+    for setting in fields(Settings):
+        assert setting.metadata["meaning"]
+        assert setting.metadata["use"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (Annotated[float, Interval(gt=0, le=60)] | None, "a number above 0 and at most 60"),
+        (Annotated[int, Interval(ge=2, le=8)], "a whole number from 2 to 8"),
+        (bool, "true or false"),
+        (str, "text"),
+    ],
+)
+def test_limits_are_put_into_words(annotation: object, words: str) -> None:
+    assert FieldType.of(annotation).words() == words
+
+
+def test_a_field_of_another_type_is_a_mistake_in_the_class() -> None:
+    with pytest.raises(TypeError, match="cannot be checked"):
+        FieldType.of(dict[str, int])

@@ -1,46 +1,77 @@
-"""One settings object: defaults from ``defaults.yaml``, overridden by the environment and by the request.
+"""Everything a user can set: names, types, limits, defaults and meanings, each declared once in :class:`Settings`.
 
-Owns the names, types and limits of everything a user can set. Promises that a :class:`Settings` that exists
-is valid and that a message about an invalid one says which setting, what it was and what must hold. Unknown
-names are an error, never dropped. Text from a terminal or the environment is read by the type of its field; a value
-that has a type already, as in the JSON of a request, must be of that type. Never reads a file other than the package's
-own defaults.
+A setting is one field of the class. From it come the checks and their messages (:mod:`.field_checks`), the reading of
+text (:mod:`.typed_text`), the API's schema (:mod:`.service.api.schemas.settings_schemas`) and the table of
+docs/settings.md (docs/make_settings_table.py). A :class:`Settings` that exists is valid.
+
+Environment variables ``ANEMONEFISH_<NAME>`` override defaults, and a request or the command line overrides both. An
+unknown name is an error. Text from a terminal or the environment is read by the type of its field; a value that has a
+type already, as in the JSON of a request, must be of that type.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from functools import cache
-from importlib import resources
-from typing import Any, Self
+from dataclasses import asdict, dataclass, field, fields
+from enum import Enum
+from typing import Annotated, Any, Literal, Self, get_args
 
-import yaml
+from annotated_types import Interval, MinLen
 
 from anemonefish.errors import InvalidSettings, shown
+from anemonefish.field_checks import Odd, check_fields
 from anemonefish.typed_text import read_fields
 
-__all__ = ["ENVIRONMENT_PREFIX", "FORMATS", "MOST_CLIPS", "REVIEWS", "Settings"]
+__all__ = [
+    "ENVIRONMENT_PREFIX",
+    "FORMATS",
+    "MOST_CLIPS",
+    "REVIEWS",
+    "Format",
+    "Review",
+    "Settings",
+    "Use",
+    "meaning_of",
+    "names_for",
+]
 
 ENVIRONMENT_PREFIX = "ANEMONEFISH_"
 
-FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscope", "longterm", "parquet")
+Format = Literal["json", "csv", "scores", "raven", "audacity", "classes", "kaleidoscope", "longterm", "parquet"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 """Names of the report formats, in the order they are written."""
 
-REVIEWS = ("clips", "pictures")
+Review = Literal["clips", "pictures"]
+REVIEWS: tuple[Review, ...] = get_args(Review)
 """What an account can make for review besides the results."""
 
 MOST_CLIPS = 500
-"""Clips of one job unless somebody asks for more: an afternoon of listening."""
+"""Clips of one job unless a user asks for more: an afternoon of listening."""
 
-_SCORING = ("window_seconds", "hop_seconds", "channel", "resample", "damaged")
-_DECISION = ("target_class", "threshold", "median_windows", "min_duration_seconds", "min_gap_seconds")
+
+class Use(Enum):
+    """What a setting changes."""
+
+    SCORES = "scores"
+    EVENTS = "events"
+    TIMES = "times"
+    FILES = "files"
+    COST = "time and cost"
+
+
+def _about(use: Use, meaning: str) -> dict[str, Any]:
+    return {"use": use, "meaning": meaning}
+
+
+_Text = Annotated[str, MinLen(1)]
+_WindowSeconds = Annotated[float, Interval(ge=0.001, le=60)]  # one sample at 1 kHz
+_GapSeconds = Annotated[float, Interval(ge=0, le=3600)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything a user can set; see ``defaults.yaml`` for the meaning of each field.
+    """Everything a user can set; docs/settings.md lists the settings with their limits and meanings.
 
     Raises
     ------
@@ -48,56 +79,101 @@ class Settings:
         A value has the wrong type or lies out of range.
     """
 
-    window_seconds: float | None
-    hop_seconds: float | None
-    channel: int | None
-    resample: bool
-    damaged: str
-    target_class: str | None
-    threshold: float
-    median_windows: int
-    min_duration_seconds: float
-    min_gap_seconds: float
-    time_zone: str | None
-    name_pattern: str | None
-    start: str | None
-    formats: tuple[str, ...]
-    review: tuple[str, ...]
-    target_seconds: float
-    max_concurrency: int
-    max_range_seconds: float
-    memory_mb: int
-    architecture: str
+    window_seconds: _WindowSeconds | None = field(
+        default=None,
+        metadata=_about(Use.SCORES, "Length of a window; `null`: the model's. Most models fit one length only"),
+    )
+    hop_seconds: _WindowSeconds | None = field(
+        default=None, metadata=_about(Use.SCORES, "Distance between the starts of two windows; `null`: the model's")
+    )
+    channel: Annotated[int, Interval(ge=1, le=1024)] | None = field(
+        default=None, metadata=_about(Use.SCORES, "Which channel to listen to, counted from 1; `null`: the mean of all")
+    )
+    resample: bool = field(
+        default=True,
+        metadata=_about(
+            Use.SCORES, "Resample recordings to the model's rate (soxr HQ); `false` refuses recordings of other rates"
+        ),
+    )
+    damaged: Literal["keep", "refuse"] = field(
+        default="keep",
+        metadata=_about(
+            Use.SCORES,
+            "A recording that ends early or is damaged: `keep` analyses what is left, as `partial`; `refuse` fails it",
+        ),
+    )
+    target_class: _Text | None = field(
+        default=None,
+        metadata=_about(Use.EVENTS, "The class whose events are looked for; `null`: the model's target class"),
+    )
+    threshold: Annotated[float, Interval(ge=0, lt=1)] = field(
+        default=0.5,
+        metadata=_about(Use.EVENTS, "A window belongs to an event when its smoothed score is **above** this"),
+    )
+    median_windows: Annotated[int, Interval(ge=1, le=99), Odd("so that a window lies in the middle")] = field(
+        default=5,
+        metadata=_about(
+            Use.EVENTS,
+            "Kernel of the median filter over each class's scores, zero-padded; an odd number of windows; "
+            "1 smooths nothing",
+        ),
+    )
+    min_duration_seconds: _GapSeconds = field(
+        default=0.2, metadata=_about(Use.EVENTS, "Shorter events are dropped (before merging)")
+    )
+    min_gap_seconds: _GapSeconds = field(default=0.1, metadata=_about(Use.EVENTS, "Events closer than this are merged"))
+    time_zone: _Text | None = field(
+        default=None,
+        metadata=_about(
+            Use.TIMES,
+            "Time zone of clocks that name none: `UTC`, `+10:00`, `Australia/Brisbane` (docs/time.md); `null`: unknown",
+        ),
+    )
+    name_pattern: _Text | None = field(
+        default=None,
+        metadata=_about(
+            Use.TIMES,
+            "How file names tell the time: a pattern of docs/time.md by its name, or like `%Y%m%d_%H%M%S`; `null`: any",
+        ),
+    )
+    start: _Text | None = field(
+        default=None,
+        metadata=_about(
+            Use.TIMES,
+            "When the only recording of a job begins, ISO 8601 with an offset: `2019-09-20T10:42:48+10:00`; "
+            "`null`: by its name or header",
+        ),
+    )
+    formats: Annotated[tuple[Format, ...], MinLen(1)] = field(
+        default=FORMATS, metadata=_about(Use.FILES, "The files that are written for each recording (docs/results.md)")
+    )
+    review: tuple[Review, ...] = field(
+        default=(),
+        metadata=_about(
+            Use.FILES,
+            "In an account: clips of the events and pictures, made after the results (docs/results.md); "
+            "a laptop has `--clips` and `--pictures`",
+        ),
+    )
+    target_seconds: Annotated[float, Interval(gt=0, le=86_400)] = field(
+        default=120, metadata=_about(Use.COST, "Finish a job in this time, if the account's concurrency allows")
+    )
+    max_concurrency: Annotated[int, Interval(ge=1, le=10_000)] = field(
+        default=1000, metadata=_about(Use.COST, "Workers at once")
+    )
+    max_range_seconds: Annotated[float, Interval(ge=1, le=86_400)] = field(
+        default=7200, metadata=_about(Use.COST, "Longest stretch of audio that one worker takes")
+    )
+    memory_mb: Annotated[int, Interval(ge=512, le=10_240)] = field(
+        default=1769,
+        metadata=_about(Use.COST, "Memory of one worker, for the quote (docs/deploy.md); 1,769 MB is one vCPU"),
+    )
+    architecture: Literal["arm64", "x86_64"] = field(
+        default="arm64", metadata=_about(Use.COST, "Processor of the workers, for the quote (docs/deploy.md)")
+    )
 
     def __post_init__(self) -> None:
-        for name in ("window_seconds", "hop_seconds"):
-            if getattr(self, name) is not None:
-                _number(self, name, least=0.001, most=60)  # one sample at 1 kHz
-        if self.channel is not None:
-            _whole(self, "channel", least=1, most=1024)
-        _flag(self, "resample")
-        if self.damaged not in ("keep", "refuse"):
-            _refuse("damaged", self.damaged, "keep or refuse")
-        if self.target_class is not None:
-            _text(self, "target_class")
-        _number(self, "threshold", least=0, below=1)
-        _whole(self, "median_windows", least=1, most=99)
-        if self.median_windows % 2 == 0:
-            _refuse("median_windows", self.median_windows, "an odd number, so that a window lies in the middle")
-        _number(self, "min_duration_seconds", least=0, most=3600)
-        _number(self, "min_gap_seconds", least=0, most=3600)
-        for name in ("time_zone", "name_pattern", "start"):
-            if getattr(self, name) is not None:
-                _text(self, name)
-        _choices(self, "formats", FORMATS)
-        if self.review != ():
-            _choices(self, "review", REVIEWS)
-        _number(self, "target_seconds", above=0, most=86_400)
-        _whole(self, "max_concurrency", least=1, most=10_000)
-        _number(self, "max_range_seconds", least=1, most=86_400)
-        _whole(self, "memory_mb", least=512, most=10_240)
-        if self.architecture not in {"arm64", "x86_64"}:
-            _refuse("architecture", self.architecture, "arm64 or x86_64")
+        check_fields(self)
 
     @classmethod
     def load(cls, overrides: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Self:
@@ -115,113 +191,60 @@ class Settings:
         InvalidSettings
             A name is unknown or a value invalid; one of the environment is named with its variable.
         """
-        values = _defaults()
         if overrides is not None and not isinstance(overrides, Mapping):
             raise InvalidSettings(f"settings must be an object of names and values, not {shown(overrides)}")
+        names = names_for(*Use)
         for name in overrides or {}:
-            if name not in values:
-                raise InvalidSettings(f"there is no setting {name!r}; the settings are {', '.join(sorted(values))}")
-        values |= cls._from_environment(os.environ if environment is None else environment, overrides or {})
+            if name not in names:
+                raise InvalidSettings(f"there is no setting {name!r}; the settings are {', '.join(sorted(names))}")
+        values = cls._from_environment(os.environ if environment is None else environment, overrides or {})
         values |= overrides or {}
         return cls(**_with_tuples(values))
 
     @classmethod
     def read(cls, texts: Mapping[str, str]) -> dict[str, Any]:
-        """Read settings that were typed, each by its own type; what does not fit :meth:`load` refuses."""
+        """Read settings that were typed, each by its own type; a value of another type is refused by :meth:`load`."""
         return read_fields(cls, texts)
 
     @classmethod
     def _from_environment(cls, environment: Mapping[str, str], overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Read ``ANEMONEFISH_<NAME>`` of the settings that are not overridden, each by its type."""
-        found: dict[str, Any] = {}
-        for name in sorted(_defaults().keys() - overrides.keys()):
+        values: dict[str, Any] = {}
+        for name in sorted(set(names_for(*Use)) - overrides.keys()):
             variable = ENVIRONMENT_PREFIX + name.upper()
             if variable in environment:
-                found |= cls.read({name: environment[variable]})
+                values |= cls.read({name: environment[variable]})
                 try:
-                    cls(**_with_tuples(_defaults() | {name: found[name]}))
+                    cls(**_with_tuples({name: values[name]}))
                 except InvalidSettings as error:
                     raise InvalidSettings(f"{error}; change or unset the environment variable {variable}") from None
-        return found
+        return values
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready names and values; :meth:`load` reads them back."""
         return {**asdict(self), "formats": list(self.formats), "review": list(self.review)}
 
     def scoring(self) -> dict[str, Any]:
-        """Return the settings that change a score: they, the recording and the model name a part."""
-        return {name: getattr(self, name) for name in _SCORING}
+        """Return the settings that change a score; with the recording and the model they name its stored scores."""
+        return {name: getattr(self, name) for name in names_for(Use.SCORES)}
 
     def decision(self) -> dict[str, Any]:
         """Return the settings that turn scores into events; stamped into every result."""
-        return {name: getattr(self, name) for name in _DECISION}
+        return {name: getattr(self, name) for name in names_for(Use.EVENTS)}
 
 
-def _defaults() -> dict[str, Any]:
-    return dict(_read_defaults())
+def names_for(*uses: Use) -> tuple[str, ...]:
+    """Return the names of the settings that change these, in the order of their declaration."""
+    return tuple(setting.name for setting in fields(Settings) if setting.metadata["use"] in uses)
 
 
-@cache
-def _read_defaults() -> Mapping[str, Any]:
-    text = resources.files("anemonefish").joinpath("defaults.yaml").read_text(encoding="utf-8")
-    values: dict[str, Any] = yaml.safe_load(text)
-    if set(values) != {field.name for field in fields(Settings)}:
-        raise InvalidSettings("defaults.yaml and the Settings class do not name the same settings")
-    return values
+def meaning_of(name: str) -> str:
+    """Return what a setting means, as Markdown."""
+    meanings = {setting.name: str(setting.metadata["meaning"]) for setting in fields(Settings)}
+    return meanings[name]
 
 
 def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with lists of JSON and YAML as the tuples that a frozen object holds."""
-    lists = {name: tuple(values[name]) for name in ("formats", "review") if isinstance(values[name], list)}
+    """Return the values with lists of JSON as the tuples that a frozen object holds."""
+    lists = {name: tuple(values[name]) for name in ("formats", "review") if isinstance(values.get(name), list)}
     return {**values, **lists}
-
-
-def _refuse(name: str, value: object, must: str) -> None:
-    raise InvalidSettings(f"{name} must be {must}, not {shown(value)}")
-
-
-def _number(
-    settings: Settings,
-    name: str,
-    *,
-    least: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-    most: float | None = None,
-) -> None:
-    value = getattr(settings, name)
-    limits = {"at least": least, "above": above, "below": below, "at most": most}
-    must = " and ".join(f"{word} {limit}" for word, limit in limits.items() if limit is not None)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse(name, value, f"a number {must}")
-    holds = (
-        (least is None or value >= least)
-        and (above is None or value > above)
-        and (below is None or value < below)
-        and (most is None or value <= most)
-    )
-    if not holds:  # NaN compares false with everything and ends here as well
-        _refuse(name, value, f"a number {must}")
-
-
-def _whole(settings: Settings, name: str, *, least: int, most: int) -> None:
-    value = getattr(settings, name)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        _refuse(name, value, f"a whole number from {least} to {most}")
-
-
-def _flag(settings: Settings, name: str) -> None:
-    if not isinstance(getattr(settings, name), bool):
-        _refuse(name, getattr(settings, name), "true or false")
-
-
-def _text(settings: Settings, name: str) -> None:
-    value = getattr(settings, name)
-    if not isinstance(value, str) or not value:
-        _refuse(name, value, "text of at least one letter")
-
-
-def _choices(settings: Settings, name: str, known: tuple[str, ...]) -> None:
-    value = getattr(settings, name)
-    if not isinstance(value, tuple) or not value or any(item not in known for item in value):
-        _refuse(name, list(value) if isinstance(value, tuple) else value, f"a list of {', '.join(known)}")

@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 __all__ = ["read_fields"]
 
@@ -73,6 +73,8 @@ def _read(kind: Any, text: str) -> Any:
         if text.strip() in {"", "null"}:
             return None
         (kind,) = (option for option in options if option is not NoneType)
+    if get_origin(kind) is Literal:
+        kind = str
     if get_origin(kind) is tuple:
         return _list(text)
     if kind not in _READERS:

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from annotated_types import Interval
 from numpy.typing import NDArray
 
 from anemonefish.errors import UnsupportedRecording
 from anemonefish.profiles import stft
 from anemonefish.profiles.magma import MAGMA
-from anemonefish.profiles.profile import Profile
+from anemonefish.profiles.profile import CutoffHertz, Profile, WindowSeconds
 
 __all__ = ["Image"]
+
+Pixels = Annotated[int, Interval(ge=1, le=4096)]
 
 _COLOURS = MAGMA / np.float32(255)
 """The colour map as the network is given it, shape (256, 3), float32."""
@@ -57,17 +60,11 @@ class Image(Profile):
     sample_dtype: ClassVar[type[np.float32 | np.float64]] = np.float32
     any_sample_rate: ClassVar[bool] = True
 
-    window_seconds: float = 1.0
-    hop_seconds: float = 0.4
-    fmax_hz: float = 2000.0
-    width: int = 256
-    height: int = 256
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._number("fmax_hz", above=0, most=1e6)
-        self._whole("width", least=1, most=4096)
-        self._whole("height", least=1, most=4096)
+    window_seconds: WindowSeconds = 1.0
+    hop_seconds: WindowSeconds = 0.4
+    fmax_hz: CutoffHertz = 2000.0
+    width: Pixels = 256
+    height: Pixels = 256
 
     def input_shape(self, sample_rate: int) -> tuple[int, ...]:
         """Return (height, width, 3), once it is clear that there is a picture at this sample rate."""

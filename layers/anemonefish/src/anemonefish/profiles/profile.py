@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from annotated_types import Interval
 from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidSamples, InvalidSettings, UnsupportedRecording
+from anemonefish.field_checks import check_fields, refuse
 from anemonefish.profiles import stft
 from anemonefish.windows import WindowGrid, samples_from_seconds
 
-__all__ = ["Profile"]
+__all__ = ["CutoffHertz", "Profile", "WindowSeconds"]
+
+WindowSeconds = Annotated[float, Interval(gt=0, le=60)]
+CutoffHertz = Annotated[float, Interval(gt=0, le=1e6)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,7 @@ class Profile(ABC):
     ----------
     window_seconds, hop_seconds : float
         Length of a window and distance between the starts of two, in seconds, turned into samples by
-        :func:`~anemonefish.windows.samples_from_seconds`; above 0, at most 60.
+        :func:`~anemonefish.windows.samples_from_seconds`.
     n_fft, hop_length : int
         Length of an STFT frame and distance between two, in samples; n_fft even, from 16 to 65536,
         hop_length from 1 to n_fft. Frames are centred on multiples of hop_length, the window is padded with zeros.
@@ -57,22 +62,19 @@ class Profile(ABC):
     sample_dtype: ClassVar[type[np.float32 | np.float64]]
     any_sample_rate: ClassVar[bool]
 
-    window_seconds: float
-    hop_seconds: float
-    n_fft: int = 1024
-    hop_length: int = 256
-    top_db: float = 80.0
-    amin: float = 1e-5
+    window_seconds: WindowSeconds
+    hop_seconds: WindowSeconds
+    n_fft: Annotated[int, Interval(ge=16, le=65_536)] = 1024
+    hop_length: Annotated[int, Interval(ge=1, le=65_536)] = 256
+    top_db: Annotated[float, Interval(ge=0, le=1000)] = 80.0
+    amin: Annotated[float, Interval(gt=0, le=1)] = 1e-5
 
     def __post_init__(self) -> None:
-        self._number("window_seconds", above=0, most=60)
-        self._number("hop_seconds", above=0, most=60)
-        self._whole("n_fft", least=16, most=65_536)
+        check_fields(self)
         if self.n_fft % 2:
-            self._refuse("n_fft", "even, so that frames have a centre")
-        self._whole("hop_length", least=1, most=self.n_fft)
-        self._number("top_db", least=0, most=1000)
-        self._number("amin", above=0, most=1)
+            refuse("n_fft", "even, so that frames have a centre", self.n_fft)
+        if self.hop_length > self.n_fft:
+            refuse("hop_length", f"a whole number from 1 to {self.n_fft}", self.hop_length)
 
     @property
     def n_bins(self) -> int:
@@ -172,20 +174,3 @@ class Profile(ABC):
     def to_dict(self) -> dict[str, Any]:
         """Return the kind and every constant, JSON-ready."""
         return {"kind": self.kind, **asdict(self)}
-
-    def _refuse(self, name: str, must: str) -> None:
-        raise InvalidSettings(f"{name} must be {must}, not {getattr(self, name)!r}")
-
-    def _number(self, name: str, *, most: float, above: float | None = None, least: float | None = None) -> None:
-        value = getattr(self, name)
-        low = f"above {above}" if least is None else f"at least {least}"
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self._refuse(name, f"a number {low} and at most {most}")
-        holds = (above is None or value > above) and (least is None or value >= least) and value <= most
-        if not holds:  # NaN compares false with everything and ends here as well
-            self._refuse(name, f"a number {low} and at most {most}")
-
-    def _whole(self, name: str, *, least: int, most: int) -> None:
-        value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            self._refuse(name, f"a whole number from {least} to {most}")

@@ -12,8 +12,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from anemonefish.field_checks import refuse
 from anemonefish.profiles import stft
-from anemonefish.profiles.profile import Profile
+from anemonefish.profiles.profile import CutoffHertz, Profile, WindowSeconds
 
 __all__ = ["StftDb"]
 
@@ -43,17 +44,15 @@ class StftDb(Profile):
     sample_dtype: ClassVar[type[np.float32 | np.float64]] = np.float64
     any_sample_rate: ClassVar[bool] = False
 
-    window_seconds: float = 0.4
-    hop_seconds: float = 0.2
-    fmax_hz: float = 2000.0
-    crop_rate_hz: float = 8000.0
+    window_seconds: WindowSeconds = 0.4
+    hop_seconds: WindowSeconds = 0.2
+    fmax_hz: CutoffHertz = 2000.0
+    crop_rate_hz: CutoffHertz = 8000.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._number("fmax_hz", above=0, most=1e6)
-        self._number("crop_rate_hz", above=0, most=1e6)
         if self.kept_bins < 1:
-            self._refuse("fmax_hz", f"high enough to keep a bin of {self.crop_rate_hz / self.n_fft} Hz")
+            refuse("fmax_hz", f"high enough to keep a bin of {self.crop_rate_hz / self.n_fft} Hz", self.fmax_hz)
 
     @property
     def kept_bins(self) -> int:

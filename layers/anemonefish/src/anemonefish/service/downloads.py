@@ -36,7 +36,6 @@ from anemonefish.settings import Settings
 from anemonefish.workflow.planner import check_settings
 
 __all__ = [
-    "DECIDING",
     "REVIEW_FAILED",
     "REVIEW_PENDING",
     "REVIEW_SUCCEEDED",
@@ -48,9 +47,6 @@ __all__ = [
     "write_review_state",
     "write_reviewed_events",
 ]
-
-DECIDING = ("target_class", "threshold", "median_windows", "min_duration_seconds", "min_gap_seconds")
-"""Settings that need no inference."""
 
 _MOST_REVIEWED = 3_000
 """Links of a kilobyte each; an answer may have six megabytes."""

@@ -20,10 +20,11 @@ from anemonefish.service.api.documents import answers
 from anemonefish.service.api.faults import public_words
 from anemonefish.service.api.schemas.result_schemas import FileOut, FilesOut, ResultsOut
 from anemonefish.service.api.schemas.settings_schemas import DecisionBody
-from anemonefish.service.api.schemas.shared_schemas import DECISION_ID, EXECUTION_ID, FileLink, Format
+from anemonefish.service.api.schemas.shared_schemas import DECISION_ID, EXECUTION_ID, FileLink
 from anemonefish.service.api.services import services
 from anemonefish.service.downloads import JobResults
 from anemonefish.service.executions import SUCCEEDED, Execution
+from anemonefish.settings import Format
 
 __all__ = ["router"]
 

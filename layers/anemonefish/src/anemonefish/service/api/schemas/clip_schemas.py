@@ -5,8 +5,9 @@ from __future__ import annotations
 from pydantic import ConfigDict, Field
 
 from anemonefish.jobs.request import DEFAULT_MODEL, MOST_CLIP_BYTES
+from anemonefish.service.api.lab import SETTINGS
 from anemonefish.service.api.schemas.result_schemas import Prediction, PredictionOut
-from anemonefish.service.api.schemas.settings_schemas import AnalysisBody, Median
+from anemonefish.service.api.schemas.settings_schemas import AnalysisBody, with_settings
 from anemonefish.service.api.schemas.shared_schemas import MODEL_REFERENCE
 
 __all__ = [
@@ -37,15 +38,9 @@ class ClipConfig(AnalysisBody):
     model: str = Field(DEFAULT_MODEL, pattern=MODEL_REFERENCE, description=f"{DEFAULT_MODEL} unless given")
 
 
+@with_settings(SETTINGS, "The lab's name of {name}")
 class LabConfig(ClipConfig):
     """What a clip is analysed with, by the names here or by those of the lab; one setting has one of them."""
-
-    confidence_threshold: float | None = Field(None, ge=0, lt=1, description="The lab's name of threshold")
-    smoothing_window: Median | None = Field(None, description="The lab's name of median_windows, an odd number")
-    min_event_duration: float | None = Field(None, ge=0, le=3600, description="The lab's name of min_duration_seconds")
-    min_gap_duration: float | None = Field(None, ge=0, le=3600, description="The lab's name of min_gap_seconds")
-    window_duration: float | None = Field(None, ge=0.001, le=60, description="The lab's name of window_seconds")
-    stride_duration: float | None = Field(None, ge=0.001, le=60, description="The lab's name of hop_seconds")
 
 
 class ClipBody(LabConfig):

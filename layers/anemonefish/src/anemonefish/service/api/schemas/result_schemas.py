@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from anemonefish.notes import CODES
-from anemonefish.service.api.schemas.shared_schemas import FileLink, Format, Moment, Reason
+from anemonefish.service.api.schemas.shared_schemas import FileLink, Moment, Reason
+from anemonefish.settings import Format
 
 __all__ = [
     "EventOut",

@@ -5,11 +5,9 @@ Limits repeat those of the domain, so that a client can read them in the OpenAPI
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from anemonefish.settings import FORMATS
 
 __all__ = [
     "DECISION_ID",
@@ -20,7 +18,6 @@ __all__ = [
     "Detail",
     "ErrorOut",
     "FileLink",
-    "Format",
     "Health",
     "Moment",
     "PinnedModel",
@@ -42,10 +39,6 @@ def take_whole(value: Any) -> Any:
 
 
 Moment = Annotated[str, Field(description="ISO 8601, UTC", examples=["2026-11-23T10:00:00.000Z"])]
-if TYPE_CHECKING:
-    Format = str
-else:
-    Format = Literal[FORMATS]  # a type checker takes literals only; pydantic reads the tuple
 
 
 class RequestBody(BaseModel):
