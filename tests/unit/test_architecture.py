@@ -22,7 +22,7 @@ TERMINAL = {
 }
 
 ONLY_IN = {
-    "csv": {"cells.py", "annotations/labels.py"},  # what is written is escaped, what is read is escaped back
+    "csv": {"cells.py", "annotations/table_parser.py"},  # what is written is escaped, what is read is escaped back
     "boto3": {"cloud/clients.py"},
     "botocore": CLOUD,
     "aws_lambda_powertools": API,
@@ -72,15 +72,11 @@ FLOORS = [
         "windows",
         "cloud",
         "settings",
-        "annotations.audacity",
-        "annotations.kaleidoscope",
-        "annotations.raven",
-        "annotations.selections",
+        "annotations",
         "audio.formats",
         "audio.chunks",
         "audio.flac",
         "audio.timestamps",
-        "annotations.labels",
         "evaluation.matching",
         "plots.pictures",
         "service.webhook",

@@ -31,5 +31,5 @@ def test_examples_of_a_module_give_the_answers_shown(module: str) -> None:
 
 def test_examples_are_found() -> None:
     """Without this, a finder that finds nothing would pass."""
-    assert examples("anemonefish.annotations.labels")
+    assert examples("anemonefish.annotations.label_numbers")
     assert "anemonefish.profiles" in MODULES

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from anemonefish.annotations.labels import read_labels
+from anemonefish.annotations.label_files import read_labels
 from anemonefish.cli.main import main
 from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene

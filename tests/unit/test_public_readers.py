@@ -8,7 +8,7 @@ import crowsetta
 import pytest
 from click.testing import CliRunner
 
-from anemonefish.annotations.labels import read_labels
+from anemonefish.annotations.label_files import read_labels
 from anemonefish.cli.main import main
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 

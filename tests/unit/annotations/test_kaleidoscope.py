@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from anemonefish.annotations.kaleidoscope import KALEIDOSCOPE_COLUMNS, write_kaleidoscope
-from anemonefish.annotations.labels import read_labels
+from anemonefish.annotations.label_files import read_labels
 from anemonefish.annotations.selections import AudioReference, Selection
 
 RECORDING = AudioReference(path="/dep/site A/reef, 1.wav", name="site A/reef, 1.wav", sample_rate=48_000)

@@ -31,15 +31,9 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from anemonefish.annotations.labels import (
-    Label,
-    LabelFile,
-    RecordingNames,
-    find_label_files,
-    listed,
-    scan_labels,
-    shown_path,
-)
+from anemonefish.annotations.label_files import find_label_files, scan_labels
+from anemonefish.annotations.labels import Label, LabelFile, join_messages, printable_path
+from anemonefish.annotations.recording_matching import RecordingMatcher
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.cells import write_rows
 from anemonefish.errors import InvalidRequest, InvalidSettings
@@ -379,7 +373,7 @@ class Question:
     unlabelled : {"ignore", "negative"}
     label_column : str, optional
     times_per_file : bool
-        As :func:`anemonefish.annotations.labels.read_labels` takes it.
+        As :func:`anemonefish.annotations.label_files.read_labels` takes it.
     pattern : str
         Which files of a folder of labels.
     bout_seconds : Fraction, optional
@@ -418,7 +412,7 @@ def evaluate(results: Path, labels: Path, question: Question | None = None) -> E
     results : Path
         Folder with the JSON or Parquet files of a run.
     labels : Path
-        A label file, or a folder of them; matched by recording name (:class:`.RecordingNames`).
+        A label file, or a folder of them; matched by recording name (:class:`.RecordingMatcher`).
     question : Question, optional
 
     Raises
@@ -434,7 +428,7 @@ def evaluate(results: Path, labels: Path, question: Question | None = None) -> E
     without = [name for name in files if name not in given.labels and name not in given.left_out]
     negative = without if question.unlabelled == "negative" else []
     if given.unread and negative:
-        told = listed(given.unread)
+        told = join_messages(given.unread)
         given.left_out.update((name, f"may have labels in what could not be read: {told}") for name in negative)
         negative = []
     tally = _Tally(question, given)
@@ -444,10 +438,10 @@ def evaluate(results: Path, labels: Path, question: Question | None = None) -> E
             if name in counted:
                 tally.add(files[name], name, given.labels.get(name, []))
     except InvalidRequest as error:  # of all recordings; what else is wrong is told at once
-        raise InvalidRequest(listed([str(error), *given.reasons()])) from None
+        raise InvalidRequest(join_messages([str(error), *given.reasons()])) from None
     if tally.first is None:
-        raise InvalidRequest(listed(given.reasons()))
-    left_out = {name: f"{shown_path(name)}: {reason}" for name, reason in sorted(given.left_out.items())}
+        raise InvalidRequest(join_messages(given.reasons()))
+    left_out = {name: f"{printable_path(name)}: {reason}" for name, reason in sorted(given.left_out.items())}
     return tally.finish(
         labelled=tuple(name for name in files if name in given.labels and name not in left_out),
         negative=tuple(name for name in negative if name not in left_out),
@@ -488,7 +482,7 @@ class _Given:
 
     def reasons(self) -> list[str]:
         """Return what could not be read, by recording and by file."""
-        by_recording = (f"{shown_path(name)}: {reason}" for name, reason in sorted(self.left_out.items()))
+        by_recording = (f"{printable_path(name)}: {reason}" for name, reason in sorted(self.left_out.items()))
         return [*by_recording, *self.unread.values()]
 
 
@@ -501,7 +495,7 @@ def _assign(path: Path, recordings: Mapping[str, Path], question: Question) -> _
         There are labels, but none is of any of the recordings.
     """
     files = find_label_files(path, question.pattern, may_be_empty=question.unlabelled == "negative")
-    names = RecordingNames(recordings, AUDIO_EXTENSIONS)
+    names = RecordingMatcher(recordings, AUDIO_EXTENSIONS)
     said_by: dict[str, dict[Path, list[Label]]] = {}
     problems: dict[str, list[str]] = {}
     columns: dict[Path, str] = {}
@@ -515,17 +509,17 @@ def _assign(path: Path, recordings: Mapping[str, Path], question: Question) -> _
                 # One recording, one file named by the user: there is no other meaning.
                 meant[said] = names.find(said) or (next(iter(recordings)) if alone else None)
             except InvalidRequest as error:
-                given.unread[f"{shown_path(file)}: {shown_path(said)}"] = f"{shown_path(file)}: {error}"
+                given.unread[f"{printable_path(file)}: {printable_path(said)}"] = f"{printable_path(file)}: {error}"
         columns[file] = _named_by(table)
         _note_problems(table, meant, problems, given)
         _note_labels(table, meant, said_by, given)
     for name, by_file in said_by.items():
         first = next(iter(by_file))
         given.labels[name], given.column_of[name] = by_file[first], columns[first]
-        given.file_of[name] = shown_path(first)
+        given.file_of[name] = printable_path(first)
         if len(by_file) > 1:
             _compare(name, by_file, problems, given)
-    given.left_out = {name: listed(reasons) for name, reasons in problems.items()}
+    given.left_out = {name: join_messages(reasons) for name, reasons in problems.items()}
     given.labels = {name: labels for name, labels in given.labels.items() if name not in given.left_out}
     if files and not given.labels and not given.left_out:
         _refuse_strangers(path, recordings, given)
@@ -548,13 +542,13 @@ def _note_problems(
     unknown = []
     for problem in table.problems:
         if problem.recording in meant and (name := meant[problem.recording]) is not None:
-            problems.setdefault(name, []).append(f"{shown_path(table.path)}: {problem}")
+            problems.setdefault(name, []).append(f"{printable_path(table.path)}: {problem}")
         elif table.names_recordings and problem.recording not in {"", table.recording}:
-            given.elsewhere[shown_path(problem.recording)] += 1
+            given.elsewhere[printable_path(problem.recording)] += 1
         else:
             unknown.append(str(problem))
     if unknown:
-        given.unread[shown_path(table.path)] = f"{shown_path(table.path)}: {listed(unknown)}"
+        given.unread[printable_path(table.path)] = f"{printable_path(table.path)}: {join_messages(unknown)}"
 
 
 def _note_labels(
@@ -565,14 +559,14 @@ def _note_labels(
     usable = {said: meant[said] for said in table.recordings if said in meant and said not in spoilt}
     for said, name in usable.items():
         if name is None:
-            given.elsewhere[shown_path(said)] += 0
+            given.elsewhere[printable_path(said)] += 0
         else:
             said_by.setdefault(name, {}).setdefault(table.path, [])
     for label in table.labels:
         if label.recording in usable and (name := usable[label.recording]) is not None:
             said_by[name][table.path].append(label)
         elif label.recording in usable:
-            given.elsewhere[shown_path(label.recording)] += 1
+            given.elsewhere[printable_path(label.recording)] += 1
 
 
 def _compare(name: str, by_file: Mapping[Path, Sequence[Label]], problems: dict[str, list[str]], given: _Given) -> None:
@@ -580,12 +574,12 @@ def _compare(name: str, by_file: Mapping[Path, Sequence[Label]], problems: dict[
     (first, labels), *others = by_file.items()
     for other, its in others:
         if sorted(map(_essence, labels)) == sorted(map(_essence, its)):
-            given.repeated.append(shown_path(other))
+            given.repeated.append(printable_path(other))
         else:
             same = first.name == other.name
             problems.setdefault(name, []).append(
-                f"labels in {shown_path(first) if same else first.name} and in "
-                f"{shown_path(other) if same else other.name} differ; name the files that count, for example with "
+                f"labels in {printable_path(first) if same else first.name} and in "
+                f"{printable_path(other) if same else other.name} differ; name the files that count, for example with "
                 f"--files '*.selections.txt'"
             )
 
@@ -596,10 +590,10 @@ def _essence(label: Label) -> tuple[int, int, str]:
 
 def _refuse_strangers(path: Path, recordings: Mapping[str, Path], given: _Given) -> None:
     if given.unread:
-        raise InvalidRequest(listed(given.unread.values()))
+        raise InvalidRequest(join_messages(given.unread.values()))
     raise InvalidRequest(
-        f"{shown_path(path)}: the labels speak of {_some(given.elsewhere)}, the results of "
-        f"{_some(map(shown_path, recordings))}; name the label files after their recordings, or give the table a "
+        f"{printable_path(path)}: the labels speak of {_some(given.elsewhere)}, the results of "
+        f"{_some(map(printable_path, recordings))}; name the label files after their recordings, or give the table a "
         f"column with the recording"
     )
 
@@ -633,7 +627,7 @@ class _Tally:
         if self.first is None and not self.counts:
             self._begin(scored)
         if reasons := list(self._misfits(scored, labels)):
-            self._leave_out(name, labels, f"{self.given.file_of[name]}: {listed(reasons)}")
+            self._leave_out(name, labels, f"{self.given.file_of[name]}: {join_messages(reasons)}")
             return
         self.first = self.first or scored
         self._check_alike(scored, name)
