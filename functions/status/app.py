@@ -5,7 +5,7 @@ from typing import Any
 
 from anemonefish.cloud.dynamodb import RecordTable
 from anemonefish.cloud.messages import enqueue, publish
-from anemonefish.service.executions import end_execution
+from anemonefish.service.execution_end import end_execution
 from anemonefish.workflow.failures import failure_of_task
 
 

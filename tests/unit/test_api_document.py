@@ -35,7 +35,8 @@ from anemonefish.service.api.documents import openapi_document
 from anemonefish.service.api.lab import SETTINGS
 from anemonefish.service.api.schemas import clip_schemas
 from anemonefish.service.api.services import services
-from anemonefish.service.executions import _QUOTED_AT_START, QUOTE_SECONDS, end_execution
+from anemonefish.service.execution_end import end_execution
+from anemonefish.service.executions import MOST_QUOTED_AT_START, QUOTE_SECONDS
 from anemonefish.settings import Settings
 from anemonefish.workflow import predict
 from anemonefish.workflow.aggregate import aggregate_job
@@ -494,7 +495,7 @@ def test_what_a_key_may_spend_is_refused_by_the_errors_that_the_page_names() -> 
     for rate, path in re.findall(r"(\d+) to `(/\S+)`", rows[-1][1]):
         throttle = rf"ResourcePath: /~1{re.escape(path[1:])}, ThrottlingRateLimit: {rate},"
         assert re.search(throttle, template), path
-    assert f"more than {_QUOTED_AT_START} recordings" in rows[0][1]
+    assert f"more than {MOST_QUOTED_AT_START} recordings" in rows[0][1]
 
 
 def test_the_labs_names_of_settings_are_those_of_the_page() -> None:

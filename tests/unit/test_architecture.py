@@ -55,6 +55,7 @@ NOWHERE = {"scipy", "pandas"}
 FLOORS = [
     {
         "errors",
+        "execution_states",
         "clock",
         "canonical",
         "sample_times",
@@ -99,7 +100,7 @@ FLOORS = [
     },
     {"results.decide", "results.summary"},
     {"workflow.aggregate", "workflow.speed", "workflow.predict", "service.downloads", "service.uploads"},
-    {"publishing", "workflow.calibrate", "workflow.local", "service.executions", "workflow.review"},
+    {"publishing", "workflow.calibrate", "workflow.local", "service", "workflow.review"},
     {"service.api", "client.client", "cli.terminal"},
     {"cli.calibrate_command", "cli.evaluate_command", "cli.remote_commands"},
     {"cli.main"},

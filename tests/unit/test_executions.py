@@ -44,28 +44,20 @@ from anemonefish.errors import (
     TooManyJobs,
     WrongState,
 )
+from anemonefish.execution_states import CANCELLED, FAILED, PENDING, RUNNING, SUCCEEDED
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.service.downloads import JobResults
-from anemonefish.service.executions import (
-    CANCELLED,
-    FAILED,
-    PENDING,
-    RUNNING,
-    SUCCEEDED,
-    Execution,
-    Executions,
-    Order,
-    Progress,
-    RecordingProgress,
-    end_execution,
-)
+from anemonefish.service.execution_end import end_execution
+from anemonefish.service.execution_progress import Progress, RecordingProgress
+from anemonefish.service.execution_record import Execution, ExecutionRequest
+from anemonefish.service.executions import Executions
 from anemonefish.service.limits import Limits
 from anemonefish.service.uploads import Upload
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
-from anemonefish.stores import open_store
+from anemonefish.stores import Store, open_store
 from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.aggregate import aggregate_job
 from anemonefish.workflow.planner import plan_job
@@ -122,15 +114,31 @@ def cloud() -> Iterator[None]:
 class Reef:
     """The executions of a stack, its clock and its machine."""
 
-    executions: Executions
     table: RecordTable
-    table_name: str
+    store: Store
+    models: ModelRepository
     machine: str
     now: datetime = BEGAN
 
+    def __post_init__(self) -> None:
+        self.set_limits(Limits())
+
+    def set_limits(self, limits: Limits) -> None:
+        """Make the executions anew, with the limits of one tenant."""
+        self.executions = Executions(
+            table=self.table,
+            workflow=Workflow(self.machine),
+            store=self.store,
+            models=self.models,
+            input_bucket="reef-input",
+            keep=KEEP,
+            now=lambda: self.now,
+            limits=limits,
+        )
+
     def start(self, key: str | None = None, owner: str = "lab", **more: Any) -> Execution:
         """Start a job of the first upload."""
-        return self.executions.start(owner, an_order(**more), UPLOADS[:1], key)
+        return self.executions.start(owner, a_request(**more), UPLOADS[:1], key)
 
     def end(self, execution: Execution, status: str, failure: Failure | None = None) -> Execution | None:
         """Tell how an execution of the state machine ended."""
@@ -191,13 +199,11 @@ def reef(cloud: None, models_uri: str, tmp_path: Path) -> Reef:
             Record(id=upload.id, owner="lab", created=upload.created_at, document=asdict(upload), expires=2_000_000_000)
         )
     models = ModelRepository(open_store(models_uri))
-    made = Executions(table, Workflow(machine), store, models, "reef-input", KEEP, lambda: stack.now)
-    stack = Reef(made, table, f"records-{number}", machine)
-    return stack
+    return Reef(table, store, models, machine)
 
 
-def an_order(**more: Any) -> Order:
-    return Order(**{"uploads": ("u-a",), "model": "reef@production", "settings": {"threshold": 0.6}, **more})
+def a_request(**more: Any) -> ExecutionRequest:
+    return ExecutionRequest(**{"uploads": ("u-a",), "model": "reef@production", "settings": {"threshold": 0.6}, **more})
 
 
 class Died(BaseException):
@@ -214,11 +220,11 @@ def dies(*_: Any, **__: Any) -> Any:
 def test_a_start_is_recorded_asked_for_and_begun(reef: Reef) -> None:
     execution = reef.start(webhook="https://hooks.example.org/x")
     assert re.fullmatch(r"e-[a-z2-7]{26}", execution.id)
-    assert execution.model == reef.executions._models.pin("reef").to_dict()  # what the alias means now
+    assert execution.model == reef.models.pin("reef").to_dict()  # what the alias means now
     assert execution == Execution(
         id=execution.id,
         owner="lab",
-        fingerprint=an_order(webhook="https://hooks.example.org/x").fingerprint,
+        fingerprint=a_request(webhook="https://hooks.example.org/x").fingerprint,
         status=RUNNING,
         model=execution.model,
         settings={"threshold": 0.6},
@@ -305,14 +311,14 @@ def test_many_threads_with_one_key_make_one_record_and_one_start(reef: Reef) -> 
 def test_the_same_key_with_another_body_is_a_conflict(reef: Reef, changed: dict[str, Any]) -> None:
     first = reef.start("key")
     with pytest.raises(IdempotencyConflict, match=first.id):
-        reef.executions.start("lab", an_order(**changed), UPLOADS[:1], "key")
+        reef.executions.start("lab", a_request(**changed), UPLOADS[:1], "key")
     with pytest.raises(IdempotencyConflict, match="use a new key"):
-        reef.executions.replayed("lab", an_order(**changed), "key")
+        reef.executions.find_by_key("lab", a_request(**changed), "key")
     assert len(reef.started()) == 1
 
 
 def test_the_order_of_settings_makes_no_other_body_and_that_of_recordings_does() -> None:
-    one = an_order(settings={"threshold": 0.6, "median_windows": 3}, uploads=("u-a", "u-b"))
+    one = a_request(settings={"threshold": 0.6, "median_windows": 3}, uploads=("u-a", "u-b"))
     assert one.fingerprint == replace(one, settings={"median_windows": 3, "threshold": 0.6}).fingerprint
     assert one.fingerprint != replace(one, uploads=("u-b", "u-a")).fingerprint
 
@@ -324,21 +330,21 @@ def test_a_key_that_comes_again_is_answered_with_what_became_of_it(reef: Reef, s
         reef.end(first, status, REASON if status == "FAILED" else None)
     reef.now += timedelta(days=2)
     as_it_stands = reef.executions.get("lab", first.id)
-    assert reef.executions.replayed("lab", an_order(), "key") == as_it_stands
+    assert reef.executions.find_by_key("lab", a_request(), "key") == as_it_stands
     assert reef.start("key") == as_it_stands
     assert len(reef.started()) == 1
 
 
 def test_a_key_that_is_new_or_none_replays_nothing(reef: Reef) -> None:
     reef.start("key")
-    assert reef.executions.replayed("lab", an_order(), "other key") is None
-    assert reef.executions.replayed("lab", an_order(), None) is None
+    assert reef.executions.find_by_key("lab", a_request(), "other key") is None
+    assert reef.executions.find_by_key("lab", a_request(), None) is None
 
 
 def test_tenants_do_not_share_keys(reef: Reef) -> None:
     mine, theirs = reef.start("key", "lab"), reef.start("key", "other")
     assert mine.id != theirs.id
-    assert reef.executions.replayed("lab", an_order(settings={"threshold": 0.6}), "key") == mine
+    assert reef.executions.find_by_key("lab", a_request(settings={"threshold": 0.6}), "key") == mine
     # Neither may a tenant and a key be cut elsewhere.
     assert reef.start("cb", "a").id != reef.start("b", "ac").id
 
@@ -462,7 +468,7 @@ BREAKS = {
     "before it is noted": (break_note, 1),
 }
 HEALERS: dict[str, Callable[[Reef, Execution], object]] = {
-    "the same key": lambda reef, left: reef.executions.replayed("lab", an_order(), "key"),
+    "the same key": lambda reef, left: reef.executions.find_by_key("lab", a_request(), "key"),
     "GET": lambda reef, left: reef.executions.get("lab", left.id),
     "resume": lambda reef, left: reef.executions.resume("lab", left.id),
     "the schedule": lambda reef, left: reef.executions.heal(),
@@ -636,14 +642,14 @@ def test_a_launch_that_stays_impossible_fails_after_an_hour(
     monkeypatch.setattr(client("stepfunctions"), "start_execution", launches)
     left = reef.start("key")
     assert left.status == PENDING
-    while not Execution.of(reef.record(left)).ended:
+    while not Execution.from_record(reef.record(left)).ended:
         reef.now += timedelta(minutes=5)
         HEALERS[healer](reef, left)
     assert reef.now == BEGAN + timedelta(minutes=65)
-    failed = Execution.of(reef.record(left))
+    failed = Execution.from_record(reef.record(left))
     assert (failed.status, failed.error["error"]) == (FAILED, "LaunchFailed")
     assert code in failed.error["message"]
-    assert "resume it when that is mended" in failed.error["message"]
+    assert "resume it when the cause is repaired" in failed.error["message"]
     assert reef.executions.heal() == []
 
 
@@ -668,7 +674,7 @@ def test_a_request_that_cannot_be_written_any_more_fails_at_once(
     reef.table.replace(record, {**record.document, "status": "DELETED"})
     reef.now = BEGAN + timedelta(minutes=1)
     HEALERS[healer](reef, left)
-    failed = Execution.of(reef.record(left))
+    failed = Execution.from_record(reef.record(left))
     assert (failed.status, failed.error["error"]) == (FAILED, "LaunchFailed")
     assert "UploadNotFound: there is no upload 'u-a'; it was deleted" in failed.error["message"]
     assert reef.started() == {}
@@ -694,7 +700,7 @@ def test_a_record_of_an_older_version_is_launched(
     reef.table.replace(record, old)
     reef.now = BEGAN + timedelta(minutes=1)
     HEALERS[healer](reef, left)
-    healed = Execution.of(reef.record(left))
+    healed = Execution.from_record(reef.record(left))
     if healer == "GET" and not requested:  # nothing says what its uploads were
         assert (healed.status, healed.error["error"]) == (FAILED, "LaunchFailed")
     else:
@@ -731,7 +737,7 @@ def test_an_end_that_was_never_told_is_found_after_a_day(reef: Reef, results: bo
 @pytest.fixture
 def two_jobs(reef: Reef) -> Reef:
     """A stack where each tenant may have two jobs at once."""
-    reef.executions._limits = Limits(jobs=2)
+    reef.set_limits(Limits(jobs=2))
     return reef
 
 
@@ -745,7 +751,7 @@ def test_no_tenant_has_more_jobs_at_once_than_it_may(two_jobs: Reef) -> None:
     assert two_jobs.start("1", owner="other").status == RUNNING
     two_jobs.end(first, "SUCCEEDED")
     assert two_jobs.start("3").status == RUNNING
-    assert two_jobs.executions.at_once("lab") == 2
+    assert two_jobs.executions.count_unfinished("lab") == 2
 
 
 @pytest.mark.parametrize("end", ["FAILED", "ABORTED", "stop"])
@@ -808,13 +814,13 @@ def test_a_job_above_the_most_usd_is_refused_in_words(
     path = tmp_path / "a.wav"
     write_scene(scene(20, seed=1), path)
     monkeypatch.setattr(Upload, "request", lambda *_: RecordingRequest(str(path), "a.wav", "a.wav"))
-    cost = reef.executions.quote(an_order(), UPLOADS[:1]).quote.expected_usd
-    reef.executions._limits = Limits(job_usd=cost * 0.99)
+    cost = reef.executions.quote(a_request(), UPLOADS[:1]).quote.expected_usd
+    reef.set_limits(Limits(job_usd=cost * 0.99))
     with pytest.raises(JobTooExpensive, match=r"expected to cost 0\.00 USD \(1 recordings, .* MaxJobUsd") as caught:
         reef.start("key")
     assert caught.value.status == 413
     assert (reef.started(), reef.executions.page("lab", 1, None)) == ({}, [])
-    reef.executions._limits = Limits(job_usd=cost)
+    reef.set_limits(Limits(job_usd=cost))
     assert reef.start("key").status == RUNNING
 
 
@@ -1128,7 +1134,7 @@ def test_executions_of_one_moment_are_listed_once_each(reef: Reef) -> None:
 @pytest.fixture
 def planned(reef: Reef, make_recording: Callable[..., Path]) -> Execution:
     """A running job of two recordings in three ranges."""
-    order = an_order(uploads=("u-a", "u-b"), settings={"max_range_seconds": 1, "formats": ["json", "csv"]})
+    order = a_request(uploads=("u-a", "u-b"), settings={"max_range_seconds": 1, "formats": ["json", "csv"]})
     execution = reef.executions.start("lab", order, UPLOADS, None)
     write_plan(reef, execution, [make_recording("a.wav", frames=96_000), make_recording("b.wav", frames=48_000)])
     return execution
@@ -1137,14 +1143,14 @@ def planned(reef: Reef, make_recording: Callable[..., Path]) -> Execution:
 def write_plan(reef: Reef, execution: Execution, paths: list[Path]) -> None:
     requests = [RecordingRequest(str(path), path.name, path.name) for path in paths]
     settings = Settings.load(execution.settings, {})
-    reef.executions.job(execution).write_plan(plan_job(requests, "reef", settings, reef.executions._models))
+    reef.executions.job(execution).write_plan(plan_job(requests, "reef", settings, reef.models))
 
 
 def score(reef: Reef, execution: Execution, *numbers: int) -> None:
     """Write parts of a plan, the scores of which are made up."""
     job = reef.executions.job(execution)
     plan = job.read_plan()
-    classes = len(reef.executions._models.spec(plan.model).classes)
+    classes = len(reef.models.spec(plan.model).classes)
     for number, task in enumerate(plan.tasks()):
         if number in numbers:
             scores = np.random.default_rng(number).uniform(0, 1, (len(task.windows), classes)).astype(np.float32)
@@ -1154,7 +1160,7 @@ def score(reef: Reef, execution: Execution, *numbers: int) -> None:
 
 
 def test_before_there_is_a_plan_only_the_names_are_known(reef: Reef) -> None:
-    execution = reef.executions.start("lab", an_order(uploads=("u-a", "u-b")), UPLOADS, None)
+    execution = reef.executions.start("lab", a_request(uploads=("u-a", "u-b")), UPLOADS, None)
     progress = reef.executions.progress(execution)
     assert progress.recordings == (
         RecordingProgress("a.wav", 0, None, None),
@@ -1190,7 +1196,7 @@ def test_a_recording_that_cannot_be_planned_says_why(
     reef: Reef, make_recording: Callable[..., Path], tmp_path: Path
 ) -> None:
     (tmp_path / "b.wav").write_bytes(b"no sound")
-    execution = reef.executions.start("lab", an_order(uploads=("u-a", "u-b")), UPLOADS, None)
+    execution = reef.executions.start("lab", a_request(uploads=("u-a", "u-b")), UPLOADS, None)
     write_plan(reef, execution, [make_recording("a.wav"), tmp_path / "b.wav"])
     whole, broken = reef.executions.progress(execution).recordings
     assert (whole.ranges_total, whole.failure) == (1, None)
@@ -1236,7 +1242,7 @@ def test_the_end_is_expected_by_the_plan_and_then_by_the_pace(
 
 
 def refreshed(reef: Reef, execution: Execution) -> Execution:
-    return reef.executions.refreshed(execution, reef.executions.progress(execution))
+    return reef.executions.refresh(execution, reef.executions.progress(execution))
 
 
 def test_an_end_nobody_told_of_is_seen_in_the_manifest(reef: Reef, planned: Execution) -> None:
@@ -1280,7 +1286,7 @@ def told(reef: Reef, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[lis
     topic = sns.create_topic(Name=f"ends-{number}")["TopicArn"]
     arn = sqs.get_queue_attributes(QueueUrl=listener, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    monkeypatch.setenv("ANEMONEFISH_RECORD_TABLE", reef.table_name)
+    monkeypatch.setenv("ANEMONEFISH_RECORD_TABLE", reef.table.name)
     monkeypatch.setenv("ANEMONEFISH_COMPLETION_TOPIC", topic)
     monkeypatch.setenv("ANEMONEFISH_WEBHOOK_QUEUE", hooks)
 
@@ -1384,13 +1390,13 @@ def results(reef: Reef, planned: Execution) -> JobResults:
     job = reef.executions.job(planned)
     score(reef, planned, 0, 1)
     job.write_range_failure(list(job.read_plan().tasks())[2], Failure("InvalidSamples", "b.wav: NaN"))
-    aggregate_job(job, reef.executions._models)
-    return JobResults(job, reef.executions._models)
+    aggregate_job(job, reef.models)
+    return JobResults(job, reef.models)
 
 
 def test_there_are_no_results_before_the_end(reef: Reef, planned: Execution) -> None:
     with pytest.raises(WrongState, match="no results yet"):
-        JobResults(reef.executions.job(planned), reef.executions._models)
+        JobResults(reef.executions.job(planned), reef.models)
 
 
 def test_every_recording_has_its_numbers_or_its_reason(results: JobResults) -> None:
@@ -1483,7 +1489,7 @@ def test_a_decision_of_another_job_is_not_there(reef: Reef, results: JobResults)
     for key in (results._job.plan_key, results._job.manifest_key):
         job.store.write(key.replace(results._job.work, job.work), job.store.read(key))
     with pytest.raises(DecisionNotFound):
-        JobResults(job, reef.executions._models).settings_of(decision)
+        JobResults(job, reef.models).settings_of(decision)
 
 
 def test_files_of_the_whole_job_are_those_of_the_manifest_and_for_review(results: JobResults) -> None:

@@ -35,6 +35,7 @@ from anemonefish.cli.terminal import (
     show_quote,
 )
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, WrongState
+from anemonefish.execution_states import UNSUCCESSFUL
 from anemonefish.jobs.request import DEFAULT_MODEL, RecordingRequest
 from anemonefish.notes import Note
 from anemonefish.recording_names import unique_names
@@ -53,7 +54,6 @@ URL_VARIABLE, KEY_VARIABLE = "ANEMONEFISH_API_URL", "ANEMONEFISH_API_KEY"
 _MOST_RECORDINGS = 1_000
 _LONGEST_FILENAME = 200
 _AT_ONCE = 4
-_FAILED = frozenset({"FAILED", "CANCELLED"})
 _UPLOAD = re.compile(r"u-[a-z2-7]{26}")
 
 _R = TypeVar("_R")
@@ -240,7 +240,7 @@ def status(api: Remote, execution: str, wait: bool, as_json: bool) -> None:
         words = f"{execution} is {found['status']}, {found['ranges_done']} of {total} ranges done{end}"
         OUT.print(words, highlight=False, soft_wrap=True)
     _complain(_reasons(found))
-    if found["status"] in _FAILED:
+    if found["status"] in UNSUCCESSFUL:
         sys.exit(1)
 
 
@@ -559,7 +559,7 @@ def _conclude(recordings: Sequence[_Recording], folder: ResultsFolder, out: Path
 
 def _check_succeeded(found: Document, names: Sequence[str] | None = None) -> None:
     """End the command where an execution has no results."""
-    if found["status"] in _FAILED:
+    if found["status"] in UNSUCCESSFUL:
         _complain(_reasons(found, names))
         sys.exit(1)
     if found["status"] != "SUCCEEDED":
@@ -571,7 +571,7 @@ def _reasons(found: Document, names: Sequence[str] | None = None) -> list[Failur
     recordings = found["recordings"]
     names = names or [each["name"] for each in recordings]
     each_reason = [_reason(each, name) for each, name in zip(recordings, names, strict=True)]
-    if found["status"] not in _FAILED:
+    if found["status"] not in UNSUCCESSFUL:
         return each_reason
     error = found["error"] or {
         "error": found["status"].capitalize(),

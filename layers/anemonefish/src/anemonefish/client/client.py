@@ -30,19 +30,17 @@ from urllib.parse import quote as quoted
 import httpx
 
 from anemonefish.errors import EmptyRecording, InvalidRequest, RecordingChanged, RecordingNotFound, RemoteError
+from anemonefish.execution_states import ENDED
 from anemonefish.recording_names import printable
 from anemonefish.stores.folder import atomic_file, check_is_file
 
-__all__ = ["ENDED", "Document", "Remote"]
+__all__ = ["Document", "Remote"]
 
 Document = dict[str, Any]
 """What the API answers."""
 
 Progress = Callable[[int], object]
 """Called with bytes as they are sent, from several threads; with a negative number when they have to go again."""
-
-ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
-"""States of an execution that do not change by themselves."""
 
 _T = TypeVar("_T")
 

@@ -1,7 +1,7 @@
-"""Limits: what one tenant may spend.
+"""What one tenant may spend: USD per job, jobs at once, bytes stored.
 
-Owns the limits of a deployed stack and the check of a quote against the most that one job may cost. How many jobs
-run at once is counted by :mod:`.service.executions`, bytes that are stored by :mod:`.service.uploads`.
+Reads the limits of a deployed stack and checks a quote against the largest cost of one job. Running jobs are counted by
+:mod:`.service.job_slots`, stored bytes by :mod:`.service.uploads`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Limits:
     Attributes
     ----------
     job_usd : float or None
-        USD that one job may be expected to cost.
+        Largest expected cost of one job in USD.
     jobs : int or None
-        Executions that have not ended.
+        Largest number of executions that have not ended.
     stored_bytes : int or None
-        Bytes of the uploads that are announced or kept.
+        Largest sum of bytes of all announced and stored uploads.
     """
 
     job_usd: float | None = None
@@ -38,7 +38,7 @@ class Limits:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read the limits that a function was deployed with; a variable that is absent or empty is no limit."""
+        """Read the limits from environment variables; one that is absent or empty means no limit."""
         usd, jobs, gigabytes = (
             environment.get(name) or None
             for name in ("ANEMONEFISH_MAX_JOB_USD", "ANEMONEFISH_MAX_JOBS", "ANEMONEFISH_MAX_STORED_GB")
@@ -50,7 +50,7 @@ class Limits:
         )
 
     def check_quote(self, quote: Quote) -> None:
-        """Raise :class:`JobTooExpensive` when a job is expected to cost more than one job may."""
+        """Raise :class:`JobTooExpensive` if the expected cost of a job is above the limit."""
         if self.job_usd is not None and quote.expected_usd > self.job_usd:
             raise JobTooExpensive(
                 f"the job is expected to cost {quote.expected_usd:.2f} USD ({quote.recordings} recordings, "

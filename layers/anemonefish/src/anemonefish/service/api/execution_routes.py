@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 
 from anemonefish import clock
 from anemonefish.errors import ExecutionNotFound, Failure, InvalidRequest, shown
+from anemonefish.execution_states import SUCCEEDED
 from anemonefish.jobs.plan import Plan
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
@@ -27,7 +28,7 @@ from anemonefish.service.api.schemas.execution_schemas import (
 )
 from anemonefish.service.api.schemas.shared_schemas import EXECUTION_ID
 from anemonefish.service.api.services import services
-from anemonefish.service.executions import SUCCEEDED, Execution, Order
+from anemonefish.service.execution_record import Execution, ExecutionRequest
 from anemonefish.service.webhook import check_url
 
 __all__ = ["router"]
@@ -67,14 +68,14 @@ def start(
         if not services().webhooks:
             raise InvalidRequest("webhook: this stack calls none; deploy it with Webhooks=enabled, or poll")
         check_url(body.webhook)
-    tenant, order = tenant_of(router.current_event.raw_event), _order(body)
+    tenant, request = tenant_of(router.current_event.raw_event), _request(body)
     executions = services().executions
-    if not dry_run and (again := executions.replayed(tenant, order, idempotency_key)) is not None:
-        return _accepted(again)
-    uploads = services().uploads.recordings(tenant, order.uploads)
+    if not dry_run and (existing := executions.find_by_key(tenant, request, idempotency_key)) is not None:
+        return _accepted(existing)
+    uploads = services().uploads.recordings(tenant, request.uploads)
     if dry_run:
-        return Response(200, "application/json", _quote(executions.quote(order, uploads)))
-    return _accepted(executions.start(tenant, order, uploads, idempotency_key))
+        return Response(200, "application/json", _quote(executions.quote(request, uploads)))
+    return _accepted(executions.start(tenant, request, uploads, idempotency_key))
 
 
 @router.get("/usage", summary="What is used, and the limits", tags=["executions"], responses=answers(200, UsageOut))
@@ -82,7 +83,7 @@ def usage() -> UsageOut:
     """Executions at once and bytes stored of this key, and what the stack allows."""
     tenant, limits = tenant_of(router.current_event.raw_event), services().limits
     return UsageOut(
-        jobs=JobsUsage(used=services().executions.at_once(tenant), limit=limits.jobs),
+        jobs=JobsUsage(used=services().executions.count_unfinished(tenant), limit=limits.jobs),
         stored_bytes=StorageUsage(used=services().uploads.stored(tenant), limit=limits.stored_bytes),
         job_usd_limit=limits.job_usd,
     )
@@ -149,10 +150,10 @@ def _check_listed(tenant: str, identifier: str) -> None:
         ) from None
 
 
-def _order(body: ExecutionBody) -> Order:
+def _request(body: ExecutionBody) -> ExecutionRequest:
     settings = body.settings.model_dump(exclude_none=True)
     uploads = tuple(dict.fromkeys(body.recordings))  # the same upload twice is one recording
-    return Order(uploads=uploads, model=body.model, settings=settings, webhook=body.webhook)
+    return ExecutionRequest(uploads=uploads, model=body.model, settings=settings, webhook=body.webhook)
 
 
 def _accepted(execution: Execution) -> Response[Any]:
@@ -162,7 +163,7 @@ def _accepted(execution: Execution) -> Response[Any]:
 def _answer(status_code: int, execution: Execution, headers: dict[str, str] | None = None) -> Response[Any]:
     executions = services().executions
     progress = executions.progress(execution)
-    execution = executions.refreshed(execution, progress)
+    execution = executions.refresh(execution, progress)
     started = clock.from_text(execution.started_at or execution.created_at)
     end = None if execution.ended else progress.expected_end(started, clock.now())
     document = {

@@ -14,6 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from anemonefish import clock
 from anemonefish.cloud.s3_links import LINK_SECONDS
 from anemonefish.errors import WrongState
+from anemonefish.execution_states import SUCCEEDED
 from anemonefish.results.report import RecordingResult, lab_document
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
@@ -23,7 +24,7 @@ from anemonefish.service.api.schemas.settings_schemas import DecisionBody
 from anemonefish.service.api.schemas.shared_schemas import DECISION_ID, EXECUTION_ID, FileLink
 from anemonefish.service.api.services import services
 from anemonefish.service.downloads import JobResults
-from anemonefish.service.executions import SUCCEEDED, Execution
+from anemonefish.service.execution_record import Execution
 from anemonefish.settings import Format
 
 __all__ = ["router"]

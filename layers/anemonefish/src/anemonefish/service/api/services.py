@@ -1,4 +1,4 @@
-"""What the routes call, made once per process from the environment of the function."""
+"""The objects that the routes call, made once per process from the function's environment variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Services", "services"]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The domain as the API uses it.
+    """The objects that the routes call.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Services:
     models : ModelRepository
     models_uri : str
     downloads : Transfers
-        Of the output bucket.
+        Links to the output bucket.
     webhooks : bool
         Whether this stack calls webhooks.
     limits : Limits
@@ -55,12 +55,12 @@ def services() -> Services:
     models_uri = f"s3://{env['ANEMONEFISH_MODELS_BUCKET']}"
     models = ModelRepository(open_store(models_uri))
     executions = Executions(
-        table,
-        Workflow(env.get("ANEMONEFISH_STATE_MACHINE", "")),
-        open_store(f"s3://{env['ANEMONEFISH_OUTPUT_BUCKET']}"),
-        models,
-        env["ANEMONEFISH_INPUT_BUCKET"],
-        timedelta(days=int(env.get("ANEMONEFISH_RECORD_DAYS", "365"))),
+        table=table,
+        workflow=Workflow(env.get("ANEMONEFISH_STATE_MACHINE", "")),
+        store=open_store(f"s3://{env['ANEMONEFISH_OUTPUT_BUCKET']}"),
+        models=models,
+        input_bucket=env["ANEMONEFISH_INPUT_BUCKET"],
+        keep=timedelta(days=int(env.get("ANEMONEFISH_RECORD_DAYS", "365"))),
         limits=limits,
     )
     uploads = Uploads(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from anemonefish.execution_states import STATES
 from anemonefish.jobs.request import DEFAULT_MODEL
 from anemonefish.service.api.schemas.settings_schemas import SettingsBody
 from anemonefish.service.api.schemas.shared_schemas import (
@@ -70,7 +71,10 @@ class RecordingState(BaseModel):
     error: Reason | None
 
 
-Status = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
+if TYPE_CHECKING:
+    Status = str
+else:
+    Status = Literal[STATES]  # a type checker takes literals only; pydantic reads the tuple
 
 
 class ExecutionSummary(BaseModel):

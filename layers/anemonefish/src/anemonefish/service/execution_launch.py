@@ -1,0 +1,167 @@
+"""Launch an accepted execution: write the job's request, start the state machine, and record that it runs.
+
+Every step can be repeated. The request has the same bytes each time, and the state machine starts one execution per
+name. An execution that is still PENDING after the grace period is launched again by the next request for it or by the
+schedule. The record is claimed first (compare and swap), so only one of several concurrent calls launches it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+
+from anemonefish import clock
+from anemonefish.cloud.dynamodb import Record, RecordTable
+from anemonefish.cloud.step_functions import Workflow
+from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, StorageError
+from anemonefish.execution_states import CANCELLED, FAILED, PENDING, RUNNING
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.request import JobRequest
+from anemonefish.models.repository import PinnedModel
+from anemonefish.service.execution_record import Execution, find_execution, log_error, log_errors, replace_execution
+from anemonefish.service.job_slots import JobSlots
+from anemonefish.service.uploads import Upload, complete_uploads
+from anemonefish.stores import Store
+
+__all__ = ["GRACE", "LONGEST_RUN", "Launcher"]
+
+GRACE = timedelta(seconds=20)
+"""Grace period: a PENDING record older than this is launched by the next request."""
+
+LONGEST_RUN = timedelta(hours=25)
+"""The state machine ends every execution after 24 hours: a record that is RUNNING for longer has missed its end."""
+
+_LAUNCH_TIMEOUT = timedelta(hours=1)
+"""An execution that cannot be launched for this long has failed."""
+
+
+class Launcher:
+    """Launches executions.
+
+    Parameters
+    ----------
+    table : RecordTable
+    workflow : Workflow
+    store : Store
+        The output bucket.
+    input_bucket : str
+    slots : JobSlots
+    now : callable
+    """
+
+    def __init__(
+        self,
+        *,
+        table: RecordTable,
+        workflow: Workflow,
+        store: Store,
+        input_bucket: str,
+        slots: JobSlots,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._table = table
+        self._workflow = workflow
+        self._store = store
+        self._input_bucket = input_bucket
+        self._slots = slots
+        self._now = now
+
+    def is_overdue(self, execution: Execution) -> bool:
+        """Return whether an execution has been PENDING for longer than the grace period."""
+        since = execution.pending_since or execution.created_at
+        return execution.status == PENDING and self._now() > clock.from_text(since) + GRACE
+
+    def launch_if_overdue(self, record: Record, execution: Execution, uploads: tuple[str, ...] = ()) -> Execution:
+        """Launch an execution that is overdue; return it as it is now.
+
+        Parameters
+        ----------
+        uploads : tuple of str
+            Ids of its uploads, if the caller knows them: a record of an older version does not.
+        """
+        if not self.is_overdue(execution):
+            return execution
+        now = self._now()
+        claimed = replace(execution, pending_since=clock.to_text(now), uploads=execution.uploads or uploads)
+        latest = replace_execution(self._table, record, claimed, now + GRACE)
+        if latest is None:  # another request launches it, or it has ended
+            return self._read(execution)
+        return self.launch(latest, claimed)
+
+    def launch(self, record: Record, execution: Execution, uploads: Sequence[Upload] | None = None) -> Execution:
+        """Launch an execution; return it as it is now.
+
+        After an error that can be retried the execution stays PENDING until the launch timeout; after any other error
+        it is FAILED.
+        """
+        try:
+            self._write_request(execution, uploads)
+            job = {"tenant": execution.owner, "id": execution.id}
+            self._workflow.start(execution.name, {"job": job, "resume": execution.attempt > 1})
+        except AnemonefishError as error:
+            log_error(execution.id, error)
+            accepted = clock.from_text(execution.accepted_at or execution.created_at)
+            if error.retryable and self._now() <= accepted + _LAUNCH_TIMEOUT:
+                return execution
+            return self._fail(record, execution, error)
+        return self._record_start(record, execution)
+
+    def _record_start(self, record: Record, execution: Execution) -> Execution:
+        """Record that an execution runs; stop it if it has been cancelled meanwhile."""
+        now = self._now()
+        running = replace(execution, status=RUNNING, started_at=clock.to_text(now), pending_since=None, uploads=())
+        try:
+            if replace_execution(self._table, record, running, now + LONGEST_RUN) is not None:
+                return running
+        except StorageError as error:  # it runs; the next request records that
+            log_error(execution.id, error)
+            return execution
+        latest = self._read(execution)
+        if latest.name != execution.name or latest.status in {CANCELLED, FAILED}:
+            with log_errors(execution.id):  # after an error here, DELETE can stop it
+                self._workflow.stop(execution.name, "stopped before it was started")
+        return latest
+
+    def _fail(self, record: Record, execution: Execution, error: AnemonefishError) -> Execution:
+        """Record that an execution could not be launched."""
+        # The answer to a successful start may have been lost: a failed execution must not run.
+        with suppress(AnemonefishError):
+            self._workflow.stop(execution.name, "could not be started")
+        cause = f"{type(error).__name__}: {error}"
+        message = (
+            f"the execution could not be started: {cause}; resume it when the cause is repaired, or start a new one "
+            f"with a new key"
+        )
+        failed = replace(
+            execution,
+            status=FAILED,
+            finished_at=clock.to_text(self._now()),
+            pending_since=None,
+            error=asdict(Failure("LaunchFailed", message)),
+        )
+        if not self._table.replace(record, asdict(failed)):
+            return self._read(execution)
+        self._slots.release(failed)
+        # A metric filter in template.yaml reads this line and raises the alarm.
+        print(json.dumps({"launch": FAILED, "execution": failed.id, "message": cause}), file=sys.stderr)
+        return failed
+
+    def _write_request(self, execution: Execution, uploads: Sequence[Upload] | None) -> None:
+        """Write the job's request, unless it is already there."""
+        job = Job.of_tenant(self._store, execution.owner, execution.id)
+        if uploads is None:
+            if job.store.exists(job.request_key):
+                return
+            if not execution.uploads:
+                raise InvalidRequest("neither the job's request nor the record of the execution names its recordings")
+            uploads = complete_uploads(self._table, execution.owner, execution.uploads, self._now())
+        model = PinnedModel.from_dict(execution.model).reference
+        recordings = tuple(upload.request(self._input_bucket) for upload in uploads)
+        job.write_request(JobRequest(recordings, model, execution.settings))
+
+    def _read(self, execution: Execution) -> Execution:
+        return find_execution(self._table, execution.owner, execution.id)[1]
