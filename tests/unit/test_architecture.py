@@ -29,7 +29,7 @@ ONLY_IN = {
     "pydantic": API,
     "python_multipart": {"service/api/forms.py"},
     "httpx": {"client/client.py"},
-    "arro3": {"results/report.py", "evaluation/evaluate.py"},
+    "arro3": {"results/report.py", "results/read.py"},
     "tensorflow": {"models/keras.py", "publishing/variants.py"},
     "keras": {
         "models/keras.py",
@@ -84,7 +84,7 @@ FLOORS = [
     },
     {"audio.health", "audio.headers"},
     {"start_time.start"},
-    {"profiles", "stores", "audio.blocks", "results.events"},
+    {"profiles", "stores", "audio.blocks", "results.events", "results.read"},
     {"audio.reader", "simulation.scene", "evaluation.evaluate", "jobs.request", "workflow.results_folder"},
     {"workflow.find_recordings", "audio.resample", "models", "audio.pieces"},
     {"results.clips", "jobs.costs", "jobs.plan"},

@@ -30,9 +30,7 @@ from anemonefish.evaluation.evaluate import (
     Question,
     average_precision,
     evaluate,
-    find_results,
     merge,
-    read_result,
     write_evaluation,
     write_evaluation_json,
 )
@@ -41,6 +39,7 @@ from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.results.decide import decide
 from anemonefish.results.events import smooth
+from anemonefish.results.read import find_results, read_result
 from anemonefish.results.report import REPORTS, RecordingResult, write_report
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store

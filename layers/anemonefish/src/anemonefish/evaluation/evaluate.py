@@ -23,13 +23,10 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
-
-import numpy as np
-from numpy.typing import NDArray
 
 from anemonefish.annotations.label_files import find_label_files, scan_labels
 from anemonefish.annotations.labels import Label, LabelFile, join_messages, printable_path
@@ -38,9 +35,9 @@ from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.cells import write_rows
 from anemonefish.errors import InvalidRequest, InvalidSettings
 from anemonefish.evaluation.matching import Counts, Interval, Rule
-from anemonefish.results.events import Event, find_events, smooth
+from anemonefish.results.events import smooth
+from anemonefish.results.read import ScoredRecording, find_results, read_result
 from anemonefish.settings import Settings
-from anemonefish.windows import WindowGrid
 
 __all__ = [
     "DEFAULT_THRESHOLDS",
@@ -50,12 +47,9 @@ __all__ = [
     "Evaluation",
     "Point",
     "Question",
-    "ScoredRecording",
     "average_precision",
     "evaluate",
-    "find_results",
     "merge",
-    "read_result",
     "write_evaluation",
     "write_evaluation_json",
 ]
@@ -88,8 +82,6 @@ EVERYTHING_ELSE = "*"
 _SAYS_ABSENT = frozenset({"0", "0.0", "false", "no", "absent"})
 
 _MICRO = 1_000_000
-_PARQUET, _JSON = ".scores.parquet", ".json"
-_NO_RESULTS = frozenset({"manifest.json", "plan.json", "evaluation.json"})
 _SHOWN = 5
 
 
@@ -118,151 +110,6 @@ def average_precision(points: Iterable[Point]) -> Fraction | None:
         area += (recall - before) * best
         before = recall
     return area
-
-
-# ----------------------------------------------------------------------------------------- results
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredRecording:
-    """One recording of a folder of results, ready to be decided again.
-
-    Attributes
-    ----------
-    name : str
-    sample_rate : int
-        Samples per second of the analysis.
-    seconds : Fraction
-        Length of the recording.
-    grid : WindowGrid
-    classes : tuple of str
-    scores : ndarray, shape (n_windows, n_classes), float32
-        Raw. Exact from Parquet; from JSON they have six decimals, so a score within half a millionth of a threshold may
-        fall on its other side.
-    settings : Settings
-        As stamped into the result.
-    model : str
-        Name, version and hash.
-    """
-
-    name: str
-    sample_rate: int
-    seconds: Fraction
-    grid: WindowGrid
-    classes: tuple[str, ...]
-    scores: NDArray[np.float32]
-    settings: Settings
-    model: str
-
-    def events(self, smoothed: NDArray[np.float32], label: str, threshold: float) -> tuple[Event, ...]:
-        """Decide the events of a class as the system does, with another threshold.
-
-        Parameters
-        ----------
-        smoothed : ndarray, shape (n_windows, n_classes), float32
-            The scores after :func:`anemonefish.results.events.smooth`.
-        label : str
-            The class.
-        threshold : float
-        """
-        settings = replace(self.settings, threshold=threshold, target_class=label)
-        column = np.ascontiguousarray(smoothed[:, self.classes.index(label)])
-        return find_events(column, self.grid, self.sample_rate, label, settings)
-
-
-def find_results(folder: Path) -> dict[str, Path]:
-    """Return the best file with scores of each recording below a folder: Parquet, else JSON.
-
-    Raises
-    ------
-    InvalidRequest
-        No result is there.
-    """
-    found: dict[str, Path] = {}
-    files = sorted(folder.rglob("*")) if folder.is_dir() else []
-    for suffix in (_JSON, _PARQUET):  # the later one replaces the earlier
-        for file in files:
-            inside = file.relative_to(folder)
-            hidden = any(part.startswith(".") for part in inside.parts)
-            if file.name.endswith(suffix) and file.name not in _NO_RESULTS and not hidden and file.is_file():
-                found[inside.as_posix().removesuffix(suffix)] = file
-    if not found:
-        raise InvalidRequest(
-            f"{folder}: no results in this folder; it looks for NAME{_PARQUET} and NAME{_JSON}, written with the "
-            f"formats parquet and json"
-        )
-    return dict(sorted(found.items()))
-
-
-def read_result(path: Path) -> ScoredRecording:
-    """Read the scores of one recording and how they are to be decided.
-
-    Raises
-    ------
-    InvalidRequest
-        The file is no result of ours, or is damaged.
-    """
-    try:
-        return _read_parquet(path) if path.name.endswith(_PARQUET) else _read_json(path)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidRequest(
-            f"{path}: not a result of this program, or damaged ({type(error).__name__}: {error}); decide it again"
-        ) from None
-
-
-def _read_json(path: Path) -> ScoredRecording:
-    document = json.loads(path.read_bytes())
-    classes = document["model"]["classes"]
-    rows = [[row["probabilities"][name] for name in classes] for row in document["predictions"]]
-    return _scored(document, np.asarray(rows, np.float32).reshape(-1, len(classes)))
-
-
-def _read_parquet(path: Path) -> ScoredRecording:
-    from arro3.io import read_parquet
-
-    _check_parquet(path)
-    try:
-        table = read_parquet(path).read_all()
-    except BaseException as error:
-        # A damaged file is no exception to the library but a panic, which is none of Exception's children.
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise ValueError(str(error).partition("\n")[0]) from None
-        raise
-    origin = json.loads(table.schema.metadata_str["anemonefish"])
-    columns = [np.asarray(table[name].combine_chunks(), np.float32) for name in origin["model"]["classes"]]
-    return _scored(origin, np.stack(columns, axis=1))
-
-
-def _check_parquet(path: Path) -> None:
-    """Refuse a file that was cut off, before the library panics and prints its stack.
-
-    Raises
-    ------
-    ValueError
-        It does not begin and end as the format demands.
-    """
-    with path.open("rb") as file:
-        head, size = file.read(4), file.seek(0, 2)
-        file.seek(max(0, size - 8))
-        length, tail = int.from_bytes(file.read(4), "little"), file.read(4)
-    if not head == tail == b"PAR1" or length > size - 12:
-        raise ValueError("not a Parquet file, or not a whole one")
-
-
-def _scored(origin: Mapping[str, Any], scores: NDArray[np.float32]) -> ScoredRecording:
-    recording, model = origin["recording"], origin["model"]
-    window, hop = int(recording["window_samples"]), int(recording["hop_samples"])
-    covered = (len(scores) - 1) * hop + window if len(scores) else 0
-    return ScoredRecording(
-        name=str(recording["name"]),
-        sample_rate=int(recording["analysis_sample_rate"]),
-        seconds=Fraction(int(recording["frames"]), int(recording["sample_rate"])),
-        grid=WindowGrid(covered, window, hop),
-        classes=tuple(model["classes"]),
-        scores=scores,
-        settings=Settings.load(origin["settings"], {}),
-        model=f"{model['name']}@{model['version']} ({model['hash'][:12]})",
-    )
 
 
 # ---------------------------------------------------------------------------------------- evaluate

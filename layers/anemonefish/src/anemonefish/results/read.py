@@ -1,0 +1,174 @@
+"""Read results back: the scores of a recording, from the Parquet or JSON file of a folder of results.
+
+Scores do not depend on the threshold or on the other settings that decide, and each file names the settings and the
+model that made it. A caller can therefore find the events of any other threshold without running the network again.
+Parquet holds the scores exactly, JSON to six decimals.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.errors import InvalidRequest
+from anemonefish.results.events import Event, find_events
+from anemonefish.settings import Settings
+from anemonefish.windows import WindowGrid
+
+__all__ = ["ScoredRecording", "find_results", "read_result"]
+
+_PARQUET, _JSON = ".scores.parquet", ".json"
+_OTHER_DOCUMENTS = frozenset({"manifest.json", "plan.json", "evaluation.json"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredRecording:
+    """The scores of one recording, and how its events were decided.
+
+    Attributes
+    ----------
+    name : str
+    sample_rate : int
+        Samples per second of the analysis.
+    seconds : Fraction
+        Length of the recording.
+    grid : WindowGrid
+        The windows, in samples of ``sample_rate``.
+    classes : tuple of str
+        The class of each column of ``scores``.
+    scores : ndarray, shape (n_windows, n_classes), float32
+        Scores before smoothing. They are exact from Parquet. From JSON they have six decimals, so a score within half
+        a millionth of a threshold may fall on its other side.
+    settings : Settings
+        The settings that the file names.
+    model : str
+        Name, version and hash.
+    """
+
+    name: str
+    sample_rate: int
+    seconds: Fraction
+    grid: WindowGrid
+    classes: tuple[str, ...]
+    scores: NDArray[np.float32]
+    settings: Settings
+    model: str
+
+    def events(self, smoothed: NDArray[np.float32], label: str, threshold: float) -> tuple[Event, ...]:
+        """Return the events of a class at another threshold, decided by the same code as the results.
+
+        Parameters
+        ----------
+        smoothed : ndarray, shape (n_windows, n_classes), float32
+            The scores after :func:`anemonefish.results.events.smooth`.
+        label : str
+            The class.
+        threshold : float
+        """
+        settings = replace(self.settings, threshold=threshold, target_class=label)
+        column = np.ascontiguousarray(smoothed[:, self.classes.index(label)])
+        return find_events(column, self.grid, self.sample_rate, label, settings)
+
+
+def find_results(folder: Path) -> dict[str, Path]:
+    """Return the file with the scores of each recording in a folder and its subfolders, by the recording's name.
+
+    Of a recording with both files, it is the Parquet file. Hidden folders are left out.
+
+    Raises
+    ------
+    InvalidRequest
+        The folder holds no result.
+    """
+    result_files: dict[str, Path] = {}
+    files = sorted(folder.rglob("*")) if folder.is_dir() else []
+    for suffix in (_JSON, _PARQUET):  # a Parquet file replaces the JSON file of the same recording
+        for file in files:
+            relative = file.relative_to(folder)
+            hidden = any(part.startswith(".") for part in relative.parts)
+            if file.name.endswith(suffix) and file.name not in _OTHER_DOCUMENTS and not hidden and file.is_file():
+                result_files[relative.as_posix().removesuffix(suffix)] = file
+    if not result_files:
+        raise InvalidRequest(
+            f"{folder}: no results in this folder; it looks for NAME{_PARQUET} and NAME{_JSON}, written with the "
+            f"formats parquet and json"
+        )
+    return dict(sorted(result_files.items()))
+
+
+def read_result(path: Path) -> ScoredRecording:
+    """Read the scores of one recording, with the settings and the model that made them.
+
+    Raises
+    ------
+    InvalidRequest
+        The file is not a result of this program, or it is damaged.
+    """
+    try:
+        return _read_parquet(path) if path.name.endswith(_PARQUET) else _read_json(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidRequest(
+            f"{path}: not a result of this program, or damaged ({type(error).__name__}: {error}); decide it again"
+        ) from None
+
+
+def _read_json(path: Path) -> ScoredRecording:
+    document = json.loads(path.read_bytes())
+    classes = document["model"]["classes"]
+    rows = [[row["probabilities"][name] for name in classes] for row in document["predictions"]]
+    return _scored_recording(document, np.asarray(rows, np.float32).reshape(-1, len(classes)))
+
+
+def _read_parquet(path: Path) -> ScoredRecording:
+    from arro3.io import read_parquet
+
+    _check_parquet(path)
+    try:
+        table = read_parquet(path).read_all()
+    except BaseException as error:
+        # The library panics on a damaged file; its PanicException derives from BaseException.
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise ValueError(str(error).partition("\n")[0]) from None
+        raise
+    metadata = json.loads(table.schema.metadata_str["anemonefish"])
+    columns = [np.asarray(table[name].combine_chunks(), np.float32) for name in metadata["model"]["classes"]]
+    return _scored_recording(metadata, np.stack(columns, axis=1))
+
+
+def _check_parquet(path: Path) -> None:
+    """Refuse a truncated file, because the library would panic and print its stack.
+
+    Raises
+    ------
+    ValueError
+        The file has no Parquet header or no complete footer.
+    """
+    with path.open("rb") as file:
+        head, size = file.read(4), file.seek(0, 2)
+        file.seek(max(0, size - 8))
+        length, tail = int.from_bytes(file.read(4), "little"), file.read(4)
+    if not head == tail == b"PAR1" or length > size - 12:
+        raise ValueError("not a Parquet file, or not a whole one")
+
+
+def _scored_recording(metadata: Mapping[str, Any], scores: NDArray[np.float32]) -> ScoredRecording:
+    recording, model = metadata["recording"], metadata["model"]
+    window, hop = int(recording["window_samples"]), int(recording["hop_samples"])
+    covered = (len(scores) - 1) * hop + window if len(scores) else 0
+    return ScoredRecording(
+        name=str(recording["name"]),
+        sample_rate=int(recording["analysis_sample_rate"]),
+        seconds=Fraction(int(recording["frames"]), int(recording["sample_rate"])),
+        grid=WindowGrid(covered, window, hop),
+        classes=tuple(model["classes"]),
+        scores=scores,
+        settings=Settings.load(metadata["settings"], {}),
+        model=f"{model['name']}@{model['version']} ({model['hash'][:12]})",
+    )
