@@ -94,6 +94,7 @@ FLOORS = [
         "workflow.planner",
         "workflow.score",
         "results.report",
+        "results.review_state",
         "workflow.failures",
         "workflow.content_hashes",
         "audio.transcoder",

@@ -15,7 +15,8 @@ from anemonefish.errors import Failure, RecordingChanged
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
-from anemonefish.service.downloads import JobResults, ReviewState, read_review_state
+from anemonefish.results.review_state import ReviewState, read_review_state
+from anemonefish.service.downloads import JobResults
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from anemonefish.stores import open_store

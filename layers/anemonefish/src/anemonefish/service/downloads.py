@@ -16,8 +16,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -32,21 +32,11 @@ from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
 from anemonefish.results.decide import StoredScores, decide, read_scores
 from anemonefish.results.report import REPORTS, RecordingResult, write_report
+from anemonefish.results.review_state import ReviewedEvent, read_reviewed_events
 from anemonefish.settings import Settings
 from anemonefish.workflow.planner import check_settings
 
-__all__ = [
-    "REVIEW_FAILED",
-    "REVIEW_PENDING",
-    "REVIEW_SUCCEEDED",
-    "JobResults",
-    "RecordingSummary",
-    "ReviewState",
-    "ReviewedEvent",
-    "read_review_state",
-    "write_review_state",
-    "write_reviewed_events",
-]
+__all__ = ["JobResults", "RecordingSummary"]
 
 _MOST_REVIEWED = 3_000
 """Links of a kilobyte each; an answer may have six megabytes."""
@@ -62,87 +52,6 @@ class RecordingSummary:
     failure: Failure | None
     status: str
     notes: tuple[Note, ...]
-
-
-REVIEW_PENDING, REVIEW_SUCCEEDED, REVIEW_FAILED = "PENDING", "SUCCEEDED", "FAILED"
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewState:
-    """How the making of clips and pictures stands.
-
-    Attributes
-    ----------
-    status : {"PENDING", "SUCCEEDED", "FAILED"}
-    clips, left_out, pictures : int
-        How many there are, and how many events have no clip because there are too many.
-    failure : Failure or None
-    """
-
-    status: str
-    clips: int = 0
-    left_out: int = 0
-    pictures: int = 0
-    failure: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewedEvent:
-    """An event that has a clip.
-
-    Attributes
-    ----------
-    recording : str
-        Its name among the results.
-    start, stop : int
-        Samples of the analysis.
-    label : str
-    clip : str
-        Name of the clip among the results.
-    picture : str or None
-        Name of the clip's spectrogram.
-    """
-
-    recording: str
-    start: int
-    stop: int
-    label: str
-    clip: str
-    picture: str | None
-
-
-def write_review_state(job: Job, state: ReviewState) -> None:
-    """Write ``review.json``."""
-    job.store.write(job.review_key, dump_json(asdict(state)))
-
-
-def write_reviewed_events(job: Job, events: Sequence[ReviewedEvent]) -> None:
-    """Write ``reviewed.json``."""
-    job.store.write(job.reviewed_key, dump_json([asdict(event) for event in events]))
-
-
-def read_review_state(job: Job, *, overdue: bool) -> ReviewState:
-    """Return how the clips and pictures of a job that succeeded stand.
-
-    Parameters
-    ----------
-    overdue : bool
-        Whether the time for them is over; what is not there then does not come any more.
-    """
-    try:
-        document = json.loads(job.store.read(job.review_key))
-    except FileNotFoundError:
-        state = ReviewState(REVIEW_PENDING)
-        if overdue and (found := list(job.store.keys(job.result_key("review/")))):  # of a job of an older version
-            clips, pictures = (sum(name.endswith(suffix) for name in found) for suffix in (".flac", ".png"))
-            return ReviewState(REVIEW_SUCCEEDED, clips, 0, pictures)
-    else:
-        failure = document.pop("failure")
-        state = ReviewState(**document, failure=failure and Failure(**failure))
-    if overdue and state.status == REVIEW_PENDING:
-        words = "clips and pictures were not finished in their time; resume does not make them, start the job again"
-        return ReviewState(REVIEW_FAILED, failure=Failure("RangeFailed", words))
-    return state
 
 
 class JobResults:
@@ -245,12 +154,7 @@ class JobResults:
         return self._job.result_key(name)
 
     def _reviewed_events(self) -> list[ReviewedEvent]:
-        if not self._plan.settings.review:
-            return []
-        try:
-            return [ReviewedEvent(**each) for each in json.loads(self._job.store.read(self._job.reviewed_key))]
-        except FileNotFoundError:
-            return []
+        return read_reviewed_events(self._job) if self._plan.settings.review else []
 
     def _planned(self, number: int) -> PlannedRecording:
         if not 0 <= number < len(self._plan.recordings):

@@ -29,7 +29,7 @@ from anemonefish.execution_states import CANCELLED, PENDING, RUNNING, SUCCEEDED,
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan
 from anemonefish.models.repository import ModelRepository
-from anemonefish.service.downloads import ReviewState, read_review_state
+from anemonefish.results.review_state import ReviewState, read_review_state
 from anemonefish.service.execution_end import end_execution
 from anemonefish.service.execution_launch import GRACE, LONGEST_RUN, Launcher
 from anemonefish.service.execution_progress import Progress, ProgressCounter

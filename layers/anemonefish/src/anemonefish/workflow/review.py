@@ -27,8 +27,7 @@ from anemonefish.plots.pictures import Span, activity, score_timeline, spectrogr
 from anemonefish.results.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.results.decide import decide, read_scores
 from anemonefish.results.report import RecordingResult
-from anemonefish.sample_times import seconds
-from anemonefish.service.downloads import (
+from anemonefish.results.review_state import (
     REVIEW_FAILED,
     REVIEW_PENDING,
     REVIEW_SUCCEEDED,
@@ -37,6 +36,7 @@ from anemonefish.service.downloads import (
     write_review_state,
     write_reviewed_events,
 )
+from anemonefish.sample_times import seconds
 from anemonefish.settings import MOST_CLIPS
 from anemonefish.stores.folder import atomic_file
 
