@@ -115,7 +115,8 @@ check: lint-python .venv/dev
 test: lint unit workflow
 
 unit: .venv/dev .venv-ministack/ready lambda-layers
-	$(TIMED) $(BIN)/python -m pytest tests/unit -n $(PROCESSES) --dist worksteal
+	$(TIMED) $(BIN)/python -m pytest tests/unit -n $(PROCESSES) --dist worksteal && \
+		$(BIN)/python -m pytest tests/unit -m hypothesis --hypothesis-profile explore -n $(PROCESSES) --dist worksteal
 
 workflow: .venv/dev .venv-ministack/ready layers
 	$(TIMED) $(BIN)/python -m pytest tests/workflow -n $(PROCESSES) --dist loadfile

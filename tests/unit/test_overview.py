@@ -70,19 +70,18 @@ def test_one_recording_needs_no_combined_table(make_recording: Callable[..., Pat
     assert not (tmp_path / "out" / COMBINED_EVENTS).exists()
 
 
-TIMESTAMPED = Path(__file__).parents[3] / "shared/recordings/timestamped"
-
-
-@pytest.mark.skipif(not TIMESTAMPED.is_dir(), reason="the real recordings are not beside this checkout")
-def test_a_deployment_with_a_hole(tmp_path: Path) -> None:
-    """Five files of ten seconds, twenty seconds missing after the third: UTC knows of the hole, Raven does not."""
+def test_a_gap_in_a_deployment_is_in_utc_and_not_in_raven_times(
+    real_recording: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Five files of ten seconds each; twenty seconds are missing after the third."""
+    deployment = real_recording("timestamped")
     options = ["--set", "threshold=0", "--set", "median_windows=1", "--set", "time_zone=+02:00"]
-    done = CliRunner().invoke(main, ["detect", str(TIMESTAMPED), "--out", str(tmp_path), *options])
+    done = CliRunner().invoke(main, ["detect", str(deployment), "--out", str(tmp_path), *options])
     assert done.exit_code == 0, done.output
     rows = table(tmp_path / COMBINED_SELECTIONS, "\t")
-    names = sorted(path.name for path in TIMESTAMPED.glob("*.wav"))
+    names = sorted(path.name for path in deployment.glob("*.wav"))
     assert [row["Begin File"] for row in rows] == names  # one event over each file: the threshold is 0
-    starts = [soundfile.info(str(TIMESTAMPED / name)).frames for name in names]
+    starts = [soundfile.info(str(deployment / name)).frames for name in names]
     cumulated = [Fraction(sum(starts[:number]), 48_000) for number in range(len(names))]
     assert [Fraction(row["Begin Time (s)"]) for row in rows] == cumulated
     assert [row["Begin UTC"][11:19] for row in rows] == ["20:35:10", "20:35:20", "20:35:30", "20:36:00", "20:36:10"]

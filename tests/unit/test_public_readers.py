@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import crowsetta
@@ -11,8 +12,6 @@ from click.testing import CliRunner
 from anemonefish.annotations.label_files import read_labels
 from anemonefish.cli.main import main
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
-
-REEF = Path(__file__).parents[3] / "shared/recordings/reef"
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +49,8 @@ def test_crowsetta_opens_our_audacity_labels(results: Path) -> None:
     assert found == events(results)
 
 
-@pytest.mark.skipif(not REEF.is_dir(), reason="the real recordings are not beside this checkout")
-def test_we_open_the_table_of_another_detector() -> None:
-    [table] = REEF.glob("*.selections.txt")
-    labels = read_labels(table).labels
+def test_we_open_the_table_of_another_detector(real_recording: Callable[[str], Path]) -> None:
+    labels = read_labels(real_recording("reef/FS_plot_AMAR173.4.20190920T004248Z.selections.txt")).labels
     assert len(labels) == 14
     assert {label.name for label in labels} == {"FS"}
     assert (labels[0].start, labels[0].stop) == (1_000_000, 1_200_000)

@@ -6,6 +6,7 @@ import contextlib
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -27,7 +28,6 @@ from anemonefish.start_time.start import (
 )
 from anemonefish.start_time.zone_suffixes import ABBREVIATIONS, offset_text
 
-RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
 AUDIOMOTH = (
     "Recorded at {} by AudioMoth 24F3190361CB5B21 at medium gain while battery was 4.2V and temperature was 21.4C."
 )
@@ -889,23 +889,21 @@ def test_a_moment_has_a_zone() -> None:
         format_utc(datetime(2020, 1, 1))
 
 
-def real(path: str) -> tuple[str, Metadata]:
-    file = RECORDINGS / path
-    if not file.exists():
-        pytest.skip("the real recordings are not beside this checkout")
-    with file.open("rb") as opened:
-        return file.name, read_metadata(opened, file.stat().st_size)
+def name_and_metadata(path: Path) -> tuple[str, Metadata]:
+    with path.open("rb") as file:
+        return path.name, read_metadata(file, path.stat().st_size)
 
 
-def test_a_real_amar_recording_is_known() -> None:
-    found = find_start(*real("reef/AMAR173.4.20190920T004248Z.wav"))
+def test_a_real_amar_recording_is_known(reef_recording: Path) -> None:
+    found = find_start(*name_and_metadata(reef_recording))
     assert found == RecordingStart(
         datetime(2019, 9, 20, 0, 42, 48, tzinfo=UTC), "name (iso)", datetime(2019, 9, 20, 0, 42, 48)
     )
 
 
-def test_a_real_deployment_keeps_its_hole() -> None:
-    names = [real(f"timestamped/sample_220925_{time}.wav") for time in ("223510", "223520", "223530", "223600")]
+def test_a_real_deployment_keeps_its_gap(real_recording: Callable[[str], Path]) -> None:
+    paths = [f"timestamped/sample_220925_{time}.wav" for time in ("223510", "223520", "223530", "223600")]
+    names = [name_and_metadata(real_recording(path)) for path in paths]
     assert all(find_start(*each).utc is None for each in names)
     starts = [find_start(*each, time_zone="UTC").utc for each in names]
     assert [format_utc(each)[14:19] for each in starts if each] == ["35:10", "35:20", "35:30", "36:00"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,6 @@ from anemonefish.annotations.selections import AudioReference, Selection
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest
 from anemonefish.results.report import EVENT_COLUMNS
-from tests.conftest import RECORDINGS
 from tests.unit.annotations.label_tables import RAVEN, ROW, times
 
 
@@ -31,11 +32,8 @@ def test_written_raven_table_is_read_back(read) -> None:
     assert [label.line for label in table.labels] == [2, 3]
 
 
-def test_raven_table_of_another_detector_is_read() -> None:
-    path = RECORDINGS / "reef" / "FS_plot_AMAR173.4.20190920T004248Z.selections.txt"
-    if not path.exists():
-        pytest.skip("the real recordings are not beside this checkout")
-    table = read_labels(path)
+def test_raven_table_of_another_detector_is_read(real_recording: Callable[[str], Path]) -> None:
+    table = read_labels(real_recording("reef/FS_plot_AMAR173.4.20190920T004248Z.selections.txt"))
     assert (table.format, table.label_column, len(table.labels)) == ("raven", "Class", 14)
     assert times(table)[:3] == [
         (1_000_000, 1_200_000, "FS"),
