@@ -1,4 +1,4 @@
-"""Api: everything behind the gateway but clips. The application lies in the package."""
+"""Api: answer every request of the API except clips (/predict, /inference/predict)."""
 
 from anemonefish.service.api.app import handler
 

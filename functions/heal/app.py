@@ -1,4 +1,4 @@
-"""Heal: called by a schedule. Launches executions that wait for it, and ends those that have lost their end."""
+"""Heal, called by a schedule: launch overdue executions, and end those whose end was never recorded."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from anemonefish.service.api.services import services
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:
-    """Do what is overdue; answer with how many executions have which status now."""
+    """Return the number of treated executions by their status."""
     counts: dict[str, int] = {}
     for execution in services().executions.heal():
         counts[execution.status] = counts.get(execution.status, 0) + 1

@@ -1,4 +1,4 @@
-"""Notify: calls the webhooks of executions that have ended. One message of the queue is one POST."""
+"""Notify: call the webhooks of executions that have ended. Each message of the queue is one POST."""
 
 import json
 import os
@@ -6,18 +6,19 @@ from typing import Any
 
 from anemonefish.cloud.secrets_manager import secret
 from anemonefish.errors import AnemonefishError
-from anemonefish.service.webhook import deliver, parse_message, signing_keys
+from anemonefish.service.webhook import deliver, parse_message
+from anemonefish.service.webhook_signing import signing_keys
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Deliver every notice; answer with the messages that SQS shall bring again."""
+    """Deliver every message; return those that SQS must deliver to this function again."""
     keys = signing_keys(secret(os.environ["ANEMONEFISH_WEBHOOK_SECRET_ARN"]))
-    again = [record["messageId"] for record in event["Records"] if not _is_done(record, keys)]
-    return {"batchItemFailures": [{"itemIdentifier": message} for message in again]}
+    failed = [record["messageId"] for record in event["Records"] if not _is_done(record, keys)]
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
 
 def _is_done(record: dict[str, Any], keys: tuple[bytes, ...]) -> bool:
-    """Say whether a message needs no other try: its notice arrived, or no try would bring it there."""
+    """Deliver a message; return True if it arrived, or if another attempt would fail as well."""
     try:
         deliver(parse_message(record["body"]), keys)
     except AnemonefishError as error:

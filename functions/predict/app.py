@@ -1,4 +1,4 @@
-"""Predict: clips, answered at once. The same application as the API's, with memory to score and no right to write."""
+"""Predict: answer clips at once. The same application as Api, with more memory and without permission to write."""
 
 import anemonefish.workflow.predict  # loads the engine before the first call
 from anemonefish.service.api.app import handler

@@ -1,4 +1,4 @@
-"""Status: an execution of the state machine has ended. Records how, and tells who wants to know."""
+"""Status: record how an execution of the state machine ended, and notify its topic and its webhook."""
 
 import os
 from typing import Any
@@ -10,25 +10,25 @@ from anemonefish.workflow.failures import failure_of_task
 
 
 def handler(event: dict[str, Any], context: object) -> None:
-    """Take an event ``Step Functions Execution Status Change``; it may come twice."""
+    """Handle an event ``Step Functions Execution Status Change``; it may arrive twice."""
     detail = event["detail"]
     failure = None
     if detail["status"] in {"FAILED", "TIMED_OUT"}:
-        named = {"Error": detail.get("error") or "States.Timeout", "Cause": detail.get("cause") or ""}
-        failure = failure_of_task(named)
+        caught = {"Error": detail.get("error") or "States.Timeout", "Cause": detail.get("cause") or ""}
+        failure = failure_of_task(caught)
     execution = end_execution(
         RecordTable(os.environ["ANEMONEFISH_RECORD_TABLE"]), detail["name"], detail["status"], failure
     )
     if execution is None:
         return
-    notice = {
+    payload = {
         "execution": execution.id,
         "status": execution.status,
         "tenant": execution.owner,
         "finished_at": execution.finished_at,
     }
-    publish(os.environ["ANEMONEFISH_COMPLETION_TOPIC"], f"{execution.id} {execution.status}", notice)
+    publish(os.environ["ANEMONEFISH_COMPLETION_TOPIC"], f"{execution.id} {execution.status}", payload)
     if execution.webhook and os.environ.get("ANEMONEFISH_WEBHOOK_QUEUE"):
-        # An attempt ends once, so its name identifies the notice, also when the event comes twice.
-        message = {"id": execution.name, "url": execution.webhook, "notice": notice}
+        # An attempt ends once, so its name is the id of the message, also when the event arrives twice.
+        message = {"id": execution.name, "url": execution.webhook, "notice": payload}
         enqueue(os.environ["ANEMONEFISH_WEBHOOK_QUEUE"], message)

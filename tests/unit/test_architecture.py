@@ -81,6 +81,8 @@ FLOORS = [
         "evaluation.matching",
         "plots.pictures",
         "service.webhook",
+        "service.webhook_address",
+        "service.webhook_signing",
     },
     {"audio.health", "audio.headers"},
     {"start_time.start"},

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ValidationError
 
 from anemonefish.errors import InvalidSettings, ModelNotFound
 from anemonefish.models.repository import ModelRepository
-from anemonefish.service import webhook
 from anemonefish.service.api import app
 from anemonefish.service.api.documents import openapi_document
 from anemonefish.service.api.schemas import shared_schemas
@@ -26,6 +25,7 @@ from anemonefish.service.api.schemas.settings_schemas import DecisionBody, Setti
 from anemonefish.service.api.schemas.upload_schemas import CompleteBody, SentPart, UploadBody
 from anemonefish.service.execution_record import execution_id
 from anemonefish.service.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES, new_id
+from anemonefish.service.webhook_address import check_url
 from anemonefish.settings import FORMATS, REVIEWS, Settings, Use, names_for
 from anemonefish.start_time.start import parse_pattern, parse_time_zone
 from anemonefish.stores import open_store
@@ -297,7 +297,7 @@ def test_every_file_name_of_the_document_is_taken(name: str) -> None:
 @given(st.from_regex(documented(ExecutionBody, "webhook")["pattern"], fullmatch=True))
 def test_every_webhook_of_the_document_is_one(url: str) -> None:
     assert takes(ExecutionBody, webhook=url)
-    webhook.check_url(url)
+    check_url(url)
 
 
 # --- names -------------------------------------------------------------------------------------------------------

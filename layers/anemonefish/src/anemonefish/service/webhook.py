@@ -1,28 +1,17 @@
-"""The notice at the end of an execution: one signed POST to the URL that its owner named.
+"""Call the webhook of an execution that has ended: one signed POST.
 
-Owns which URLs are called, how a notice is signed and what an answer means. The URL is a stranger's words, so its
-name is looked up once, every address it has must be public, and the connection goes to one of these very addresses:
-a name that answers differently the second time is not asked twice. The certificate is checked against the name.
-Promises to be done after fifteen seconds. Never follows a redirect, never reads more of an answer than its head, never
-puts a path or a query into a message, because they may hold a token.
+The host is resolved once, every address must be public, and the connection goes to one of these addresses, so a name
+server cannot answer with a private address the second time. The certificate is checked against the host name. A
+delivery ends within fifteen seconds. Redirects are not followed, only the head of the answer is read, and messages
+leave out path and query of the URL, because they may hold a token.
 
-A notice is signed as Standard Webhooks 1.0.0 (standardwebhooks.com) describes, so receivers verify it with a ready-made
-library. Its headers are ``webhook-id``, ``webhook-timestamp`` and ``webhook-signature``. The id names the event, so it
-is the same for every attempt; the timestamp is the time of the attempt.
-
-What to refuse: IANA's registries of special-purpose IPv4 and IPv6 addresses (RFC 6890), and the transitions that wrap
-an IPv4 address into an IPv6 one: mapped (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052).
+``webhook-id`` names the event, so it is the same in every attempt; ``webhook-timestamp`` is the time of the attempt.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import http.client
 import io
-import ipaddress
 import json
 import re
 import socket
@@ -33,102 +22,54 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
 
-from anemonefish.errors import AnemonefishError, InvalidRequest, StorageError
+from anemonefish.errors import AnemonefishError, InvalidRequest
+from anemonefish.service.webhook_address import WebhookTarget, is_public, parse_url
+from anemonefish.service.webhook_signing import sign
 
 __all__ = [
-    "Message",
     "NoticeFailed",
     "NoticeRefused",
-    "check_url",
+    "WebhookMessage",
     "deliver",
-    "is_public",
-    "notice_body",
+    "encode_payload",
     "parse_message",
-    "sign",
-    "signing_keys",
 ]
 
 _SECONDS = 15.0
-"""For everything: the look-up, the connection, the answer."""
-
-_SECRET_PREFIX = "whsec_"
-_KEY_BYTES = range(24, 65)
-"""How long a key may be: Standard Webhooks asks for 192 to 512 bits."""
+"""Time limit of a delivery: resolving the host, connecting and the answer."""
 
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 """Without a full stop: the signed text is ``id.timestamp.body``, so a full stop in the id would make it ambiguous."""
 
-_LONGEST_URL = 2_048
-_LONGEST_NAME = 253
-_MOST_READ = 16_384
-"""Bytes of an answer that are looked at. Its first line is what counts."""
-
-_NETWORKS = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "0.0.0.0/8",  # this network
-        "10.0.0.0/8",
-        "100.64.0.0/10",  # carriers' NAT
-        "127.0.0.0/8",
-        "169.254.0.0/16",  # link-local, and where clouds keep their credentials
-        "172.16.0.0/12",
-        "192.0.0.0/24",
-        "192.0.2.0/24",  # documentation
-        "192.88.99.0/24",  # 6to4 relays
-        "192.168.0.0/16",
-        "198.18.0.0/15",  # benchmarks
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "224.0.0.0/4",  # multicast
-        "240.0.0.0/4",  # reserved
-        "2001::/23",  # protocols: Teredo and others
-        "2001:db8::/32",  # documentation
-        "3fff::/20",
-    )
-)
-"""Not public, whatever the Python of the day knows of it."""
-
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-"""All that is given out of IPv6. Loopback, fc00::/7 with fd00:ec2::254, link-local and multicast lie outside."""
-
-# How far to the right the wrapped IPv4 address lies, in bits.
-_WRAPPED = (
-    (ipaddress.IPv6Network("::ffff:0:0/96"), 0),
-    (ipaddress.IPv6Network("64:ff9b::/96"), 0),
-    (ipaddress.IPv6Network("2002::/16"), 80),
-)
-
-_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
-# The last label begins with a letter, so that 127.1, 2130706433 and 0x7f.1 are no names.
-_NAME = re.compile(rf"(?:{_LABEL}\.)+(?=[A-Za-z]){_LABEL}")
-_URL = re.compile(r"(?i:https)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:/?]+)(?::(?P<port>[0-9]{1,5}))?(?P<path>[/?].*)?")
+_MOST_HEAD_BYTES = 16_384
+"""Largest head of an answer; only its status line is used."""
 
 
 class NoticeFailed(AnemonefishError):
-    """A notice did not arrive; a later try may."""
+    """A delivery failed; a later attempt may succeed."""
 
     status = 502
     retryable = True
 
 
 class NoticeRefused(AnemonefishError):
-    """A notice is not sent, or not wanted, and trying again changes nothing."""
+    """A delivery was refused, by us or by the receiver; another attempt would have the same result."""
 
     status = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """A notice with its destination.
+class WebhookMessage:
+    """A payload with its destination.
 
     Attributes
     ----------
     id : str
-        Identifies the event, and is therefore the same however often the notice is sent.
+        Id of the event, the same in every attempt.
     url : str
-        Where to send it.
+        The webhook.
     body : bytes
-        What to send: the answer of :func:`notice_body`.
+        The payload, encoded by :func:`encode_payload`.
     """
 
     id: str
@@ -136,94 +77,23 @@ class Message:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """A URL taken apart."""
-
-    host: str
-    port: int
-    path: str
+def encode_payload(payload: Mapping[str, Any]) -> bytes:
+    """Return a payload as JSON bytes; the same bytes are signed and sent."""
+    return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def check_url(url: str) -> None:
-    """Refuse a URL that no notice will be sent to; what its name resolves to shows at the delivery.
-
-    Raises
-    ------
-    InvalidRequest
-        Says what must hold.
-    """
-    _target(url)
-
-
-def _target(url: str) -> _Target:
-    if len(url) > _LONGEST_URL:
-        raise InvalidRequest(f"webhook must be at most {_LONGEST_URL} characters long, not {len(url)}")
-    if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
-        raise InvalidRequest(
-            "webhook must be plain ASCII without spaces and backslashes; encode what is not (%20, xn--)"
-        )
-    if "#" in url:
-        raise InvalidRequest("webhook must have no fragment; leave out # and what follows")
-    if "@" in re.split("[/?]", url.partition("://")[2], maxsplit=1)[0]:
-        raise InvalidRequest("webhook must hold no user name and no password; its calls are signed")
-    found = _URL.fullmatch(url)
-    if found is None:
-        raise InvalidRequest("webhook must read https://host/path, or https://host:port/path")
-    host, path = found["host"].lower(), found["path"] or "/"
-    port = int(found["port"] or 443)
-    if port != 443 and not 1_024 <= port <= 65_535:
-        raise InvalidRequest(f"webhook must use port 443 or one from 1024 to 65535, not {port}")
-    return _Target(_checked_host(host), port, path if path.startswith("/") else f"/{path}")
-
-
-def _checked_host(host: str) -> str:
-    """Return a host without the brackets of IPv6."""
-    bare = host.removeprefix("[").removesuffix("]")
-    bracketed = bare != host
-    try:
-        ip = ipaddress.ip_address(bare)
-    except ValueError:
-        known = not bracketed and len(host) <= _LONGEST_NAME and _NAME.fullmatch(host) is not None
-    else:
-        known = bracketed == (ip.version == 6) and is_public(bare)
-    if not known:
-        raise InvalidRequest(f"webhook must name a public host such as hooks.example.org, not {host[:100]!r}")
-    return bare
-
-
-def is_public(address: str) -> bool:
-    """Say whether an IP address is one that the whole internet reaches; what wraps another is judged by that."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        for network, shift in _WRAPPED:
-            if ip in network:
-                return is_public(str(ipaddress.IPv4Address(int(ip) >> shift & 0xFFFF_FFFF)))
-        if ip not in _GLOBAL_UNICAST:
-            return False
-    return ip.is_global and not any(ip in network for network in _NETWORKS)
-
-
-def notice_body(notice: Mapping[str, Any]) -> bytes:
-    """Return the one way a notice is written: what is signed is what is sent."""
-    return json.dumps(notice, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
-def parse_message(text: str) -> Message:
-    """Read a queued ``{"id", "url", "notice"}``.
+def parse_message(text: str) -> WebhookMessage:
+    """Read a message of the queue, ``{"id", "url", "notice"}``.
 
     Parameters
     ----------
     text : str
-        JSON. The id has letters, digits, hyphens and underscores; the notice is an object.
+        JSON. The id consists of letters, digits, hyphens and underscores; ``notice`` is the payload, an object.
 
     Raises
     ------
     InvalidRequest
-        The text is something else.
+        The text has another form.
     """
     try:
         queued = json.loads(text)
@@ -237,108 +107,43 @@ def parse_message(text: str) -> Message:
         or not isinstance(queued.get("notice"), dict)
     ):
         raise InvalidRequest(
-            "a queued notice must be JSON with an id of letters, digits, - and _, a url, and an object called notice"
+            "a queued message must be JSON with an id of letters, digits, - and _, a url, and an object called notice"
         )
-    return Message(queued["id"], queued["url"], notice_body(queued["notice"]))
-
-
-def signing_keys(secret: str) -> tuple[bytes, ...]:
-    """Decode the text of the secret into the keys that sign a notice.
-
-    Parameters
-    ----------
-    secret : str
-        One key, or several with spaces or line ends between them while keys are exchanged. A key is the base64 text of
-        24 to 64 bytes, with or without ``whsec_`` before it and with or without its padding.
-
-    Returns
-    -------
-    tuple of bytes
-        At least one key, in the order of the text.
-
-    Raises
-    ------
-    StorageError
-        A key does not read so. The message has the position of the key and never its text.
-
-    Examples
-    --------
-    >>> signing_keys("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz")
-    (b'012345678901234567890123',)
-    """
-    keys = tuple(_key(text, position) for position, text in enumerate(secret.split(), start=1))
-    if not keys:
-        raise StorageError(f"the webhook secret is empty; {_WANTED_KEY}")
-    return keys
-
-
-_WANTED_KEY = 'put "whsec_" and the base64 text of 24 to 64 random bytes into it (docs/deploy.md)'
-
-
-def _key(text: str, position: int) -> bytes:
-    encoded = text.removeprefix(_SECRET_PREFIX).rstrip("=")
-    try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError):  # the second for text that is not ASCII
-        raise StorageError(f"key {position} of the webhook secret is not base64; {_WANTED_KEY}") from None
-    if len(key) not in _KEY_BYTES:
-        raise StorageError(f"key {position} of the webhook secret has {len(key)} bytes; {_WANTED_KEY}")
-    return key
-
-
-def sign(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:
-    """Return the value of ``webhook-signature``: one signature for each key, with spaces between.
-
-    Each is ``v1,`` and the base64 text of the HMAC-SHA256 of ``{message_id}.{timestamp}.{body}``.
-
-    Parameters
-    ----------
-    keys : sequence of bytes
-        From :func:`signing_keys`.
-    message_id : str
-        The value of ``webhook-id``.
-    timestamp : int
-        Unix seconds, the value of ``webhook-timestamp``.
-    body : bytes
-        The body as it is sent.
-    """
-    content = b"%b.%d.%b" % (message_id.encode(), timestamp, body)
-    digests = (hmac.digest(key, content, hashlib.sha256) for key in keys)
-    return " ".join("v1," + base64.b64encode(digest).decode() for digest in digests)
+    return WebhookMessage(queued["id"], queued["url"], encode_payload(queued["notice"]))
 
 
 def deliver(
-    message: Message,
+    message: WebhookMessage,
     keys: Sequence[bytes],
     *,
     now: int | None = None,
-    public: Callable[[str], bool] = is_public,
+    is_allowed: Callable[[str], bool] = is_public,
     context: ssl.SSLContext | None = None,
 ) -> int:
-    """Send a notice and return the status of the answer, which is 2xx.
+    """Send a message and return the status of the answer, which is 2xx.
 
     Parameters
     ----------
-    message : Message
+    message : WebhookMessage
     keys : sequence of bytes
-        What :func:`sign` signs with, from :func:`signing_keys`.
+        From :func:`anemonefish.service.webhook_signing.signing_keys`.
     now : int, optional
-        Unix seconds of this attempt; the clock's unless given.
-    public : callable
-        Says of an address whether it may be called.
+        Unix seconds of this attempt; the current time unless given.
+    is_allowed : callable
+        Returns whether an IP address may be called.
     context : ssl.SSLContext, optional
-        One that trusts what the system trusts, unless given.
+        Trusts the system's certificate authorities unless given.
 
     Raises
     ------
     InvalidRequest
-        The URL is none that is called.
+        The URL is not acceptable.
     NoticeRefused
-        The address is not public, or the answer was a redirect or 4xx other than 408 and 429.
+        An address is not public, or the answer was a redirect or 4xx other than 408 and 429.
     NoticeFailed
         The answer was 408, 429 or 5xx, or there was none in time.
     """
-    target, deadline = _target(message.url), time.monotonic() + _SECONDS
+    target, deadline = parse_url(message.url), time.monotonic() + _SECONDS
     timestamp = int(time.time()) if now is None else now
     headers = {
         "Content-Type": "application/json",
@@ -349,58 +154,61 @@ def deliver(
         "Connection": "close",
     }
     try:
-        addresses = _look_up(target, deadline)
-        _refuse_private(target, addresses, public)
+        addresses = _resolve(target, deadline)
+        _check_addresses(target, addresses, is_allowed)
         with _connect(target, addresses, deadline, context or ssl.create_default_context()) as connection:
             status = _post(connection, target, message.body, headers, deadline)
-    except (OSError, http.client.HTTPException) as error:  # errors of TLS, of names and of time are OSErrors
-        raise NoticeFailed(f"{target.host}:{target.port}: {_reason(error)}; the notice did not arrive") from None
-    return _judge(target, status)
+    except (OSError, http.client.HTTPException) as error:  # errors of TLS, resolution and timeouts are OSErrors
+        raise NoticeFailed(f"{target.host}:{target.port}: {_reason(error)}; the payload did not arrive") from None
+    _raise_for_status(target, status)
+    return status
 
 
-def _left(deadline: float) -> float:
-    """Return the seconds that are left."""
-    left = deadline - time.monotonic()
-    if left <= 0:
+def _remaining(deadline: float) -> float:
+    """Return the seconds until the deadline; raise :class:`TimeoutError` after it."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
         raise TimeoutError
-    return left
+    return seconds
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {_SECONDS:.0f} seconds"
-    return str(error)[:200] or type(error).__name__  # it may quote what the other side said
+    return str(error)[:200] or type(error).__name__  # the text may quote the receiver
 
 
 _Address = tuple[socket.AddressFamily, Any]
-"""A family and what its sockets connect to."""
+"""A family, and the address that a socket of this family connects to."""
 
 
-def _look_up(target: _Target, deadline: float) -> list[_Address]:
-    """Return every address of the host, from the one time that it is asked for."""
-    pool = ThreadPoolExecutor(1)  # the look-up itself knows no timeout
+def _resolve(target: WebhookTarget, deadline: float) -> list[_Address]:
+    """Return every address of the host; it is resolved once for a delivery."""
+    pool = ThreadPoolExecutor(1)  # getaddrinfo has no timeout
     try:
-        asked = pool.submit(socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM)
-        return [(family, address) for family, _, _, _, address in asked.result(_left(deadline))]
+        lookup = pool.submit(socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM)
+        return [(family, address) for family, _, _, _, address in lookup.result(_remaining(deadline))]
     finally:
         pool.shutdown(wait=False)
 
 
-def _refuse_private(target: _Target, addresses: list[_Address], public: Callable[[str], bool]) -> None:
+def _check_addresses(target: WebhookTarget, addresses: list[_Address], is_allowed: Callable[[str], bool]) -> None:
     for _, address in addresses:
-        if not public(str(address[0])):
+        if not is_allowed(str(address[0])):
             raise NoticeRefused(f"{target.host} has the address {address[0]}, which is not public; name a public host")
 
 
-def _connect(target: _Target, addresses: list[_Address], deadline: float, context: ssl.SSLContext) -> ssl.SSLSocket:
-    """Open a connection to the first address that takes it, each with an equal share of the time."""
+def _connect(
+    target: WebhookTarget, addresses: list[_Address], deadline: float, context: ssl.SSLContext
+) -> ssl.SSLSocket:
+    """Connect to the first address that accepts; each gets an equal share of the time that is left."""
     failure: OSError = OSError("it has no address")
     for tried, (family, address) in enumerate(addresses):
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
-            connection.settimeout(_left(deadline) / (len(addresses) - tried))
+            connection.settimeout(_remaining(deadline) / (len(addresses) - tried))
             connection.connect(address)
-            connection.settimeout(_left(deadline))
+            connection.settimeout(_remaining(deadline))
             return context.wrap_socket(connection, server_hostname=target.host)  # closes it when it fails
         except ssl.SSLError:
             connection.close()
@@ -411,49 +219,51 @@ def _connect(target: _Target, addresses: list[_Address], deadline: float, contex
     raise failure
 
 
-def _post(connection: ssl.SSLSocket, target: _Target, body: bytes, headers: Mapping[str, str], deadline: float) -> int:
+def _post(
+    connection: ssl.SSLSocket, target: WebhookTarget, body: bytes, headers: Mapping[str, str], deadline: float
+) -> int:
     """Send the request and return the status of the answer."""
     client = http.client.HTTPSConnection(target.host, target.port, context=connection.context)
-    client.sock = connection  # so that it opens none of its own
-    connection.settimeout(_left(deadline))
+    client.sock = connection  # uses this connection instead of opening another
+    connection.settimeout(_remaining(deadline))
     client.request("POST", target.path, body=body, headers=headers)
-    answer = http.client.HTTPResponse(cast(socket.socket, _Bounded(connection, deadline)), method="POST")
+    answer = http.client.HTTPResponse(cast(socket.socket, _LimitedReader(connection, deadline)), method="POST")
     answer.begin()
     return answer.status
 
 
-class _Bounded(io.RawIOBase):
-    """What the other side may say: for as long as there is time, and not more than a head takes."""
+class _LimitedReader(io.RawIOBase):
+    """Reads an answer until the deadline, and at most the size of a head."""
 
     def __init__(self, connection: ssl.SSLSocket, deadline: float) -> None:
         self._connection = connection
         self._deadline = deadline
-        self._room = _MOST_READ
+        self._room = _MOST_HEAD_BYTES
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return the reader that the HTTP client asks a socket for."""
+        """Return the reader that ``http.client`` asks a socket for."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True: ``io.BufferedReader`` asks before it reads."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what has come; a byte now and then does not prolong the time."""
+        """Read bytes that have arrived; the deadline stays the same however slowly they come."""
         if not self._room:
-            raise OSError(f"the head of the answer is longer than {_MOST_READ} bytes")
-        self._connection.settimeout(_left(self._deadline))
+            raise OSError(f"the head of the answer is longer than {_MOST_HEAD_BYTES} bytes")
+        self._connection.settimeout(_remaining(self._deadline))
         count = self._connection.recv_into(memoryview(buffer)[: self._room])
         self._room -= count
         return count
 
 
-def _judge(target: _Target, status: int) -> int:
-    """Return a status that is 2xx; raise for any other."""
+def _raise_for_status(target: WebhookTarget, status: int) -> None:
+    """Raise for every status other than 2xx."""
     if 200 <= status < 300:
-        return status
+        return
     if status in {408, 429} or status >= 500:
-        raise NoticeFailed(f"{target.host}:{target.port}: answered {status}; the notice did not arrive")
+        raise NoticeFailed(f"{target.host}:{target.port}: answered {status}; the payload did not arrive")
     if 300 <= status < 400:
         raise NoticeRefused(
             f"{target.host}:{target.port}: answered {status}; redirects are not followed, name the target"

@@ -29,7 +29,7 @@ from anemonefish.service.api.schemas.execution_schemas import (
 from anemonefish.service.api.schemas.shared_schemas import EXECUTION_ID
 from anemonefish.service.api.services import services
 from anemonefish.service.execution_record import Execution, ExecutionRequest
-from anemonefish.service.webhook import check_url
+from anemonefish.service.webhook_address import check_url
 
 __all__ = ["router"]
 
