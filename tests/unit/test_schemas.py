@@ -27,7 +27,8 @@ from anemonefish.service.execution_record import execution_id
 from anemonefish.service.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES, new_id
 from anemonefish.service.webhook_address import check_url
 from anemonefish.settings import FORMATS, REVIEWS, Settings, Use, names_for
-from anemonefish.start_time.start import parse_pattern, parse_time_zone
+from anemonefish.start_time.name_patterns import parse_pattern
+from anemonefish.start_time.time_zones import parse_time_zone
 from anemonefish.stores import open_store
 
 OF_THE_STACK = {"memory_mb", "architecture"}

@@ -4,7 +4,7 @@ Owns :func:`read_metadata`: the GUANO chunk, the broadcast extension (``bext``, 
 ``LIST INFO`` texts, Wildlife Acoustics' ``wamd`` and Scripps' ``harp`` of WAV, RF64, BW64 and Wave64; the text chunks
 of AIFF; the Vorbis comments of FLAC and Ogg; the tags of MP3 and AAC (ID3v2), MP4 and Matroska. Only headers are read:
 no more than 64 KiB of a chunk, and a seek over the samples where chunks follow them. What is broken is left out: a
-description is no reason to refuse a recording. Never judges what a time means: that is :mod:`.start_time.start`.
+description is no reason to refuse a recording. Never judges what a time means: that is :mod:`anemonefish.start_time`.
 
 Left out on purpose: ``creation_time`` of MP4 and ``DateUTC`` of Matroska say when the file was written, and every
 conversion writes them anew.

@@ -48,7 +48,7 @@ from anemonefish.notes import is_partial
 from anemonefish.results.events import Event
 from anemonefish.sample_times import format_seconds, seconds
 from anemonefish.settings import Settings
-from anemonefish.start_time.start import format_utc, utc_of
+from anemonefish.start_time.time_zones import format_utc, utc_of
 
 __all__ = ["REPORTS", "RecordingResult", "Report", "lab_document", "write_report"]
 

@@ -1,1 +1,1 @@
-"""Start time: when a recording began, in UTC, from its name and its header."""
+"""Start times: when a recording began, in UTC, from its file name, its header or a given start."""

@@ -1,15 +1,15 @@
-"""Time zones as recorders and programs write them behind a time: offsets, and abbreviations such as ``PDT``.
+"""Read the time zones that recorders and programs write behind a time: offsets, and abbreviations such as ``PDT``.
 
-Owns the table of abbreviations (:data:`ABBREVIATIONS`), and what may stand for a zone directly behind a time. The table
-is part of the program, so that a name means the same on every machine, with whatever time zone database or without one.
-An abbreviation with several meanings, or one that is also an ordinary word, is a zone only together with a time zone
-that was given and agrees with it. Everything is an offset in minutes; nothing is ever guessed.
+:data:`ABBREVIATIONS` is the table of abbreviations, and :data:`ZONE` is what may follow a time directly. The table is
+part of the program, so a name means the same on every machine, with any time zone database or without one. An
+abbreviation with several meanings, or one that is also an ordinary word, counts only if the user gave a time zone that
+agrees with one of its meanings. Offsets are counted in minutes.
 
 Sources: IANA time zone database 2025b (every alphabetic abbreviation that a place has used since 1990); its release
 notes 2014f (Australian ``EST``, ``CST`` and ``WST`` became ``AEST``, ``ACST`` and ``AWST``; before, summer time had the
-same letters) and 2016g to 2017a (abbreviations such as ``SGT`` or ``FJT`` gave way to numbers, but programs go on
-writing them); PostgreSQL ``timezone/tznames/Australia``. Second meanings in everyday use (Arabia, Bangladesh, Malaysia,
-Singapore, Western Indonesia) are listed too: they make an abbreviation one that is asked about.
+same letters) and 2016g to 2017a (abbreviations such as ``SGT`` or ``FJT`` were replaced by numbers, but programs still
+write them); PostgreSQL ``timezone/tznames/Australia``. Second meanings in everyday use (Arabia, Bangladesh, Malaysia,
+Singapore, Western Indonesia) are listed too, and make an abbreviation ambiguous.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ _MEANINGS = {
 }
 
 ORDINARY_WORDS = frozenset({"CAT", "EAT", "FJT", "ICT", "MET", "MVT", "NCT", "PGT", "SBT", "VUT", "WAT", "WEST", "WET"})
-"""Abbreviations that may as well be a word or the code of a site: zones only beside a time zone that agrees."""
+"""Abbreviations that may also be a word or the code of a site; they count only if the given time zone agrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,11 @@ class Abbreviation:
     meanings: tuple[tuple[int, str], ...]
 
     def offset(self) -> int | None:
-        """Return the offset in minutes, or None where the letters alone do not tell."""
+        """Return the offset in minutes, or None where the abbreviation is ambiguous."""
         return self.meanings[0][0] if len(self.meanings) == 1 and self.text not in ORDINARY_WORDS else None
 
     def offset_beside(self, wall: datetime, given: tzinfo) -> int | None:
-        """Return the offset in minutes that clocks of a given zone showed under these letters.
+        """Return the offset in minutes that clocks of a given zone had under this abbreviation.
 
         Parameters
         ----------
@@ -133,7 +133,8 @@ class Abbreviation:
         Returns
         -------
         int or None
-            None where the zone uses no meaning of the abbreviation at that time, or two of them in a repeated hour.
+            None where the zone uses no meaning of the abbreviation at that time, or two of them in an hour that a clock
+            change repeated.
         """
         shown = [wall.replace(tzinfo=given, fold=fold) for fold in (0, 1)]
         known = {meaning for meaning, _ in self.meanings}
@@ -152,7 +153,7 @@ def _offset_minutes(text: str) -> int:
 
 
 def _abbreviation(text: str, meanings: str) -> Abbreviation:
-    parts = (each.split(" ") for each in meanings.split("; "))
+    parts = (meaning.split(" ") for meaning in meanings.split("; "))
     return Abbreviation(text, tuple((_offset_minutes(offset), place) for offset, place in parts))
 
 
@@ -163,12 +164,12 @@ _SIGNS = "+\\-\u2010-\u2015\u2212\ufe63\uff0b\uff0d"
 _SIGN = f"[{_SIGNS}]"
 _WORDS = "|".join(sorted(ABBREVIATIONS, key=len, reverse=True))
 
-# Digits behind UTC are taken whole, whatever they are: half of them would be another offset.
+# All digits after UTC are matched, even if they are no offset: a part of them would be another offset.
 ZONE = (
     rf"(?:_?Z|z|[ _-]?\(?(?:(?i:UTC|GMT)(?: ?{_SIGN}\d++(?:[:.]\d++)?+h?)?+|(?i:{_WORDS}))\)?"
     rf"|{_SIGN}\d\d:?\d\d|[+\uff0b]\d\d(?!\.\d))(?![0-9A-Za-z])"
 )
-"""What is a zone directly behind a time, as a regular expression without groups."""
+"""A zone directly behind a time, as a regular expression without groups."""
 
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s?([+-])(?:(\d{1,2})(?:([:.])(\d{1,2}))?|(\d\d)(\d\d))h?", re.IGNORECASE)
 _FRACTIONS = {"0": 0, "00": 0, "15": 15, "25": 15, "30": 30, "45": 45, "5": 30, "50": 30, "75": 45}
@@ -182,7 +183,7 @@ def offset_zone(text: str) -> timezone:
     Raises
     ------
     ValueError
-        It is none, or outside -14:00 to +14:00.
+        The text is no offset, or lies outside -14:00 to +14:00.
     """
     text = text.translate(DASHES).strip()
     if text.upper() in {"Z", "UTC", "GMT"}:
@@ -204,23 +205,23 @@ def offset_zone(text: str) -> timezone:
 
 
 def parse_zone(text: str) -> timezone | Abbreviation | None:
-    """Return what stands behind a time and fits :data:`ZONE`; None for a word that only looks like a zone.
+    """Return the zone of a text that matches :data:`ZONE`; None for a word that only looks like a zone.
 
     Raises
     ------
     ValueError
-        It begins like an offset and is none, such as ``UTC-001``: it may be a number.
+        The text begins like an offset but is none, such as ``UTC-001``, which may be a number.
     """
     text = re.sub(r"^[ _-]?\(?(?=[A-Za-z])|\)$", "", text)
     found = ABBREVIATIONS.get(text.upper())
     if found is None:
         return offset_zone(text)
     small = text.islower() and found.text not in ORDINARY_WORDS
-    # Programs write capitals, and tools make small letters of whole names; `West` and `Cat` are words.
+    # Programs write capitals, and some tools lower the case of whole names; `West` and `Cat` are words.
     return found if text.isupper() or small or text == "ChST" else None
 
 
 def offset_text(minutes: int) -> str:
-    """Print an offset in minutes as ``+10:00``."""
+    """Return an offset in minutes as text, such as ``+10:00``."""
     hours, rest = divmod(abs(minutes), 60)
     return f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"

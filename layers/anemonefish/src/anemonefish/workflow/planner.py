@@ -40,7 +40,9 @@ from anemonefish.models.proof import proven
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
 from anemonefish.settings import Settings
-from anemonefish.start_time.start import find_start, format_utc, parse_pattern, parse_start, parse_time_zone
+from anemonefish.start_time.name_patterns import parse_pattern
+from anemonefish.start_time.start import find_start, parse_start
+from anemonefish.start_time.time_zones import format_utc, parse_time_zone
 from anemonefish.stores import open_source, read_companion
 from anemonefish.windows import WindowGrid
 
