@@ -86,7 +86,7 @@ FLOORS = [
     {"audio.health", "audio.headers"},
     {"start_time"},
     {"profiles", "stores", "audio.blocks", "results.events", "results.read"},
-    {"audio.reader", "simulation.scene", "evaluation.evaluate", "jobs.request", "workflow.results_folder"},
+    {"audio.reader", "simulation.scene", "evaluation", "jobs.request", "workflow.results_folder"},
     {"workflow.find_recordings", "audio.resample", "models", "audio.pieces"},
     {"results.clips", "jobs.costs", "jobs.plan"},
     {"jobs.job"},

@@ -23,18 +23,11 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from anemonefish.cli.evaluate_command import evaluate as command
 from anemonefish.cli.main import main
 from anemonefish.errors import InvalidRequest, InvalidSettings
-from anemonefish.evaluation.evaluate import (
-    EVALUATION_COLUMNS,
-    Evaluation,
-    Point,
-    Question,
-    average_precision,
-    evaluate,
-    merge,
-    write_evaluation,
-    write_evaluation_json,
-)
-from anemonefish.evaluation.matching import Counts, Rule, maximum_matching
+from anemonefish.evaluation.curves import Evaluation, Point, average_precision
+from anemonefish.evaluation.evaluate import evaluate
+from anemonefish.evaluation.evaluation_files import EVALUATION_COLUMNS, write_evaluation, write_evaluation_json
+from anemonefish.evaluation.evaluation_options import EvaluationOptions
+from anemonefish.evaluation.matching import Counts, Rule, maximum_matching, merge_intervals
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.results.decide import decide
@@ -144,7 +137,7 @@ def test_greedy_would_lose_a_match() -> None:
 
 @given(intervals, st.integers(0, 5))
 def test_merged_labels_are_runs_with_gaps(labels: list[tuple[int, int]], gap: int) -> None:
-    merged = merge(labels, Fraction(gap))
+    merged = merge_intervals(labels, Fraction(gap))
     assert all(later[0] - earlier[1] >= gap for earlier, later in pairwise(merged))
     covered = {tick for label in labels for tick in range(*label)}
     assert covered <= {tick for label in merged for tick in range(*label)}
@@ -279,7 +272,7 @@ def test_its_own_events_as_labels_are_found_without_fault(results: Path, tmp_pat
     for file in results.rglob("*.selections.txt"):
         (tmp_path / "labels").mkdir(exist_ok=True)
         file.rename(tmp_path / "labels" / file.name)
-    outcome = evaluate(results, tmp_path / "labels", Question(rule=Rule(Fraction(1), "iou")))
+    outcome = evaluate(results, tmp_path / "labels", EvaluationOptions(rule=Rule(Fraction(1), "iou")))
     (target,) = outcome.classes
     counts = target.at(0.5)
     assert counts.labels == counts.events == counts.matched > 20
@@ -294,7 +287,7 @@ def test_every_threshold_is_counted_as_a_run_with_it(
     made: Callable[..., RecordingResult], results: Path, tmp_path: Path
 ) -> None:
     labels = labelled(tmp_path / "labels", a="1.0\t2.0\tanemonefish\n10\t10.5\tanemonefish\n50\t51\tanemonefish\n")
-    outcome = evaluate(results, labels, Question(thresholds=(0.2, 0.4, 0.6, 0.8)))
+    outcome = evaluate(results, labels, EvaluationOptions(thresholds=(0.2, 0.4, 0.6, 0.8)))
     for point in outcome.classes[0].points:
         fresh = made("a.wav", scores_of(0), threshold=point.threshold)
         assert point.counts.events == len(fresh.events)
@@ -309,7 +302,7 @@ def test_recordings_without_labels_count_only_if_wanted(results: Path, tmp_path:
     labels = labelled(tmp_path / "labels", a="1.0\t2.0\tanemonefish\n", c="")
     ignoring = evaluate(results, labels)
     assert (ignoring.labelled, ignoring.negative, ignoring.ignored) == (("a.wav", "site/c.wav"), (), ("site/b.wav",))
-    counting = evaluate(results, labels, Question(unlabelled="negative"))
+    counting = evaluate(results, labels, EvaluationOptions(unlabelled="negative"))
     assert (counting.negative, counting.ignored) == (("site/b.wav",), ())
     one, other = ignoring.classes[0].at(0.5), counting.classes[0].at(0.5)
     assert (one.labels, one.matched) == (other.labels, other.matched)
@@ -320,12 +313,12 @@ def test_recordings_without_labels_count_only_if_wanted(results: Path, tmp_path:
 def test_labels_in_one_file_for_all(results: Path, tmp_path: Path) -> None:
     path = tmp_path / "all.csv"
     path.write_text("file,start,end,label\na.wav,1,2,AF\nc.wav,1,2,AF\nd.wav,3,4,AF\nd.wav,5,6,boat\na.wav,5,6,boat\n")
-    outcome = evaluate(results, path, Question(mapping={"AF": "anemonefish"}))
+    outcome = evaluate(results, path, EvaluationOptions(mapping={"AF": "anemonefish"}))
     assert outcome.labelled == ("a.wav", "site/c.wav")
     assert dict(outcome.elsewhere) == {"d.wav": 2}
     assert dict(outcome.unmapped) == {"boat": 1}
     assert outcome.classes[0].at(0.5).labels == 2
-    everything = evaluate(results, path, Question(mapping={"AF": "anemonefish", "*": "biological"}))
+    everything = evaluate(results, path, EvaluationOptions(mapping={"AF": "anemonefish", "*": "biological"}))
     assert {each.name: each.at(0.5).labels for each in everything.classes} == {"anemonefish": 2, "biological": 1}
 
 
@@ -336,28 +329,30 @@ def test_the_only_file_is_of_the_only_recording(made: Callable[..., RecordingRes
     labels = tmp_path / "labels"
     labels.mkdir()
     (tmp_path / "marks.txt").rename(labels / "marks.txt")
-    with pytest.raises(InvalidRequest, match=r"speak of marks, the results of a\.wav"):
+    with pytest.raises(InvalidRequest, match=r"are of marks, the results of a\.wav"):
         evaluate(tmp_path / "results", labels)
 
 
 def test_bouts(results: Path, tmp_path: Path) -> None:
     labels = labelled(tmp_path / "labels", a="1.0\t1.1\tanemonefish\n1.3\t1.4\tanemonefish\n2.4\t2.5\tanemonefish\n")
     assert evaluate(results, labels).classes[0].at(0.5).labels == 3
-    assert evaluate(results, labels, Question(bout_seconds=Fraction("0.2"))).classes[0].at(0.5).labels == 3
-    assert evaluate(results, labels, Question(bout_seconds=Fraction("0.21"))).classes[0].at(0.5).labels == 2
+    assert evaluate(results, labels, EvaluationOptions(bout_seconds=Fraction("0.2"))).classes[0].at(0.5).labels == 3
+    assert evaluate(results, labels, EvaluationOptions(bout_seconds=Fraction("0.21"))).classes[0].at(0.5).labels == 2
 
 
 @pytest.mark.parametrize(
     ("text", "question", "what"),
     [
-        ("1\t2\tAF\n", Question(), "--map 'AF=biological'"),
-        ("1\t2\tAF\n", Question(mapping={"AF": "fish"}), "mapped to 'fish', but the model has noise"),
-        ("1\t2\tanemonefish\n", Question(classes=["fish"]), "no class 'fish'"),
-        ("900\t901\tanemonefish\n", Question(), "line 1 begins at 900.000 s, but the recording has 100.200 s"),
-        ("1\t1\tanemonefish\n", Question(rule=Rule(HALF, "iou")), "is a point"),
+        ("1\t2\tAF\n", EvaluationOptions(), "--map 'AF=biological'"),
+        ("1\t2\tAF\n", EvaluationOptions(mapping={"AF": "fish"}), "mapped to 'fish', but the model has noise"),
+        ("1\t2\tanemonefish\n", EvaluationOptions(classes=["fish"]), "no class 'fish'"),
+        ("900\t901\tanemonefish\n", EvaluationOptions(), "line 1 begins at 900.000 s, but the recording has 100.200 s"),
+        ("1\t1\tanemonefish\n", EvaluationOptions(rule=Rule(HALF, "iou")), "is a point"),
     ],
 )
-def test_labels_that_do_not_fit(results: Path, tmp_path: Path, text: str, question: Question, what: str) -> None:
+def test_labels_that_do_not_fit(
+    results: Path, tmp_path: Path, text: str, question: EvaluationOptions, what: str
+) -> None:
     with pytest.raises(InvalidRequest) as raised:
         evaluate(results, labelled(tmp_path / "labels", a=text), question)
     assert what in str(raised.value)
@@ -368,7 +363,7 @@ def test_two_files_for_one_recording(results: Path, tmp_path: Path) -> None:
     (labels / "a.wav.csv").write_text("start,end\n1,2\n")
     with pytest.raises(InvalidRequest, match=r"a\.wav: labels in a\.wav\.csv and in a\.wav\.txt"):
         evaluate(results, labels)
-    assert evaluate(results, labels, Question(pattern="*.txt")).labelled == ("a.wav",)
+    assert evaluate(results, labels, EvaluationOptions(pattern="*.txt")).labelled == ("a.wav",)
 
 
 # ------------------------------------------------------------------------- one bad thing takes no other along
@@ -388,9 +383,9 @@ def test_a_recording_whose_labels_cannot_be_used_is_left_out_with_the_reason(
     results: Path, tmp_path: Path, broken: str, unlabelled: str
 ) -> None:
     labels = labelled(tmp_path / "labels", b="1\t2\tanemonefish\n")
-    expected = evaluate(results, labels, Question(unlabelled="ignore"))
+    expected = evaluate(results, labels, EvaluationOptions(unlabelled="ignore"))
     (labels / "a.wav.txt").write_bytes(BROKEN[broken])
-    outcome = evaluate(results, labels, Question(unlabelled=unlabelled))
+    outcome = evaluate(results, labels, EvaluationOptions(unlabelled=unlabelled))
     assert outcome.labelled == ("site/b.wav",)
     assert list(outcome.left_out) == ["a.wav"]
     assert outcome.negative == (("site/c.wav",) if unlabelled == "negative" else ())
@@ -433,7 +428,7 @@ def test_a_file_of_no_recording_that_cannot_be_read_is_named(results: Path, tmp_
     assert outcome.labelled == ("a.wav",)
     assert [Path(name).name for name in outcome.unread] == ["README.txt"]
     # It may hold labels of any recording without a file of its own: none of these is known to be empty.
-    negative = evaluate(results, labels, Question(unlabelled="negative"))
+    negative = evaluate(results, labels, EvaluationOptions(unlabelled="negative"))
     assert (negative.negative, list(negative.left_out)) == ((), ["site/b.wav", "site/c.wav"])
 
 
@@ -497,7 +492,7 @@ def test_a_recording_whose_name_is_not_utf8_is_named_in_every_output(results: Pa
 @pytest.mark.parametrize("empty", ["no file", "an empty file"])
 def test_an_empty_folder_of_labels_gives_false_positives_per_hour(results: Path, tmp_path: Path, empty: str) -> None:
     labels = labelled(tmp_path / "labels", **({} if empty == "no file" else {"a": ""}))
-    outcome = evaluate(results, labels, Question(unlabelled="negative"))
+    outcome = evaluate(results, labels, EvaluationOptions(unlabelled="negative"))
     assert len(outcome.negative) + len(outcome.labelled) == 3
     [target] = outcome.classes
     counts = target.at(0.5)
@@ -517,7 +512,7 @@ def test_an_empty_folder_is_refused_where_recordings_without_labels_are_left_out
         evaluate(results, labels)
     (labels / "a.txt").write_text("")
     with pytest.raises(InvalidRequest, match="no label file in this folder"):  # a slip in the pattern is no answer
-        evaluate(results, labels, Question(unlabelled="negative", pattern="*.selections.txt"))
+        evaluate(results, labels, EvaluationOptions(unlabelled="negative", pattern="*.selections.txt"))
 
 
 def test_zeros_of_a_column_per_class_are_no_labels_whatever_the_mapping(results: Path, tmp_path: Path) -> None:
@@ -525,7 +520,7 @@ def test_zeros_of_a_column_per_class_are_no_labels_whatever_the_mapping(results:
     rows = ["a.wav,0.0,3.0,0,0", "a.wav,3.0,6.0,0,1", "a.wav,6.0,9.0,1,0", "b.wav,0,3,0,0"]
     path.write_text("\n".join(["file,start_time,end_time,anemonefish,biological", *rows]))
     for mapping in ({}, {"*": "anemonefish"}):
-        outcome = evaluate(results, path, Question(mapping=mapping))
+        outcome = evaluate(results, path, EvaluationOptions(mapping=mapping))
         assert {each.name: each.at(0.5).labels for each in outcome.classes} == {"anemonefish": 1, "biological": 1}
         assert outcome.labelled == ("a.wav", "site/b.wav")
         assert dict(outcome.named_by) == {"anemonefish and biological": 2}
@@ -536,10 +531,10 @@ def test_a_name_that_says_absent_is_mapped_only_by_itself(results: Path, tmp_pat
     path.write_text("file,start,end,label\na.wav,0,3,0\na.wav,3,6,1\n")
     with pytest.raises(InvalidRequest, match=r"--map '1=biological', or --map '\*=biological' for all but 0"):
         evaluate(results, path)
-    outcome = evaluate(results, path, Question(mapping={"*": "anemonefish"}))
+    outcome = evaluate(results, path, EvaluationOptions(mapping={"*": "anemonefish"}))
     assert outcome.classes[0].at(0.5).labels == 1
     assert dict(outcome.unmapped) == {"0": 1}
-    assert evaluate(results, path, Question(mapping={"0": "anemonefish", "1": "biological"})).unmapped == {}
+    assert evaluate(results, path, EvaluationOptions(mapping={"0": "anemonefish", "1": "biological"})).unmapped == {}
 
 
 def test_labels_without_names_are_told_in_the_counts(results: Path, tmp_path: Path) -> None:
@@ -609,7 +604,7 @@ def test_the_folder_of_simulate_is_a_folder_of_labels(tmp_path: Path) -> None:
 
 def test_results_of_two_runs(made: Callable[..., RecordingResult], results: Path, tmp_path: Path) -> None:
     stored(results, made("z.wav", scores_of(9), median_windows=1))
-    with pytest.raises(InvalidRequest, match="evaluate them apart"):
+    with pytest.raises(InvalidRequest, match="evaluate the two separately"):
         evaluate(results, labelled(tmp_path / "labels", a="1\t2\tanemonefish\n", z="1\t2\tanemonefish\n"))
 
 
@@ -646,7 +641,7 @@ def test_a_folder_without_results(tmp_path: Path) -> None:
 )
 def test_a_question_out_of_range(options: dict[str, object]) -> None:
     with pytest.raises(InvalidSettings):
-        Question(**options)  # type: ignore[arg-type]
+        EvaluationOptions(**options)  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------ files, command

@@ -18,17 +18,10 @@ from rich.table import Table
 
 from anemonefish.cli.terminal import ERR, complain, require
 from anemonefish.errors import Failure, InvalidRequest, InvalidSettings
-from anemonefish.evaluation.evaluate import (
-    DEFAULT_THRESHOLDS,
-    UNLABELLED,
-    ClassEvaluation,
-    Evaluation,
-    Point,
-    Question,
-    write_evaluation,
-    write_evaluation_json,
-)
+from anemonefish.evaluation.curves import ClassEvaluation, Evaluation, Point
 from anemonefish.evaluation.evaluate import evaluate as evaluate_results
+from anemonefish.evaluation.evaluation_files import write_evaluation, write_evaluation_json
+from anemonefish.evaluation.evaluation_options import DEFAULT_THRESHOLDS, UNLABELLED, EvaluationOptions
 from anemonefish.evaluation.matching import CRITERIA, Rule
 from anemonefish.plots.pictures import Curve, CurvePoint, precision_recall
 from anemonefish.stores.folder import atomic_file
@@ -100,7 +93,7 @@ def evaluate(
     made = evaluate_results(
         results,
         labels,
-        Question(
+        EvaluationOptions(
             rule=Rule(_fraction("--overlap", overlap), criterion),
             bout_seconds=None if bout is None else _fraction("--bout", bout),
             thresholds=DEFAULT_THRESHOLDS

@@ -1,54 +1,54 @@
-"""Matching: when an event and a label are the same call, and the counts that follow from it.
+"""Match events with labels one to one, and count what was matched.
 
-Owns the rule and the counts, on intervals of integers on one clock. An event and a label *agree* if their overlap is at
-least a given part of the shorter of the two (``shorter``), or of their union (``iou``). Agreeing pairs are matched one
-to one, as many as can be. Matched events are true positives, the others false positives; labels without an event are
-missed. Besides, labels and events that agree with anything are counted (``labels_found``, ``events_right``), because
-one event over a bout of calls is one match and may still be what somebody wanted to know.
+An event and a label *agree* if their overlap is at least a given part of the shorter of the two (``shorter``), or of
+their union (``iou``). Of the agreeing pairs as many as possible are matched, each event with at most one label. Matched
+events are true positives and the other events false positives; labels without an event are missed. Labels and events
+that agree with anything, matched or not, are counted as well (``labels_found``, ``events_right``): one event over a
+bout of calls is a single match, although it covers every call.
 
-Knows nothing of files, thresholds or classes.
+Intervals are integers on one clock.
 
 Sources: Mesaros et al. 2016, "Metrics for polyphonic sound event detection", Applied Sciences 6:162, and sed_eval
-(one-to-one matching, solved as a graph); Bilen et al. 2020, "A framework for the robust evaluation of sound event
-detection", ICASSP (PSDS: overlap instead of collars).
+(one-to-one matching in a graph); Bilen et al. 2020, "A framework for the robust evaluation of sound event detection",
+ICASSP (PSDS: overlap instead of collars).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from anemonefish.errors import InvalidSettings
 
-__all__ = ["CRITERIA", "Counts", "Interval", "Rule", "maximum_matching"]
+__all__ = ["CRITERIA", "Counts", "Interval", "Rule", "maximum_matching", "merge_intervals"]
 
 CRITERIA = ("shorter", "iou")
-"""What an overlap is held against: the shorter of the two, or their union."""
+"""What the overlap is a part of: the shorter of the two, or their union."""
 
 Interval = tuple[int, int]
-"""First tick and the one after the last."""
+"""The first tick, and the one after the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When an event and a label are the same call.
+    """When an event and a label count as the same call.
 
     Attributes
     ----------
     overlap : Fraction
-        The least part, above 0 and at most 1.
+        The least overlap, as a part of what ``criterion`` names; above 0 and at most 1.
     criterion : {"shorter", "iou"}
-        Of what. ``shorter``: of the shorter of the two, which is the larger of PSDS's two ratios. A call of 0.1 s in a
-        window of 0.4 s is found; that a long event covers many calls is no merit, because matches are one to one.
-        ``iou``: of their union; this also judges where an event begins and ends.
+        ``shorter``: a part of the shorter of the two, which is the larger of PSDS's two ratios. A call of 0.1 s in a
+        window of 0.4 s agrees. A long event over many calls still has one match only, because matches are one to one.
+        ``iou``: a part of their union. This criterion also rates where an event begins and ends.
 
     Raises
     ------
     InvalidSettings
-        A value out of range.
+        A value is out of range.
     """
 
     overlap: Fraction = Fraction(1, 2)
@@ -63,7 +63,7 @@ class Rule:
     def agree(self, event: Interval, label: Interval) -> bool:
         """Say whether two intervals on one clock agree.
 
-        A label without length agrees by ``shorter`` with the event that it lies in, and by ``iou`` with none.
+        A label without length agrees with the event around it by ``shorter``, and with no event by ``iou``.
         """
         if label[0] == label[1]:
             return self.criterion == "shorter" and event[0] <= label[0] < event[1]
@@ -75,7 +75,7 @@ class Rule:
         return common * self.overlap.denominator >= whole * self.overlap.numerator
 
     def agreements(self, events: Sequence[Interval], labels: Sequence[Interval]) -> list[list[int]]:
-        """Return for each event the labels that it agrees with, as rising indices.
+        """Return the indices of the labels that each event agrees with, in rising order.
 
         Parameters
         ----------
@@ -83,10 +83,10 @@ class Rule:
             In order of their start.
         """
         starts = [label[0] for label in labels]
-        reach, longest = [], 0  # how far any label up to here reaches: where to begin looking
+        reach, latest_stop = [], 0  # the latest stop of all labels up to each one; it tells where to begin looking
         for label in labels:
-            longest = max(longest, label[1])
-            reach.append(longest)
+            latest_stop = max(latest_stop, label[1])
+            reach.append(latest_stop)
         return [
             [
                 index
@@ -105,21 +105,21 @@ class Rule:
 
 
 def maximum_matching(agreements: Sequence[Sequence[int]], n_labels: int) -> list[int | None]:
-    """Match events and labels one to one, as many as possible.
+    """Match as many events and labels as possible, one to one.
 
-    Augmenting paths (Berge 1957), breadth first, events in their order: deterministic, and no recursion however long a
-    chain of overlaps is. Of several largest matchings it finds one; their number of pairs is the same.
+    The algorithm searches augmenting paths (Berge 1957) breadth first, event by event. It is deterministic, and it uses
+    no recursion, because a chain of overlaps may be long. Where several matchings are equally large, it finds one.
 
     Parameters
     ----------
     agreements : sequence of sequence of int
-        For each event the labels it agrees with.
+        The labels that each event agrees with.
     n_labels : int
 
     Returns
     -------
     list of int or None
-        For each event its label.
+        The label of each event; None for an event without one.
     """
     owner: list[int | None] = [None] * n_labels
     matched: list[int | None] = [None] * len(agreements)
@@ -132,37 +132,56 @@ def maximum_matching(agreements: Sequence[Sequence[int]], n_labels: int) -> list
 def _augment(
     event: int, agreements: Sequence[Sequence[int]], owner: list[int | None], matched: list[int | None]
 ) -> None:
-    """Find a label for an event, moving the labels of others if that frees one."""
-    reached_by: dict[int, int] = {}
-    waiting = deque([event])
-    while waiting:
-        asking = waiting.popleft()
-        for label in agreements[asking]:
-            if label in reached_by:
+    """Find a label for an event; other events are given another label if that frees one."""
+    reached_from: dict[int, int] = {}
+    queue = deque([event])
+    while queue:
+        current = queue.popleft()
+        for label in agreements[current]:
+            if label in reached_from:
                 continue
-            reached_by[label] = asking
+            reached_from[label] = current
             holder = owner[label]
             if holder is not None:
-                waiting.append(holder)
+                queue.append(holder)
                 continue
             free: int | None = label
-            while free is not None:  # hand each label on the path to who reached it
-                taker = reached_by[free]
+            while free is not None:  # walk back along the path, and give each label to the event that reached it
+                taker = reached_from[free]
                 owner[free], matched[taker], free = taker, free, matched[taker]
             return
 
 
+def merge_intervals(intervals: Iterable[Interval], gap: Fraction) -> list[Interval]:
+    """Merge intervals that overlap or lie less than a gap apart, as detection merges its events.
+
+    Parameters
+    ----------
+    intervals : iterable of (int, int)
+        In order of their start.
+    gap : Fraction
+        In ticks of the same clock.
+    """
+    merged: list[Interval] = []
+    for start, stop in intervals:
+        if merged and (start < merged[-1][1] or start - merged[-1][1] < gap):
+            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
+        else:
+            merged.append((start, stop))
+    return merged
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was matched; sums over recordings.
+    """How many events and labels there are, and how many of them match; counts of recordings can be added.
 
     Attributes
     ----------
     labels, events : int
     matched : int
-        Pairs: true positives.
+        Matched pairs, the true positives.
     labels_found, events_right : int
-        Labels that agree with any event, and events that agree with any label, shared ones included.
+        Labels that agree with any event, and events that agree with any label, matched or not.
     """
 
     labels: int = 0
@@ -182,33 +201,33 @@ class Counts:
 
     @property
     def false_positives(self) -> int:
-        """Events without a label of their own."""
+        """Events that are not matched."""
         return self.events - self.matched
 
     @property
     def missed(self) -> int:
-        """Labels without an event of their own."""
+        """Labels that are not matched."""
         return self.labels - self.matched
 
     @property
     def precision(self) -> Fraction | None:
-        """Matched events among events; None when there is no event."""
+        """Matched pairs divided by events; None without events."""
         return Fraction(self.matched, self.events) if self.events else None
 
     @property
     def recall(self) -> Fraction | None:
-        """Matched labels among labels; None when there is no label."""
+        """Matched pairs divided by labels; None without labels."""
         return Fraction(self.matched, self.labels) if self.labels else None
 
     @property
     def f1(self) -> Fraction | None:
-        """Harmonic mean of the two, ``2 matched / (events + labels)``; None when there is neither."""
+        """Harmonic mean of precision and recall, ``2 matched / (events + labels)``; None without any event or label."""
         total = self.events + self.labels
         return Fraction(2 * self.matched, total) if total else None
 
     @classmethod
     def of(cls, events: Sequence[Interval], labels: Sequence[Interval], rule: Rule) -> Counts:
-        """Count one recording; both in order of their start, on one clock."""
+        """Count one recording; events and labels are in order of their start, on one clock."""
         agreements = rule.agreements(events, labels)
         matched = maximum_matching(agreements, len(labels))
         return cls(

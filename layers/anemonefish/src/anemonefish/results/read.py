@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ class ScoredRecording:
         The settings that the file names.
     model : str
         Name, version and hash.
+    origin : mapping
+        ``recording``, ``model`` and ``settings`` as they are written in the file.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ScoredRecording:
     scores: NDArray[np.float32]
     settings: Settings
     model: str
+    origin: Mapping[str, Any] = field(repr=False)
 
     def events(self, smoothed: NDArray[np.float32], label: str, threshold: float) -> tuple[Event, ...]:
         """Return the events of a class at another threshold, decided by the same code as the results.
@@ -171,4 +174,5 @@ def _scored_recording(metadata: Mapping[str, Any], scores: NDArray[np.float32]) 
         scores=scores,
         settings=Settings.load(metadata["settings"], {}),
         model=f"{model['name']}@{model['version']} ({model['hash'][:12]})",
+        origin={name: metadata[name] for name in ("recording", "model", "settings")},
     )
