@@ -149,7 +149,7 @@ def publish_suite(folder: Path, shipped: Path, work: Path) -> ModelRepository:
     layers_py = work / "our_layers.py"
     layers_py.write_text(LAYERS_PY)
     plain = network_with(None, work / "plain.keras")
-    publish(request_for(plain, "plain", variants=("int8", "float16", "winograd")), repository)
+    publish(request_for(plain, "plain", variants=("int8", "winograd")), repository)
     picture = network_with(None, work / "picture.keras", (128, 64, 3))
     other = profile_named("image", n_fft=512, hop_length=128, width=64, height=128, fmax_hz=6000.0, hop_seconds=0.2)
     publish(request_for(picture, "picture", profile=other, sample_rate=None), repository)

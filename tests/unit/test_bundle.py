@@ -111,7 +111,7 @@ def test_whole_but_unreadable_files_are_refused(repository: ModelRepository, nam
         (
             {"variants": {"int4": {"tolerance": 1.0}}},
             errors.InvalidBundle,
-            "a variant is one of float16, int8, winograd",
+            "a variant is one of int8, winograd",
         ),
         ({"training": None}, errors.InvalidBundle, "training must be an object"),
         ({"license": 5}, errors.InvalidBundle, "license must be text"),
@@ -128,6 +128,14 @@ def test_a_spec_that_contradicts_itself_is_refused(
     path.write_text(json.dumps(json.loads(path.read_bytes()) | change))
     with pytest.raises(expected, match=words):
         repository.load(repository.pin("reef"))
+
+
+def test_a_bundle_with_the_withdrawn_variant_float16_loads_without_it(repository: ModelRepository) -> None:
+    path = folder(repository) / MODEL_JSON
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"variants": {"float16": {"tolerance": 1e-5}}}))
+    assert repository.load(repository.pin("reef")).spec.variants == {}
+    with pytest.raises(errors.ModelNotFound, match="has no variant 'float16', it has none"):
+        repository.pin("reef+float16")
 
 
 @pytest.mark.parametrize("reference", ["", "Reef", "reef@", "reef@a@b", "../reef", "reef@../x"])

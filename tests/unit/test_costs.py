@@ -100,22 +100,23 @@ def test_a_variant_is_quoted_without_what_it_gained_on_the_publishers_processor(
     models: ModelRepository, pinned: PinnedModel
 ) -> None:
     found, settings = models.spec(pinned), Settings.load({}, {})
-    variants = {"winograd": 0.014, "float16": 0.03}
+    variants = {"winograd": 0.014, "int8": 0.03}
     spec = replace(found, compute={"seconds_per_window": 0.02, "seconds_per_range": 1.0, "variants": variants})
     kinds = {
         "litert": pinned,
         "winograd": replace(pinned, engine="ncnn", variant="winograd"),
         "ncnn by default": replace(pinned, engine="ncnn"),
-        "float16": replace(pinned, variant="float16"),
-        "int8": replace(pinned, variant="int8"),  # of bundles that were published before it was measured
+        "int8": replace(pinned, variant="int8"),
     }
     costs = {kind: CostModel.of(spec, settings, pinned=each) for kind, each in kinds.items()}
     assert {kind: cost.seconds_per_window for kind, cost in costs.items()} == pytest.approx(
-        {"litert": 0.12, "winograd": 0.12, "ncnn by default": 0.12, "float16": 0.18, "int8": 0.12}
+        {"litert": 0.12, "winograd": 0.12, "ncnn by default": 0.12, "int8": 0.18}
     )
     assert "depends on the processor" not in costs["litert"].basis
-    for kind in ("winograd", "ncnn by default", "float16"):
+    for kind in ("winograd", "ncnn by default", "int8"):
         assert "gains depends on the processor and is not counted" in costs[kind].basis
+    older = replace(spec, compute=spec.compute | {"variants": {}})  # published before variants were measured
+    assert CostModel.of(older, settings, pinned=kinds["int8"]).seconds_per_window == pytest.approx(0.12)
 
 
 # --- what a quote says -------------------------------------------------------------------------------------------

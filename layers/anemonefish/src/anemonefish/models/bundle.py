@@ -60,6 +60,9 @@ TOLERANCE = 1e-5
 MOST_TOLERANCE = 1e-4
 """The same for a network whose scores are that far from float64 in Keras as well; its bundle says how far."""
 
+_WITHDRAWN = ("float16",)
+"""Variants that older bundles have and nothing serves."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -222,6 +225,8 @@ class ModelSpec:
             document["input_shape"] = tuple(document["input_shape"])
             document["profile"] = profile_from_dict(document["profile"])
             _check_fields(document)
+            for name in _WITHDRAWN:
+                document.get("variants", {}).pop(name, None)
             document["files"] = {name: FileFact(**fact) for name, fact in document["files"].items()}
             return cls(**document)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -244,7 +249,7 @@ def _check_fields(document: dict[str, Any]) -> None:
     if not 0 <= float(document["parity"].get("tolerance", 0)) <= MOST_TOLERANCE:
         raise ValueError(f"parity.tolerance must lie between 0 and {MOST_TOLERANCE:g}")
     for name, agreement in document.get("variants", {}).items():
-        if name not in VARIANTS or not float(agreement["tolerance"]) >= 0:
+        if name not in (*VARIANTS, *_WITHDRAWN) or not float(agreement["tolerance"]) >= 0:
             raise ValueError(f"a variant is one of {', '.join(VARIANTS)}, with its tolerance, not {name!r}")
     compute = document["compute"]
     for name in ("seconds_per_window", "seconds_per_range"):

@@ -15,6 +15,6 @@ ENGINES = ("litert", "keras", "ncnn")
 """What can serve a network: LiteRT and ncnn in every worker, Keras in the container image or beside a training. What
 ncnn serves has LiteRT's file too, for where ncnn is missing or fails its golden example."""
 
-VARIANTS = {"float16": "litert", "int8": "litert", "winograd": "ncnn"}
-"""What else can be made of a network, and what runs it: weights of half the size; weights of a quarter of it, with
-arithmetic in 8 bit; float32 with fewer multiplications. The first two are never exact."""
+VARIANTS = {"int8": "litert", "winograd": "ncnn"}
+"""Variants of a network, and the engine that runs each: weights and arithmetic in 8 bit, which is less precise; float32
+with fewer multiplications."""

@@ -94,8 +94,8 @@ class PublishRequest:
         What is to serve it; ``auto`` is ncnn where it spares much and is as exact, or else LiteRT, or else Keras.
     activation : {"softmax", "sigmoid", "none"} or None
         What makes scores of the outputs, where the network does not end with it (:mod:`.head`).
-    variants : tuple of {"float16", "int8", "winograd"}
-        What to make as well: lower precisions, fewer multiplications.
+    variants : tuple of {"int8", "winograd"}
+        What to make as well: a lower precision, fewer multiplications.
     """
 
     keras: Path
@@ -377,12 +377,12 @@ def _shapes(path: Path, network: Any) -> tuple[tuple[int, ...], int]:
     return tuple(int(n) for n in inputs[0].shape[1:]), int(outputs[0].shape[1])
 
 
-def _convert(network: Any, spec: ModelSpec, variant: str | None = None) -> bytes:
+def _convert(network: Any, spec: ModelSpec, *, int8: bool = False) -> bytes:
     import keras
 
     try:
         window = keras.Input(batch_shape=(1, *spec.input_shape))
-        return convert(keras.Model(window, network(window, training=False)), variant)
+        return convert(keras.Model(window, network(window, training=False)), int8=int8)
     except Exception as error:  # the converter raises whatever its passes raise
         raise IncompatibleModel(
             f"{spec.title}: the network cannot be converted to LiteRT ({first_line(error)})"
@@ -396,7 +396,7 @@ def _make_variant(spec: ModelSpec, network: Any, variant: str) -> tuple[dict[str
         files = dict(zip(variant_files(variant), (layers, weights), strict=True))
         return files, Model(spec, NcnnNetwork(spec.title, layers, weights), "ncnn")
     (name,) = variant_files(variant)
-    weights = _convert(network, spec, variant)
+    weights = _convert(network, spec, int8=True)
     return {name: weights}, Model(spec, LiteRtNetwork(spec.title, weights, name))
 
 

@@ -1,9 +1,9 @@
 """Variants: the network of a bundle in other arithmetic, made on request, with its measured agreement.
 
-Owns the conversion to float16 and to 8 bit ("dynamic range" in TensorFlow's words: weights and arithmetic in int8,
-activations quantised as they come), and what is said of every variant, of :mod:`.winograd` too: how far its scores, its
-best classes and its events are from those of the float32 network on the same windows. A variant is served only when it
-is asked for by name, and only where its golden scores are as close as they were when it was published.
+The variant ``int8`` has weights and arithmetic in 8 bit ("dynamic range" in TensorFlow's words: activations are
+quantised as they come). Of every variant, also of those of :mod:`.to_ncnn`, this module measures how far its scores,
+its best classes and its events are from those of the float32 network on the same windows. A variant is served only when
+a user asks for it by name, and only where its golden scores are as close as they were when it was published.
 """
 
 from __future__ import annotations
@@ -28,29 +28,27 @@ _SLACK = 2.0
 """What another processor may add to the difference that was measured: its 8-bit kernels round elsewhere."""
 
 
-def convert(one_window: Any, variant: str | None) -> bytes:
+def convert(one_window: Any, *, int8: bool) -> bytes:
     """Convert a network for LiteRT.
 
     Parameters
     ----------
     one_window : keras.Model
         Takes a batch of exactly one window, the only batch that is ever scored.
-    variant : {"float16", "int8"} or None
-        None: float32 throughout.
+    int8 : bool
+        Whether weights and arithmetic have 8 bit instead of float32.
 
     Returns
     -------
     bytes
-        The content of a ``.tflite`` file. Raises whatever the converter raises.
+        The content of a ``.tflite`` file. Errors are those of the converter.
     """
     import tensorflow as tf
 
     # Not from_concrete_functions(): it leaves Keras 3's variables outside the file, and LiteRT scores NaN.
     converter = tf.lite.TFLiteConverter.from_keras_model(one_window)
-    if variant is not None:
+    if int8:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if variant == "float16":
-        converter.target_spec.supported_types = [tf.float16]
     with redirect_stdout(io.StringIO()):  # the converter prints every variable of the network
         converted: bytes = converter.convert()
     return converted
