@@ -54,7 +54,7 @@ from anemonefish.service.execution_progress import Progress, RecordingProgress
 from anemonefish.service.execution_record import Execution, ExecutionRequest
 from anemonefish.service.executions import Executions
 from anemonefish.service.limits import Limits
-from anemonefish.service.uploads import Upload
+from anemonefish.service.upload_record import Upload
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import Store, open_store

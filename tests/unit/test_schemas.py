@@ -24,7 +24,8 @@ from anemonefish.service.api.schemas.execution_schemas import ExecutionBody
 from anemonefish.service.api.schemas.settings_schemas import DecisionBody, SettingsBody
 from anemonefish.service.api.schemas.upload_schemas import CompleteBody, SentPart, UploadBody
 from anemonefish.service.execution_record import execution_id
-from anemonefish.service.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES, new_id
+from anemonefish.service.upload_names import FILENAME, LONGEST_FILENAME
+from anemonefish.service.upload_record import MOST_BYTES, new_id
 from anemonefish.service.webhook_address import check_url
 from anemonefish.settings import FORMATS, REVIEWS, Settings, Use, names_for
 from anemonefish.start_time.name_patterns import parse_pattern

@@ -38,8 +38,10 @@ from anemonefish.errors import (
     WrongState,
 )
 from anemonefish.jobs.request import RecordingRequest
-from anemonefish.service import uploads
-from anemonefish.service.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES, Upload, Uploads, new_id
+from anemonefish.service import upload_record
+from anemonefish.service.upload_names import FILENAME, LONGEST_FILENAME
+from anemonefish.service.upload_record import MOST_BYTES, Upload, new_id
+from anemonefish.service.uploads import Uploads
 
 MIB, GIB = 1 << 20, 1 << 30
 KEEP = timedelta(days=30)
@@ -107,14 +109,14 @@ def time() -> SimpleNamespace:
 
 @pytest.fixture
 def store(table: RecordTable, bucket: str, time: SimpleNamespace) -> Uploads:
-    return Uploads(table, Transfers(bucket), KEEP, lambda: time.now)
+    return Uploads(table=table, transfers=Transfers(bucket), keep=KEEP, now=lambda: time.now)
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of one MiB from one MiB on."""
-    monkeypatch.setattr(uploads, "_PART_BYTES", MIB)
-    monkeypatch.setattr(uploads, "SINGLE_BYTES", MIB)
+    monkeypatch.setattr(upload_record, "_PART_BYTES", MIB)
+    monkeypatch.setattr(upload_record, "_SINGLE_BYTES", MIB)
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
 
 
@@ -627,7 +629,7 @@ def test_every_version_of_a_deleted_upload_is_gone(store: Uploads, versioned: st
 @pytest.fixture
 def small_store(table: RecordTable, versioned: str, time: SimpleNamespace) -> Uploads:
     """Uploads of a stack where each tenant may store ten bytes."""
-    return Uploads(table, Transfers(versioned), KEEP, lambda: time.now, most_bytes=10)
+    return Uploads(table=table, transfers=Transfers(versioned), keep=KEEP, now=lambda: time.now, most_bytes=10)
 
 
 def test_a_tenant_stores_no_more_bytes_than_it_may(small_store: Uploads, versioned: str) -> None:

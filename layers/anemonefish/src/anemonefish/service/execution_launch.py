@@ -24,7 +24,7 @@ from anemonefish.jobs.request import JobRequest
 from anemonefish.models.repository import PinnedModel
 from anemonefish.service.execution_record import Execution, find_execution, log_error, log_errors, replace_execution
 from anemonefish.service.job_slots import JobSlots
-from anemonefish.service.uploads import Upload, complete_uploads
+from anemonefish.service.upload_record import Upload, complete_uploads
 from anemonefish.stores import Store
 
 __all__ = ["GRACE", "LONGEST_RUN", "Launcher"]

@@ -43,7 +43,7 @@ from anemonefish.service.execution_record import (
 )
 from anemonefish.service.job_slots import JobSlots
 from anemonefish.service.limits import Limits
-from anemonefish.service.uploads import Upload, new_id
+from anemonefish.service.upload_record import Upload, new_id
 from anemonefish.settings import Settings
 from anemonefish.stores import Store
 from anemonefish.workflow.planner import check_settings, plan_job

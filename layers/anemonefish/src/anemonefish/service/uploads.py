@@ -1,152 +1,45 @@
-"""Uploads: from a file name and a size to a recording in the input bucket.
+"""Uploads: a client announces a file, sends its bytes to S3, and completes the upload.
 
-Owns what may be uploaded, where it lies (``uploads/{tenant}/{upload}/{file name}``), how it is cut into parts and
-when it counts as complete. The bytes go from their owner to S3 by signed links; here is only the record of them.
-A name is never taken for a path, and nobody sees the uploads of another tenant.
+Objects lie under ``uploads/{tenant}/{upload}/{file name}`` in the input bucket. The client sends the bytes directly to
+S3 by presigned links; this module keeps the records. A tenant sees its own uploads only.
 """
 
 from __future__ import annotations
 
-import re
-import secrets
-from base64 import b32encode
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from anemonefish import clock
-from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.cloud.dynamodb import Record, RecordTable
-from anemonefish.cloud.ledger import Account, Ledger
 from anemonefish.cloud.s3_links import StoredObject, StoredPart, Transfers
-from anemonefish.errors import (
-    AnemonefishError,
-    InvalidRequest,
-    StorageLimitReached,
-    UploadExpired,
-    UploadIncomplete,
-    UploadNotFound,
-    WrongState,
-    shown,
+from anemonefish.errors import AnemonefishError, InvalidRequest, UploadIncomplete, WrongState, shown
+from anemonefish.service.storage_quota import StorageQuota
+from anemonefish.service.upload_names import check_filename
+from anemonefish.service.upload_record import (
+    COMPLETE,
+    DELETED,
+    MOST_BYTES,
+    OPEN,
+    UPLOADS,
+    Upload,
+    check_not_expired,
+    complete_uploads,
+    find_upload,
+    new_id,
+    record_expiry,
+    sent_in_parts,
 )
-from anemonefish.jobs.request import RecordingRequest
 
-__all__ = [
-    "FILENAME",
-    "LONGEST_FILENAME",
-    "MOST_BYTES",
-    "PartLink",
-    "Upload",
-    "Uploads",
-    "complete_uploads",
-    "new_id",
-]
+__all__ = ["PartLink", "Uploads"]
 
-_MIB = 1 << 20
-MOST_BYTES = 50 << 30
-"""A day at 192 kHz, 24 bit, has 50 GB."""
-
-SINGLE_BYTES = 64 * _MIB
-"""Largest file that is sent in one PUT; a broken connection costs no more."""
-
-_PART_BYTES = 16 * _MIB
-_MOST_PARTS = 9_000  # S3 takes 10,000
 _PARTS_PER_PAGE = 100
 _TIME_TO_COMPLETE = timedelta(days=1)
-_TIME_PARTS_ARE_KEPT = timedelta(days=4)
-"""S3 drops the parts of an upload that is not completed two days after it began, and takes up to a day for it."""
-
-_QUIET = timedelta(minutes=1)
-"""Bytes are counted again when no upload was begun for so long: no call that begins one lives for half of it."""
-
-_LISTED = "uploads"
-LONGEST_FILENAME = 200
-
-_REFUSED = r"/\\\x00-\x1f\x7f-\x9f"  # folders and control characters
-_EXTENSIONS = sorted(each[1:] for each in AUDIO_EXTENSIONS)
-
-
-def _endings(length: int) -> str:
-    """Return the names that end in an extension of so many letters, as a regular expression."""
-    found = "|".join(
-        "".join(f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in each)
-        for each in _EXTENSIONS
-        if len(each) == length
-    )
-    return rf"[^{_REFUSED}]{{0,{LONGEST_FILENAME - 2 - length}}}\.({found})"
-
-
-FILENAME = rf"^[^.{_REFUSED}]({'|'.join(map(_endings, sorted({len(each) for each in _EXTENSIONS})))})$"
-"""What a file may be called, as a regular expression that JavaScript reads as well."""
-
-OPEN, COMPLETE, DELETED = "OPEN", "COMPLETE", "DELETED"
-
-
-def new_id(prefix: str) -> str:
-    """Return an identifier nobody can guess."""
-    return f"{prefix}-{b32encode(secrets.token_bytes(16)).decode().rstrip('=').lower()}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
-    """One upload.
-
-    Attributes
-    ----------
-    id, owner, filename, key : str
-    size : int
-        Announced length in bytes.
-    status : {"OPEN", "COMPLETE"}
-    created_at, expires_at : str
-        ISO 8601, UTC. An open upload must be complete, a complete one be used, before it expires.
-    sha256 : str or None
-        As announced, in hexadecimal.
-    multipart : str or None
-        S3's id of the multipart upload; None for a single PUT.
-    etag : str or None
-        Of the complete object: the version that is analysed.
-    """
-
-    id: str
-    owner: str
-    filename: str
-    key: str
-    size: int
-    status: str
-    created_at: str
-    expires_at: str
-    sha256: str | None = None
-    multipart: str | None = None
-    etag: str | None = None
-
-    @property
-    def part_size(self) -> int:
-        """Bytes of every part but the last: whole MiB, and few enough parts for S3."""
-        least = -(-self.size // _MOST_PARTS)
-        return max(_PART_BYTES, -(-least // _MIB) * _MIB)
-
-    @property
-    def part_count(self) -> int:
-        """Number of parts."""
-        return -(-self.size // self.part_size)
-
-    def part_bytes(self, number: int) -> int:
-        """Return the length of part ``number``, counted from 1."""
-        return min(self.part_size, self.size - (number - 1) * self.part_size)
-
-    @property
-    def sha256_checked(self) -> bool:
-        """Whether S3 compared the hash: it does for a single PUT, it cannot for parts."""
-        return self.sha256 is not None and self.multipart is None
-
-    def request(self, bucket: str) -> RecordingRequest:
-        """Return the recording as a job reads it: exactly these bytes, under its owner's name."""
-        return RecordingRequest(f"s3://{bucket}/{self.key}", self.filename, self.filename, self.etag)
 
 
 @dataclass(frozen=True, slots=True)
 class PartLink:
-    """Where to PUT one part; ``etag`` when it has arrived already."""
+    """The link to PUT one part; ``etag`` is set if the part has arrived."""
 
     number: int
     size: int
@@ -166,11 +59,12 @@ class Uploads:
         How long the bucket keeps a recording.
     now : callable
     most_bytes : int or None
-        Bytes that one tenant may have announced and stored; None is no limit.
+        Largest sum of announced and stored bytes of one tenant; None is no limit.
     """
 
     def __init__(
         self,
+        *,
         table: RecordTable,
         transfers: Transfers,
         keep: timedelta,
@@ -178,11 +72,10 @@ class Uploads:
         most_bytes: int | None = None,
     ) -> None:
         self._table = table
-        self._ledger = Ledger(table.name)
         self._transfers = transfers
         self._keep = keep
         self._now = now
-        self._most_bytes = most_bytes
+        self._quota = StorageQuota(table, transfers, most_bytes, now)
 
     def open(self, owner: str, filename: str, size: int, sha256: str | None = None) -> Upload:
         """Begin an upload.
@@ -190,48 +83,35 @@ class Uploads:
         Raises
         ------
         InvalidRequest
-            The name or the size is not usable.
+            The file name or the size is not acceptable.
         StorageLimitReached
             The tenant would store more bytes than it may.
         """
-        _check_filename(filename)
+        check_filename(filename)
         if not 1 <= size <= MOST_BYTES:
             raise InvalidRequest(f"{filename}: size must be from 1 to {MOST_BYTES} bytes, not {shown(size)}")
-        self._reserve(owner, filename, size)
+        self._quota.reserve(owner, filename, size)
         try:
             return self._begin(owner, filename, size, sha256)
         except AnemonefishError:
-            self._ledger.subtract(owner, size)
+            self._quota.release(owner, size)
             raise
 
-    def _begin(self, owner: str, filename: str, size: int, sha256: str | None) -> Upload:
-        identifier, moment = new_id("u"), self._now()
-        key = f"uploads/{owner}/{identifier}/{filename}"
-        upload = Upload(
-            id=identifier,
-            owner=owner,
-            filename=filename,
-            key=key,
-            size=size,
-            status=OPEN,
-            created_at=clock.to_text(moment),
-            expires_at=clock.to_text(moment + _TIME_TO_COMPLETE),
-            sha256=sha256,
-            multipart=self._transfers.begin_parts(key, sha256) if size > SINGLE_BYTES else None,
-        )
-        self._table.create(self._record(upload))
-        return upload
-
     def get(self, owner: str, identifier: str) -> Upload:
-        """Return an upload; raise :class:`UploadNotFound` or :class:`UploadExpired`."""
-        return self._current(_owned(owner, identifier, self._table.read(identifier))[1])
+        """Return an upload.
+
+        Raises
+        ------
+        UploadNotFound, UploadExpired
+        """
+        return check_not_expired(self._find(owner, identifier)[1], self._now())
 
     def put_link(self, upload: Upload) -> tuple[str, dict[str, str]]:
         """Return the link and the headers of a single PUT."""
         return self._transfers.put_link(upload.key, upload.size, upload.sha256)
 
     def part_links(self, upload: Upload, first: int) -> tuple[list[PartLink], int | None]:
-        """Return a page of parts from number ``first`` on, and where the next page begins.
+        """Return a page of links, from part ``first`` on, and the number of the part that the next page begins with.
 
         Raises
         ------
@@ -255,88 +135,95 @@ class Uploads:
         return links, last + 1 if last < upload.part_count else None
 
     def complete(self, owner: str, identifier: str, tags: dict[int, str] | None = None) -> Upload:
-        """Make a recording of an upload; a second time changes nothing.
+        """Complete an upload whose bytes have arrived; a complete upload stays as it is.
 
         Parameters
         ----------
+        owner, identifier : str
         tags : dict of int to str, optional
-            Entity tags of the parts as their sender knows them, to compare.
+            Entity tags of the parts as the client received them, to compare.
 
         Raises
         ------
         UploadNotFound, UploadExpired
         UploadIncomplete
-            Bytes are missing, or are others than announced.
+            Bytes are missing, or differ from what was announced.
         """
         while True:
-            record, upload = _owned(owner, identifier, self._table.read(identifier))
-            self._current(upload)
+            record, upload = self._find(owner, identifier)
+            check_not_expired(upload, self._now())
             if upload.status == COMPLETE:
                 return upload
-            stored = self._joined(upload, tags)
-            done = replace(
+            stored = self._join(upload, tags)
+            complete = replace(
                 upload,
                 status=COMPLETE,
                 etag=stored.etag,
                 expires_at=clock.to_text(clock.from_text(upload.created_at) + self._keep),
             )
-            if self._table.replace(record, asdict(done), _expiry(done)):
-                return done
+            if self._table.replace(record, asdict(complete), record_expiry(complete)):
+                return complete
 
     def delete(self, owner: str, identifier: str) -> None:
-        """Delete an upload and every version of its bytes; raise :class:`UploadNotFound` when there is none."""
+        """Delete an upload and every version of its object.
+
+        Raises
+        ------
+        UploadNotFound
+        """
         while True:
-            record, upload = _owned(owner, identifier, self._table.read(identifier))
+            record, upload = self._find(owner, identifier)
             if upload.multipart is not None and upload.status == OPEN:
                 self._transfers.drop_parts(upload.key, upload.multipart)
             self._transfers.delete(upload.key)
             if self._table.replace(record, {**asdict(upload), "status": DELETED}):
                 break
-        self._ledger.subtract(owner, upload.size)
+        self._quota.release(owner, upload.size)
 
     def recordings(self, owner: str, identifiers: Sequence[str]) -> list[Upload]:
-        """Return complete uploads in the order asked for; see :func:`complete_uploads`."""
+        """Return complete uploads in the order of the identifiers; see :func:`.upload_record.complete_uploads`."""
         return complete_uploads(self._table, owner, identifiers, self._now())
 
     def stored(self, owner: str) -> int:
-        """Return how many bytes a tenant has announced or stored, counted again if that is due."""
-        account = self._counted(owner)
-        return (account or self._ledger.read(owner)).stored
+        """Return how many bytes a tenant has announced and stored."""
+        return self._quota.used(owner)
 
-    def _reserve(self, owner: str, filename: str, size: int) -> None:
-        """Take room for an upload, and count the tenant's bytes again before it is refused."""
-        most = self._most_bytes
-        if self._ledger.add(owner, size, most, clock.to_text(self._now())):
-            return
-        if self._counted(owner) and self._ledger.add(owner, size, most, clock.to_text(self._now())):
-            return
-        used = self._ledger.read(owner).stored
-        raise StorageLimitReached(
-            f"{filename}: {size} bytes are more than fit: {used} of {most} bytes are announced or stored; delete "
-            f"uploads that are no longer needed (DELETE /uploads/{{id}}), or wait until they expire"
+    def _begin(self, owner: str, filename: str, size: int, sha256: str | None) -> Upload:
+        identifier, now = new_id("u"), self._now()
+        key = f"uploads/{owner}/{identifier}/{filename}"
+        upload = Upload(
+            id=identifier,
+            owner=owner,
+            filename=filename,
+            key=key,
+            size=size,
+            status=OPEN,
+            created_at=clock.to_text(now),
+            expires_at=clock.to_text(now + _TIME_TO_COMPLETE),
+            sha256=sha256,
+            multipart=self._transfers.begin_parts(key, sha256) if sent_in_parts(size) else None,
         )
+        self._table.create(
+            Record(
+                id=upload.id,
+                owner=upload.owner,
+                created=upload.created_at,
+                document=asdict(upload),
+                expires=record_expiry(upload),
+                listed=True,
+                kind=UPLOADS,
+            )
+        )
+        return upload
 
-    def _counted(self, owner: str) -> Account | None:
-        """Count a tenant's bytes and correct the ledger; None while an upload may be on its way into the table.
+    def _find(self, owner: str, identifier: str) -> tuple[Record, Upload]:
+        return find_upload(owner, identifier, self._table.read(identifier))
 
-        What is in S3 counts, and what was announced and may still arrive. A call that died between the ledger and
-        the table, and recordings that the bucket has deleted, leave a sum that is too large.
-        """
-        account, moment = self._ledger.read(owner), self._now()
-        if not account.changed or clock.from_text(account.changed) + _QUIET > moment:
-            return None
-        kept = self._transfers.sizes(f"uploads/{owner}/")
-        open_since = clock.to_text(moment - _TIME_PARTS_ARE_KEPT)
-        opened = [_upload(record) for record in self._table.since(owner, open_since, _LISTED)]
-        announced = sum(each.size for each in opened if each.status == OPEN and each.key not in kept)
-        stored = sum(kept.values()) + announced
-        return replace(account, stored=stored) if self._ledger.correct(owner, account, stored) else None
-
-    def _joined(self, upload: Upload, tags: dict[int, str] | None) -> StoredObject:
-        """Return the object of an upload whose bytes have all arrived."""
+    def _join(self, upload: Upload, tags: dict[int, str] | None) -> StoredObject:
+        """Return the object of an upload; its parts are joined first."""
         if upload.multipart is not None:
             parts = self._transfers.parts(upload.key, upload.multipart)
-            if parts is not None:  # else it was joined by a call whose answer got lost
+            if parts is not None:  # None after a call that joined the parts, but did not record it
                 _check_parts(upload, parts, tags)
                 self._transfers.join_parts(upload.key, upload.multipart, parts)
         stored = self._transfers.find(upload.key)
@@ -348,73 +235,6 @@ class Uploads:
                 f"send the file again"
             )
         return stored
-
-    def _current(self, upload: Upload) -> Upload:
-        return _unexpired(upload, self._now())
-
-    def _record(self, upload: Upload) -> Record:
-        return Record(
-            id=upload.id,
-            owner=upload.owner,
-            created=upload.created_at,
-            document=asdict(upload),
-            expires=_expiry(upload),
-            listed=True,
-            kind=_LISTED,
-        )
-
-
-def complete_uploads(table: RecordTable, owner: str, identifiers: Sequence[str], moment: datetime) -> list[Upload]:
-    """Return complete uploads of a tenant in the order asked for.
-
-    Raises
-    ------
-    UploadNotFound, UploadExpired, UploadIncomplete
-        One of them cannot be analysed.
-    """
-    records = table.read_many(identifiers)
-    uploads = [_unexpired(_owned(owner, each, records.get(each))[1], moment) for each in identifiers]
-    for upload in uploads:
-        if upload.status != COMPLETE:
-            raise UploadIncomplete(f"upload {upload.id} ({upload.filename}) is not complete; complete it first")
-    return uploads
-
-
-def _unexpired(upload: Upload, moment: datetime) -> Upload:
-    if clock.from_text(upload.expires_at) <= moment:
-        raise UploadExpired(f"upload {upload.id} ({upload.filename}) expired at {upload.expires_at}; upload it again")
-    return upload
-
-
-def _upload(record: Record) -> Upload:
-    return Upload(**record.document)
-
-
-def _owned(owner: str, identifier: str, record: Record | None) -> tuple[Record, Upload]:
-    """Return a record as an upload; raise :class:`UploadNotFound` unless it is one, and the owner's."""
-    if record is None or record.owner != owner or not identifier.startswith("u-"):
-        raise UploadNotFound(f"there is no upload {shown(identifier)}; it may have expired")
-    upload = _upload(record)
-    if upload.status == DELETED:
-        raise UploadNotFound(f"there is no upload {shown(identifier)}; it was deleted")
-    return record, upload
-
-
-def _expiry(upload: Upload) -> int:
-    """Return when the record may go: a week after the upload, so that its user still hears that it expired."""
-    return int((clock.from_text(upload.expires_at) + timedelta(days=7)).timestamp())
-
-
-def _check_filename(filename: str) -> None:
-    if re.fullmatch(FILENAME, filename):
-        return
-    if not filename.lower().endswith(tuple(AUDIO_EXTENSIONS)):
-        extensions = " ".join(sorted(AUDIO_EXTENSIONS))
-        raise InvalidRequest(f"{shown(filename)}: a recording's name must end in one of {extensions}")
-    raise InvalidRequest(
-        f"{shown(filename)}: send the name of the file, up to {LONGEST_FILENAME} characters without folders, "
-        f"control characters or a leading dot"
-    )
 
 
 def _check_parts(upload: Upload, parts: Sequence[StoredPart], tags: dict[int, str] | None) -> None:

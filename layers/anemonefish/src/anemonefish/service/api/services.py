@@ -64,9 +64,9 @@ def services() -> Services:
         limits=limits,
     )
     uploads = Uploads(
-        table,
-        Transfers(env["ANEMONEFISH_INPUT_BUCKET"]),
-        timedelta(days=int(env.get("ANEMONEFISH_INPUT_DAYS", "30"))),
+        table=table,
+        transfers=Transfers(env["ANEMONEFISH_INPUT_BUCKET"]),
+        keep=timedelta(days=int(env.get("ANEMONEFISH_INPUT_DAYS", "30"))),
         most_bytes=limits.stored_bytes,
     )
     downloads = Transfers(env["ANEMONEFISH_OUTPUT_BUCKET"])

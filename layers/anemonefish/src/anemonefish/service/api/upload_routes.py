@@ -14,7 +14,7 @@ from anemonefish.service.api.documents import answers
 from anemonefish.service.api.schemas.shared_schemas import UPLOAD_ID
 from anemonefish.service.api.schemas.upload_schemas import CompleteBody, Part, PartPage, UploadBody, UploadOut
 from anemonefish.service.api.services import services
-from anemonefish.service.uploads import Upload
+from anemonefish.service.upload_record import Upload
 
 __all__ = ["router"]
 

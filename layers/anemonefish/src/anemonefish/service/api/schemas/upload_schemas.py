@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 
 from anemonefish.service.api.schemas.shared_schemas import Moment, RequestBody, take_whole
-from anemonefish.service.uploads import FILENAME, LONGEST_FILENAME, MOST_BYTES
+from anemonefish.service.upload_names import FILENAME, LONGEST_FILENAME
+from anemonefish.service.upload_record import MOST_BYTES
 
 __all__ = [
     "CompleteBody",
