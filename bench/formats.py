@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from anemonefish.audio.pieces import PieceReader
 from anemonefish.audio.reader import AudioFile, open_audio
 from anemonefish.audio.resample import at_rate
-from anemonefish.audio.transcoder import transcode
+from anemonefish.audio.transcoding.transcoder import transcode
 from anemonefish.errors import InexactRecording
 from anemonefish.simulation.scene import scene
 from anemonefish.stores import open_source, open_store

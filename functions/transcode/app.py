@@ -1,13 +1,13 @@
-"""Transcode: turns one recording that cannot be entered at any sample into FLAC pieces under the job's prefix."""
+"""Transcode: turns one recording that is not sample-accurately seekable into FLAC pieces under the job's prefix."""
 
 import os
 from typing import Any
 
-from anemonefish.audio.transcoder import transcode_task
 from anemonefish.errors import InvalidRequest
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.stores import open_store
+from anemonefish.workflow.transcode import transcode_task
 
 LEFT_MS = 60_000  # what the last pieces, which are being encoded, may still take
 

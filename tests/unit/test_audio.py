@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from anemonefish import errors
 from anemonefish.audio.formats import recognise
-from anemonefish.audio.reader import mean_of_channels, open_audio
+from anemonefish.audio.reader import open_audio
+from anemonefish.audio.samples import mean_of_channels
 
 MakeRecording = Callable[..., Path]
 

@@ -13,7 +13,7 @@ import soundfile
 
 from anemonefish import errors
 from anemonefish.audio.reader import open_audio
-from anemonefish.audio.transcoder import transcode
+from anemonefish.audio.transcoding.transcoder import transcode
 from anemonefish.stores import open_source, open_store
 
 RATE, FRAMES = 48_000, 100_000

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from anemonefish import errors
-from anemonefish.audio.health import SignalMeter
 from anemonefish.audio.reader import AudioFile, open_audio
+from anemonefish.audio.signal_meter import SignalMeter
 from anemonefish.windows import WindowGrid, WindowRange
 
 RATE, FRAMES = 48_000, 300_000

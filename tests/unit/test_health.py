@@ -11,9 +11,10 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.audio.health import Observed, SignalMeter
+from anemonefish.audio.health import Observed
 from anemonefish.audio.reader import open_audio
 from anemonefish.audio.resample import at_rate, resampled_length
+from anemonefish.audio.signal_meter import SignalMeter
 from anemonefish.notes import Note
 from anemonefish.windows import WindowGrid, WindowRange
 

@@ -8,7 +8,9 @@ import struct
 import numpy as np
 import pytest
 
-from anemonefish.audio.mpeg import Frame, Gap, find_first_frame, read_info, tag_length, walk
+from anemonefish.audio.leading_tags import tag_length
+from anemonefish.audio.mpeg_headers import Frame, read_info
+from anemonefish.audio.mpeg_stream import Gap, find_first_frame, walk
 
 MONO_48 = bytes((0xFF, 0xFB, 0x94, 0xC4))  # MPEG-1 layer III, 128 kbit/s, 48 kHz: 384 bytes
 MONO_16 = bytes((0xFF, 0xF3, 0x88, 0xC4))  # MPEG-2 layer III, 64 kbit/s, 16 kHz: 288 bytes

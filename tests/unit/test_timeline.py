@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from anemonefish.audio.timestamps import LONGEST_HOLE_SECONDS, Stretches, Timeline, steadied
+from anemonefish.audio.transcoding.stretches import Stretches
+from anemonefish.audio.transcoding.timestamps import LONGEST_HOLE_SECONDS, Timeline, correct_timestamps
 
 RATE = 48_000
 MS = Fraction(1, 1_000)
@@ -25,8 +26,8 @@ def silences(stamps: list[int | None], samples: int = 960, tick: Fraction = MS) 
     duration = round(Fraction(samples, RATE) / tick)
     timeline = Timeline()
     return [
-        timeline.silence_before(judged.packet.pts, tick, samples, RATE, stepped=judged.stepped)
-        for judged in steadied([FakePacket(stamp, duration) for stamp in stamps], tick)
+        timeline.silence_before(timed.packet.pts, tick, samples, RATE, stepped=timed.stepped)
+        for timed in correct_timestamps([FakePacket(stamp, duration) for stamp in stamps], tick)
     ]
 
 
@@ -111,10 +112,10 @@ def test_packets_without_time_stamps_follow_each_other() -> None:
 def test_a_leap_beyond_the_longest_hole_is_refused_and_reported() -> None:
     leap = 1_000 * (LONGEST_HOLE_SECONDS + 1)
     stamps = [20 * number + (leap if number >= 100 else 0) for number in range(3_000)]
-    judged = list(steadied([FakePacket(stamp) for stamp in stamps], MS))
-    assert [each.packet.pts for each in judged] == [20 * number for number in range(3_000)]
-    assert [each.refused for each in judged if each.refused] == [judged[100].refused]
-    assert judged[100].refused == LONGEST_HOLE_SECONDS + 1
+    timed = list(correct_timestamps([FakePacket(stamp) for stamp in stamps], MS))
+    assert [each.packet.pts for each in timed] == [20 * number for number in range(3_000)]
+    assert [each.refused for each in timed if each.refused] == [timed[100].refused]
+    assert timed[100].refused == LONGEST_HOLE_SECONDS + 1
 
 
 def test_a_hole_of_hours_is_kept_unless_next_to_nothing_follows_it() -> None:

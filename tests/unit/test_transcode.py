@@ -19,8 +19,8 @@ from anemonefish import errors
 from anemonefish.audio import pieces
 from anemonefish.audio.formats import CONTAINERS
 from anemonefish.audio.pieces import PieceReader, Transcoded, check_whole, piece_key, read_index, write_index
-from anemonefish.audio.reader import AudioFacts
-from anemonefish.audio.transcoder import transcode, transcode_task
+from anemonefish.audio.samples import AudioFacts
+from anemonefish.audio.transcoding.transcoder import transcode
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.notes import Note, is_partial
@@ -30,6 +30,7 @@ from anemonefish.simulation.scene import SceneSettings, scene
 from anemonefish.stores import open_source, open_store
 from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.predict import predict_clip
+from anemonefish.workflow.transcode import transcode_task
 
 RATE = 48_000
 SECONDS = 20
@@ -139,7 +140,7 @@ def test_samples_are_those_of_the_decoder_in_24_bit(
     lossy: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces, "PIECE_SAMPLES", 100_000)
-    monkeypatch.setattr("anemonefish.audio.transcoder.PIECE_SAMPLES", 100_000)
+    monkeypatch.setattr("anemonefish.audio.transcoding.transcoder.PIECE_SAMPLES", 100_000)
     path = lossy("a.mp3", channels=2)
     with av.open(str(path)) as media:
         decoded = np.concatenate([frame.to_ndarray() for frame in media.decode(audio=0)], axis=1)
@@ -160,7 +161,7 @@ def test_an_interrupted_transcoder_goes_on(
     lossy: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces, "PIECE_SAMPLES", 100_000)
-    monkeypatch.setattr("anemonefish.audio.transcoder.PIECE_SAMPLES", 100_000)
+    monkeypatch.setattr("anemonefish.audio.transcoding.transcoder.PIECE_SAMPLES", 100_000)
     path = lossy("a.m4a")
     whole, _ = run(path, tmp_path / "whole")
     calls = iter([False, False, True])
@@ -385,7 +386,7 @@ def test_a_hole_of_hours_is_written_piece_by_piece(sound: np.ndarray, tmp_path: 
 def test_an_interrupted_transcoder_leaves_the_same_bytes_around_a_hole(
     sound: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anemonefish.audio.transcoder.PIECE_SAMPLES", 100_000)
+    monkeypatch.setattr("anemonefish.audio.transcoding.transcoder.PIECE_SAMPLES", 100_000)
     path = with_stamps(
         tmp_path / "a.webm", sound, "libopus", "webm", lambda seconds: None if 3 <= seconds < 9 else seconds
     )

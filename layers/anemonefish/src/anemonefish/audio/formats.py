@@ -1,10 +1,10 @@
-"""Which containers there are, and what a file is by its first bytes.
+"""The registry of recording formats, and how a file's format is recognised by its first bytes.
 
-Owns the one registry of formats: what a file is, by its first bytes and never by its name, and whether it is
-sample-accurately seekable: whether any sample can be decoded without decoding what lies before. Never decodes a sample.
+A file's name is never looked at. The registry also says which formats are sample-accurately seekable: any sample of
+them can be decoded without decoding all samples before it. Recordings in other formats are transcoded first.
 
 Sources: Microsoft/IBM RIFF MCI (1991); EBU Tech 3306 (RF64); Sony Wave64 specification; Apple AIFF 1.3; RFC 9639
-(FLAC); RFC 3533 (Ogg); ISO/IEC 11172-3 (MPEG audio); ISO/IEC 14496-12 (MP4); RFC 8794 (EBML); id3.org (ID3v2.4).
+(FLAC); RFC 3533 (Ogg); ISO/IEC 11172-3 (MPEG audio); ISO/IEC 14496-12 (MP4); RFC 8794 (EBML).
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import SEEK_END
-from typing import BinaryIO
 
-from anemonefish.audio.mpeg import find_first_frame, tag_length
+from anemonefish.audio.leading_tags import after_tags
+from anemonefish.audio.mpeg_stream import find_first_frame
+from anemonefish.audio.seekable import BinaryFile, read_at
 
-__all__ = ["AUDIO_EXTENSIONS", "CONTAINERS", "Container", "after_tags", "recognise"]
+__all__ = ["AUDIO_EXTENSIONS", "CONTAINERS", "HEAD_BYTES", "Container", "container_name", "recognise"]
+
+HEAD_BYTES = 32
+"""Bytes of a file that :func:`container_name` needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +31,9 @@ class Container:
     ----------
     name : str
     extensions : tuple of str
-        What its files are called.
+        Extensions of its files, in lower case, with the dot.
     exact : bool
-        Whether it is sample-accurately seekable. Recordings in the others are transcoded first.
+        Whether it is sample-accurately seekable.
     """
 
     name: str
@@ -38,8 +42,8 @@ class Container:
 
 
 CONTAINERS = {
-    each.name: each
-    for each in (
+    container.name: container
+    for container in (
         Container("WAV", (".wav", ".wave", ".bwf"), exact=True),
         Container("RF64", (".rf64", ".bw64"), exact=True),
         Container("W64", (".w64",), exact=True),
@@ -58,61 +62,46 @@ CONTAINERS = {
 }
 """Every container by its name."""
 
-AUDIO_EXTENSIONS = frozenset(extension for each in CONTAINERS.values() for extension in each.extensions)
-"""What recordings are called: looked for in a folder, asked for in an upload. A file that a user names on the command
-line is opened whatever it is called."""
+AUDIO_EXTENSIONS = frozenset(extension for container in CONTAINERS.values() for extension in container.extensions)
+"""Extensions by which recordings are found in a folder, and which an upload must have. A file that is named on the
+command line is opened whatever its extension is."""
 
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
-"""What an MP4 may begin with; QuickTime's have no ``ftyp``."""
+"""Boxes that an MP4 file may begin with; QuickTime files have no ``ftyp``."""
 
 
-def recognise(file: BinaryIO) -> Container | None:
-    """Return the container of a file by its first bytes, or None for what is no recording.
+def recognise(file: BinaryFile) -> Container | None:
+    """Return the container of a file by its first bytes, or None when they match no known format.
 
-    Bytes of no format may stand before the frames of MP3 and AAC; those are looked for, some in a row, near the
-    beginning (:func:`~anemonefish.audio.mpeg.find_first_frame`).
+    Tags before the sound are skipped. Frames of MP3 and AAC are also searched for near the beginning of the file, since
+    bytes of no format may stand before them (:func:`~anemonefish.audio.mpeg_stream.find_first_frame`).
 
     Parameters
     ----------
     file : seekable binary file
         Its position is moved.
     """
-    file.seek(after_tags(file))
-    head = file.read(32)
-    name = next((name for name, fits in _SIGNATURES if fits(head)), None) or _stream_behind_junk(file)
+    name = container_name(read_at(file, after_tags(file), HEAD_BYTES)) or _search_mpeg_stream(file)
     return None if name is None else CONTAINERS[name]
 
 
-def _stream_behind_junk(file: BinaryIO) -> str | None:
+def container_name(head: bytes) -> str | None:
+    """Return the name of the container whose files begin with ``head``, or None when it matches no known format."""
+    return next((name for name, matches in _SIGNATURES if matches(head)), None)
+
+
+def _search_mpeg_stream(file: BinaryFile) -> str | None:
     """Return the name of an MPEG audio stream that begins behind bytes of no format."""
     found = find_first_frame(file, file.seek(0, SEEK_END))
     if found is None:
         return None
-    file.seek(found[0])
-    return "AAC" if _is_mpeg_frame(file.read(4), {0}) else "MP3"
-
-
-def after_tags(file: BinaryIO) -> int:
-    """Return the offset behind any tags: those stand before MP3, AAC and, here and there, FLAC.
-
-    Parameters
-    ----------
-    file : seekable binary file
-        Its position is moved.
-    """
-    offset = 0
-    while True:
-        file.seek(offset)
-        length = tag_length(file.read(32))
-        if length == 0:
-            return offset
-        offset += length
+    return "AAC" if _is_mpeg_frame(read_at(file, found[0], 4), {0}) else "MP3"
 
 
 def _is_mpeg_frame(head: bytes, layers: set[int]) -> bool:
-    """Say whether a frame of MPEG audio begins: eleven bits set, then a version, a layer, rates that exist."""
+    """Return whether a frame of MPEG audio begins here: eleven set bits, then a valid version, layer and rates."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3

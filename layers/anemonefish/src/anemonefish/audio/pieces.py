@@ -1,12 +1,12 @@
-"""A transcoded recording: FLAC pieces of one length, read as one recording.
+"""A transcoded recording: FLAC pieces of equal length, read as one recording.
 
-Owns where the pieces lie and what is known of them, and reading any stretch across them. An index is written when the
-last piece is there, so an index that is found stands for a whole recording. Samples are those of the original as its
-decoder gave them, in 24 bit. Never decodes anything but FLAC::
+Owns the keys of the pieces, their index, and :class:`PieceReader`, which reads any stretch across them. The index is
+written after the last piece, so a recording with an index is complete. The pieces hold the samples that the decoder of
+the original returned, in 24 bits::
 
     {prefix}/000000.flac ...   PIECE_SAMPLES samples each, the last one fewer
     {prefix}/index.json        rate, channels, samples, container and codec of the original, and its notes
-    {prefix}/failure.json      instead of an index: why the recording cannot be decoded
+    {prefix}/failure.json      instead of an index: why the recording cannot be decoded (written by workflow.transcode)
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from anemonefish.audio.health import SignalMeter
-from anemonefish.audio.reader import AudioFacts, AudioFile, check_channel, open_audio
+from anemonefish.audio.reader import AudioFile, open_audio
+from anemonefish.audio.samples import AudioFacts, check_channel
+from anemonefish.audio.signal_meter import SignalMeter
 from anemonefish.errors import TruncatedRecording
 from anemonefish.notes import MISSING, Note
 from anemonefish.stores import Store
@@ -38,12 +39,12 @@ __all__ = [
 ]
 
 DECODING = 2
-"""Version of the rules by which samples are laid out in pieces. It is part of their prefix, so pieces, and reasons why
-there are none, that were made by older rules are not used."""
+"""Version of the rules by which samples are laid out in pieces. It is part of the prefix, so that pieces and failures
+that were stored under older rules are not used."""
 
 PIECE_SAMPLES = 1 << 21
-"""44 s at 48 kHz, some 5 MB: what a worker reads too much at either end of its range, and what is lost when a
-transcoder is interrupted."""
+"""Samples of a piece: 44 s at 48 kHz, about 5 MB. A worker reads up to one piece too much at either end of its range,
+and an interrupted transcoder loses at most the pieces it was working on."""
 
 
 def piece_key(prefix: str, number: int) -> str:
@@ -53,14 +54,14 @@ def piece_key(prefix: str, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Transcoded:
-    """What is known of a transcoded recording.
+    """What the index says of a transcoded recording.
 
     Attributes
     ----------
     facts : AudioFacts
-        ``frames`` counts the samples of the pieces, silence in place of what is missing included.
+        ``frames`` counts the samples of the pieces, including the silence in place of missing samples.
     notes : tuple of Note
-        What its user should know.
+        What a user should know about the recording.
     """
 
     facts: AudioFacts
@@ -68,15 +69,15 @@ class Transcoded:
 
 
 def write_index(store: Store, prefix: str, transcoded: Transcoded) -> None:
-    """Say that all pieces are there."""
+    """Write the index, which says that all pieces are stored."""
     document = {**asdict(transcoded.facts), "notes": [asdict(note) for note in transcoded.notes]}
     store.write(f"{prefix}/index.json", json.dumps(document).encode())
 
 
 def read_index(store: Store, prefix: str) -> Transcoded | None:
-    """Return what is known of a transcoded recording; None unless all of its pieces are there.
+    """Return the index of a transcoded recording; None unless all of its pieces are stored.
 
-    An index written before there were notes has none.
+    Indexes of older versions have no notes.
     """
     try:
         document = json.loads(store.read(f"{prefix}/index.json"))
@@ -87,9 +88,9 @@ def read_index(store: Store, prefix: str) -> Transcoded | None:
 
 
 def check_whole(name: str, notes: Sequence[Note]) -> None:
-    """Raise :class:`TruncatedRecording` where a note tells of missing sound: for the setting ``damaged: refuse``.
+    """Raise :class:`TruncatedRecording` where a note reports missing sound: for the setting ``damaged: refuse``.
 
-    Pieces are the same whatever the setting is, so the refusal is made from the notes, each time, and never stored.
+    Pieces are the same with either setting, so the notes are checked each time and the refusal is not stored.
     """
     missing = [note.message for note in notes if note.code in MISSING]
     if missing:
@@ -101,17 +102,17 @@ def check_whole(name: str, notes: Sequence[Note]) -> None:
 
 
 class PieceReader:
-    """The samples of a transcoded recording; the sister of :class:`~anemonefish.audio.reader.AudioFile`.
+    """Reads the samples of a transcoded recording, as :class:`~anemonefish.audio.reader.AudioFile` reads an original.
 
     Parameters
     ----------
     store : Store
     prefix : str
-        Where the pieces lie.
+        Prefix of the pieces' keys.
     facts : AudioFacts
         Those of :func:`read_index`.
     name : str
-        What error messages call the recording.
+        Name of the recording in error messages.
     channel : int or None
         As for :func:`~anemonefish.audio.reader.open_audio`.
     dtype : {"float32", "float64"}
@@ -146,7 +147,7 @@ class PieceReader:
         return self.facts.frames
 
     def watch(self, meter: SignalMeter) -> None:
-        """Show every sample that is read to a meter."""
+        """Pass every sample that is read to a meter."""
         self._meter = meter
 
     def expect(self, stop: int) -> None:
@@ -154,11 +155,11 @@ class PieceReader:
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Return the samples ``[start, stop)``, shape ``(stop - start,)``; errors as of ``AudioFile.read``."""
-        found = [np.empty(0, self._dtype)]
+        stretches = [np.empty(0, self._dtype)]
         for number in range(start // PIECE_SAMPLES, -(-stop // PIECE_SAMPLES)):
             first = number * PIECE_SAMPLES
-            found.append(self._piece(number).read(max(start - first, 0), min(stop - first, PIECE_SAMPLES)))
-        return found[1] if len(found) == 2 else np.concatenate(found)
+            stretches.append(self._piece(number).read(max(start - first, 0), min(stop - first, PIECE_SAMPLES)))
+        return stretches[1] if len(stretches) == 2 else np.concatenate(stretches)
 
     def _piece(self, number: int) -> AudioFile:
         if self._open is None or self._open[0] != number:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from anemonefish.audio.reader import AudioFacts
+from anemonefish.audio.samples import AudioFacts
 from anemonefish.canonical import digest, dump_json
 from anemonefish.errors import Failure, InvalidRequest, shown
 from anemonefish.jobs.costs import Assumptions

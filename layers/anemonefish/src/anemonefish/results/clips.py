@@ -19,8 +19,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from anemonefish.audio.flac_encoder import encode_flac
 from anemonefish.audio.pieces import PieceReader, read_index
-from anemonefish.audio.reader import LOUDEST, AudioFacts, AudioFile, encode_flac, open_audio
+from anemonefish.audio.reader import AudioFile, open_audio
+from anemonefish.audio.samples import LOUDEST, AudioFacts
 from anemonefish.errors import (
     InvalidSamples,
     InvalidSettings,

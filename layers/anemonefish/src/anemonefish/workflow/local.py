@@ -20,7 +20,6 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TypeVar
 
-from anemonefish.audio.transcoder import transcode_task
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.interrupts import as_worker, starting_workers
 from anemonefish.jobs.job import Job
@@ -37,6 +36,7 @@ from anemonefish.workflow.content_hashes import with_contents
 from anemonefish.workflow.planner import plan_job, with_proven_engine, without_transcodes
 from anemonefish.workflow.results_folder import JOURNAL, ResultsFolder
 from anemonefish.workflow.score import score_range
+from anemonefish.workflow.transcode import transcode_task
 
 __all__ = ["detect"]
 

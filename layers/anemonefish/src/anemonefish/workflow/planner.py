@@ -19,8 +19,9 @@ import numpy as np
 from anemonefish.audio.blocks import BlockReader
 from anemonefish.audio.headers import Metadata, read_metadata, soundtrap_start
 from anemonefish.audio.pieces import check_whole, read_index
-from anemonefish.audio.reader import AudioFacts, check_channel, open_audio
+from anemonefish.audio.reader import open_audio
 from anemonefish.audio.resample import resampled_length
+from anemonefish.audio.samples import AudioFacts, check_channel
 from anemonefish.errors import (
     EveryRecordingFailed,
     Failure,
@@ -325,7 +326,7 @@ def _read_header(request: RecordingRequest) -> tuple[str, Metadata]:
     source = open_source(request.uri, request.version, request.path)
     try:
         with BlockReader(source) as reader:
-            metadata = read_metadata(reader, source.size)  # type: ignore[arg-type]  # reads like BinaryIO
+            metadata = read_metadata(reader, source.size)
             if reader.error is not None:
                 raise reader.error
     finally:

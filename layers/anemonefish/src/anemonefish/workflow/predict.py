@@ -16,7 +16,7 @@ import numpy as np
 from anemonefish.audio.health import Observed
 from anemonefish.audio.pieces import PIECE_SAMPLES
 from anemonefish.audio.resample import at_rate
-from anemonefish.audio.transcoder import header_length, transcode_task
+from anemonefish.audio.transcoding.header_length import header_length
 from anemonefish.errors import ClipTooLarge, InvalidBundle, OutOfTime, ParityError
 from anemonefish.jobs.costs import CostModel, read_calibration
 from anemonefish.jobs.job import Job
@@ -31,6 +31,7 @@ from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.score import meter_of, open_range, score_windows
+from anemonefish.workflow.transcode import transcode_task
 
 __all__ = ["MOST_BYTES", "MOST_SAMPLES", "MOST_WINDOWS", "predict_clip"]
 

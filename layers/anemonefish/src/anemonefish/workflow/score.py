@@ -18,10 +18,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
-from anemonefish.audio.health import Observed, SignalMeter
+from anemonefish.audio.health import Observed
 from anemonefish.audio.pieces import PieceReader, read_index
-from anemonefish.audio.reader import AudioFile, Samples, open_audio
+from anemonefish.audio.reader import AudioFile, open_audio
 from anemonefish.audio.resample import at_rate
+from anemonefish.audio.samples import Samples
+from anemonefish.audio.signal_meter import SignalMeter
 from anemonefish.errors import AnemonefishError, DamagedPart, Failure, MissingParts
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import RangeTask

@@ -1,0 +1,1 @@
+"""Transcoding: recordings whose format is not sample-accurately seekable become FLAC pieces."""
