@@ -33,7 +33,8 @@ from anemonefish.models.repository import ModelRepository
 from anemonefish.results.decide import decide
 from anemonefish.results.events import smooth
 from anemonefish.results.read import find_results, read_result
-from anemonefish.results.report import REPORTS, RecordingResult, write_report
+from anemonefish.results.recording_result import RecordingResult
+from anemonefish.results.report_formats import REPORTS, write_report
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.workflow.planner import plan_job

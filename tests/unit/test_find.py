@@ -24,7 +24,7 @@ from anemonefish.errors import InvalidRequest, RecordingNotFound
 from anemonefish.jobs.request import RecordingRequest, recordings_below
 from anemonefish.models.repository import ModelRepository
 from anemonefish.recording_names import recording_name, unique_names
-from anemonefish.results.report import REPORTS
+from anemonefish.results.report_formats import REPORTS
 from anemonefish.settings import Settings
 from anemonefish.stores import open_source, open_store
 from anemonefish.stores.folder import local_path, local_uri

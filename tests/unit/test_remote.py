@@ -36,7 +36,7 @@ from anemonefish.errors import (
     RemoteError,
     StorageError,
 )
-from anemonefish.results.report import REPORTS
+from anemonefish.results.report_formats import REPORTS
 
 KEY = "a-key-of-somebody"
 PART = 16 << 20

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
-from anemonefish.results import report
+from anemonefish.results import parquet_scores
 from anemonefish.results.events import smooth
-from anemonefish.results.report import RecordingResult, write_report
+from anemonefish.results.recording_result import RecordingResult
+from anemonefish.results.report_formats import write_report
 from anemonefish.sample_times import seconds
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores import open_store
@@ -154,7 +155,7 @@ def test_the_size_of_row_groups_changes_no_value(
     result: RecordingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
     whole = read_back(written(result, tmp_path))
-    monkeypatch.setattr(report, "_ROW_GROUP", rows)
+    monkeypatch.setattr(parquet_scores, "_ROW_GROUP", rows)
     cut = read_back(written(result, tmp_path))
     for name in whole.schema.names:
         assert column(cut, name).tobytes() == column(whole, name).tobytes()
@@ -162,15 +163,15 @@ def test_the_size_of_row_groups_changes_no_value(
 
 def test_row_groups_are_bounded(result: RecordingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     groups: list[int] = []
-    columns = report._columns
+    columns = parquet_scores._columns
 
     def watched(result: RecordingResult, first: int, stop: int) -> list[tuple[str, np.ndarray[Any, Any]]]:
         made = columns(result, first, stop)
         groups.append(len(made[0][1]))
         return made
 
-    monkeypatch.setattr(report, "_columns", watched)
-    monkeypatch.setattr(report, "_ROW_GROUP", 300)
+    monkeypatch.setattr(parquet_scores, "_columns", watched)
+    monkeypatch.setattr(parquet_scores, "_ROW_GROUP", 300)
     content = written(result, tmp_path)
     assert groups == [0, 300, 300, 300, 100]  # the first asks for names and types
     assert footer(content).count(b"smoothed_anemonefish") == 1 + 4  # in the schema, and in every group
@@ -230,4 +231,4 @@ def test_awkward_class_names_stay_columns(result: RecordingResult, tmp_path: Pat
 )
 def test_times_are_those_of_every_other_table(n_windows: int, hop: int, rate: int, first: int) -> None:
     samples = first + np.arange(n_windows, dtype=np.int64) * hop
-    assert report._seconds(samples, rate).tolist() == [seconds(int(sample), rate) for sample in samples]
+    assert parquet_scores._seconds(samples, rate).tolist() == [seconds(int(sample), rate) for sample in samples]

@@ -24,7 +24,7 @@ from anemonefish.audio.transcoding.transcoder import transcode
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.notes import Note, is_partial
-from anemonefish.results.report import RecordingResult
+from anemonefish.results.recording_result import RecordingResult
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import SceneSettings, scene
 from anemonefish.stores import open_source, open_store

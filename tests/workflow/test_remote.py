@@ -19,7 +19,7 @@ import pytest
 import soundfile
 
 from anemonefish.client.client import Remote
-from anemonefish.results.report import REPORTS
+from anemonefish.results.report_formats import REPORTS
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from localstack import LocalAws, Stack
 

@@ -16,7 +16,7 @@ from anemonefish.annotations.recording_matching import RecordingMatcher
 from anemonefish.annotations.selections import AudioReference, Selection
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.errors import InvalidRequest
-from anemonefish.results.report import EVENT_COLUMNS
+from anemonefish.results.csv_tables import EVENT_COLUMNS
 from tests.unit.annotations.label_tables import RAVEN, ROW, times
 
 

@@ -482,7 +482,7 @@ def _fetch(
     decision: str | None = None,
 ) -> list[_Recording]:
     """Fetch the reports into a folder; a recording of which one cannot be fetched carries the reason."""
-    from anemonefish.results.report import REPORTS
+    from anemonefish.results.report_formats import REPORTS
 
     with progress_bar("fetching") as bar:
         task = bar.add_task("fetching", total=len(recordings))

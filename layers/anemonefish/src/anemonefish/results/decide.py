@@ -22,7 +22,7 @@ from anemonefish.jobs.plan import PlannedRecording, RangeTask
 from anemonefish.models.bundle import ModelSpec, sha256
 from anemonefish.models.repository import PinnedModel
 from anemonefish.results.events import find_class_runs, find_events, smooth
-from anemonefish.results.report import RecordingResult
+from anemonefish.results.recording_result import RecordingResult
 from anemonefish.settings import Settings
 from anemonefish.workflow.score import part_from_bytes
 

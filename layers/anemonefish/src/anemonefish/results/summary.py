@@ -23,8 +23,9 @@ from anemonefish.cells import write_rows
 from anemonefish.errors import Failure
 from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.notes import Note, is_partial
+from anemonefish.results.csv_tables import EVENT_COLUMNS, event_rows
 from anemonefish.results.events import Event
-from anemonefish.results.report import EVENT_COLUMNS, RecordingResult, event_rows
+from anemonefish.results.recording_result import RecordingResult
 
 __all__ = [
     "COMBINED_EVENTS",

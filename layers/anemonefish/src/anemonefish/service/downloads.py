@@ -31,7 +31,8 @@ from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
 from anemonefish.results.decide import StoredScores, decide, read_scores
-from anemonefish.results.report import REPORTS, RecordingResult, write_report
+from anemonefish.results.recording_result import RecordingResult
+from anemonefish.results.report_formats import REPORTS, write_report
 from anemonefish.results.review_state import ReviewedEvent, read_reviewed_events
 from anemonefish.settings import Settings
 from anemonefish.workflow.planner import check_settings

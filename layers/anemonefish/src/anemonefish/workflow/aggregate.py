@@ -24,7 +24,8 @@ from anemonefish.jobs.plan import Plan, PlannedRecording, RangeTask
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.results.decide import decide, read_scores
-from anemonefish.results.report import REPORTS, RecordingResult, write_report
+from anemonefish.results.recording_result import RecordingResult
+from anemonefish.results.report_formats import REPORTS, write_report
 from anemonefish.results.summary import Outcome, write_overview
 from anemonefish.workflow.planner import check_recordings
 

@@ -26,7 +26,7 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan, RangeTask, TranscodeTask, batched
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
-from anemonefish.results.report import REPORTS
+from anemonefish.results.report_formats import REPORTS
 from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store

@@ -26,7 +26,7 @@ from anemonefish.models.engine import Model
 from anemonefish.models.proof import fallback
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.results.decide import decide
-from anemonefish.results.report import RecordingResult
+from anemonefish.results.recording_result import RecordingResult
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.workflow.planner import plan_job

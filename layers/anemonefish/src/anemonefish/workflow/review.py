@@ -26,7 +26,7 @@ from anemonefish.models.repository import ModelRepository
 from anemonefish.plots.pictures import Span, activity, score_timeline, spectrogram
 from anemonefish.results.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.results.decide import decide, read_scores
-from anemonefish.results.report import RecordingResult
+from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.review_state import (
     REVIEW_FAILED,
     REVIEW_PENDING,

@@ -15,7 +15,7 @@ from anemonefish.annotations.audacity import write_audacity
 from anemonefish.errors import InvalidSettings, shown
 from anemonefish.results.decide import NOISE
 from anemonefish.results.events import find_class_runs
-from anemonefish.results.report import RecordingResult
+from anemonefish.results.recording_result import RecordingResult
 
 __all__ = ["SETTINGS", "lab_answer", "our_settings", "their_words"]
 

@@ -111,7 +111,7 @@ def predict() -> Response[Any]:
 
 
 def _predict() -> Response[Any]:
-    from anemonefish.results.report import lab_document
+    from anemonefish.results.lab_json import lab_document
     from anemonefish.workflow.predict import MOST_WINDOWS, predict_clip  # the engine is loaded where it is meant only
 
     began = time.monotonic()

@@ -15,7 +15,8 @@ from anemonefish import clock
 from anemonefish.cloud.s3_links import LINK_SECONDS
 from anemonefish.errors import WrongState
 from anemonefish.execution_states import SUCCEEDED
-from anemonefish.results.report import RecordingResult, lab_document
+from anemonefish.results.lab_json import lab_document
+from anemonefish.results.recording_result import RecordingResult
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
 from anemonefish.service.api.faults import public_words

@@ -1,0 +1,95 @@
+"""Write the result of a recording as CSV tables: its events, the scores of its windows, and a row per minute."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TextIO
+
+import numpy as np
+
+from anemonefish.cells import write_rows
+from anemonefish.results.recording_result import RecordingResult
+from anemonefish.sample_times import format_seconds
+
+__all__ = ["EVENT_COLUMNS", "event_rows", "write_events", "write_long_term", "write_scores"]
+
+EVENT_COLUMNS = (
+    "start_time",
+    "end_time",
+    "duration",
+    "class",
+    "mean_confidence",
+    "max_confidence",
+    "num_windows",
+    "start_sample",
+    "end_sample",
+    "sample_rate",
+    "recording",
+    "model",
+    "start_utc",
+)
+
+
+def write_events(file: TextIO, result: RecordingResult) -> None:
+    """Write one row per event."""
+    write_rows(file, [EVENT_COLUMNS])
+    write_rows(file, event_rows(result))
+
+
+def event_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
+    """Yield the rows under :data:`EVENT_COLUMNS`."""
+    rate = result.sample_rate
+    for event in result.events:
+        yield (
+            format_seconds(event.start, rate),
+            format_seconds(event.stop, rate),
+            format_seconds(event.stop - event.start, rate),
+            event.label,
+            f"{event.mean_score:.6f}",
+            f"{event.max_score:.6f}",
+            event.n_windows,
+            event.start,
+            event.stop,
+            rate,
+            result.recording.name,
+            result.model.reference,
+            result.utc(event.start) or "",
+        )
+
+
+def write_scores(file: TextIO, result: RecordingResult) -> None:
+    """Write one row per window: the scores of all classes, and the smoothed score of the target class."""
+    classes = result.spec.classes
+    write_rows(file, [("start_time", "end_time", *classes, f"smoothed_{classes[result.target]}")])
+    write_rows(file, _score_rows(result))
+
+
+def _score_rows(result: RecordingResult) -> Iterator[tuple[str, ...]]:
+    target = result.target
+    for (start, stop), scores, smoothed in zip(result.windows(), result.scores, result.smoothed, strict=True):
+        times = (format_seconds(start, result.sample_rate), format_seconds(stop, result.sample_rate))
+        yield (*times, *(f"{score:.6f}" for score in scores), f"{smoothed[target]:.6f}")
+
+
+def write_long_term(file: TextIO, result: RecordingResult) -> None:
+    """Write one row per minute; a window or an event belongs to the minute in which it begins."""
+    name = result.spec.classes[result.target]
+    columns = ("start_time", "end_time", "start_utc", "windows", "windows_above", f"mean_{name}", f"max_{name}")
+    write_rows(file, [(*columns, "events")])
+    write_rows(file, _minute_rows(result))
+
+
+def _minute_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
+    target, rate, hop = result.target, result.sample_rate, result.analysis.grid.hop
+    minute = 60 * rate
+    events = Counter(event.start // minute for event in result.events)
+    all_scores = result.smoothed[:, target].astype(np.float64)
+    for number in range(-(-len(all_scores) * hop // minute)):
+        first, stop = (-(-edge * minute // hop) for edge in (number, number + 1))
+        scores = all_scores[first:stop]
+        if len(scores):
+            times = (format_seconds(edge * minute, rate) for edge in (number, number + 1))
+            above = int((scores > result.settings.threshold).sum())
+            counts = (len(scores), above, f"{scores.mean():.6f}", f"{scores.max():.6f}", events[number])
+            yield (*times, result.utc(number * minute) or "", *counts)

@@ -1,0 +1,118 @@
+"""Write the result of a recording as the lab's JSON: predictions, events and metadata.
+
+The lab's front ends and scripts read these names; where they use two spellings of a name, both are written. The file
+holds the recording, the model and the settings as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, TextIO
+
+import numpy as np
+
+from anemonefish.notes import is_partial
+from anemonefish.results.events import Event
+from anemonefish.results.recording_result import RecordingResult
+from anemonefish.sample_times import seconds
+
+__all__ = ["lab_document", "write_lab_json"]
+
+
+def lab_document(
+    result: RecordingResult, *, predictions: bool, processing_seconds: float | None = None
+) -> dict[str, Any]:
+    """Return the lab's JSON as the answer of the API: ``predictions``, ``events`` and ``metadata``.
+
+    Parameters
+    ----------
+    predictions : bool
+        Whether to list every window.
+    processing_seconds : float, optional
+        How long the API took. It is not part of a result, whose files have the same bytes on every machine.
+    """
+    return {
+        "predictions": list(_predictions(result)) if predictions else [],
+        "events": [_event_fields(event, result) for event in result.events],
+        "metadata": {
+            **_metadata(result),
+            "processing_time": processing_seconds,
+            "processing_time_seconds": processing_seconds,
+        },
+    }
+
+
+def write_lab_json(file: TextIO, result: RecordingResult) -> None:
+    """Write the lab's JSON, one line per prediction: a day of audio has half a million of them."""
+    document = {
+        "events": [_event_fields(event, result) for event in result.events],
+        "metadata": _metadata(result),
+        **result.origin(),
+    }
+    head = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    file.write(head.removesuffix("\n}") + ',\n  "predictions": [')
+    separator = "\n    "
+    for prediction in _predictions(result):
+        file.write(separator + json.dumps(prediction, ensure_ascii=False, allow_nan=False))
+        separator = ",\n    "
+    file.write("\n  ]\n}\n" if len(result.scores) else "]\n}\n")
+
+
+def _predictions(result: RecordingResult) -> Iterator[dict[str, Any]]:
+    classes, rate = result.spec.classes, result.sample_rate
+    for (start, stop), scores in zip(result.windows(), result.scores, strict=True):
+        begin, end = seconds(start, rate), seconds(stop, rate)
+        best = int(scores.argmax())
+        yield {
+            "timestamp": f"{begin}-{end}s",
+            "start_time": begin,
+            "end_time": end,
+            "class": classes[best],
+            "confidence": _rounded(scores[best]),
+            # The lab's name for scores. They are outputs of a softmax, and they are not calibrated.
+            "probabilities": {name: _rounded(score) for name, score in zip(classes, scores, strict=True)},
+        }
+
+
+def _event_fields(event: Event, result: RecordingResult) -> dict[str, Any]:
+    sample_rate = result.sample_rate
+    return {
+        "start_time": seconds(event.start, sample_rate),
+        "end_time": seconds(event.stop, sample_rate),
+        "duration": seconds(event.stop - event.start, sample_rate),
+        "mean_confidence": _rounded(event.mean_score),
+        "max_confidence": _rounded(event.max_score),
+        "num_windows": event.n_windows,
+        "class": event.label,
+        "start_sample": event.start,
+        "end_sample": event.stop,
+        "start_utc": result.utc(event.start),
+    }
+
+
+def _metadata(result: RecordingResult) -> dict[str, Any]:
+    """Return the lab's metadata; for a variant, also how far its scores agree with those of the trained network."""
+    variant = result.model.variant
+    audio = result.analysis.audio
+    duration = seconds(audio.frames, audio.sample_rate)
+    return {
+        "audio_duration": duration,
+        "audio_duration_seconds": duration,
+        "model_version": result.model.reference,
+        "num_predictions": len(result.scores),
+        "total_windows": len(result.scores),
+        "num_events": len(result.events),
+        "total_events": len(result.events),
+        "target_class": result.settings.target_class,
+        "confidence_threshold": result.settings.threshold,
+        "status": "partial" if is_partial(result.recording.notes) else "done",
+        "notes": [asdict(note) for note in result.recording.notes],
+        **({} if variant is None else {"variant_agreement": result.spec.variants[variant]}),
+    }
+
+
+def _rounded(score: float | np.floating[Any]) -> float:
+    """Round a score to six decimals, about the precision of float32."""
+    return round(float(score), 6)

@@ -1,0 +1,128 @@
+"""The result of one recording: its scores, its events, and the model and settings that made them.
+
+:func:`anemonefish.results.decide.decide` makes it, and :mod:`anemonefish.results.report_formats` writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.annotations.selections import AudioReference, Selection, within_nyquist
+from anemonefish.audio.resample import QUALITY
+from anemonefish.jobs.plan import Analysis, PlannedRecording
+from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.repository import PinnedModel
+from anemonefish.results.events import Event
+from anemonefish.settings import Settings
+from anemonefish.start_time.time_zones import format_utc, utc_of
+
+__all__ = ["RecordingResult"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingResult:
+    """The scores and events of one recording.
+
+    Attributes
+    ----------
+    recording : PlannedRecording
+    analysis : Analysis
+    spec, model : ModelSpec, PinnedModel
+    settings : Settings
+        The settings that decided the events; ``target_class`` is never None here.
+    scores, smoothed : ndarray, shape (n_windows, n_classes), float32
+        Scores before and after the median filter.
+    events : tuple of Event
+        The events of the target class.
+    class_runs : tuple of Event
+        Runs of windows of the same class, for every class except noise.
+    """
+
+    recording: PlannedRecording
+    analysis: Analysis
+    spec: ModelSpec
+    model: PinnedModel
+    settings: Settings
+    scores: NDArray[np.float32]
+    smoothed: NDArray[np.float32]
+    events: tuple[Event, ...]
+    class_runs: tuple[Event, ...]
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of every sample index in this result."""
+        return self.analysis.sample_rate
+
+    @property
+    def target(self) -> int:
+        """The column of the target class."""
+        return self.spec.classes.index(str(self.settings.target_class))
+
+    def windows(self) -> Iterator[tuple[int, int]]:
+        """Yield the first sample of each window, and the one after its last."""
+        grid = self.analysis.grid
+        for index in range(grid.n_windows):
+            yield index * grid.hop, index * grid.hop + grid.window
+
+    def selections(self, events: Iterable[Event]) -> Iterator[Selection]:
+        """Yield events as selections over the frequency band of the model, up to the recording's Nyquist frequency."""
+        low, high = within_nyquist(self.spec.profile.band(self.sample_rate), self.analysis.audio.sample_rate)
+        for event in events:
+            utc = self.utc(event.start)
+            yield Selection(event.start, event.stop, event.label, low, high, event.mean_score, utc)
+
+    def audio_reference(self, seconds_before: Fraction = Fraction(0)) -> AudioReference:
+        """Return how a selection table refers to the recording.
+
+        Parameters
+        ----------
+        seconds_before : Fraction
+            Total length of the recordings before this one, in a table over a sequence of recordings.
+        """
+        return AudioReference(
+            path=self.recording.path,
+            name=self.recording.name,
+            sample_rate=self.sample_rate,
+            channel=self.settings.channel or 1,
+            seconds_before=seconds_before,
+        )
+
+    def utc(self, sample: int) -> str | None:
+        """Return the time of a sample in UTC, or None where the start of the recording is not known."""
+        begins = self.recording.begins
+        if begins is None or begins.utc is None:
+            return None
+        return format_utc(utc_of(datetime.fromisoformat(begins.utc), sample, self.sample_rate))
+
+    def origin(self) -> dict[str, Any]:
+        """Return the recording, the model and the settings as JSON-ready values; JSON and Parquet files hold them."""
+        return {
+            "recording": self._recording_fields(),
+            "model": {**self.model.to_dict(), "classes": list(self.spec.classes)},
+            "settings": self.settings.decision() | self.settings.scoring(),
+        }
+
+    def _recording_fields(self) -> dict[str, Any]:
+        recording, audio, grid = self.recording, self.analysis.audio, self.analysis.grid
+        return {
+            "name": recording.name,
+            "path": recording.path,
+            "sample_rate": audio.sample_rate,
+            "channels": audio.channels,
+            "frames": audio.frames,
+            "container": audio.container,
+            "codec": audio.codec,
+            "analysis_sample_rate": self.sample_rate,
+            "resampled": f"soxr {QUALITY}" if self.analysis.resampled else None,
+            "window_samples": grid.window,
+            "hop_samples": grid.hop,
+            "start_utc": None if recording.begins is None else recording.begins.utc,
+            "start_source": None if recording.begins is None else recording.begins.source,
+        }
