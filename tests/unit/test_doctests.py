@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,10 @@ def examples(module: str) -> list[doctest.DocTest]:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_examples_of_a_module_give_the_answers_shown(module: str) -> None:
+def test_examples_of_a_module_give_the_answers_shown(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # examples write where they run
     report: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     for docstring in examples(module):
@@ -32,4 +36,5 @@ def test_examples_of_a_module_give_the_answers_shown(module: str) -> None:
 def test_examples_are_found() -> None:
     """Without this, a finder that finds nothing would pass."""
     assert examples("anemonefish.annotations.label_numbers")
+    assert examples("anemonefish.front.detection")
     assert "anemonefish.profiles" in MODULES

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TextIO
 
-__all__ = ["escape", "unescape", "write_rows"]
+__all__ = ["escape", "read_rows", "unescape", "write_rows"]
 
 _QUOTE = "'"
 _FORMULA = frozenset("=+-@＝＋－＠﹦﹢﹣﹫")
@@ -75,6 +75,18 @@ def _formulas(text: str) -> Iterator[int]:
         runs = character in _FORMULA or (runs and blank)
     if runs or text.lstrip(_QUOTE)[:1] in _LOST:
         yield 0
+
+
+def read_rows(file: TextIO) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV that :func:`write_rows` wrote, by its header.
+
+    Parameters
+    ----------
+    file : text file
+        Opened with ``newline=""``.
+    """
+    for row in csv.DictReader(file):
+        yield {column: unescape(cell) for column, cell in row.items()}
 
 
 def write_rows(file: TextIO, rows: Iterable[Iterable[object]]) -> None:

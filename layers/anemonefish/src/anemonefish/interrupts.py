@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 __all__ = ["Stopped", "as_worker", "command_line", "end_at_once", "end_workers", "starting_workers", "stoppable"]
 
@@ -104,16 +105,32 @@ def end_workers() -> None:
 def starting_workers() -> Iterator[None]:
     """Start worker processes in this block: they hold Ctrl-C and SIGHUP back until :func:`as_worker` has run.
 
-    A terminal sends both to every process of a command, those that are still starting included.
+    A terminal sends both to every process of a command, those that are still starting included. The workers do not run
+    the file of the program again, so a script may call the library without ``if __name__ == "__main__"``.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_TERMINALS)
+    with _without_program_file():
+        if not hasattr(signal, "pthread_sigmask"):  # Windows
+            yield
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_TERMINALS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_program_file() -> Iterator[None]:
+    """Hide where ``__main__`` lies: multiprocessing imports it in every process that it spawns."""
+    program: dict[str, Any] = vars(sys.modules["__main__"])
+    before: dict[str, Any] = {name: program[name] for name in ("__file__", "__spec__") if name in program}
+    program.pop("__file__", None)
+    program["__spec__"] = None
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        program.pop("__spec__", None)
+        program.update(before)
 
 
 def as_worker() -> None:

@@ -29,7 +29,7 @@ from anemonefish.results.report_formats import REPORTS, write_report
 from anemonefish.results.summary import Outcome, write_overview
 from anemonefish.workflow.planner import check_recordings
 
-__all__ = ["Aggregate", "aggregate_job"]
+__all__ = ["Aggregate", "aggregate_job", "finished_recordings", "write_reports", "write_summaries"]
 
 _RECORDINGS_AT_ONCE = 4
 """Recordings finished at once where the store is far: most of the time is spent waiting for it. More would hold more
@@ -72,13 +72,8 @@ def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
     """
     plan = job.read_plan()
     spec = models.spec(plan.model)
-    tasks = [list(plan.tasks_of(number)) for number in range(len(plan.recordings))]
-    scored, reasons = job.scored(), job.failed()
-    recordings = [
-        _with_range_failure(job, recording, of_it, scored, reasons)
-        for recording, of_it in zip(plan.recordings, tasks, strict=True)
-    ]
-    check_recordings(recordings)
+    recordings = finished_recordings(job, plan)
+    tasks = [list(plan.tasks_of(number)) for number in range(len(recordings))]
     parts: dict[str, str] = {}
     finished = partial(_finish, job, plan, spec, parts)
     if job.store.at_once == 1:
@@ -86,9 +81,26 @@ def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
     else:
         with ThreadPoolExecutor(min(_RECORDINGS_AT_ONCE, job.store.at_once)) as pool:
             outcomes = tuple(pool.map(finished, recordings, tasks))
-    overview = _write_overview(job, outcomes, plan.settings.formats)
+    overview = write_summaries(job, outcomes, plan.settings.formats)
     job.store.write(job.manifest_key, _manifest(plan, outcomes, parts, overview))
     return Aggregate(outcomes)
+
+
+def finished_recordings(job: Job, plan: Plan) -> list[PlannedRecording]:
+    """Return the recordings of a job that was scored; those with a failed range carry its reason.
+
+    Raises
+    ------
+    AnemonefishError
+        As :func:`aggregate_job`: no recording is left, or a range has neither a part nor a reason.
+    """
+    scored, reasons = job.scored(), job.failed()
+    recordings = [
+        _with_range_failure(job, recording, list(plan.tasks_of(number)), scored, reasons)
+        for number, recording in enumerate(plan.recordings)
+    ]
+    check_recordings(recordings)
+    return recordings
 
 
 def _with_range_failure(
@@ -122,13 +134,17 @@ def _finish(
         return Outcome(recording)
     stored = read_scores(job, spec, tasks)
     parts.update(stored.hashes)
-    scores = stored.scores
-    result = decide(recording, spec, plan.model, plan.settings, scores, stored.observed)
-    files = _write_reports(job, result)
+    return write_reports(job, decide(recording, spec, plan.model, plan.settings, stored.scores, stored.observed))
+
+
+def write_reports(job: Job, result: RecordingResult) -> Outcome:
+    """Write the reports of a recording in the formats of its settings; return its outcome, without scores."""
+    files = _write_formats(job, result)
+    scores = result.scores
     return Outcome(result.recording, len(scores), replace(result, scores=scores[:0], smoothed=scores[:0]), files)
 
 
-def _write_reports(job: Job, result: RecordingResult) -> dict[str, str]:
+def _write_formats(job: Job, result: RecordingResult) -> dict[str, str]:
     """Write the reports of a recording; return the SHA-256 of each by its name."""
     write = _write_small if len(result.scores) <= _WINDOWS_IN_MEMORY else _write_large
     names = {form: f"{result.recording.name}{REPORTS[form].suffix}" for form in result.settings.formats}
@@ -150,7 +166,8 @@ def _write_large(job: Job, name: str, form: str, result: RecordingResult) -> str
         return _store(job, name, path)
 
 
-def _write_overview(job: Job, outcomes: Sequence[Outcome], formats: Sequence[str]) -> dict[str, str]:
+def write_summaries(job: Job, outcomes: Sequence[Outcome], formats: Sequence[str]) -> dict[str, str]:
+    """Write the summary and the tables of all recordings; return the SHA-256 of each by its name."""
     with tempfile.TemporaryDirectory() as folder:
         return {path.name: _store(job, path.name, path) for path in write_overview(Path(folder), outcomes, formats)}
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import active_children, get_context
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import TypeVar
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.interrupts import as_worker, starting_workers
 from anemonefish.jobs.job import Job
-from anemonefish.jobs.plan import Plan, RangeTask, TranscodeTask, batched
+from anemonefish.jobs.plan import Plan, PlannedRecording, RangeTask, TranscodeTask, batched
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.results.report_formats import REPORTS
@@ -38,7 +38,7 @@ from anemonefish.workflow.results_folder import JOURNAL, ResultsFolder
 from anemonefish.workflow.score import score_range
 from anemonefish.workflow.transcode import transcode_task
 
-__all__ = ["detect"]
+__all__ = ["Progress", "Review", "detect", "report_names", "score", "shared_job"]
 
 _RANGE_SECONDS = 60.0
 """Audio per range on a laptop: a progress bar that moves, and little to lose when it is interrupted."""
@@ -105,31 +105,14 @@ def detect(
     AnemonefishError
         Nothing could be analysed, and why.
     """
-    workers = processes or os.cpu_count() or 1
-    cut = replace(
-        settings,
-        max_concurrency=workers,
-        target_seconds=_NO_HURRY,
-        max_range_seconds=min(settings.max_range_seconds, _RANGE_SECONDS),
-    )
     models = ModelRepository(open_store(models_uri))
-    shared = _shared(str(out))
-    planned = plan_job(requests, reference, cut, models, shared)
+    run = _Run(requests, reference, settings, models, shared_job(str(out)), processes or os.cpu_count() or 1, progress)
+    planned = run.plan()
     with ResultsFolder(out) as folder:
         folder.check_inputs(local_path(each.uri) for each in planned.recordings if not each.uri.startswith("s3://"))
-        folder.check_free(_report_names(planned))
-        if transcodes := shared.transcodes(planned):
-            transcode = partial(_transcode_one, shared.store.uri)
-            calls = [[task] for task in transcodes]
-            reasons = {task.path: failure for task, failure in _run_all(transcode, calls, workers) if failure}
-            planned = without_transcodes(plan_job(requests, reference, cut, models, shared), reasons)
-        plan = with_contents(planned, out / JOURNAL / "contents.json")
-        scored = shared.scored()
-        if not all(task.name in scored for task in plan.tasks()):
-            plan = with_proven_engine(plan, models)
-        job = Job(shared.store, f"{JOURNAL}/plans/{plan.identity}", folder.new_prefix, shared=JOURNAL)
-        job.write_plan(plan)
-        _score(job, plan, models_uri, workers, progress)
+        folder.check_free(report_names(planned.recordings, planned.settings.formats))
+        plan = with_contents(run.transcode(planned), out / JOURNAL / "contents.json")
+        job, plan = run.score(plan, folder.new_prefix)
         aggregate = aggregate_job(job, models)
         try:
             if review is not None:
@@ -140,15 +123,88 @@ def detect(
     return plan, aggregate
 
 
-def _report_names(plan: Plan) -> Iterator[str]:
-    """Yield what the results of a plan are called, as far as that is known before it is scored."""
-    for recording in plan.recordings:
+def score(
+    requests: Sequence[RecordingRequest],
+    reference: str,
+    settings: Settings,
+    *,
+    models_uri: str,
+    folder: Path,
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[Job, Plan]:
+    """Score recordings, write no report, and keep the scores in a folder of their own.
+
+    Parameters
+    ----------
+    requests, reference, settings, models_uri, processes, progress
+        As in :func:`detect`.
+    folder : Path
+        Where scores go; a temporary folder, which this process alone uses.
+
+    Raises
+    ------
+    AnemonefishError
+        Nothing could be analysed, and why.
+    """
+    models = ModelRepository(open_store(models_uri))
+    shared = shared_job(str(folder))
+    run = _Run(requests, reference, settings, models, shared, processes or os.cpu_count() or 1, progress)
+    return run.score(run.transcode(run.plan()), "results")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One job on this machine: from the recordings to their scores."""
+
+    requests: Sequence[RecordingRequest]
+    reference: str
+    settings: Settings
+    models: ModelRepository
+    shared: Job
+    workers: int
+    progress: Progress | None
+
+    def plan(self) -> Plan:
+        """Plan the job with ranges for this machine."""
+        settings = replace(
+            self.settings,
+            max_concurrency=self.workers,
+            target_seconds=_NO_HURRY,
+            max_range_seconds=min(self.settings.max_range_seconds, _RANGE_SECONDS),
+        )
+        return plan_job(self.requests, self.reference, settings, self.models, self.shared)
+
+    def transcode(self, planned: Plan) -> Plan:
+        """Transcode the recordings of a plan that need it, and return the plan of all."""
+        transcodes = self.shared.transcodes(planned)
+        if not transcodes:
+            return planned
+        transcode = partial(_transcode_one, self.shared.store.uri)
+        calls = [[task] for task in transcodes]
+        reasons = {task.path: failure for task, failure in _run_all(transcode, calls, self.workers) if failure}
+        return without_transcodes(self.plan(), reasons)
+
+    def score(self, plan: Plan, results: str) -> tuple[Job, Plan]:
+        """Score what has no scores yet; return the job, whose results go below a prefix, and its plan."""
+        scored = self.shared.scored()
+        if not all(task.name in scored for task in plan.tasks()):
+            plan = with_proven_engine(plan, self.models)
+        job = Job(self.shared.store, f"{JOURNAL}/plans/{plan.identity}", results, shared=JOURNAL)
+        job.write_plan(plan)
+        _score(job, plan, self.models.store.uri, self.workers, self.progress)
+        return job, plan
+
+
+def report_names(recordings: Sequence[PlannedRecording], formats: Sequence[str]) -> Iterator[str]:
+    """Yield what the results of recordings are called, as far as that is known before they are scored."""
+    for recording in recordings:
         if recording.failure is None:
-            yield from (f"{recording.name}{REPORTS[form].suffix}" for form in plan.settings.formats)
+            yield from (f"{recording.name}{REPORTS[form].suffix}" for form in formats)
     yield SUMMARY
-    if len(plan.recordings) > 1:
-        yield from (COMBINED_EVENTS,) if "csv" in plan.settings.formats else ()
-        yield from (COMBINED_SELECTIONS,) if "raven" in plan.settings.formats else ()
+    if len(recordings) > 1:
+        yield from (COMBINED_EVENTS,) if "csv" in formats else ()
+        yield from (COMBINED_SELECTIONS,) if "raven" in formats else ()
 
 
 def _hashes(aggregate: Aggregate) -> dict[str, str]:
@@ -265,15 +321,16 @@ def _begin_worker() -> None:
 
 def _score_one(store_uri: str, models_uri: str, model: PinnedModel, task: RangeTask) -> Failure | None:
     """Score one range in a worker process; the answer is None or the reason, never an exception."""
-    return _reason(task, lambda: score_range(_shared(store_uri), task, ready_model(models_uri, model)))
+    return _reason(task, lambda: score_range(shared_job(store_uri), task, ready_model(models_uri, model)))
 
 
 def _transcode_one(store_uri: str, task: TranscodeTask) -> Failure | None:
     """Transcode one recording in a worker process; the answer is None or the reason, never an exception."""
-    return _reason(task, lambda: transcode_task(_shared(store_uri), task))
+    return _reason(task, lambda: transcode_task(shared_job(store_uri), task))
 
 
-def _shared(store_uri: str) -> Job:
+def shared_job(store_uri: str) -> Job:
+    """Return what all jobs of a folder share: its scores and transcoded recordings."""
     return Job(open_store(store_uri), "", "", shared=JOURNAL)
 
 

@@ -12,12 +12,13 @@ Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.plots
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anemonefish.audio.reader import open_audio
 from anemonefish.errors import AnemonefishError, Failure
@@ -26,6 +27,7 @@ from anemonefish.models.repository import ModelRepository
 from anemonefish.plots.pictures import Span, activity, score_timeline, spectrogram
 from anemonefish.results.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.results.decide import decide, read_scores
+from anemonefish.results.events import Event
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.review_state import (
     REVIEW_FAILED,
@@ -37,10 +39,12 @@ from anemonefish.results.review_state import (
     write_reviewed_events,
 )
 from anemonefish.sample_times import seconds
-from anemonefish.settings import MOST_CLIPS
+from anemonefish.settings import MOST_CLIPS, Settings
+from anemonefish.stores import Store
 from anemonefish.stores.folder import atomic_file
+from anemonefish.windows import WindowGrid
 
-__all__ = ["Review", "store_review", "write_review"]
+__all__ = ["Review", "draw_activity", "draw_timeline", "review_results", "store_review", "write_review"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +104,47 @@ def write_review(
     InvalidRequest
         matplotlib is not installed, or the job was never planned.
     """
+    return review_results(
+        _results(job, models),
+        job.store,
+        folder,
+        clips=clips,
+        pictures=pictures,
+        padding_seconds=padding_seconds,
+        most_clips=most_clips,
+    )
+
+
+def review_results(
+    decided: Iterable[RecordingResult],
+    store: Store,
+    folder: Path,
+    *,
+    clips: bool,
+    pictures: bool,
+    padding_seconds: float = 1.0,
+    most_clips: int = MOST_CLIPS,
+) -> Review:
+    """Cut clips and draw pictures of results as :func:`write_review` does; one result is held at a time.
+
+    Parameters
+    ----------
+    decided : iterable of RecordingResult
+        With their scores.
+    store : Store
+        Where transcoded recordings lie.
+    folder, clips, pictures, padding_seconds, most_clips
+        As in :func:`write_review`.
+    """
     review, drawn, made = folder / "review", 0, Clips((), 0)
     results = []
-    for result in _results(job, models):
+    for result in decided:
         if pictures:
             _keep(review / f"{result.recording.name}.timeline.png", _timeline(result))
             drawn += 1
         results.append(replace(result, scores=result.scores[:0], smoothed=result.smoothed[:0]))
     if clips:
-        sources = [_source(job, result) for result in results]
+        sources = [_source(store, result) for result in results]
         made = cut_clips(sources, review / "clips", padding_seconds=padding_seconds, limit=most_clips)
     if pictures and results:
         _keep(review / "activity.png", _activity(results))
@@ -156,10 +192,10 @@ def _keep(path: Path, png: bytes) -> None:
         temporary.write_bytes(png)
 
 
-def _source(job: Job, result: RecordingResult) -> ClipSource:
+def _source(store: Store, result: RecordingResult) -> ClipSource:
     recording, how = result.recording, result.analysis
-    pieces = None if how.pieces is None else (job.store, how.pieces)
-    return ClipSource(recording.name, recording.uri, how.sample_rate, result.events, how.version, pieces)
+    pieces = None if how.pieces is None else (store, how.pieces)
+    return ClipSource(recording.name, recording.uri, how.sample_rate, result.events, how.version or None, pieces)
 
 
 def _results(job: Job, models: ModelRepository) -> Iterator[RecordingResult]:
@@ -174,16 +210,54 @@ def _results(job: Job, models: ModelRepository) -> Iterator[RecordingResult]:
 
 
 def _timeline(result: RecordingResult) -> bytes:
-    starts, rate = [start for start, _ in result.windows()], result.sample_rate
-    middle = result.analysis.grid.window // 2
-    return score_timeline(
+    return draw_timeline(
+        result.recording.name,
         result.smoothed[:, result.target],
-        (np.array(starts, np.float64) + middle) / rate,
-        threshold=result.settings.threshold,
-        title=result.recording.name,
-        label=str(result.settings.target_class),
-        events=[Span(seconds(event.start, rate), seconds(event.stop, rate), event.label) for event in result.events],
+        result.analysis.grid,
+        result.sample_rate,
+        settings=result.settings,
+        events=result.events,
         begins=_clock(result),
+    )
+
+
+def draw_timeline(
+    name: str,
+    smoothed: NDArray[np.float32],
+    grid: WindowGrid,
+    sample_rate: int,
+    *,
+    settings: Settings,
+    events: Sequence[Event],
+    begins: datetime | None,
+) -> bytes:
+    """Draw the scores of one recording with the threshold and the events, as a PNG.
+
+    Parameters
+    ----------
+    name : str
+        Of the recording.
+    smoothed : ndarray, shape (n_windows,), float32
+        Smoothed scores of the target class.
+    grid, sample_rate : WindowGrid, int
+        Where the windows lie.
+    settings : Settings
+        With the threshold and the target class.
+    events : sequence of Event
+    begins : datetime or None
+        When the recording began, where that is known.
+    """
+    starts = np.arange(len(smoothed), dtype=np.int64) * grid.hop
+    return score_timeline(
+        smoothed,
+        (starts + grid.window // 2) / sample_rate,
+        threshold=settings.threshold,
+        title=name,
+        label=str(settings.target_class),
+        events=[
+            Span(seconds(event.start, sample_rate), seconds(event.stop, sample_rate), event.label) for event in events
+        ],
+        begins=begins,
     )
 
 
@@ -193,24 +267,41 @@ def _clock(result: RecordingResult) -> datetime | None:
 
 
 def _activity(results: Sequence[RecordingResult]) -> bytes:
-    """Draw against the clock where every recording has one, else over the time that was recorded."""
-    title = f"{sum(len(result.events) for result in results)} events in {len(results)} recordings"
-    lengths = [result.analysis.audio.frames / result.analysis.audio.sample_rate for result in results]
-    begun = [clock for clock in map(_clock, results) if clock is not None]
-    if len(begun) == len(results):
-        events = [
-            clock + timedelta(seconds=seconds(event.start, result.sample_rate))
-            for clock, result in zip(begun, results, strict=True)
-            for event in result.events
+    return draw_activity(
+        [
+            (
+                _clock(result),
+                result.analysis.audio.frames / result.analysis.audio.sample_rate,
+                [seconds(event.start, result.sample_rate) for event in result.events],
+            )
+            for result in results
         ]
-        recorded = [(clock, clock + timedelta(seconds=length)) for clock, length in zip(begun, lengths, strict=True)]
-        return activity(events, title=title, recorded=recorded)
+    )
+
+
+def draw_activity(recordings: Sequence[tuple[datetime | None, float, Sequence[float]]]) -> bytes:
+    """Draw events per day and hour as a PNG: by the clock if every recording has one, else over the recorded time.
+
+    Parameters
+    ----------
+    recordings : sequence of (datetime or None, float, sequence of float)
+        When each recording began, how long it is, and when its events begin in it, both in seconds.
+    """
+    title = f"{sum(len(starts) for _, _, starts in recordings)} events in {len(recordings)} recordings"
+    begun = [clock for clock, _, _ in recordings if clock is not None]
+    if len(begun) == len(recordings):
+        events = [
+            clock + timedelta(seconds=start)
+            for clock, (_, _, starts) in zip(begun, recordings, strict=True)
+            for start in starts
+        ]
+        spans = [
+            (clock, clock + timedelta(seconds=length)) for clock, (_, length, _) in zip(begun, recordings, strict=True)
+        ]
+        return activity(events, title=title, recorded=spans)
+    lengths = [length for _, length, _ in recordings]
     before = [sum(lengths[:number]) for number in range(len(lengths))]
-    offsets = [
-        begin + seconds(event.start, result.sample_rate)
-        for begin, result in zip(before, results, strict=True)
-        for event in result.events
-    ]
+    offsets = [begin + start for begin, (_, _, starts) in zip(before, recordings, strict=True) for start in starts]
     return activity(offsets, title=title, recorded=[(0.0, sum(lengths))])
 
 
