@@ -27,7 +27,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from anemonefish.cli.main import main
-from anemonefish.client.client import Remote
+from anemonefish.client import Client
 from anemonefish.errors import (
     EmptyRecording,
     InvalidRequest,
@@ -369,8 +369,8 @@ def pauses() -> list[float]:
 
 
 @pytest.fixture
-def remote(service: Service, pauses: list[float]) -> Iterator[Remote]:
-    with Remote(service.api_url, KEY, sleep=pauses.append) as made:
+def remote(service: Service, pauses: list[float]) -> Iterator[Client]:
+    with Client(service.api_url, KEY, sleep=pauses.append) as made:
         yield made
 
 
@@ -402,7 +402,7 @@ def put_numbers(service: Service) -> list[int]:
 
 
 def test_a_small_file_is_one_put_with_exactly_the_headers_it_was_given(
-    remote: Remote, service: Service, small: Path
+    remote: Client, service: Service, small: Path
 ) -> None:
     sent: list[int] = []
     done = remote.upload(small, progress=sent.append)
@@ -414,7 +414,7 @@ def test_a_small_file_is_one_put_with_exactly_the_headers_it_was_given(
     assert put.headers["content-type"] == "application/octet-stream"
 
 
-def test_a_put_whose_answer_got_lost_has_arrived(remote: Remote, service: Service, small: Path) -> None:
+def test_a_put_whose_answer_got_lost_has_arrived(remote: Client, service: Service, small: Path) -> None:
     """S3 answers 412 to a second PUT by a link that is used once."""
     service.trouble("PUT", "/u-1/0", 503, b"<Error><Code>SlowDown</Code></Error>")
     service.trouble("PUT", "/u-1/0", 412, b"<Error><Code>PreconditionFailed</Code></Error>")
@@ -428,17 +428,17 @@ def test_a_put_whose_answer_got_lost_has_arrived(remote: Remote, service: Servic
     assert len(service.storage) == 2
 
 
-def test_a_put_that_meets_another_one_is_sent_again(remote: Remote, service: Service, small: Path) -> None:
+def test_a_put_that_meets_another_one_is_sent_again(remote: Client, service: Service, small: Path) -> None:
     service.trouble("PUT", "/u-1/0", 409, b"<Error><Code>ConditionalRequestConflict</Code></Error>")
     assert remote.upload(small)["status"] == "COMPLETE"
     assert service.uploads["u-1"].parts == {0: small.read_bytes()}
 
 
-def test_a_file_may_have_another_name(remote: Remote, small: Path) -> None:
+def test_a_file_may_have_another_name(remote: Client, small: Path) -> None:
     assert remote.upload(small, "other.wav")["filename"] == "other.wav"
 
 
-def test_a_large_file_is_sent_in_parts_several_at_once(remote: Remote, service: Service, large: Path) -> None:
+def test_a_large_file_is_sent_in_parts_several_at_once(remote: Client, service: Service, large: Path) -> None:
     service.waits_for_another = True  # the first part is not answered before the second comes
     sent: list[int] = []
     done = remote.upload(large, progress=sent.append)
@@ -450,7 +450,7 @@ def test_a_large_file_is_sent_in_parts_several_at_once(remote: Remote, service: 
     assert sum(sent) == SINGLE + 5
 
 
-def test_an_upload_goes_on_where_it_was(remote: Remote, service: Service, large: Path) -> None:
+def test_an_upload_goes_on_where_it_was(remote: Client, service: Service, large: Path) -> None:
     service.trouble("PUT", "/u-1/[45]", 403, b"<Error><Code>Denied</Code></Error>", times=4)
     begun: list[dict[str, Any]] = []
     with pytest.raises(RemoteError):
@@ -469,20 +469,20 @@ def test_an_upload_goes_on_where_it_was(remote: Remote, service: Service, large:
     assert not service.storage
 
 
-def test_another_file_does_not_go_on_with_an_upload(remote: Remote, service: Service, small: Path, large: Path) -> None:
+def test_another_file_does_not_go_on_with_an_upload(remote: Client, service: Service, small: Path, large: Path) -> None:
     remote.upload(small)
     with pytest.raises(InvalidRequest, match=r"u-1 is the upload of .*resume with that file"):
         remote.upload(large, resume="u-1")
 
 
-def test_a_single_put_that_was_interrupted_begins_anew(remote: Remote, service: Service, small: Path) -> None:
+def test_a_single_put_that_was_interrupted_begins_anew(remote: Client, service: Service, small: Path) -> None:
     service.trouble("PUT", "/u-1/0", 400, b"<Error><Code>BadDigest</Code></Error>")
     with pytest.raises(RemoteError):
         remote.upload(small)
     assert remote.upload(small, resume="u-1")["id"] == "u-2"
 
 
-def test_expired_links_are_asked_for_again_once_for_all_parts(remote: Remote, service: Service, large: Path) -> None:
+def test_expired_links_are_asked_for_again_once_for_all_parts(remote: Client, service: Service, large: Path) -> None:
     def expire(_: dict[str, Any]) -> None:
         service.generation += 1
 
@@ -497,7 +497,7 @@ def test_expired_links_are_asked_for_again_once_for_all_parts(remote: Remote, se
 
 @pytest.mark.parametrize(("status", "name"), [(403, "AccessDenied"), (400, "ExpiredToken")])
 def test_a_fresh_link_is_tried_once(
-    remote: Remote, service: Service, large: Path, pauses: list[float], status: int, name: str
+    remote: Client, service: Service, large: Path, pauses: list[float], status: int, name: str
 ) -> None:
     service.trouble("PUT", "/u-1/2", status, f"<Error><Code>{name}</Code></Error>".encode(), times=9)
     with pytest.raises(RemoteError) as caught:
@@ -510,7 +510,7 @@ def test_a_fresh_link_is_tried_once(
 
 @pytest.mark.parametrize("times", [2, 3, 8])
 def test_part_whose_link_expires_again_is_renewed_each_time(
-    remote: Remote, service: Service, large: Path, times: int
+    remote: Client, service: Service, large: Path, times: int
 ) -> None:
     words = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
     service.trouble("PUT", "/u-1/2", 403, words, times=times)
@@ -520,7 +520,7 @@ def test_part_whose_link_expires_again_is_renewed_each_time(
 
 
 def test_links_that_are_always_expired_end_with_their_words(
-    remote: Remote, service: Service, large: Path, pauses: list[float]
+    remote: Client, service: Service, large: Path, pauses: list[float]
 ) -> None:
     words = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
     service.trouble("PUT", "/u-1/2", 403, words, times=99)
@@ -531,11 +531,11 @@ def test_links_that_are_always_expired_end_with_their_words(
 
 
 def test_laptop_that_sleeps_through_every_link_is_renewed_without_end(
-    remote: Remote, service: Service, large: Path, monkeypatch: pytest.MonkeyPatch
+    remote: Client, service: Service, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hours = iter(range(0, 10_000, 2))
     monkeypatch.setattr(
-        "anemonefish.client.client.time.time", lambda: next(hours) * 3600.0
+        "anemonefish.client.upload_parts.time.time", lambda: next(hours) * 3600.0
     )  # each look is two hours later
     service.trouble("PUT", "/u-1/2", 403, b"<Error><Code>AccessDenied</Code></Error>", times=25)
     assert remote.upload(large)["status"] == "COMPLETE"
@@ -544,7 +544,7 @@ def test_laptop_that_sleeps_through_every_link_is_renewed_without_end(
 
 @pytest.mark.parametrize("status", [0, 429, 500, 502, 503, 504])
 def test_a_part_that_did_not_arrive_goes_again(
-    remote: Remote, service: Service, large: Path, pauses: list[float], status: int
+    remote: Client, service: Service, large: Path, pauses: list[float], status: int
 ) -> None:
     service.trouble("PUT", "/u-1/5", status, times=2)
     sent: list[int] = []
@@ -554,12 +554,12 @@ def test_a_part_that_did_not_arrive_goes_again(
     assert sum(sent) == SINGLE + 5
 
 
-def test_storage_that_waited_in_vain_is_tried_again(remote: Remote, service: Service, small: Path) -> None:
+def test_storage_that_waited_in_vain_is_tried_again(remote: Client, service: Service, small: Path) -> None:
     service.trouble("PUT", "/u-1/0", 400, b"<Error><Code>RequestTimeout</Code></Error>")
     assert remote.upload(small)["status"] == "COMPLETE"
 
 
-def test_memory_does_not_grow_with_the_file(remote: Remote, service: Service, large: Path) -> None:
+def test_memory_does_not_grow_with_the_file(remote: Client, service: Service, large: Path) -> None:
     service.keep = False
     remote.upload(large)  # whatever is made once
     tracemalloc.start()
@@ -572,7 +572,7 @@ def test_memory_does_not_grow_with_the_file(remote: Remote, service: Service, la
     assert peak < 8 << 20  # one part has 16 MiB
 
 
-def test_a_file_that_changes_meanwhile_is_not_completed(remote: Remote, service: Service, small: Path) -> None:
+def test_a_file_that_changes_meanwhile_is_not_completed(remote: Client, service: Service, small: Path) -> None:
     def write(_: int) -> None:
         with small.open("r+b") as file:
             file.seek(999)
@@ -584,13 +584,13 @@ def test_a_file_that_changes_meanwhile_is_not_completed(remote: Remote, service:
     assert service.count("POST", "/uploads/.*/complete") == 0
 
 
-def test_a_file_that_becomes_shorter_is_not_completed(remote: Remote, service: Service, small: Path) -> None:
+def test_a_file_that_becomes_shorter_is_not_completed(remote: Client, service: Service, small: Path) -> None:
     with pytest.raises(RecordingChanged, match="became shorter"):
         remote.upload(small, started=lambda _: small.write_bytes(b"short"))
     assert service.count("POST", "/uploads/.*/complete") == 0
 
 
-def test_a_file_that_is_none_is_not_announced(remote: Remote, service: Service, tmp_path: Path) -> None:
+def test_a_file_that_is_none_is_not_announced(remote: Client, service: Service, tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     with pytest.raises(EmptyRecording):
         remote.upload(tmp_path / "empty.wav")
@@ -601,7 +601,7 @@ def test_a_file_that_is_none_is_not_announced(remote: Remote, service: Service, 
 
 
 def test_closing_stops_what_other_threads_send(service: Service, large: Path) -> None:
-    remote = Remote(service.api_url, KEY)
+    remote = Client(service.api_url, KEY)
     service.pause = 1.0
     caught: list[BaseException] = []
 
@@ -627,7 +627,7 @@ def test_closing_stops_what_other_threads_send(service: Service, large: Path) ->
 
 @pytest.mark.parametrize("status", [0, 429, 502, 503, 504])
 def test_what_passes_is_asked_again_ever_more_slowly(
-    remote: Remote, service: Service, pauses: list[float], status: int
+    remote: Client, service: Service, pauses: list[float], status: int
 ) -> None:
     service.trouble("GET", "/models", status, times=3)
     assert remote.models()[0]["name"] == "reef"
@@ -636,7 +636,7 @@ def test_what_passes_is_asked_again_ever_more_slowly(
         assert 0.75 * expected <= pause <= 1.25 * expected
 
 
-def test_six_tries_are_enough(remote: Remote, service: Service, pauses: list[float]) -> None:
+def test_six_tries_are_enough(remote: Client, service: Service, pauses: list[float]) -> None:
     service.trouble("GET", "/models", 503, {"error": "StorageError", "message": "busy", "request_id": "r"}, times=99)
     with pytest.raises(RemoteError, match="busy"):
         remote.models()
@@ -644,14 +644,14 @@ def test_six_tries_are_enough(remote: Remote, service: Service, pauses: list[flo
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 413, 500])
-def test_what_does_not_pass_is_not_asked_again(remote: Remote, service: Service, status: int) -> None:
+def test_what_does_not_pass_is_not_asked_again(remote: Client, service: Service, status: int) -> None:
     service.trouble("GET", "/models", status)
     with pytest.raises(RemoteError):
         remote.models()
     assert service.count("GET", "/models") == 1
 
 
-def test_whoever_says_how_long_is_waited_for(remote: Remote, service: Service, pauses: list[float]) -> None:
+def test_whoever_says_how_long_is_waited_for(remote: Client, service: Service, pauses: list[float]) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
     for value in ("7", date, "999999", "soon"):
         service.trouble("GET", "/models", 429, retry_after=value)
@@ -665,7 +665,7 @@ def test_whoever_says_how_long_is_waited_for(remote: Remote, service: Service, p
 
 def test_nobody_there_is_an_error_of_ours(pauses: list[float]) -> None:
     with (
-        Remote("http://127.0.0.1:1", KEY, sleep=pauses.append) as remote,
+        Client("http://127.0.0.1:1", KEY, sleep=pauses.append) as remote,
         pytest.raises(RemoteError, match=r"no answer from 127.0.0.1") as caught,
     ):
         remote.models()
@@ -673,7 +673,7 @@ def test_nobody_there_is_an_error_of_ours(pauses: list[float]) -> None:
 
 
 @pytest.mark.parametrize("status", [0, 503])
-def test_a_start_that_is_tried_again_has_the_same_key(remote: Remote, service: Service, status: int) -> None:
+def test_a_start_that_is_tried_again_has_the_same_key(remote: Client, service: Service, status: int) -> None:
     service.uploads["u-1"] = Upload("u-1", "a.wav", 1)
     service.trouble("POST", "/executions", status, times=2)
     remote.start(["u-1"], model="reef", settings={"threshold": 0.6})
@@ -689,7 +689,7 @@ def test_a_start_that_is_tried_again_has_the_same_key(remote: Remote, service: S
 
 @pytest.mark.parametrize(("verb", "path"), [("cancel", "/executions/e-1"), ("resume", "/executions/e-1/resume")])
 def test_what_must_not_happen_twice_is_tried_again_when_throttled_only(
-    remote: Remote, service: Service, verb: str, path: str
+    remote: Client, service: Service, verb: str, path: str
 ) -> None:
     method = "DELETE" if verb == "cancel" else "POST"
     service.trouble(method, path, 429, times=2)
@@ -706,7 +706,7 @@ def test_what_must_not_happen_twice_is_tried_again_when_throttled_only(
 # --- the key -----------------------------------------------------------------------------------------------------
 
 
-def test_the_key_goes_to_the_api_only(remote: Remote, service: Service, small: Path, large: Path) -> None:
+def test_the_key_goes_to_the_api_only(remote: Client, service: Service, small: Path, large: Path) -> None:
     remote.upload(small)
     remote.upload(large)
     remote.start(["u-1"])
@@ -716,7 +716,7 @@ def test_the_key_goes_to_the_api_only(remote: Remote, service: Service, small: P
     assert not [each for each in service.storage if KEY in f"{each.headers}{each.path}{each.query}"]
 
 
-def test_no_redirect_is_followed(remote: Remote, service: Service, tmp_path: Path) -> None:
+def test_no_redirect_is_followed(remote: Client, service: Service, tmp_path: Path) -> None:
     service.trouble("GET", "/models", 302, location=f"{service.storage_url}/elsewhere/x?signature=0")
     with pytest.raises(RemoteError) as caught:
         remote.models()
@@ -727,7 +727,7 @@ def test_no_redirect_is_followed(remote: Remote, service: Service, tmp_path: Pat
     assert len(service.storage) == 1
 
 
-def test_no_document_leads_the_key_elsewhere(remote: Remote, service: Service) -> None:
+def test_no_document_leads_the_key_elsewhere(remote: Client, service: Service) -> None:
     for following in (f"{service.storage_url}/x", "@elsewhere.example/x"):
         service.trouble("GET", "/executions", 200, {"executions": [], "next": following})
         with pytest.raises(RemoteError, match="not a path of this API"):
@@ -738,20 +738,20 @@ def test_no_document_leads_the_key_elsewhere(remote: Remote, service: Service) -
 @pytest.mark.parametrize("key", ["", "   ", "a\nb", "ключ"])
 def test_a_key_that_is_none_is_not_sent(key: str) -> None:
     with pytest.raises(InvalidRequest, match="API key") as caught:
-        Remote("https://api.example", key)
+        Client("https://api.example", key)
     assert not key.strip() or key not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["", "api.example/v1", "ftp://api.example", "https://", "https://a:b:c"])
 def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
     with pytest.raises(InvalidRequest, match="ApiUrl"):
-        Remote(url, KEY)
+        Client(url, KEY)
 
 
 # --- answers -----------------------------------------------------------------------------------------------------
 
 
-def test_an_error_keeps_its_name_its_details_and_its_request(remote: Remote, service: Service) -> None:
+def test_an_error_keeps_its_name_its_details_and_its_request(remote: Client, service: Service) -> None:
     details = [{"field": "body.recordings", "message": "too few"}]
     service.trouble(
         "POST",
@@ -767,7 +767,7 @@ def test_an_error_keeps_its_name_its_details_and_its_request(remote: Remote, ser
 
 
 @pytest.mark.parametrize("body", [b"<html>Log in to this network</html>", b"[]", b""])
-def test_somebody_elses_answer_is_none_of_the_api(remote: Remote, service: Service, body: bytes) -> None:
+def test_somebody_elses_answer_is_none_of_the_api(remote: Client, service: Service, body: bytes) -> None:
     for status in (200, 404):
         service.trouble("GET", "/models", status, body)
         with pytest.raises(RemoteError) as caught:
@@ -775,7 +775,7 @@ def test_somebody_elses_answer_is_none_of_the_api(remote: Remote, service: Servi
         assert (caught.value.name, caught.value.http_status) == ("UnexpectedAnswer", status)
 
 
-def test_waiting_polls_as_slowly_as_it_is_told(remote: Remote, service: Service, pauses: list[float]) -> None:
+def test_waiting_polls_as_slowly_as_it_is_told(remote: Client, service: Service, pauses: list[float]) -> None:
     service.states = ["PENDING", "RUNNING", "RUNNING", "SUCCEEDED"]
     heard: list[str] = []
     assert remote.wait(EXECUTION, lambda found: heard.append(found["status"]))["status"] == "SUCCEEDED"
@@ -788,14 +788,14 @@ def test_waiting_polls_as_slowly_as_it_is_told(remote: Remote, service: Service,
 
 @pytest.mark.parametrize(("limit", "pages", "found"), [(None, 3, 250), (5, 1, 5), (120, 2, 120), (100, 1, 100)])
 def test_lists_are_asked_for_page_by_page(
-    remote: Remote, service: Service, limit: int | None, pages: int, found: int
+    remote: Client, service: Service, limit: int | None, pages: int, found: int
 ) -> None:
     assert [each["id"] for each in remote.executions(limit)] == [f"e-{number}" for number in range(found)]
     assert service.count("GET", "/executions") == pages
 
 
 def test_a_download_is_whole_or_not_there(
-    remote: Remote, service: Service, tmp_path: Path, pauses: list[float]
+    remote: Client, service: Service, tmp_path: Path, pauses: list[float]
 ) -> None:
     path = tmp_path / "out" / "a.csv"
     service.trouble("GET", "/results/.*", 0, b"half of")  # breaks off
@@ -814,7 +814,7 @@ def test_a_download_is_whole_or_not_there(
         remote.download(EXECUTION, "csv", tmp_path / "file" / "a.csv")
 
 
-def test_a_clip_is_a_form_and_goes_again_whole(remote: Remote, service: Service, small: Path) -> None:
+def test_a_clip_is_a_form_and_goes_again_whole(remote: Client, service: Service, small: Path) -> None:
     service.trouble("POST", "/inference/predict", 503)
     assert remote.predict(small, {"threshold": 0.9})["events"] == []
     for seen in service.api:
@@ -1096,7 +1096,7 @@ def test_ctrl_c_while_waiting_says_how_to_go_on(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Remote, "wait", interrupted)
+    monkeypatch.setattr(Client, "wait", interrupted)
     result = run("detect", small)
     assert result.exit_code == 1
     assert f"anemonefish remote status {EXECUTION} --wait" in result.stderr

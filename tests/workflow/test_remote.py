@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from anemonefish.client.client import Remote
+from anemonefish.client import Client
 from anemonefish.results.report_formats import REPORTS
 from anemonefish.simulation.scene import SceneSettings, scene, write_scene
 from localstack import LocalAws, Stack
@@ -232,7 +232,7 @@ def test_an_execution_is_stopped_and_goes_on(trouble_stack: Stack, s3: Any, clip
     held.write_bytes(clip.read_bytes())
     execution = mine("start", held, "--set", "max_range_seconds=1").stdout.strip()
     with released_when_stopped(Api(trouble_stack.api_url, trouble_stack.api_key), s3, trouble_stack):
-        with Remote(trouble_stack.api_url, trouble_stack.api_key) as client:
+        with Client(trouble_stack.api_url, trouble_stack.api_key) as client:
             await_true(lambda: client.status(execution)["ranges_done"] >= 4)
         assert "is CANCELLED" in mine("cancel", execution).stdout
         assert "Cancelled" in mine("status", execution, "--wait", code=1).stderr

@@ -45,7 +45,7 @@ from anemonefish.workflow.find_recordings import find_recordings
 from anemonefish.workflow.results_folder import ResultsFolder
 
 if TYPE_CHECKING:
-    from anemonefish.client.client import Document, Remote
+    from anemonefish.client.client import Client, Document
 
 __all__ = ["remote"]
 
@@ -114,9 +114,9 @@ def _with_api(command: Callable[..., None]) -> Callable[..., None]:
     return connected
 
 
-def _connect(url: str) -> Remote:
+def _connect(url: str) -> Client:
     try:
-        from anemonefish.client.client import Remote
+        from anemonefish.client.client import Client
     except ImportError:
         raise click.ClickException(
             "this needs httpx, which is not installed; pip install 'anemonefish[remote]'"
@@ -124,7 +124,7 @@ def _connect(url: str) -> Remote:
     key = os.environ.get(KEY_VARIABLE)
     if not key and not sys.stdin.isatty():
         raise click.UsageError(f"there is no API key; set {KEY_VARIABLE}")
-    return Remote(url, key or click.prompt("API key", hide_input=True, err=True))
+    return Client(url, key or click.prompt("API key", hide_input=True, err=True))
 
 
 # --- the whole way -----------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def _connect(url: str) -> Remote:
 @_threshold_option
 @set_option
 def detect(
-    api: Remote,
+    api: Client,
     paths: tuple[str, ...],
     model: str,
     out: Path,
@@ -171,7 +171,7 @@ def detect(
 @set_option
 @_json_option
 def quote(
-    api: Remote,
+    api: Client,
     paths: tuple[str, ...],
     model: str,
     threshold: float | None,
@@ -203,7 +203,7 @@ def quote(
 @_threshold_option
 @set_option
 def start(
-    api: Remote,
+    api: Client,
     paths: tuple[str, ...],
     model: str,
     formats: str | None,
@@ -229,7 +229,7 @@ def start(
 @click.argument("execution")
 @click.option("--wait", is_flag=True, help="Until it has ended.")
 @_json_option
-def status(api: Remote, execution: str, wait: bool, as_json: bool) -> None:
+def status(api: Client, execution: str, wait: bool, as_json: bool) -> None:
     """Say how far an execution is."""
     found = _wait(api, execution) if wait else api.status(execution)
     if as_json:
@@ -249,7 +249,7 @@ def status(api: Remote, execution: str, wait: bool, as_json: bool) -> None:
 @click.argument("execution")
 @_out_option
 @_formats_option
-def results(api: Remote, execution: str, out: Path, formats: str | None) -> None:
+def results(api: Client, execution: str, out: Path, formats: str | None) -> None:
     """Fetch the reports of an execution that succeeded."""
     wanted = _known_formats(formats)
     ended = api.status(execution)
@@ -266,7 +266,7 @@ def results(api: Remote, execution: str, out: Path, formats: str | None) -> None
 @_formats_option
 @set_option
 def decide(
-    api: Remote,
+    api: Client,
     execution: str,
     threshold: float | None,
     out: Path,
@@ -293,7 +293,7 @@ def decide(
 @remote.command()
 @_with_api
 @click.argument("execution")
-def cancel(api: Remote, execution: str) -> None:
+def cancel(api: Client, execution: str) -> None:
     """Stop an execution; what is scored stays for resume."""
     OUT.print(f"{execution} is {api.cancel(execution)['status']}", highlight=False)
 
@@ -301,7 +301,7 @@ def cancel(api: Remote, execution: str) -> None:
 @remote.command()
 @_with_api
 @click.argument("execution")
-def resume(api: Remote, execution: str) -> None:
+def resume(api: Client, execution: str) -> None:
     """Start an execution that failed or was stopped again, for what it lacks."""
     found = api.resume(execution)
     OUT.print(f"{execution} is {found['status']}, attempt {found['attempt']}", highlight=False)
@@ -311,7 +311,7 @@ def resume(api: Remote, execution: str) -> None:
 @_with_api
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @_json_option
-def list_(api: Remote, limit: int, as_json: bool) -> None:
+def list_(api: Client, limit: int, as_json: bool) -> None:
     """List executions, newest first."""
     found = list(api.executions(limit))
     if as_json:
@@ -329,7 +329,7 @@ def list_(api: Remote, limit: int, as_json: bool) -> None:
 @_model_option
 @_threshold_option
 @set_option
-def predict(api: Remote, clip: Path, model: str, threshold: float | None, assignments: Sequence[str]) -> None:
+def predict(api: Client, clip: Path, model: str, threshold: float | None, assignments: Sequence[str]) -> None:
     """Send one clip of up to 4 MB and print what the API answers, as JSON."""
     OUT.print_json(json.dumps(api.predict(clip, _given(assignments, threshold=threshold) | {"model": model})))
 
@@ -350,7 +350,7 @@ def _known_formats(formats: str | None) -> tuple[str, ...]:
     return Settings.load(_given((), formats=_split(formats)), environment={}).formats
 
 
-def _checked(api: Remote, model: str, settings: dict[str, Any]) -> Settings:
+def _checked(api: Client, model: str, settings: dict[str, Any]) -> Settings:
     """Return the settings; a mistake in them, the model or the key shows before hours of uploading."""
     found = Settings.load(settings, environment={})
     name, _, version = model.partition("@")
@@ -376,7 +376,7 @@ def _requests(paths: Sequence[str], others: int = 0) -> list[RecordingRequest]:
 # --- up ----------------------------------------------------------------------------------------------------------
 
 
-def _upload_all(api: Remote, requests: Sequence[RecordingRequest]) -> list[_Recording]:
+def _upload_all(api: Client, requests: Sequence[RecordingRequest]) -> list[_Recording]:
     """Upload recordings, some at once; one that cannot be uploaded is told of, and the others go on."""
     with progress_bar("uploading") as bar:
         task = bar.add_task("uploading", total=sum(_size(request.uri) for request in requests) or None)
@@ -413,7 +413,7 @@ def _uploads(recordings: Iterable[_Recording]) -> list[str]:
     return [each.upload for each in recordings if each.upload is not None] or sys.exit(1)
 
 
-def _start(api: Remote, recordings: Sequence[_Recording], model: str, settings: dict[str, Any]) -> str:
+def _start(api: Client, recordings: Sequence[_Recording], model: str, settings: dict[str, Any]) -> str:
     uploads = _uploads(recordings)
     try:
         return str(api.start(uploads, model=model, settings=settings)["id"])
@@ -427,7 +427,7 @@ def _show_uploads(uploads: Sequence[str]) -> None:
     ERR.print(words, highlight=False, soft_wrap=True)
 
 
-def _wait(api: Remote, execution: str) -> Document:
+def _wait(api: Client, execution: str) -> Document:
     """Wait for the end of an execution; whoever does not, hears how to go on."""
     with progress_bar("scoring") as bar:
         task = bar.add_task("scoring", total=None)
@@ -454,7 +454,7 @@ def _theirs(ended: Document) -> list[_Recording]:
     return [_Recording(RecordingRequest("", each["name"], "").name) for each in ended["recordings"]]
 
 
-def _outcomes(api: Remote, ended: Document, recordings: Sequence[_Recording]) -> list[_Recording]:
+def _outcomes(api: Client, ended: Document, recordings: Sequence[_Recording]) -> list[_Recording]:
     """Return what became of the recordings of an execution, under our names."""
     found = api.results(ended["id"], recording=_first_sound(ended))["recordings"]
     return [
@@ -474,7 +474,7 @@ def _first_sound(ended: Document) -> int:
 
 
 def _fetch(
-    api: Remote,
+    api: Client,
     execution: str,
     recordings: Sequence[_Recording],
     formats: Sequence[str],
@@ -504,7 +504,7 @@ def _fetch(
     return fetched
 
 
-def _fetch_whole(api: Remote, execution: str, formats: Sequence[str], out: Path) -> None:
+def _fetch_whole(api: Client, execution: str, formats: Sequence[str], out: Path) -> None:
     """Fetch what tells of the whole job: the combined tables of the formats asked for, clips and pictures.
 
     The summary is written here, for it tells also of what was never uploaded.
@@ -524,7 +524,7 @@ def _numbered(recordings: Sequence[_Recording]) -> tuple[range, Sequence[_Record
     return range(len(recordings)), recordings
 
 
-def _at_once(api: Remote, work: Callable[..., _R], *columns: Iterable[Any]) -> list[_R]:
+def _at_once(api: Client, work: Callable[..., _R], *columns: Iterable[Any]) -> list[_R]:
     """Do the same for many, some at once, in their order. Ctrl-C stops what is on its way."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
