@@ -22,7 +22,8 @@ from time import perf_counter
 import numpy as np
 import soundfile
 
-from anemonefish.simulation.scene import SceneSettings, scene
+from anemonefish.simulation.scene import scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from bench.lab import REPOSITORY
 from bench.rows import Row, compared, figure, missing
 

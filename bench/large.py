@@ -22,7 +22,8 @@ import numpy as np
 from click.testing import CliRunner
 
 from anemonefish.cli.main import main as command_line
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))

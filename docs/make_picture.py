@@ -16,7 +16,8 @@ import numpy as np
 import soundfile
 
 from anemonefish.settings import Settings
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.workflow.find_recordings import find_recordings
 from anemonefish.workflow.local import detect
 

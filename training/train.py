@@ -30,7 +30,8 @@ from anemonefish.audio.resample import at_rate
 from anemonefish.profiles import profile_named
 from anemonefish.results.events import find_events, smooth
 from anemonefish.settings import Settings
-from anemonefish.simulation.scene import Scene, SceneSettings, scene
+from anemonefish.simulation.scene import Scene, scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.windows import WindowGrid
 
 CLASSES = ("noise", "anemonefish", "biological")

@@ -20,7 +20,8 @@ import soundfile
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import LocalAws, Stack
 from tests.workflow.conftest import Api, new_key
 

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import Stack
 
 from .conftest import PARAMETERS, Local, overrides

@@ -14,10 +14,11 @@ SLOW_MODULES = {
     "test_identity",  # many cuts of one job
     "test_lab_models",  # TensorFlow
     "test_layers",  # every layer for both processors
+    "test_noise",  # an hour of simulated sound
     "test_pictures",  # matplotlib
     "test_profiles_oracle",  # librosa and matplotlib
     "test_review",  # jobs with clips and plots
-    "test_simulate",  # minutes of sound
+    "test_scene",  # minutes of simulated sound
     "test_transcode",  # decoders of every format
     "test_winograd",  # TensorFlow
 }
@@ -26,7 +27,8 @@ SLOW_TESTS = {"test_calibrate_measures_this_machine_and_the_next_quote_knows"}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow tests; a module that was renamed is an error here, not a slow check."""
-    gone = [name for name in SLOW_MODULES if not Path(__file__).with_name(f"{name}.py").is_file()]
+    modules = {path.stem for path in Path(__file__).parent.rglob("test_*.py")}
+    gone = sorted(SLOW_MODULES - modules)
     assert not gone, f"{gone} are no modules of tests; correct SLOW_MODULES"
     for item in items:
         if item.path.stem in SLOW_MODULES or item.name in SLOW_TESTS:

@@ -105,7 +105,7 @@ FLOORS = [
     {
         "audio.decoder_input",
         "audio.reader",
-        "simulation.scene",
+        "simulation",
         "evaluation",
         "jobs.request",
         "workflow.results_folder",

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 
 PATIENCE = 1800.0
 """Seconds that a job may take beside any other load."""

@@ -19,7 +19,8 @@ from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.settings import Settings
-from anemonefish.simulation.scene import SceneSettings, scene
+from anemonefish.simulation.scene import scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.stores import open_store
 from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.aggregate import aggregate_job

@@ -9,7 +9,8 @@ import numpy as np
 from click.testing import CliRunner
 
 from anemonefish.cli.main import main
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 
 
 def test_minutes_add_up_to_the_windows_and_events(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from anemonefish.annotations.label_files import read_labels
 from anemonefish.cli.main import main
 from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 
 BUSY = SceneSettings(calls_per_minute=60, calls_per_bout=(1, 1))
 

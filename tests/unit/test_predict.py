@@ -22,7 +22,8 @@ from anemonefish.service.api.forms import MOST_PARTS
 from anemonefish.service.api.lab import SETTINGS
 from anemonefish.service.api.schemas.clip_schemas import LabConfig
 from anemonefish.settings import Settings
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.workflow import predict
 from anemonefish.workflow.predict import MOST_BYTES, MOST_SAMPLES, predict_clip
 

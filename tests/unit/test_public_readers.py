@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from anemonefish.annotations.label_files import read_labels
 from anemonefish.cli.main import main
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 
 
 @pytest.fixture(scope="module")

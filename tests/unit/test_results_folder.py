@@ -22,7 +22,8 @@ from click.testing import CliRunner, Result
 from anemonefish.cli.main import main
 from anemonefish.errors import StorageError
 from anemonefish.recording_names import is_own_clip
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.workflow import results_folder
 from anemonefish.workflow.results_folder import ResultsFolder, owned_files
 

@@ -18,7 +18,8 @@ from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.results.review_state import ReviewState, read_review_state
 from anemonefish.service.downloads import JobResults
 from anemonefish.settings import Settings
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.stores import open_store
 from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.aggregate import aggregate_job

@@ -26,7 +26,8 @@ from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.notes import Note, is_partial
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.settings import Settings
-from anemonefish.simulation.scene import SceneSettings, scene
+from anemonefish.simulation.scene import scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.stores import open_source, open_store
 from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.predict import predict_clip

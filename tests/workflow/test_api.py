@@ -17,7 +17,8 @@ import httpx
 import pytest
 import soundfile
 
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import LocalAws, Stack
 
 from .conftest import Api, await_true, new_key, released_when_stopped

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import Stack
 
 from .conftest import PATIENCE, Api, released_when_stopped

@@ -20,7 +20,8 @@ import soundfile
 
 from anemonefish.client import Client
 from anemonefish.results.report_formats import REPORTS
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import LocalAws, Stack
 
 from .conftest import PATIENCE, Api, await_true, new_key, released_when_stopped

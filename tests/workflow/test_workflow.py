@@ -18,7 +18,8 @@ from click.testing import CliRunner
 from anemonefish.cli.main import main
 from anemonefish.models import ModelRepository
 from anemonefish.publishing.publish import publish
-from anemonefish.simulation.scene import SceneSettings, scene, write_scene
+from anemonefish.simulation.scene import scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.stores.folder import LocalStore
 from localstack import Execution, Stack
 from localstack.demo import analyse, fetch, upload_models

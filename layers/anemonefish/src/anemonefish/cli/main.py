@@ -377,15 +377,14 @@ def _settings(assignments: Sequence[str], **options: Any) -> Settings:
 def _write_labels(made: Scene, wav: Path) -> None:
     from anemonefish.annotations.audacity import write_audacity
     from anemonefish.annotations.raven import write_raven
-    from anemonefish.annotations.selections import AudioReference, Selection
+    from anemonefish.annotations.selections import AudioReference
     from anemonefish.stores.folder import atomic_file
 
-    selections = [Selection(each.start, each.stop, each.label, each.low_hz, each.high_hz) for each in made.labels]
     reference = AudioReference(path=str(wav.resolve()), name=wav.name, sample_rate=made.sample_rate)
     with atomic_file(wav.with_name(f"{wav.name}.selections.txt")) as path, path.open("w", newline="") as file:
-        write_raven(file, [(reference, selections)])
+        write_raven(file, [(reference, made.labels)])
     with atomic_file(wav.with_name(f"{wav.name}.audacity.txt")) as path, path.open("w", newline="") as file:
-        write_audacity(file, selections, sample_rate=made.sample_rate)
+        write_audacity(file, made.labels, sample_rate=made.sample_rate)
 
 
 def _show_notes(made: Plan) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from anemonefish.annotations.audacity import write_audacity
 from anemonefish.annotations.raven import write_raven
-from anemonefish.annotations.selections import AudioReference, Selection
+from anemonefish.annotations.selections import AudioReference
 from anemonefish.front.annotation_tables import Annotations, read_annotations
-from anemonefish.simulation.scene import ANEMONEFISH, Scene, SceneSettings, scene, write_scene
+from anemonefish.simulation.calls import ANEMONEFISH
+from anemonefish.simulation.scene import Scene, scene, write_scene
+from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.stores.folder import atomic_file
 
 __all__ = ["SimulatedRecording", "simulate"]
@@ -97,10 +99,9 @@ def simulate(
     with atomic_file(wav) as temporary:
         write_scene(made, temporary)
     raven, audacity = (wav.with_name(f"{wav.name}.{ending}") for ending in ("selections.txt", "audacity.txt"))
-    selections = [Selection(each.start, each.stop, each.label, each.low_hz, each.high_hz) for each in made.labels]
     reference = AudioReference(path=str(wav.resolve()), name=wav.name, sample_rate=made.sample_rate)
     with atomic_file(raven) as temporary, temporary.open("w", newline="") as file:
-        write_raven(file, [(reference, selections)])
+        write_raven(file, [(reference, made.labels)])
     with atomic_file(audacity) as temporary, temporary.open("w", newline="") as file:
-        write_audacity(file, selections, sample_rate=made.sample_rate)
+        write_audacity(file, made.labels, sample_rate=made.sample_rate)
     return SimulatedRecording(wav, raven, audacity, read_annotations(raven), made)

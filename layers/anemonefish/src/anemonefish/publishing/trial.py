@@ -23,7 +23,8 @@ from anemonefish.models.bundle import MOST_TOLERANCE, TOLERANCE, ModelSpec
 from anemonefish.models.golden import Golden
 from anemonefish.profiles import Profile
 from anemonefish.publishing.variants import events_of, labels_flipped, labels_of
-from anemonefish.simulation.scene import MINIMUM_RATE, SceneSettings, scene
+from anemonefish.simulation.scene import MINIMUM_RATE, scene
+from anemonefish.simulation.scene_settings import SceneSettings
 
 __all__ = ["COMPARED_WINDOWS", "GOLDEN_WINDOWS", "NATIVE_TRIAL_RATE", "Trial", "check_parity", "trial_windows"]
 

@@ -1,1 +1,1 @@
-"""Simulation: reef scenes with calls, similar sounds and noise, and the labels of what is in them."""
+"""Simulated reef scenes: recordings with calls, noise and exact labels, drawn from a seed."""
