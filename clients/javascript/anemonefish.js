@@ -2,61 +2,61 @@
 /**
  * Client of the anemonefish API: upload recordings, start an execution, wait, fetch results, decide again.
  *
- * One file without dependencies, for browsers and for Node 18 or newer. Owns parts, retries and polling. What the
- * answers contain is told by the API itself: `GET /docs`.
+ * One file without dependencies, for browsers and for Node 18 or newer. It handles upload parts, retries and polling.
+ * The API documents the contents of its answers: `GET /docs`.
  *
  * @license Apache-2.0
  *
- * @typedef {{error: string, message: string}} Reason
- * @typedef {{url: string, headers: Record<string, string>}} Put
+ * @typedef {{error: string, message: string}} ErrorReason
+ * @typedef {{url: string, headers: Record<string, string>}} PutLink
  * @typedef {{number: number, size: number, url: string, etag: string | null}} Part
  * @typedef {{parts: Part[], next: string | null}} PartPage
  * @typedef {{id: string, filename: string, size: number, status: 'OPEN' | 'COMPLETE', created_at: string,
- *   expires_at: string, sha256: string | null, sha256_checked: boolean, put: Put | null,
+ *   expires_at: string, sha256: string | null, sha256_checked: boolean, put: PutLink | null,
  *   multipart: PartPage | null}} Upload
  * @typedef {'litert' | 'keras' | 'ncnn'} Engine
  * @typedef {{name: string, version: string, hash: string, engine: Engine, variant: string | null}} Model
  * @typedef {{code: string, message: string, numbers: Record<string, number | string>}} Note
  * @typedef {{recording: number, name: string, status: 'done' | 'partial' | 'failed', windows: number | null,
- *   events: number | null, error: Reason | null, notes: Note[]}} RecordingOutcome
+ *   events: number | null, error: ErrorReason | null, notes: Note[]}} RecordingOutcome
  * @typedef {{recordings: string[], model?: string, settings?: Record<string, unknown>, webhook?: string,
- *   signal?: AbortSignal}} Order
+ *   signal?: AbortSignal}} ExecutionRequest
  * @typedef {{id: string, status: 'PENDING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED', status_url: string,
  *   results_url: string | null, attempt: number, created_at: string, started_at: string | null,
  *   finished_at: string | null, expected_end: string | null, model: Model, settings: Record<string, unknown>,
  *   ranges_done: number, ranges_total: number | null, recordings: Record<string, any>[],
- *   error: Reason | null}} Execution
- * @typedef {Record<'predictions' | 'events', Record<string, any>[]> & {metadata: Record<string, any>}} Found
- * @typedef {Found & {execution: string, decision: string | null, recording: number,
+ *   error: ErrorReason | null}} Execution
+ * @typedef {Record<'predictions' | 'events', Record<string, any>[]> & {metadata: Record<string, any>}} Detections
+ * @typedef {Detections & {execution: string, decision: string | null, recording: number,
  *   predictions_url: string | null, recordings: RecordingOutcome[]}} Results
  * @typedef {'json' | 'csv' | 'scores' | 'raven' | 'audacity' | 'classes' | 'kaleidoscope' | 'longterm'
  *   | 'parquet'} Format
- * @typedef {{recording?: number, decision?: string, signal?: AbortSignal}} Which
- * @typedef {{signal?: AbortSignal}} Stoppable
+ * @typedef {{recording?: number, decision?: string, signal?: AbortSignal}} ResultSelector
+ * @typedef {{signal?: AbortSignal}} SignalOption
  *
- * Among ourselves:
- * @typedef {{filename?: string, size: number, sha256?: string}} Announced
+ * Used only in this file:
+ * @typedef {{filename?: string, size: number, sha256?: string}} FileInfo
  * @typedef {{query?: Record<string, any>, json?: object, form?: FormData, headers?: Record<string, string>,
- *   signal?: AbortSignal, again?: (error: any) => boolean, patience?: number}} Asked
- * @typedef {(bytes: number) => void} Count
+ *   signal?: AbortSignal, isRetryable?: (error: any) => boolean, patience?: number}} RequestOptions
+ * @typedef {(bytes: number) => void} ByteCounter
  */
 
-const TRIES = 6;
-/** A link that S3 refuses at this age or later (ms) has expired; one that is younger may be forbidden. */
-const FRESH = 60_000;
-/** So many young links in a row may be refused as expired before that is believed. */
-const EXPIRED_AT_ONCE = 10;
-/** Links are renewed so long (ms) before their end: a part that is sent in vain costs its bytes. */
-const BEFORE_END = 30_000;
+const MAX_TRIES = 6;
+/** Age in ms from which a refused link counts as expired. A younger link may have been refused as forbidden. */
+const YOUNG_LINK_MS = 60_000;
+/** Number of young links in a row that S3 may refuse as expired before the upload fails. */
+const MAX_YOUNG_EXPIRED = 10;
+/** Links are renewed this long (ms) before they expire, so that no part is sent to an expired link. */
+const RENEW_BEFORE_END_MS = 30_000;
 
-/** Whatever goes wrong, except that a `signal` aborts: that rejects with the signal's own reason. */
+/** Every error of this client. The one exception: an aborted `signal` rejects with its own reason. */
 export class AnemonefishError extends Error {
   /**
-   * @param {string} error the name the API, S3 or a failed execution gives it; ours are `NetworkError`, `Timeout`,
-   *   `NotStarted`, `Cancelled`, `OtherFile`, `StorageRefused`, `UnexpectedAnswer`
+   * @param {string} error name of the error, from the API, S3 or a failed execution; this client adds `NetworkError`,
+   *   `Timeout`, `NotStarted`, `Cancelled`, `OtherFile`, `StorageRefused`, `UnexpectedAnswer`
    * @param {string} message
    * @param {{status?: number, details?: {field: string, message: string}[] | null, requestId?: string | null,
-   *   retryAfter?: number, cause?: unknown}} [more] `status` is 0 where no answer came, or none was the error
+   *   retryAfter?: number, cause?: unknown}} [more] `status` is 0 if there was no HTTP error
    */
   constructor(error, message, { status = 0, details = null, requestId = null, retryAfter = 0, cause } = {}) {
     super(message, cause === undefined ? undefined : { cause });
@@ -79,11 +79,12 @@ export class Anemonefish {
   /**
    * @param {object} options
    * @param {string} options.url the stack's output `ApiUrl`
-   * @param {string} [options.key] API key; goes to the API only, never to S3
-   * @param {() => Promise<Record<string, string>>} [options.headers] more headers of a request, a token for example
-   * @param {number} [options.patience] how long `upload` and `wait` bear that nobody answers, in ms of waiting; what a
-   *   device sleeps does not count
-   * @param {(ms: number, signal?: AbortSignal) => Promise<unknown>} [options.pause] how to wait; for tests
+   * @param {string} [options.key] API key; sent only to the API, not to S3
+   * @param {() => Promise<Record<string, string>>} [options.headers] returns more headers for each request, for
+   *   example a token
+   * @param {number} [options.patience] how long `upload` and `wait` retry without an answer, in ms of waiting; time in
+   *   which the device sleeps does not count
+   * @param {(ms: number, signal?: AbortSignal) => Promise<unknown>} [options.pause] function that waits; for tests
    */
   constructor({ url, key, headers, patience = 600_000, pause = sleep }) {
     this.#url = new URL(url).href.replace(/\/+$/, '');
@@ -94,273 +95,280 @@ export class Anemonefish {
   }
 
   /**
-   * Upload a recording; a large one in parts, several at once. What was interrupted can be resumed for a day. Links
-   * that expire on the way, on a phone that slept for example, are renewed as often as that happens.
+   * Upload a recording; a large one in parts, several at a time. An interrupted upload can be resumed within a day.
+   * Links that expire during the upload, for example while a phone sleeps, are renewed.
    *
    * @param {Blob & {name?: string}} blob a file input's `File`, or what `fs.openAsBlob` returns
    * @param {object} [options]
    * @param {string} [options.name] file name without folders
    * @param {string} [options.sha256] hexadecimal
-   * @param {(sent: number, total: number) => void} [options.onProgress] in bytes; it falls when a part has to go again
-   * @param {(upload: Upload) => void} [options.onStart] called before the first byte; keep the `id` to resume. Called
-   *   again where a small file's link has expired: such an upload begins anew, under another id
-   * @param {number} [options.concurrency] parts at once
+   * @param {(sent: number, total: number) => void} [options.onProgress] in bytes; `sent` decreases when a part must be
+   *   sent again
+   * @param {(upload: Upload) => void} [options.onStart] called before the first byte; store the `id` to resume. Called
+   *   again with a new upload if the link of a small file has expired
+   * @param {number} [options.concurrency] number of parts that are sent at the same time
    * @param {string} [options.resume] id of an earlier upload of this file
    * @param {AbortSignal} [options.signal]
-   * @returns {Promise<Upload>} complete
+   * @returns {Promise<Upload>} the completed upload
    */
   async upload(blob, options = {}) {
     const { name = blob.name, sha256, onProgress, onStart, concurrency = 4, resume } = options;
-    const stop = follower(options.signal);
-    const { signal } = stop;
-    const count = counter(blob.size, onProgress, signal);
+    const controller = linkedController(options.signal);
+    const { signal } = controller;
+    const count = progressCounter(blob.size, onProgress, signal);
     try {
       const file = { filename: name, size: blob.size, sha256 };
-      let upload = await (resume ? this.#reopen(resume, file, signal) : this.#open(file, signal));
+      let upload = await (resume ? this.#resumeUpload(resume, file, signal) : this.#beginUpload(file, signal));
       onStart?.(upload);
       if (upload.status === 'COMPLETE') {
         count(blob.size);
         return upload;
       }
       if (upload.multipart) await this.#sendParts(blob, upload.id, upload.multipart, concurrency, count, signal);
-      else upload = await this.#sendWhole(blob, upload, file, onStart, count, signal);
-      return await this.#ask('POST', `/uploads/${upload.id}/complete`, { signal, patience: this.#patience });
+      else upload = await this.#sendSingle(blob, upload, file, onStart, count, signal);
+      return await this.#request('POST', `/uploads/${upload.id}/complete`, { signal, patience: this.#patience });
     } catch (error) {
-      stop.abort(error); // the other parts need not go on
+      controller.abort(error); // stops the other parts
       throw error;
     } finally {
-      stop.release();
+      controller.release();
     }
   }
 
   /**
-   * Start an execution. There is always an idempotency key, so that a retry does not start a second one.
+   * Start an execution. Every request has an idempotency key, so a retry does not start a second execution.
    *
-   * @param {Order & {idempotencyKey?: string}} order @returns {Promise<Execution>}
+   * @param {ExecutionRequest & {idempotencyKey?: string}} request @returns {Promise<Execution>}
    */
-  start({ idempotencyKey = randomKey(), signal, ...order }) {
-    return this.#ask('POST', '/executions', { json: order, headers: { 'idempotency-key': idempotencyKey }, signal });
+  start({ idempotencyKey = randomKey(), signal, ...request }) {
+    const headers = { 'idempotency-key': idempotencyKey };
+    return this.#request('POST', '/executions', { json: request, headers, signal });
   }
 
   /**
-   * Ranges, seconds and USD to expect; starts nothing.
+   * Return the expected ranges, seconds and USD without starting an execution.
    *
-   * @param {Order} order
+   * @param {ExecutionRequest} request
    * @returns {Promise<{model: Model, quote: Record<string, number>, recordings: Record<string, any>[]}>}
    */
-  quote({ signal, ...order }) {
-    return this.#ask('POST', '/executions', { query: { dry_run: true }, json: order, signal });
+  quote({ signal, ...request }) {
+    return this.#request('POST', '/executions', { query: { dry_run: true }, json: request, signal });
   }
 
-  /** @param {string} id @param {Stoppable} [options] @returns {Promise<Execution>} */
+  /** @param {string} id @param {SignalOption} [options] @returns {Promise<Execution>} */
   status(id, { signal } = {}) {
-    return this.#ask('GET', pathOf(id), { signal });
+    return this.#request('GET', executionPath(id), { signal });
   }
 
   /**
-   * Executions, newest first. For the next page give the id of the last one as `from`.
+   * List executions, newest first. For the next page, pass the id of the last execution as `from`.
    *
-   * @param {Stoppable & {limit?: number, from?: string}} [options]
+   * @param {SignalOption & {limit?: number, from?: string}} [options]
    * @returns {Promise<{executions: Record<string, any>[], next: string | null}>}
    */
   list({ limit, from, signal } = {}) {
-    return this.#ask('GET', '/executions', { query: { limit, from }, signal });
+    return this.#request('GET', '/executions', { query: { limit, from }, signal });
   }
 
   /**
-   * Poll until an execution has succeeded. One that failed or was cancelled is an error, with its own reason; so is one
-   * that stays PENDING: it was accepted, but not started.
+   * Poll until an execution has succeeded. Throws the execution's error if it failed or was cancelled, and `NotStarted`
+   * if it stays PENDING, which means that it was accepted but not started.
    *
    * @param {string} id
-   * @param {Stoppable & {onProgress?: (execution: Execution) => void, timeout?: number,
+   * @param {SignalOption & {onProgress?: (execution: Execution) => void, timeout?: number,
    *   startTimeout?: number}} [options] `timeout` in ms; `startTimeout` in ms of waiting while the execution is PENDING
    * @returns {Promise<Execution>}
    */
   async wait(id, { onProgress, timeout = Infinity, startTimeout = 900_000, signal } = {}) {
-    const stop = follower(signal);
-    const late = () => stop.abort(new AnemonefishError('Timeout', `${id} did not end within ${timeout} ms`));
-    const timer = timeout < 2 ** 31 ? setTimeout(late, timeout) : undefined; // longer ones would end at once
+    const controller = linkedController(signal);
+    const onTimeout = () => controller.abort(new AnemonefishError('Timeout', `${id} did not end within ${timeout} ms`));
+    const timer = timeout < 2 ** 31 ? setTimeout(onTimeout, timeout) : undefined; // a longer timer would fire at once
     try {
-      const request = { signal: stop.signal, patience: this.#patience };
+      const request = { signal: controller.signal, patience: this.#patience };
       for (let polls = 0, pending = 0; ; polls += 1) {
-        const { document, retryAfter } = await this.#answer('GET', pathOf(id), request);
+        const { document, retryAfter } = await this.#send('GET', executionPath(id), request);
         onProgress?.(document);
         if (document.status === 'SUCCEEDED') return document;
-        if (['FAILED', 'CANCELLED'].includes(document.status)) throw failureOf(document);
-        const ms = Math.max(1000 * retryAfter, growing(polls));
+        if (['FAILED', 'CANCELLED'].includes(document.status)) throw executionError(document);
+        const ms = Math.max(1000 * retryAfter, retryDelay(polls));
         pending = document.status === 'PENDING' ? pending + ms : 0;
-        if (pending > startTimeout) throw notStarted(id, startTimeout);
-        await this.#pause(ms, stop.signal);
+        if (pending > startTimeout) throw notStartedError(id, startTimeout);
+        await this.#pause(ms, controller.signal);
       }
     } finally {
       clearTimeout(timer);
-      stop.release();
+      controller.release();
     }
   }
 
-  /** @param {string} id @param {Which} [which] @returns {Promise<Results>} */
+  /** @param {string} id @param {ResultSelector} [selector] @returns {Promise<Results>} */
   results(id, { recording, decision, signal } = {}) {
-    return this.#ask('GET', `${pathOf(id)}/results`, { query: { recording, decision }, signal });
+    return this.#request('GET', `${executionPath(id)}/results`, { query: { recording, decision }, signal });
   }
 
   /**
-   * A link to a file of results; it holds for an hour and needs no key.
+   * Return a link to a result file. The link is valid for an hour and needs no key.
    *
-   * @param {string} id @param {Format} format @param {Which} [which]
+   * @param {string} id @param {Format} format @param {ResultSelector} [selector]
    * @returns {Promise<{format: Format, filename: string, url: string, expires_at: string}>}
    */
   file(id, format, { recording, decision, signal } = {}) {
     const query = { format, recording, decision, redirect: false };
-    return this.#ask('GET', `${pathOf(id)}/results`, { query, signal });
+    return this.#request('GET', `${executionPath(id)}/results`, { query, signal });
   }
 
-  /** @param {string} id @param {Format} format @param {Which} [which] @returns {Promise<Response>} */
-  async download(id, format, which = {}) {
-    const { url } = await this.file(id, format, which);
+  /** @param {string} id @param {Format} format @param {ResultSelector} [selector] @returns {Promise<Response>} */
+  async download(id, format, selector = {}) {
+    const { url } = await this.file(id, format, selector);
     const get = async () => {
-      const response = await fetch(url, { signal: which.signal });
-      return response.ok ? response : refuse(response.status, await response.text());
+      const response = await fetch(url, { signal: selector.signal });
+      return response.ok ? response : throwS3Error(response.status, await response.text());
     };
-    return this.#persist(() => reach(get), which.signal, passing);
+    return this.#retry(() => withNetworkError(get), selector.signal, isRetryableByS3);
   }
 
   /**
-   * What tells of the whole job: summary, combined tables, clips, pictures. The links hold for an hour.
+   * Return links to the job-level files: summary, combined tables, clips, pictures. The links are valid for an hour.
    *
-   * @param {string} id @param {Stoppable} [options]
+   * @param {string} id @param {SignalOption} [options]
    * @returns {Promise<{files: {name: string, url: string}[], expires_at: string}>}
    */
   files(id, { signal } = {}) {
-    return this.#ask('GET', `${pathOf(id)}/files`, { signal });
+    return this.#request('GET', `${executionPath(id)}/files`, { signal });
   }
 
   /**
-   * Decide again from the stored scores. `results`, `file` and `download` take the answer's `decision`.
+   * Find events again with other settings, from the stored scores. Pass the answer's `decision` to `results`, `file`
+   * and `download`.
    *
-   * @param {string} id @param {Record<string, unknown>} settings @param {Which} [which] @returns {Promise<Results>}
+   * @param {string} id @param {Record<string, unknown>} settings @param {ResultSelector} [selector]
+   * @returns {Promise<Results>}
    */
   decide(id, settings, { recording, signal } = {}) {
-    return this.#ask('POST', `${pathOf(id)}/decisions`, { query: { recording }, json: settings, signal });
+    return this.#request('POST', `${executionPath(id)}/decisions`, { query: { recording }, json: settings, signal });
   }
 
-  /** @param {string} id @param {Stoppable} [options] @returns {Promise<Execution>} */
+  /** @param {string} id @param {SignalOption} [options] @returns {Promise<Execution>} */
   cancel(id, { signal } = {}) {
-    return this.#ask('DELETE', pathOf(id), { signal, again: throttled });
+    return this.#request('DELETE', executionPath(id), { signal, isRetryable: isThrottled });
   }
 
-  /** @param {string} id @param {Stoppable} [options] @returns {Promise<Execution>} */
+  /** @param {string} id @param {SignalOption} [options] @returns {Promise<Execution>} */
   resume(id, { signal } = {}) {
-    return this.#ask('POST', `${pathOf(id)}/resume`, { signal, again: throttled });
+    return this.#request('POST', `${executionPath(id)}/resume`, { signal, isRetryable: isThrottled });
   }
 
   /**
-   * @param {Stoppable} [options]
+   * @param {SignalOption} [options]
    * @returns {Promise<{models: {name: string, versions: string[], aliases: Record<string, string>}[]}>}
    */
   models({ signal } = {}) {
-    return this.#ask('GET', '/models', { signal });
-  }
-
-  /** @param {string} name @param {string} version or an alias @param {Stoppable} [options] @returns {Promise<any>} */
-  model(name, version, { signal } = {}) {
-    return this.#ask('GET', `/models/${encodeURIComponent(name)}/${encodeURIComponent(version)}`, { signal });
+    return this.#request('GET', '/models', { signal });
   }
 
   /**
-   * Send one clip of up to 4 MB and have the answer at once.
+   * @param {string} name @param {string} version or an alias @param {SignalOption} [options] @returns {Promise<any>}
+   */
+  model(name, version, { signal } = {}) {
+    return this.#request('GET', `/models/${encodeURIComponent(name)}/${encodeURIComponent(version)}`, { signal });
+  }
+
+  /**
+   * Analyse one clip of up to 4 MB in one request.
    *
    * @param {Blob & {name?: string}} blob
-   * @param {Stoppable & {name?: string, field?: 'audio_file' | 'audio', config?: Record<string, unknown>}} [options]
-   * @returns {Promise<Found>}
+   * @param {SignalOption & {name?: string, field?: 'audio_file' | 'audio', config?: Record<string, unknown>}} [options]
+   * @returns {Promise<Detections>}
    */
   predict(blob, { name = blob.name ?? 'clip.wav', field = 'audio_file', config, signal } = {}) {
     const form = new FormData();
     form.append(field, blob, name);
     if (config) form.append('config', JSON.stringify(config));
-    return this.#ask('POST', '/inference/predict', { form, signal });
+    return this.#request('POST', '/inference/predict', { form, signal });
   }
 
   /**
-   * A retry may open a second upload; nobody sees it, and it is gone within a day.
+   * Begin an upload. A retry may begin a second, unused upload, which is deleted within a day.
    *
-   * @param {Announced} file @param {AbortSignal} signal @returns {Promise<Upload>}
+   * @param {FileInfo} file @param {AbortSignal} signal @returns {Promise<Upload>}
    */
-  #open(file, signal) {
-    return this.#ask('POST', '/uploads', { json: file, signal, patience: this.#patience });
+  #beginUpload(file, signal) {
+    return this.#request('POST', '/uploads', { json: file, signal, patience: this.#patience });
   }
 
   /**
-   * Go on with an upload. One that is a single PUT is opened anew: nothing of it is there, and no fresh link.
+   * Resume an upload. A single PUT starts as a new upload, because nothing was stored and its link cannot be renewed.
    *
-   * @param {string} id @param {Announced} file @param {AbortSignal} signal @returns {Promise<Upload>}
+   * @param {string} id @param {FileInfo} file @param {AbortSignal} signal @returns {Promise<Upload>}
    */
-  async #reopen(id, file, signal) {
+  async #resumeUpload(id, file, signal) {
     const path = `/uploads/${encodeURIComponent(id)}`;
     const patience = this.#patience;
-    const upload = await this.#ask('GET', path, { signal, patience });
+    const upload = await this.#request('GET', path, { signal, patience });
     const filename = file.filename ?? upload.filename;
     if (upload.filename !== filename || upload.size !== file.size) {
-      const [theirs, ours] = [upload, { ...file, filename }].map((each) => `${each.filename}, ${each.size} bytes`);
-      throw new AnemonefishError('OtherFile', `${id} is the upload of ${theirs}; this is ${ours}`);
+      const [earlier, given] = [upload, { ...file, filename }].map((one) => `${one.filename}, ${one.size} bytes`);
+      throw new AnemonefishError('OtherFile', `${id} is the upload of ${earlier}; the given file is ${given}`);
     }
     if (upload.status === 'COMPLETE') return upload;
     try {
       const query = { from: 1 };
-      return { ...upload, multipart: await this.#ask('GET', `${path}/parts`, { query, signal, patience }) };
+      return { ...upload, multipart: await this.#request('GET', `${path}/parts`, { query, signal, patience }) };
     } catch (error) {
       if (!isOneOf(error, 'WrongState')) throw error;
-      return this.#open({ ...file, filename }, signal);
+      return this.#beginUpload({ ...file, filename }, signal);
     }
   }
 
   /**
-   * Send a file as one PUT. A link that has expired cannot be renewed: the upload begins anew.
+   * Send a file as one PUT. An expired link cannot be renewed, so a new upload is begun.
    *
-   * @param {Blob} blob @param {Upload} upload @param {Announced} file
-   * @param {((upload: Upload) => void) | undefined} onStart @param {Count} count @param {AbortSignal} signal
-   * @returns {Promise<Upload>} the one that has the bytes
+   * @param {Blob} blob @param {Upload} upload @param {FileInfo} file
+   * @param {((upload: Upload) => void) | undefined} onStart @param {ByteCounter} count @param {AbortSignal} signal
+   * @returns {Promise<Upload>} the upload that has the bytes
    */
-  async #sendWhole(blob, upload, file, onStart, count, signal) {
-    const refusals = new Refusals(this.#pause, signal);
+  async #sendSingle(blob, upload, file, onStart, count, signal) {
+    const refusals = new RefusedLinks(this.#pause, signal);
     for (;;) {
-      const taken = Date.now();
-      let began = taken;
-      let unheard = false;
+      const receivedAt = Date.now();
+      let startedAt = receivedAt;
+      let noAnswer = false;
       const send = async () => {
-        began = Date.now();
+        startedAt = Date.now();
         try {
-          await put(/** @type {Put} */ (upload.put), blob, count, signal);
+          await putBlob(/** @type {PutLink} */ (upload.put), blob, count, signal);
         } catch (error) {
-          // The link writes once. After an answer that was lost this one says that the bytes are there.
-          if (unheard && isOneOf(error, 'PreconditionFailed')) return count(blob.size);
-          unheard ||= isOneOf(error, 'NetworkError');
+          // A link writes only once. After a lost answer, this error means that the bytes have arrived.
+          if (noAnswer && isOneOf(error, 'PreconditionFailed')) return count(blob.size);
+          noAnswer ||= isOneOf(error, 'NetworkError');
           throw error;
         }
       };
       try {
-        await this.#persist(send, signal, passing, this.#patience);
+        await this.#retry(send, signal, isRetryableByS3, this.#patience);
         return upload;
       } catch (error) {
-        await refusals.add(error, began - taken);
-        upload = await this.#open({ ...file, filename: upload.filename }, signal);
+        await refusals.add(error, startedAt - receivedAt);
+        upload = await this.#beginUpload({ ...file, filename: upload.filename }, signal);
         onStart?.(upload);
       }
     }
   }
 
   /**
-   * Send what is missing. The next page is asked for when its turn comes: links hold for an hour only.
+   * Send the missing parts. Each page is requested just before it is needed, because links are valid for only an hour.
    *
    * @param {Blob} blob @param {string} id @param {PartPage} first @param {number} concurrency
-   * @param {Count} count @param {AbortSignal} signal
+   * @param {ByteCounter} count @param {AbortSignal} signal
    */
   async #sendParts(blob, id, first, concurrency, count, signal) {
-    const partSize = first.parts[0].size; // all but the last are alike
+    const partSize = first.parts[0].size; // all parts except the last have this size
     const patience = this.#patience;
-    for (let page = first; ; page = await this.#ask('GET', page.next, { signal, patience })) {
+    for (let page = first; ; page = await this.#request('GET', page.next, { signal, patience })) {
       const query = { from: page.parts[0].number };
-      const links = new Links(page, () => this.#ask('GET', `/uploads/${id}/parts`, { query, signal, patience }));
-      await pool(page.parts, concurrency, async ({ number, size, etag }) => {
+      const fetchPage = () => this.#request('GET', `/uploads/${id}/parts`, { query, signal, patience });
+      const links = new PartLinks(page, fetchPage);
+      await forEachConcurrently(page.parts, concurrency, async ({ number, size, etag }) => {
         const start = (number - 1) * partSize;
         if (etag) count(size);
         else await this.#sendPart(number, blob.slice(start, start + size), links, count, signal);
@@ -370,128 +378,131 @@ export class Anemonefish {
   }
 
   /**
-   * @param {number} number @param {Blob} bytes @param {Links} links @param {Count} count @param {AbortSignal} signal
+   * @param {number} number @param {Blob} bytes @param {PartLinks} links @param {ByteCounter} count
+   * @param {AbortSignal} signal
    */
   async #sendPart(number, bytes, links, count, signal) {
-    const refusals = new Refusals(this.#pause, signal);
+    const refusals = new RefusedLinks(this.#pause, signal);
     for (;;) {
-      if (links.endsSoon(number)) await links.renew(number, links.get(number).url);
-      const { url, taken } = links.get(number);
-      let began = taken;
+      if (links.expiresSoon(number)) await links.renew(number, links.get(number).url);
+      const { url, receivedAt } = links.get(number);
+      let startedAt = receivedAt;
       const send = () => {
-        began = Date.now();
-        return put({ url, headers: {} }, bytes, count, signal);
+        startedAt = Date.now();
+        return putBlob({ url, headers: {} }, bytes, count, signal);
       };
       try {
-        return await this.#persist(send, signal, passing, this.#patience);
+        return await this.#retry(send, signal, isRetryableByS3, this.#patience);
       } catch (error) {
-        await refusals.add(error, began - taken);
+        await refusals.add(error, startedAt - receivedAt);
         await links.renew(number, url);
       }
     }
   }
 
-  /** @param {string} method @param {string} path @param {Asked} request @returns {Promise<any>} */
-  async #ask(method, path, request) {
-    return (await this.#answer(method, path, request)).document;
+  /** @param {string} method @param {string} path @param {RequestOptions} request @returns {Promise<any>} */
+  async #request(method, path, request) {
+    return (await this.#send(method, path, request)).document;
   }
 
   /**
-   * @param {string} method @param {string} path @param {Asked} request
+   * @param {string} method @param {string} path @param {RequestOptions} request
    * @returns {Promise<{document: any, retryAfter: number}>}
    */
-  #answer(method, path, { query = {}, json, form, headers, signal, again = busy, patience = 0 }) {
-    const url = this.#url + path + searchOf(query);
+  #send(method, path, { query = {}, json, form, headers, signal, isRetryable = isRetryableByApi, patience = 0 }) {
+    const url = this.#url + path + queryString(query);
     const request = async () => {
       const sent = new Headers({ ...(await this.#headers?.()), ...headers });
       if (this.#key) sent.set('x-api-key', this.#key);
-      if (json) sent.set('content-type', 'application/json'); // of a form, fetch tells type and boundary
+      if (json) sent.set('content-type', 'application/json'); // for a form, fetch sets type and boundary
       const body = json ? JSON.stringify(json) : form;
-      // The API redirects nothing that is asked here. Whoever else does must not get the key.
-      return reach(async () => read(await fetch(url, { method, headers: sent, body, signal, redirect: 'error' })));
+      // The API does not redirect these requests. The key must not be sent to another server that redirects them.
+      const options = { method, headers: sent, body, signal, redirect: /** @type {const} */ ('error') };
+      return withNetworkError(async () => readAnswer(await fetch(url, options)));
     };
-    return this.#persist(request, signal, again, patience);
+    return this.#retry(request, signal, isRetryable, patience);
   }
 
   /**
-   * Do what may work the next time a few times, ever more slowly. That nobody answers is borne for `patience`, counted
-   * in what was waited for it: neither a long sleep nor the tries before it use it up.
+   * Retry work that may succeed the next time, with growing delays. If there is no answer, retry until the
+   * waiting times add up to `patience`; a sleeping device and earlier tries do not count.
    *
    * @template T
-   * @param {() => Promise<T>} work @param {AbortSignal | undefined} signal @param {(error: any) => boolean} again
+   * @param {() => Promise<T>} work @param {AbortSignal | undefined} signal @param {(error: any) => boolean} isRetryable
    * @param {number} [patience] ms
    * @returns {Promise<T>}
    */
-  async #persist(work, signal, again, patience = 0) {
+  async #retry(work, signal, isRetryable, patience = 0) {
     let tries = 0;
-    let unheard = { times: 0, waited: 0 };
+    let noAnswer = { times: 0, waited: 0 };
     for (;;) {
       signal?.throwIfAborted();
       try {
         return await work();
       } catch (/** @type {any} */ error) {
         signal?.throwIfAborted();
-        if (!again(error)) throw error;
+        if (!isRetryable(error)) throw error;
         const offline = patience > 0 && isOneOf(error, 'NetworkError');
-        const count = offline ? unheard.times++ : tries++;
-        const ms = Math.max(1000 * error.retryAfter, growing(count));
-        if (offline ? (unheard.waited += ms) > patience : tries === TRIES) throw error;
-        if (!offline) unheard = { times: 0, waited: 0 };
+        const count = offline ? noAnswer.times++ : tries++;
+        const ms = Math.max(1000 * error.retryAfter, retryDelay(count));
+        if (offline ? (noAnswer.waited += ms) > patience : tries === MAX_TRIES) throw error;
+        if (!offline) noAnswer = { times: 0, waited: 0 };
         await this.#pause(ms, signal);
       }
     }
   }
 }
 
-/** The links of a page of parts. However many parts find theirs expired at once, the page is asked for once. */
-class Links {
-  /** @type {Map<number, {url: string, taken: number}>} */
+/** The links of a page of parts. If several links have expired at the same time, the page is requested only once. */
+class PartLinks {
+  /** @type {Map<number, {url: string, receivedAt: number}>} */
   #links = new Map();
   #fetchPage;
   /** @type {Promise<void> | null} */
-  #asking = null;
+  #renewing = null;
 
   /** @param {PartPage} page @param {() => Promise<PartPage>} fetchPage */
   constructor(page, fetchPage) {
-    this.#take(page);
+    this.#store(page);
     this.#fetchPage = fetchPage;
   }
 
   /** @param {number} number */
   get(number) {
-    return /** @type {{url: string, taken: number}} */ (this.#links.get(number));
+    return /** @type {{url: string, receivedAt: number}} */ (this.#links.get(number));
   }
 
   /**
-   * By the lifetime that the link states and the time since it came: the clock of this machine may be wrong.
+   * Computed from the lifetime in the link and the time since it was received: this machine's clock may be wrong.
    *
    * @param {number} number
    */
-  endsSoon(number) {
-    const { url, taken } = this.get(number);
+  expiresSoon(number) {
+    const { url, receivedAt } = this.get(number);
     const lifetime = 1000 * Number(new URL(url).searchParams.get('X-Amz-Expires'));
-    return lifetime > 2 * BEFORE_END && Date.now() - taken > lifetime - BEFORE_END;
+    return lifetime > 2 * RENEW_BEFORE_END_MS && Date.now() - receivedAt > lifetime - RENEW_BEFORE_END_MS;
   }
 
   /** @param {number} number @param {string} stale */
   async renew(number, stale) {
-    if (this.get(number).url !== stale) return; // another part was faster
-    this.#asking ??= this.#fetchPage().then((page) => this.#take(page)).finally(() => (this.#asking = null));
-    await this.#asking;
+    if (this.get(number).url !== stale) return; // another part has renewed it
+    this.#renewing ??= this.#fetchPage().then((page) => this.#store(page)).finally(() => (this.#renewing = null));
+    await this.#renewing;
   }
 
   /** @param {PartPage} page */
-  #take({ parts }) {
-    const taken = Date.now();
-    for (const { number, url } of parts) this.#links.set(number, { url, taken });
+  #store({ parts }) {
+    const receivedAt = Date.now();
+    for (const { number, url } of parts) this.#links.set(number, { url, receivedAt });
   }
 }
 
 /**
- * Which refused links are worth another one. An old link has expired, however often that happens: each takes its time.
- * A young one is forbidden when a second is refused as well, unless S3 says that it has expired; then ten are.
+ * Decides whether a refused link is replaced by a new one. An old link has expired and is always replaced. A young link
+ * is replaced once, because a second refusal means that the request is forbidden. If S3 says that a young link has
+ * expired, it is replaced up to ten times.
  */
-class Refusals {
+class RefusedLinks {
   #young = 0;
   #pause;
   #signal;
@@ -503,75 +514,75 @@ class Refusals {
   }
 
   /**
-   * Throw the error, or return when another link may be asked for.
+   * Throw the error, or return when a new link may be requested.
    *
    * @param {any} error @param {number} age of the link when it was used, in ms
    */
   async add(error, age) {
-    if (!refused(error)) throw error;
-    if (age >= FRESH) {
+    if (!isRefused(error)) throw error;
+    if (age >= YOUNG_LINK_MS) {
       this.#young = 0;
       return;
     }
     this.#young += 1;
-    if (this.#young > (saysExpired(error) ? EXPIRED_AT_ONCE : 1)) throw error;
-    if (this.#young > 1) await this.#pause(growing(this.#young - 2), this.#signal);
+    if (this.#young > (saysExpired(error) ? MAX_YOUNG_EXPIRED : 1)) throw error;
+    if (this.#young > 1) await this.#pause(retryDelay(this.#young - 2), this.#signal);
   }
 }
 
-// --- what may be tried again ---------------------------------------------------------------------------------
+// --- which errors are retried --------------------------------------------------------------------------------
 
 /** @param {any} error @param {...string} names */
 const isOneOf = (error, ...names) => error instanceof AnemonefishError && names.includes(error.error);
-/** Of the API, where a second request does no harm. @param {any} error */
-const busy = (error) => isOneOf(error, 'NetworkError') || [429, 502, 503, 504].includes(error.status);
-/** Of the API, where it does: the answer to the first may be lost, and the second be 409. @param {any} error */
-const throttled = (error) => error.status === 429;
+/** Whether to retry a request to the API that may be repeated. @param {any} error */
+const isRetryableByApi = (error) => isOneOf(error, 'NetworkError') || [429, 502, 503, 504].includes(error.status);
+/** Whether to retry a request that must not run twice: only if it was not begun. @param {any} error */
+const isThrottled = (error) => error.status === 429;
 /**
- * Of S3. `RequestTimeout`, 400, is its word for a connection that stood still, `ConditionalRequestConflict`, 409, for
- * an earlier try that is still on its way.
+ * Whether to retry a request to S3. `RequestTimeout` (400) means that the connection stalled,
+ * `ConditionalRequestConflict` (409) that an earlier try is still running.
  *
  * @param {any} error
  */
-const passing = (error) =>
+const isRetryableByS3 = (error) =>
   isOneOf(error, 'NetworkError', 'RequestTimeout', 'ConditionalRequestConflict') ||
   error.status === 429 ||
   error.status >= 500;
-/** A link does not outlive the credentials that signed it: that is `ExpiredToken`, 400. @param {any} error */
-const refused = (error) => error.status === 403 || isOneOf(error, 'ExpiredToken');
+/** `ExpiredToken` (400) means that the credentials that signed the link have expired. @param {any} error */
+const isRefused = (error) => error.status === 403 || isOneOf(error, 'ExpiredToken');
 /** @param {any} error */
 const saysExpired = (error) => isOneOf(error, 'ExpiredToken') || /\bexpired\b/i.test(error.message);
 
 /**
- * Milliseconds until the next try or poll: 1 s at first, 15 s at most, and not all clients at once.
+ * Return the delay before the next try or poll in ms: 1 s at first, 15 s at most, with a random factor.
  *
  * @param {number} count
  */
-const growing = (count) => Math.min(15_000, 1000 * 1.5 ** count) * (0.75 + Math.random() / 2);
+const retryDelay = (count) => Math.min(15_000, 1000 * 1.5 ** count) * (0.75 + Math.random() / 2);
 
 // --- requests ------------------------------------------------------------------------------------------------
 
 /** @param {string} id */
-const pathOf = (id) => `/executions/${encodeURIComponent(id)}`;
+const executionPath = (id) => `/executions/${encodeURIComponent(id)}`;
 
 /** @param {Record<string, any>} query */
-function searchOf(query) {
+function queryString(query) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   return given.length ? `?${new URLSearchParams(given)}` : '';
 }
 
-/** `randomUUID` is missing in Node 18 and on pages without https. */
+/** Return an idempotency key. `randomUUID` is missing in Node 18 and on pages without https. */
 function randomKey() {
   return globalThis.crypto?.randomUUID?.() ?? `${Date.now()}-${Math.random()}-${Math.random()}`;
 }
 
 /**
- * Tell apart that nobody answered, which `fetch` tells with a TypeError.
+ * Turn the TypeError that `fetch` throws without an answer into a `NetworkError`.
  *
  * @template T
  * @param {() => Promise<T>} request @returns {Promise<T>}
  */
-async function reach(request) {
+async function withNetworkError(request) {
   try {
     return await request();
   } catch (/** @type {any} */ cause) {
@@ -581,76 +592,77 @@ async function reach(request) {
 }
 
 /** @param {Response} response */
-async function read(response) {
+async function readAnswer(response) {
   const { ok, status, headers } = response;
-  const document = parsed(await response.text());
-  const retryAfter = secondsOf(headers.get('retry-after'));
+  const document = parseJson(await response.text());
+  const retryAfter = retryAfterSeconds(headers.get('retry-after'));
   if (ok && document) return { document, retryAfter };
   const { error = 'UnexpectedAnswer', message = `HTTP status ${status}`, details, request_id } = document ?? {};
   throw new AnemonefishError(error, message, { status, details, requestId: request_id, retryAfter });
 }
 
 /** @param {string} text */
-function parsed(text) {
+function parseJson(text) {
   try {
     return JSON.parse(text);
   } catch {
-    return null; // a proxy's page, say
+    return null; // for example a proxy's page
   }
 }
 
 /** `Retry-After` is seconds or a date. @param {string | null} value */
-function secondsOf(value) {
+function retryAfterSeconds(value) {
   const seconds = Number.isNaN(Number(value)) ? (Date.parse(value ?? '') - Date.now()) / 1000 : Number(value);
   return Math.min(3600, Math.max(0, seconds)) || 0;
 }
 
-/** Throw what S3 says, in XML. @param {number} status @param {string} text @returns {never} */
-function refuse(status, text) {
+/** Throw the error in S3's XML. @param {number} status @param {string} text @returns {never} */
+function throwS3Error(status, text) {
   const [code, message] = ['Code', 'Message'].map((tag) => text.match(`<${tag}>([^<]*)</${tag}>`)?.[1]);
-  throw new AnemonefishError(code ?? 'StorageRefused', message ?? `the storage answered ${status}`, { status });
+  throw new AnemonefishError(code ?? 'StorageRefused', message ?? `S3 answered with status ${status}`, { status });
 }
 
 /** @param {Execution} execution */
-function failureOf({ id, status, error }) {
+function executionError({ id, status, error }) {
   if (error) return new AnemonefishError(error.error, error.message);
   return new AnemonefishError(status === 'CANCELLED' ? 'Cancelled' : 'Failed', `${id} is ${status}`);
 }
 
 /** @param {string} id @param {number} ms */
-function notStarted(id, ms) {
-  const words = `${id} has been PENDING for more than ${Math.round(ms / 1000)} s: it was accepted, but not started`;
-  const how = 'start it again with the same idempotencyKey, or wait again later: the API starts what it is asked for';
-  return new AnemonefishError('NotStarted', `${words}; ${how}`);
+function notStartedError(id, ms) {
+  const problem = `${id} has been PENDING for more than ${Math.round(ms / 1000)} s: it was accepted but not started`;
+  const remedy = 'start it again with the same idempotencyKey, or wait again later: each request starts a new try';
+  return new AnemonefishError('NotStarted', `${problem}; ${remedy}`);
 }
 
 // --- bytes ---------------------------------------------------------------------------------------------------
 
 /**
- * PUT a blob; `content-length` is the browser's to say. What does not arrive is not counted as sent.
+ * PUT a blob; the browser sets `content-length`. Bytes of a failed try are subtracted from the progress.
  *
- * @param {Put} link @param {Blob} blob @param {Count} count @param {AbortSignal} signal
+ * @param {PutLink} link @param {Blob} blob @param {ByteCounter} count @param {AbortSignal} signal
  */
-async function put({ url, headers }, blob, count, signal) {
+async function putBlob({ url, headers }, blob, count, signal) {
   let counted = 0;
-  /** @type {Count} */
-  const tell = (sent) => {
+  /** @type {ByteCounter} */
+  const report = (sent) => {
     count(sent - counted);
     counted = sent;
   };
   const send = 'XMLHttpRequest' in globalThis ? putByXhr : putByFetch;
   try {
-    const { status, text } = await reach(() => send(url, headers, blob, tell, signal));
-    if (status < 200 || status > 299) refuse(status, text);
-    tell(blob.size);
+    const { status, text } = await withNetworkError(() => send(url, headers, blob, report, signal));
+    if (status < 200 || status > 299) throwS3Error(status, text);
+    report(blob.size);
   } catch (error) {
-    tell(0);
+    report(0);
     throw error;
   }
 }
 
 /**
- * @param {string} url @param {Put['headers']} headers @param {Blob} body @param {Count} _ never hears of any
+ * @param {string} url @param {PutLink['headers']} headers @param {Blob} body
+ * @param {ByteCounter} _ not used, because fetch reports no progress
  * @param {AbortSignal} signal
  */
 async function putByFetch(url, headers, body, _, signal) {
@@ -659,13 +671,13 @@ async function putByFetch(url, headers, body, _, signal) {
 }
 
 /**
- * The one way to hear of bytes on their way.
+ * PUT by XMLHttpRequest, the only way to get progress within a request.
  *
- * @param {string} url @param {Put['headers']} headers @param {Blob} body @param {Count} tell
+ * @param {string} url @param {PutLink['headers']} headers @param {Blob} body @param {ByteCounter} report
  * @param {AbortSignal} signal
  * @returns {Promise<{status: number, text: string}>}
  */
-async function putByXhr(url, headers, body, tell, signal) {
+async function putByXhr(url, headers, body, report, signal) {
   signal.throwIfAborted();
   const xhr = new XMLHttpRequest();
   const abort = () => xhr.abort();
@@ -674,7 +686,7 @@ async function putByXhr(url, headers, body, tell, signal) {
     xhr.onerror = () => reject(new TypeError('the connection broke'));
     xhr.onabort = () => reject(signal.reason);
   });
-  xhr.upload.onprogress = ({ loaded }) => tell(loaded);
+  xhr.upload.onprogress = ({ loaded }) => report(loaded);
   xhr.onloadend = () => signal.removeEventListener('abort', abort);
   signal.addEventListener('abort', abort);
   xhr.open('PUT', url);
@@ -684,12 +696,12 @@ async function putByXhr(url, headers, body, tell, signal) {
 }
 
 /**
- * Add up bytes; after the end nobody is told any more.
+ * Return a function that adds up bytes and reports them until the signal aborts.
  *
  * @param {number} total @param {((sent: number, total: number) => void) | undefined} onProgress
- * @param {AbortSignal} signal @returns {Count}
+ * @param {AbortSignal} signal @returns {ByteCounter}
  */
-function counter(total, onProgress, signal) {
+function progressCounter(total, onProgress, signal) {
   let sent = 0;
   return (bytes) => {
     sent += bytes;
@@ -697,24 +709,24 @@ function counter(total, onProgress, signal) {
   };
 }
 
-// --- many things at once -------------------------------------------------------------------------------------
+// --- concurrency ---------------------------------------------------------------------------------------------
 
 /**
- * Work on all items, `width` at a time.
+ * Process all items, `width` at a time.
  *
  * @template T
  * @param {T[]} items @param {number} width @param {(item: T) => Promise<void>} work
  */
-async function pool(items, width, work) {
-  const queue = items.values(); // shared: a worker takes what no other has taken
+async function forEachConcurrently(items, width, work) {
+  const queue = items.values(); // shared, so each item is taken by one worker
   const worker = async () => {
     for (const item of queue) await work(item);
   };
   await Promise.all(Array.from({ length: width }, worker));
 }
 
-/** An AbortController that aborts with `signal` too; AbortSignal.any is too young. @param {AbortSignal} [signal] */
-function follower(signal) {
+/** Return a controller that also aborts with `signal`: AbortSignal.any is too new. @param {AbortSignal} [signal] */
+function linkedController(signal) {
   const controller = new AbortController();
   /** @param {unknown} reason */
   const abort = (reason) => controller.abort(reason);
