@@ -1,4 +1,4 @@
-"""A page in Chromium, served from another origin than the API and S3 of the local AWS."""
+"""Fixtures for a page in Chromium, served from another origin than the API and S3 of the local AWS."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from localstack.demo import upload_models  # noqa: E402
 from tests.workflow.conftest import PATIENCE, Api  # noqa: E402
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-# Nothing is loaded but the page; root, as in most containers, cannot have a sandbox.
+# The browser loads only the page. Root, the user in most containers, cannot have a sandbox.
 FLAGS = ["--headless=new", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--no-first-run", "--no-proxy-server", "--enable-logging=stderr"]  # fmt: skip
 if os.geteuid() == 0:
@@ -40,7 +40,7 @@ if os.geteuid() == 0:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The browser; without one these tests are skipped."""
+    """Return the path of the browser; skip the tests without one."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the PATH (on Debian: apt-get install chromium)")
@@ -48,15 +48,15 @@ def chromium() -> str:
 
 
 class Site(ThreadingHTTPServer):
-    """The page's server: serves files by their path, and keeps what the page tells it."""
+    """The page's server. It serves files by their path and stores what the page reports."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        served = [REPOSITORY / "clients/javascript/anemonefish.js", FOLDER / "page.html", FOLDER / "journeys.js"]
+        served = [REPOSITORY / "clients/javascript/anemonefish.js", FOLDER / "page.html", FOLDER / "scenarios.js"]
         self.files = {f"/{file.name}": file.read_bytes() for file in served}
-        self.seen: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.observed: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def origin(self, host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.server_port}"
@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self.server.files.get(self.path))
 
     def do_POST(self) -> None:
-        self.server.seen.put(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self.server.observed.put(json.loads(self.rfile.read(int(self.headers["content-length"]))))
         self._answer(b"")
 
     def _answer(self, body: bytes | None) -> None:
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body or b"")
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +104,7 @@ def s3(aws: LocalAws) -> Any:
 
 @pytest.fixture(scope="session")
 def stack(aws: LocalAws, s3: Any, site: Site) -> Stack:
-    """The stack as it is deployed for pages of one origin."""
+    """Deploy the stack for the origin of the page."""
     parameters = {"AllowedOrigins": f"https://lab.example,{site.origin()}"}
     deployed = aws.deploy(REPOSITORY / "template.yaml", REPOSITORY / ".build" / "layers", parameters)
     upload_models(s3, deployed, REPOSITORY / "models")
@@ -121,10 +121,10 @@ Visit = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def visit(chromium: str, site: Site, stack: Stack, tmp_path: Path) -> Visit:
-    """Return a function that opens the page, lets it go a journey of journeys.js, and returns what it saw."""
+    """Return a function that opens the page, runs a scenario of scenarios.js, and returns what the page reported."""
 
-    def go(journey: str, host: str = "127.0.0.1", recording: Path | None = None, **more: Any) -> dict[str, Any]:
-        task = {"journey": journey, "url": stack.api_url, "key": stack.api_key, **more}
+    def go(scenario: str, host: str = "127.0.0.1", recording: Path | None = None, **more: Any) -> dict[str, Any]:
+        task = {"scenario": scenario, "url": stack.api_url, "key": stack.api_key, **more}
         if recording:
             task["filename"] = recording.name
             site.files["/recording.wav"] = recording.read_bytes()
@@ -138,27 +138,27 @@ def visit(chromium: str, site: Site, stack: Stack, tmp_path: Path) -> Visit:
                 start_new_session=True,
             )
         try:
-            seen = _await_seen(site, process, log)
+            observed = _await_report(site, process, log)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        assert "failed" not in seen, f"{seen['failed']}\n{_console(log)}"
-        assert seen["origin"] == site.origin(host)
-        return seen
+        assert "failed" not in observed, f"{observed['failed']}\n{_console(log)}"
+        assert observed["origin"] == site.origin(host)
+        return observed
 
     return go
 
 
-def _await_seen(site: Site, process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+def _await_report(site: Site, process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(queue.Empty):
-            return site.seen.get(timeout=1)
-    raise AssertionError(f"the page told nothing\n{_console(log)}")
+            return site.observed.get(timeout=1)
+    raise AssertionError(f"the page reported nothing\n{_console(log)}")
 
 
 def _console(log: Path) -> str:
-    """Return what the page's console and the browser's end say; without a desktop the rest is about D-Bus."""
+    """Return the page's console and the browser's last messages, without the D-Bus errors of a missing desktop."""
     lines = log.read_text(errors="replace").splitlines()
     return "\n".join(line for line in lines if "dbus" not in line)[-4000:]

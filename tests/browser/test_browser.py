@@ -1,7 +1,7 @@
-"""The API, S3 and the JavaScript client as a page of another origin meets them, in a real Chromium.
+"""Tests of the API, S3 and the JavaScript client from a page of another origin, in a real Chromium.
 
-None of the browser's checks is off: a preflight that is not answered, or a header that is not exposed, fails here.
-journeys.js does what a page does; what it saw is compared here with the answers that HTTP alone gets.
+All checks of the browser are on, so an unanswered preflight or a header that is not exposed fails a test. scenarios.js
+runs in the page; what it reports is compared here with the answers to plain HTTP requests.
 """
 
 from __future__ import annotations
@@ -52,44 +52,44 @@ def long_recording(clip: Path) -> Path:
     return path
 
 
-def test_a_page_uploads_in_parts_and_reads_results(visit: Visit, api: Api, stack: Stack, long_recording: Path) -> None:
+def test_page_uploads_in_parts_and_reads_results(visit: Visit, api: Api, stack: Stack, long_recording: Path) -> None:
     size = long_recording.stat().st_size
-    seen = visit("recording", recording=long_recording, changes=CHANGES, expired=_expired_links(stack))
+    observed = visit("recording", recording=long_recording, changes=CHANGES, expired=_expired_links(stack))
 
-    # S3's refusal of the link that has expired was read, and the link renewed.
-    assert [refusal["status"] for refusal in seen["refusals"]] == [403]
-    assert "expired" in seen["refusals"][0]["text"]
-    upload = seen["upload"]
+    # The page could read that S3 refused the expired link, and the link was renewed.
+    assert [refusal["status"] for refusal in observed["refusals"]] == [403]
+    assert "expired" in observed["refusals"][0]["text"]
+    upload = observed["upload"]
     assert (upload["status"], upload["filename"], upload["size"]) == ("COMPLETE", long_recording.name, size)
-    sent = [bytes_sent for bytes_sent, _ in seen["progress"]]
-    assert seen["progress"][-1] == [size, size]
-    assert any(bytes_sent % PART for bytes_sent in sent[:-1])  # told within parts as well
+    sent = [bytes_sent for bytes_sent, _ in observed["progress"]]
+    assert observed["progress"][-1] == [size, size]
+    assert any(bytes_sent % PART for bytes_sent in sent[:-1])  # progress within parts
     assert len(sent) > -(-size // PART)
 
-    assert seen["execution"]["status"] == "SUCCEEDED"
-    assert seen["polls"][-1] == "SUCCEEDED"
-    identifier = seen["execution"]["id"]
+    assert observed["execution"]["status"] == "SUCCEEDED"
+    assert observed["polls"][-1] == "SUCCEEDED"
+    identifier = observed["execution"]["id"]
     results = api("GET", f"/executions/{identifier}/results").json()
-    for answer in (seen["results"], results):
-        answer.pop("predictions_url")  # signed anew for each answer
-    assert seen["results"] == results
+    for answer in (observed["results"], results):
+        answer.pop("predictions_url")  # differs in each answer, because it is signed again
+    assert observed["results"] == results
     assert len(results["events"]) > 60
-    assert 0 < len(seen["decided"]["events"]) != len(results["events"])
-    assert seen["csv"].encode() == api.file(identifier, "csv")
-    assert seen["parquet"] == len(api.file(identifier, "parquet"))
-    assert seen["decidedCsv"].encode() == api.file(identifier, "csv", decision=seen["decided"]["decision"])
-    assert seen["decidedCsv"] != seen["csv"]
-    assert long_recording.name in seen["summary"]
+    assert 0 < len(observed["decided"]["events"]) != len(results["events"])
+    assert observed["csv"].encode() == api.file(identifier, "csv")
+    assert observed["parquet"] == len(api.file(identifier, "parquet"))
+    assert observed["decidedCsv"].encode() == api.file(identifier, "csv", decision=observed["decided"]["decision"])
+    assert observed["decidedCsv"] != observed["csv"]
+    assert long_recording.name in observed["summary"]
 
 
-def test_a_page_sends_clips_as_the_labs_newest_front_end(visit: Visit, api: Api, clip: Path) -> None:
-    seen = visit("clip", recording=clip, settings=SETTINGS, changes=CHANGES, token=TOKEN)
+def test_page_sends_clips_like_the_labs_newest_front_end(visit: Visit, api: Api, clip: Path) -> None:
+    observed = visit("clip", recording=clip, settings=SETTINGS, changes=CHANGES, token=TOKEN)
     form = {"audio_file": (clip.name, clip.read_bytes(), "audio/wav")}
     expected = api("POST", "/predict", files=form, data={"config": json.dumps(CHANGES)}).json()
     unsmoothed = [name for name, _ in groupby(window["class"] for window in expected["predictions"])]
     assert expected["events"]
-    assert len(seen["answers"]) == 10
-    for request, answer in seen["answers"].items():
+    assert len(observed["answers"]) == 10
+    for request, answer in observed["answers"].items():
         assert answer["status"] == 200, (request, answer)
         document = answer["document"]
         for found in (document, document["json"]):
@@ -98,35 +98,38 @@ def test_a_page_sends_clips_as_the_labs_newest_front_end(visit: Visit, api: Api,
         assert document["json"]["metadata"]["confidence_threshold"] == CHANGES["threshold"], request
         labels = [line.split("\t")[2] for line in document["audacity"].splitlines()]
         assert labels == [name for name in unsmoothed if name != "noise"], request
-    assert (seen["byClient"]["predictions"], seen["byClient"]["events"]) == (
+    assert (observed["byClient"]["predictions"], observed["byClient"]["events"]) == (
         expected["predictions"],
         expected["events"],
     )
 
 
-def test_a_page_can_read_what_refuses_it(visit: Visit, aws: LocalAws, stack: Stack) -> None:
+def test_page_can_read_error_answers(visit: Visit, aws: LocalAws, stack: Stack) -> None:
     expired = _expired_links(stack)
     slow = new_key(aws, stack, throttle={"rateLimit": 0.001, "burstLimit": 2})
-    seen = visit("refusals", expired=expired, slowKey=slow, token=TOKEN)
+    observed = visit("refusals", expired=expired, slowKey=slow, token=TOKEN)
 
-    for wrong in (seen["wrongKey"], seen["wrongKeyOfAClip"]):
+    for wrong in (observed["wrongKey"], observed["wrongKeyOfAClip"]):
         assert (wrong["ours"], wrong["status"], wrong["error"]) == (True, 403, "NotAllowed")
         assert "x-api-key" in wrong["message"]
         assert wrong["requestId"]
-    assert seen["noKey"]["status"] == 403
-    assert json.loads(seen["noKey"]["text"])["error"] == "NotAllowed"
-    assert (seen["unreadable"]["status"], seen["unreadable"]["error"]) == (400, "UnreadableRecording")
-    assert "a.wav" in seen["unreadable"]["message"]
-    assert (seen["unknown"]["status"], seen["unknown"]["error"]) == (404, "ExecutionNotFound")
-    assert (seen["openWithKey"]["status"], json.loads(seen["openWithKey"]["text"])["status"]) == (200, "ok")
-    assert (seen["throttled"]["status"], json.loads(seen["throttled"]["text"])["error"]) == (429, "TooManyRequests")
-    assert seen["throttled"]["retryAfter"] == "5"
-    for link in (seen["expiredGet"], seen["expiredPut"]):
+    assert observed["noKey"]["status"] == 403
+    assert json.loads(observed["noKey"]["text"])["error"] == "NotAllowed"
+    assert (observed["unreadable"]["status"], observed["unreadable"]["error"]) == (400, "UnreadableRecording")
+    assert "a.wav" in observed["unreadable"]["message"]
+    assert (observed["unknown"]["status"], observed["unknown"]["error"]) == (404, "ExecutionNotFound")
+    assert (observed["openWithKey"]["status"], json.loads(observed["openWithKey"]["text"])["status"]) == (200, "ok")
+    assert (observed["throttled"]["status"], json.loads(observed["throttled"]["text"])["error"]) == (
+        429,
+        "TooManyRequests",
+    )
+    assert observed["throttled"]["retryAfter"] == "5"
+    for link in (observed["expiredGet"], observed["expiredPut"]):
         assert link["status"] == 403
         assert re.search(r"<Code>AccessDenied</Code>.*expired", link["text"], re.DOTALL)
 
 
-def test_a_page_of_an_origin_that_is_not_allowed_reads_and_writes_nothing(visit: Visit, s3: Any, stack: Stack) -> None:
+def test_page_of_another_origin_cannot_read_or_write(visit: Visit, s3: Any, stack: Stack) -> None:
     links = _links(stack, "stranger.wav", seconds=3600)
     s3.put_object(Bucket=stack.outputs["OutputBucketName"], Key="stranger.wav", Body=b"bytes")
     bucket = stack.outputs["InputBucketName"]

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Sees to it that Docker has the image which `sam local` runs functions in, under the name `sam local` looks for:
-# AWS's own where it can be pulled, else a stand-in made of Debian's Python 3.13 and AWS's Python runtime client.
+# Provides the image in which `sam local` runs functions, under the name that `sam local` expects: AWS's own image if it
+# can be pulled, otherwise a stand-in made of Debian's Python 3.13 and AWS's Python runtime client.
 #   base_image.sh IMAGE ARCHITECTURE PYTHON KEPT
 #   IMAGE         public.ecr.aws/lambda/python:3.13-x86_64
-#   ARCHITECTURE  x86_64 or arm64; the stand-in is for the machine's own processor only
-#   PYTHON        interpreter that has the SAM CLI, which brings the runtime interface emulator
-#   KEPT          archive that the stand-in is kept in, because it takes half a minute to make
-# Ends with 0 (the image is there) or 3 (it cannot be had here; the last line says why). What is a stand-in carries
-# the label anemonefish.stand-in, so that nobody takes it for AWS's: it has a newer glibc than Amazon Linux.
+#   ARCHITECTURE  x86_64 or arm64; the stand-in can only be made for this machine's processor
+#   PYTHON        interpreter with the SAM CLI, which contains the runtime interface emulator
+#   KEPT          archive in which the stand-in is stored, because making it takes half a minute
+# Exits with 0 (the image exists) or 3 (the image cannot be provided; the last line says why). A stand-in has the label
+# anemonefish.stand-in, which distinguishes it from AWS's image: it has a newer glibc than Amazon Linux.
 set -euo pipefail
 
 image=$1 architecture=$2 python=$3 kept=$4

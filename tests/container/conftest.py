@@ -1,4 +1,4 @@
-"""The functions in containers: built and run by the SAM CLI, beside the same functions on the local AWS."""
+"""Fixtures for the functions in containers, built and run by the SAM CLI, and on the local AWS."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .forward import forwarded  # noqa: E402
 BUILD = REPOSITORY / ".build" / "container"
 SAM = REPOSITORY / ".venv-sam" / "bin" / "sam"
 HERE = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine())
-"""The architecture, in AWS's words, that this machine can run."""
+"""AWS's name of the architecture that this machine can run."""
 
 PARAMETERS: dict[str, object] = {
     "Architecture": HERE,
@@ -35,21 +35,21 @@ PARAMETERS: dict[str, object] = {
     "Webhooks": "enabled",
     "AllowedOrigins": "https://lab.example",
 }
-"""Of both stacks, so that both answer alike."""
+"""Parameters of both stacks, so that both give the same answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sam:
-    """The SAM CLI, without whatever account or profile its caller has."""
+    """Runs the SAM CLI without the AWS account and profile of the user."""
 
     environment: dict[str, str] = field(default_factory=dict)
 
     def command(self, *words: str | Path) -> tuple[list[str], dict[str, str]]:
-        """Return a command and its whole environment."""
+        """Return a command and its complete environment."""
         environment = {
             "PATH": f"{REPOSITORY / '.venv' / 'bin'}:{os.environ.get('PATH', os.defpath)}",
             "HOME": str(BUILD),  # no ~/.aws
-            # Where it keeps locks, by the names of images: another checkout's images have the same names.
+            # The SAM CLI stores locks here under image names, which are the same in another checkout.
             "TMPDIR": str(BUILD / "tmp"),
             "LANG": "C.UTF-8",
             "SAM_CLI_TELEMETRY": "0",
@@ -63,7 +63,7 @@ class Sam:
         return [str(SAM), *map(str, words)], environment
 
     def __call__(self, *words: str | Path, timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command and wait for its end."""
         (BUILD / "tmp").mkdir(parents=True, exist_ok=True)
         command, environment = self.command(*words)
         done = subprocess.run(
@@ -74,7 +74,7 @@ class Sam:
 
 
 def overrides(parameters: Mapping[str, object]) -> list[str]:
-    """Return parameters of the template as ``sam`` wants them."""
+    """Return parameters of the template as options of ``sam``."""
     return ["--parameter-overrides", " ".join(f"{name}={value}" for name, value in parameters.items())]
 
 
@@ -82,7 +82,7 @@ def overrides(parameters: Mapping[str, object]) -> list[str]:
 def built() -> Callable[[str], Path]:
     """Return a function that builds the template for an architecture, once, and returns the folder.
 
-    Not in ``.aws-sam``: that may hold what the user is about to deploy.
+    The folder is not ``.aws-sam``, which may contain a build that the user wants to deploy.
     """
     if not SAM.exists():
         pytest.skip("there is no .venv-sam; make test-container makes it")
@@ -108,14 +108,14 @@ def docker() -> Iterator[Docker]:
         with running_docker(BUILD) as found:
             yield found
             if found.ours:
-                found("image", "prune", "--force")  # the layers of yesterday; a user's own are not ours to remove
+                found("image", "prune", "--force")  # removes old images, but only from the tests' own daemon
     except NoDocker as reason:
         pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")
 def image(docker: Docker) -> Iterator[str]:
-    """The base image that ``sam local`` asks for, AWS's own or a stand-in."""
+    """Provide the base image that ``sam local`` needs, AWS's own or a substitute, and return its name."""
     if HERE is None:
         pytest.skip(f"Lambda has no processor like this one ({platform.machine()})")
     name = f"public.ecr.aws/lambda/python:3.13-{HERE}"
@@ -133,14 +133,14 @@ def image(docker: Docker) -> Iterator[str]:
     assert done.returncode == 0, done.stdout + done.stderr
     yield name
     if not docker.ours and "stand-in" in docker("image", "inspect", "--format", "{{.Config.Labels}}", name):
-        docker("image", "rm", "--force", name)  # in the user's Docker nothing else shall take it for AWS's
+        docker("image", "rm", "--force", name)  # so that the user's Docker does not use it as AWS's image
 
 
 @pytest.fixture(scope="session")
 def engine_image(docker: Docker, image: str) -> str:
-    """The image of Engine=keras, built as the README says."""
-    name = "anemonefish-engine:test"  # the SAM CLI runs no image of a registry
-    assert image.endswith(f"3.13-{HERE}")  # the base that make image asks for
+    """Build the image of Engine=keras as docs/deploy.md describes and return its name."""
+    name = "anemonefish-engine:test"  # the SAM CLI does not run images of a registry
+    assert image.endswith(f"3.13-{HERE}")  # the base image of make image
     command = ["make", "image", f"IMAGE={name}", f"ARCHITECTURE={HERE}", "DOCKER_OPTIONS=--network host"]
     done = subprocess.run(
         command, env=os.environ | docker.environment, cwd=REPOSITORY, check=False, capture_output=True, text=True
@@ -162,7 +162,7 @@ def s3(aws: LocalAws) -> Any:
 
 @pytest.fixture(scope="session")
 def stack(aws: LocalAws, s3: Any) -> Stack:
-    """The stack as it is deployed: its buckets and table serve the containers too."""
+    """Deploy the stack. The containers use its buckets and table too."""
     deployed = aws.deploy(REPOSITORY / "template.yaml", REPOSITORY / ".build" / "layers", PARAMETERS)
     upload_models(s3, deployed, REPOSITORY / "models")
     return deployed
@@ -170,7 +170,7 @@ def stack(aws: LocalAws, s3: Any) -> Stack:
 
 @pytest.fixture(scope="session")
 def variables(aws: LocalAws, stack: Stack) -> dict[str, str]:
-    """The environment of the deployed functions, all together."""
+    """Return the environment variables of all deployed functions."""
     functions = aws.client("lambda").get_paginator("list_functions").paginate()
     found: dict[str, str] = {}
     for page in functions:
@@ -181,17 +181,17 @@ def variables(aws: LocalAws, stack: Stack) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """What ``sam local`` is called with: a built template, an environment file, a way to the local AWS."""
+    """Runs ``sam local`` with a built template, an environment file and access to the local AWS."""
 
     sam: Sam
     options: list[str]
 
     def invoke(self, function: str, event: Path, parameters: Mapping[str, object] = PARAMETERS) -> Any:
-        """Invoke a function in a container; return the whole of what it answered."""
+        """Invoke a function in a container and return its complete answer."""
         done = self.sam("local", "invoke", function, "--event", event, *self.options, *overrides(parameters))
         answer = done.stdout.strip().splitlines()
         assert answer, done.stderr
-        print(f"sam local invoke {function}: {answer[-1][:400]}")  # pytest -s shows them all
+        print(f"sam local invoke {function}: {answer[-1][:400]}")  # pytest -s shows the answers
         return json.loads(answer[-1])
 
 
@@ -207,7 +207,7 @@ def local(
     bridge = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
     with forwarded(bridge, int(aws.endpoint_url.rpartition(":")[2])) as port:
         named = json.loads((REPOSITORY / "events" / "env.json").read_text())["Parameters"]
-        # The names of events/env.json with the values of this stack.
+        # The variables of events/env.json with the values of this stack.
         values = {name: variables[name] for name in named if name.startswith("ANEMONEFISH_")}
         values |= {
             "ANEMONEFISH_OPEN_TENANT": named["ANEMONEFISH_OPEN_TENANT"],
@@ -215,8 +215,8 @@ def local(
         }
         file = tmp_path_factory.mktemp("env") / "env.json"
         file.write_text(json.dumps({"Parameters": values}))
-        # The key of the local AWS's root; the containers get it from the SAM CLI. What the SAM CLI itself asks of
-        # AWS goes to the local one, too: there is no other.
+        # The root key of the local AWS; the SAM CLI passes it on to the containers. The SAM CLI's own requests go to
+        # the local AWS too.
         keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": aws.endpoint_url}
         options = ["--template", str(built(str(HERE)) / "template.yaml"), "--skip-pull-image", "--env-vars", str(file)]
         options += ["--add-host", "host.docker.internal:host-gateway"]

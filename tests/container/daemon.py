@@ -1,7 +1,7 @@
-"""A Docker daemon for the tests: the one that answers already, or one of our own that ends with the tests.
+"""Provide a Docker daemon for the tests: the running one, or a new one that ends with the tests.
 
-Owns nothing of the user's: a daemon that is started here keeps its images below ``.build`` and talks on a socket of
-its own, so that neither is seen by whatever Docker the user starts later.
+A daemon that is started here stores its images below ``.build`` and listens on its own socket, so it does not affect
+the user's Docker.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _STOP_SECONDS = 20.0
 
 
 class NoDocker(Exception):
-    """There is no Docker here, and the words say why."""
+    """Docker is not available; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Docker:
-    """A daemon that answers.
+    """A running daemon.
 
     Attributes
     ----------
     host : str or None
-        For ``DOCKER_HOST``; None where the client finds it by itself.
+        Value of ``DOCKER_HOST``; None if the client uses its default.
     ours : bool
         Whether it was started for the tests.
     """
@@ -44,11 +44,11 @@ class Docker:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client needs to find it."""
+        """Environment variables with which a client finds the daemon."""
         return {} if self.host is None else {"DOCKER_HOST": self.host}
 
     def __call__(self, *words: str) -> str:
-        """Run the client and return what it printed; raise :class:`RuntimeError` with its words if it failed."""
+        """Run the client and return its output. Raise :class:`RuntimeError` with its error output if it failed."""
         environment = os.environ | self.environment
         done = subprocess.run(
             ["docker", *words], env=environment, check=False, capture_output=True, text=True, timeout=120
@@ -58,7 +58,7 @@ class Docker:
         return done.stdout.strip()
 
     def answers(self) -> bool:
-        """Say whether the daemon can be talked to."""
+        """Return whether the daemon answers."""
         try:
             self("version", "--format", "{{.Server.Version}}")
         except (RuntimeError, subprocess.TimeoutExpired):
@@ -68,12 +68,12 @@ class Docker:
 
 @contextmanager
 def running_docker(build_dir: Path) -> Iterator[Docker]:
-    """Find a daemon, or run one; images of one that is run here are kept below ``build_dir``.
+    """Use the running daemon, or start one that stores its images below ``build_dir``.
 
     Raises
     ------
     NoDocker
-        Neither is possible.
+        No daemon answers, and none can be started.
     """
     if shutil.which("docker") is None:
         raise NoDocker(
@@ -96,12 +96,12 @@ def running_docker(build_dir: Path) -> Iterator[Docker]:
 def _own_daemon(dockerd: str, build_dir: Path) -> Iterator[Docker]:
     build_dir.mkdir(parents=True, exist_ok=True)
     log = build_dir / "dockerd.log"
-    # The path of a socket has 108 characters at most, so it does not lie in the checkout.
+    # The path of a socket has at most 108 characters, so the socket is not in the checkout.
     with tempfile.TemporaryDirectory(prefix="anemonefish-docker-") as state, log.open("wb") as output:
         docker = Docker(f"unix://{state}/docker.sock", ours=True)
         folders = {"data-root": build_dir / "docker", "exec-root": f"{state}/exec", "pidfile": f"{state}/docker.pid"}
         command = [dockerd, "--host", str(docker.host), *(f"--{name}={value}" for name, value in folders.items())]
-        if shutil.which("setpriv"):  # then it also ends when we are killed
+        if shutil.which("setpriv"):  # the daemon then also ends when the tests are killed
             command = ["setpriv", "--pdeathsig", "TERM", *command]
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         try:
@@ -109,7 +109,9 @@ def _own_daemon(dockerd: str, build_dir: Path) -> Iterator[Docker]:
             yield docker
         finally:
             _stop(process)
-            for namespace in Path(state, "exec", "netns").glob("*"):  # it leaves that of the host's network mounted
+            for namespace in Path(state, "exec", "netns").glob(
+                "*"
+            ):  # the daemon leaves the host network's namespace mounted
                 subprocess.run(["umount", namespace], check=False, capture_output=True)
 
 
@@ -117,13 +119,13 @@ def _await(docker: Docker, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not docker.answers():
         if process.poll() is not None or time.monotonic() > deadline:
-            words = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+            words = log.read_text(errors="replace").strip().splitlines() or ["no output"]
             raise NoDocker(f"dockerd did not start; the end of {log}: {words[-1]}")
         time.sleep(0.2)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)  # it stops its containers and its containerd
+    process.send_signal(signal.SIGTERM)  # the daemon then stops its containers and its containerd
     try:
         process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:

@@ -1,7 +1,7 @@
-"""A door for containers to the local AWS, which listens on 127.0.0.1 only.
+"""Forward connections from containers to the local AWS, which listens only on 127.0.0.1.
 
-Listens on the address that the host has on Docker's bridge and passes bytes on. Nothing outside this machine reaches
-that address, so the local AWS stays as closed as it is.
+The forwarder listens on the host's address on Docker's bridge. Other machines cannot reach that address, so the
+local AWS stays private.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ _PIECE = 65_536
 
 @contextmanager
 def forwarded(address: str, port: int) -> Iterator[int]:
-    """Pass connections to ``address`` on to ``port`` of 127.0.0.1; give the port they come to."""
+    """Forward connections to ``address`` to ``port`` of 127.0.0.1; yield the port that listens."""
     try:
-        door = socket.create_server((address, 0), backlog=64)
+        listener = socket.create_server((address, 0), backlog=64)
     except OSError:
-        # Docker in a virtual machine (macOS): the bridge lies in there, and host.docker.internal is our 127.0.0.1.
+        # Docker in a virtual machine (macOS): the bridge is inside it, and host.docker.internal is this 127.0.0.1.
         yield port
         return
-    with door:
-        threading.Thread(target=_serve, args=(door, port), daemon=True).start()
-        yield door.getsockname()[1]
+    with listener:
+        threading.Thread(target=_serve, args=(listener, port), daemon=True).start()
+        yield listener.getsockname()[1]
 
 
-def _serve(door: socket.socket, port: int) -> None:
+def _serve(listener: socket.socket, port: int) -> None:
     while True:
         try:
-            guest = door.accept()[0]
-        except OSError:  # the door was closed
+            container = listener.accept()[0]
+        except OSError:  # the listener was closed
             return
         host = socket.create_connection(("127.0.0.1", port))
-        for source, target in ((guest, host), (host, guest)):
+        for source, target in ((container, host), (host, container)):
             threading.Thread(target=_pump, args=(source, target), daemon=True).start()
 
 
@@ -46,4 +46,4 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
         while piece := source.recv(_PIECE):
             target.sendall(piece)
     with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)  # what the other side still says is passed on
+        target.shutdown(socket.SHUT_WR)  # the other direction continues

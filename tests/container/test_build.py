@@ -1,6 +1,6 @@
-"""What ``sam build`` makes, for both processors: a template CloudFormation takes, layers Lambda takes.
+"""Tests of the result of ``sam build`` for both processors: CloudFormation accepts the template, Lambda the layers.
 
-Which symbols the libraries of the layers ask for is checked in tests/unit/test_layers.py.
+tests/unit/test_layers.py checks which symbols the libraries of the layers need.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ def _layers_of(template: dict[str, Any], properties: dict[str, Any]) -> list[str
     return [layer["Ref"] for layer in listed]
 
 
-def test_the_built_template_has_no_aliases(folder: Path) -> None:
+def test_built_template_has_no_yaml_aliases(folder: Path) -> None:
     text = (folder / "template.yaml").read_text()
     assert not [event for event in yaml.parse(text) if isinstance(event, yaml.AliasEvent)]
 
 
-def test_the_built_template_means_what_the_source_means(template: dict[str, Any]) -> None:
+def test_built_template_equals_the_source(template: dict[str, Any]) -> None:
     source = load_template(Path(__file__).parents[2] / "template.yaml")
     assert _without_paths(template) == _without_paths(source)
 
 
 def _without_paths(document: Any) -> Any:
-    """Return a template without what a build may change."""
+    """Return a template without the properties that a build may change."""
     changes = {"CodeUri", "ContentUri", "DefinitionUri", "SamResourceId", "BuildArchitecture", "Metadata"}
     if isinstance(document, list):
         return [_without_paths(each) for each in document]
@@ -60,7 +60,7 @@ def _without_paths(document: Any) -> Any:
     return document
 
 
-def test_every_function_fits_with_its_layers(template: dict[str, Any], folder: Path) -> None:
+def test_function_with_its_layers_fits_the_limit(template: dict[str, Any], folder: Path) -> None:
     sizes = {}
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -75,7 +75,7 @@ def test_every_function_fits_with_its_layers(template: dict[str, Any], folder: P
     assert max(sizes.values()) < LARGEST, sizes
 
 
-def test_every_library_is_for_this_processor(folder: Path, architecture: str) -> None:
+def test_libraries_are_for_the_processor(folder: Path, architecture: str) -> None:
     machines = {path: int.from_bytes(path.read_bytes()[18:20], "little") for path in _libraries(folder)}
     assert len(machines) > 20
     assert {path for path, machine in machines.items() if machine != MACHINES[architecture]} == set()

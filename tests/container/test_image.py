@@ -1,4 +1,4 @@
-"""The image of Engine=keras: the golden suite, and the functions that run in it, beside LiteRT's."""
+"""Tests of the image of Engine=keras: the golden suite, and its functions compared with LiteRT's."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def suite(tmp_path_factory: pytest.TempPathFactory, models_uri: str) -> Path:
     return folder
 
 
-def test_the_golden_suite_holds_in_the_image_as_it_does_here(docker: Docker, engine_image: str, suite: Path) -> None:
-    """Scores from audio on by Keras, spectrograms by librosa and matplotlib, in what Lambda runs."""
+def test_golden_suite_passes_in_the_image(docker: Docker, engine_image: str, suite: Path) -> None:
+    """Keras, librosa and matplotlib compute the scores from audio, in the image that Lambda runs."""
     options = ["--rm", "--read-only", "--tmpfs", "/tmp", "--volume", f"{suite}:/models:ro"]
     environment = ["--env", "PYTHONPATH=/var/task:/var/runtime", "--entrypoint", "/var/lang/bin/python3.13"]
     done = subprocess.run(
@@ -56,7 +56,7 @@ def test_the_golden_suite_holds_in_the_image_as_it_does_here(docker: Docker, eng
 
 
 class InImage(Invoke):
-    """Invokes score and predict in the image, whatever else on the local AWS."""
+    """Invokes score and predict in the image, and other functions on the local AWS."""
 
     def __init__(self, aws: LocalAws, stack: Stack, folder: Path, local: Local, image: str) -> None:
         super().__init__(aws, stack, folder)
@@ -76,7 +76,7 @@ def invoke(
     return InImage(aws, stack, tmp_path_factory.mktemp("events"), local, engine_image)
 
 
-def test_the_image_scores_a_range_as_litert_does(invoke: InImage, s3: Any, stack: Stack) -> None:
+def test_image_scores_a_range_like_litert(invoke: InImage, s3: Any, stack: Stack) -> None:
     planned = invoke("plan")[1]
     ranges = s3.get_object(Bucket=planned["bucket"], Key=planned["ranges_key"])["Body"].read()
     invoke.placeholders[IDENTITY] = json.loads(ranges)["ranges"][0]["identity"]
@@ -86,7 +86,7 @@ def test_the_image_scores_a_range_as_litert_does(invoke: InImage, s3: Any, stack
 
     event = json.loads(invoke.event("score"))
     event["model"]["engine"] = "keras"
-    event["ranges"][0]["identity"] = "feedfeedfeedfeed"  # what Keras scores is never taken for what LiteRT scored
+    event["ranges"][0]["identity"] = "feedfeedfeedfeed"  # so that scores of Keras and LiteRT are stored separately
     answer = invoke.in_image("ScoreImageFunction", json.dumps(event))
     assert answer == {"ranges": 1, "windows": 299, "computed": 1, "failed": 0}
     stored = s3.get_object(
@@ -94,10 +94,10 @@ def test_the_image_scores_a_range_as_litert_does(invoke: InImage, s3: Any, stack
     )
     scores = np.load(io.BytesIO(stored["Body"].read()))
     assert (scores.shape, scores.dtype) == (expected.shape, expected.dtype)
-    assert 0 < np.abs(scores - expected).max() <= 1e-5  # the two engines, and not one of them twice
+    assert 0 < np.abs(scores - expected).max() <= 1e-5  # above 0, because the two engines differ
 
 
-def test_the_image_answers_a_clip_as_litert_does(invoke: InImage) -> None:
+def test_image_answers_a_clip_like_litert(invoke: InImage) -> None:
     expected = json.loads(invoke("predict")[1]["body"])
     answer = invoke.in_image("PredictImageFunction", invoke.event("predict"))
     assert answer["statusCode"] == 200, answer
@@ -109,8 +109,8 @@ def test_the_image_answers_a_clip_as_litert_does(invoke: InImage) -> None:
     assert [each["start_sample"] for each in found["events"]] == [each["start_sample"] for each in expected["events"]]
 
 
-def test_exactly_one_score_and_one_predict_function_are_deployed() -> None:
-    """Which, is CloudFormation's to work out; the SAM CLI must find no image in the template (docs/deploy.md)."""
+def test_one_score_and_one_predict_function_are_deployed() -> None:
+    """CloudFormation chooses them by condition; the SAM CLI must find no image in the template (docs/deploy.md)."""
 
     class Loader(yaml.SafeLoader):
         pass

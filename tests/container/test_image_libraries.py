@@ -1,4 +1,4 @@
-"""The libraries of the image's wheels, for both processors: none asks for more than Amazon Linux 2023 has.
+"""Tests of the libraries in the image's wheels for both processors: they need no more than Amazon Linux 2023 has.
 
 The image itself is built for this machine's processor only (test_image.py); wheels can be read for the other as well.
 They are 1 GB, kept in .build until a pin changes.
@@ -26,7 +26,7 @@ LIBCS = ("2_34", "2_31", "2_28", "2_27", "2_26", "2_24", "2_17")
 
 
 @pytest.mark.parametrize("architecture", MACHINES)
-def test_no_library_of_the_image_asks_for_a_newer_symbol_than_amazon_linux_has(architecture: str) -> None:
+def test_libraries_of_the_image_load_on_amazon_linux(architecture: str) -> None:
     libraries = [library for wheel in _wheels(MACHINES[architecture]) for library in _libraries(wheel)]
     assert len(libraries) > 200
     newest = newest_of(libraries)

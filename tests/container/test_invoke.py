@@ -1,6 +1,6 @@
-"""Every fixture of events/ against its function in a container, as ``sam local invoke -e`` runs it.
+"""Invoke the functions in containers with every fixture of events/, as ``sam local invoke -e`` does.
 
-The same fixtures run on the local AWS (tests/workflow/test_events.py): what a container stores are the same bytes.
+The same fixtures run on the local AWS (tests/workflow/test_events.py), and containers store the same bytes.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from localstack.packaging import load_template
 from tests.workflow.test_events import (
     ENDS,
     EVENTS,
-    NOTICES,
     REFUSED,
     REQUESTS,
+    WEBHOOKS,
     Invoke,
-    run_the_transcoder,
-    run_the_verbs,
+    run_steps,
+    run_transcoding,
 )
 
 from .conftest import Local
 
 
 class InContainer(Invoke):
-    """Invokes by the SAM CLI what its parent invokes on the local AWS."""
+    """Invokes the functions with the SAM CLI. The parent class invokes them on the local AWS."""
 
     def __init__(self, aws: LocalAws, stack: Stack, folder: Path, local: Local) -> None:
         super().__init__(aws, stack, folder)
@@ -47,7 +47,7 @@ def invoke(aws: LocalAws, stack: Stack, local: Local, tmp_path_factory: pytest.T
 
 
 class Stored:
-    """What lies in the output bucket below a job."""
+    """The objects of a job in the output bucket."""
 
     def __init__(self, s3: Any, stack: Stack, job: str) -> None:
         self._s3, self._bucket, self._prefix = s3, stack.outputs["OutputBucketName"], f"jobs/lab/{job}/"
@@ -65,32 +65,32 @@ class Stored:
 
 
 def _on_the_local_aws(invoke: InContainer) -> Invoke:
-    """Return the same recordings and placeholders, with functions that run on the local AWS."""
+    """Return an ``Invoke`` with the same recordings and placeholders that invokes functions on the local AWS."""
     beside = object.__new__(Invoke)
     beside.__dict__ = invoke.__dict__ | {"placeholders": dict(invoke.placeholders)}
     return beside
 
 
 @pytest.mark.parametrize(
-    ("verbs", "job", "kinds"),
+    ("steps", "job", "kinds"),
     [
         (
-            run_the_verbs,
+            run_steps,
             "j-123",
             {"plan.json", "ranges.jsonl", "manifest.json", ".npy", ".csv", ".parquet", ".flac", ".png"},
         ),
-        (run_the_transcoder, "j-456", {"plan.json", "transcodes.jsonl", ".flac"}),
+        (run_transcoding, "j-456", {"plan.json", "transcodes.jsonl", ".flac"}),
     ],
 )
-def test_the_verbs_store_the_same_bytes(
-    invoke: InContainer, s3: Any, stack: Stack, verbs: Any, job: str, kinds: set[str]
+def test_containers_store_the_same_bytes_as_the_local_aws(
+    invoke: InContainer, s3: Any, stack: Stack, steps: Any, job: str, kinds: set[str]
 ) -> None:
     stored = Stored(s3, stack, job)
     stored.clear()
-    verbs(_on_the_local_aws(invoke), s3)
+    steps(_on_the_local_aws(invoke), s3)
     expected = stored.files()
     stored.clear()
-    verbs(invoke, s3)
+    steps(invoke, s3)
     found = stored.files()
     assert all(any(key.endswith(kind) for key in found) for kind in kinds), sorted(found)
     assert sorted(found) == sorted(expected)
@@ -98,52 +98,52 @@ def test_the_verbs_store_the_same_bytes(
 
 
 @pytest.mark.parametrize(("name", "error"), REFUSED.items())
-def test_a_bad_event_is_refused_by_name(invoke: InContainer, name: str, error: str) -> None:
+def test_invalid_event_is_refused_with_a_typed_error(invoke: InContainer, name: str, error: str) -> None:
     found, answer = invoke(name)
     assert found == error, answer
     assert answer["errorMessage"]
 
 
 @pytest.mark.parametrize("name", ["record", "record-timeout", "record-map-failed", "record-plan-failed"])
-def test_a_reason_is_the_same_as_on_the_local_aws(invoke: InContainer, name: str) -> None:
+def test_failure_reason_equals_the_local_aws(invoke: InContainer, name: str) -> None:
     found, answer = invoke(name)
     assert found is None
     assert answer == _on_the_local_aws(invoke)(name)[1]
     assert answer["cause"]
 
 
-# Without a key a call is answered here: events/env.json opens the door, because no gateway has checked anything.
+# Requests without a key are answered here: events/env.json allows them, because there is no gateway that checks keys.
 OPEN = REQUESTS | {"api-without-key": (200, "name")}
 
 
 @pytest.mark.parametrize(("name", "status", "word"), [(name, *answer) for name, answer in OPEN.items()])
-def test_a_request_is_answered(invoke: InContainer, name: str, status: int, word: str) -> None:
+def test_request_gets_its_status_and_body(invoke: InContainer, name: str, status: int, word: str) -> None:
     found, answer = invoke(name)
     assert (found, answer["statusCode"]) == (None, status), answer
     assert f'"{word}"' in answer["body"]
 
 
-def test_a_clip_is_scored_as_on_the_local_aws(invoke: InContainer) -> None:
+def test_clip_is_scored_like_on_the_local_aws(invoke: InContainer) -> None:
     here, there = (json.loads(each("predict")[1]["body"]) for each in (invoke, _on_the_local_aws(invoke)))
     assert len(here["predictions"]) > 2
     assert (here["predictions"], here["events"]) == (there["predictions"], there["events"])
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_the_end_of_an_execution_is_recorded(invoke: InContainer, name: str) -> None:
+def test_end_of_an_execution_is_recorded(invoke: InContainer, name: str) -> None:
     invoke.begin()
     assert invoke(name) == (None, None)
     assert invoke.ended() == ENDS[name]
 
 
-@pytest.mark.parametrize(("name", "again"), NOTICES.items())
-def test_a_notice_that_may_arrive_later_is_brought_again(invoke: InContainer, name: str, again: int) -> None:
+@pytest.mark.parametrize(("name", "retries"), WEBHOOKS.items())
+def test_webhook_is_sent_again_if_a_retry_may_succeed(invoke: InContainer, name: str, retries: int) -> None:
     found, answer = invoke(name)
-    assert (found, len(answer["batchItemFailures"])) == (None, again)
+    assert (found, len(answer["batchItemFailures"])) == (None, retries)
 
 
-def test_the_environment_file_reaches_every_function_that_needs_it() -> None:
-    """``sam local`` passes on what the template declares for a function, and leaves out the rest without a word."""
+def test_environment_file_names_every_variable_without_a_default() -> None:
+    """``sam local`` passes on only variables that the template declares, and silently leaves out others."""
     template = load_template(EVENTS.parent / "template.yaml")
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     own = [
@@ -154,7 +154,7 @@ def test_the_environment_file_reaches_every_function_that_needs_it() -> None:
     declared = {name: value for each in (shared, *own) for name, value in each.items()}
     given = json.loads((EVENTS / "env.json").read_text())["Parameters"]
     assert set(given) <= set(declared)
-    # What refers to a resource has no value without an account; what refers to a parameter has its default.
+    # A reference to a resource has no value without an account. A reference to a parameter has the default value.
     parameters = set(template["Parameters"])
     unknown = {
         name for name, value in declared.items() if isinstance(value, dict) and value.get("Ref") not in parameters

@@ -1,8 +1,8 @@
 /**
- * Journeys with the JavaScript client through a served API, for test_javascript.py.
+ * Runs the JavaScript client against a served API, for test_javascript.py.
  *
- * Reads one JSON document from standard input, does what `journey` says, writes files to `out` and tells what it saw
- * as JSON on standard output. Judges nothing: that is the test's.
+ * Reads one JSON document from standard input, runs the scenario that it names, writes files to `out` and prints what
+ * it observed as JSON. The assertions are in the test.
  */
 
 import { openAsBlob } from 'node:fs';
@@ -13,30 +13,30 @@ import { Anemonefish, AnemonefishError } from '../../clients/javascript/anemonef
 
 const FORMATS = ['json', 'csv', 'scores', 'raven', 'audacity', 'classes', 'kaleidoscope', 'longterm', 'parquet'];
 
-/** Waits as the client does, but not as long. */
+/** Wait like the client, but at most 50 ms. */
 const pause = (ms, signal) =>
   new Promise((resolve, reject) => {
     setTimeout(() => (signal?.aborted ? reject(signal.reason) : resolve()), Math.min(ms, 50));
   });
 
-/** What goes to S3, and whether a key ever goes with it. */
+/** Number of PUTs to S3, and of requests to other servers than the API that have a key. */
 const puts = { count: 0, keys: 0 };
-const fetchIt = globalThis.fetch;
+const originalFetch = globalThis.fetch;
 globalThis.fetch = (url, options = {}) => {
   if (options.method === 'PUT') puts.count += 1;
   if (!String(url).startsWith(task.url) && new Headers(options.headers).has('x-api-key')) puts.keys += 1;
-  return fetchIt(url, options);
+  return originalFetch(url, options);
 };
 
-async function download(client, execution, folder, which) {
+async function download(client, execution, folder, selector) {
   for (const format of FORMATS) {
-    const response = await client.download(execution, format, which);
+    const response = await client.download(execution, format, selector);
     await writeFile(join(task.out, `${folder}-${format}`), Buffer.from(await response.arrayBuffer()));
   }
 }
 
-const journeys = {
-  /** A long recording, from its bytes to its events; the upload is interrupted once. */
+const scenarios = {
+  /** Upload and analyse a long recording; the upload is interrupted once. */
   async recording(client) {
     const file = await openAsBlob(task.recording);
     const name = basename(task.recording);
@@ -58,16 +58,16 @@ const journeys = {
     const progress = [];
     const upload = await client.upload(file, {
       resume: interrupted.id,
-      onProgress: (...heard) => progress.push(heard),
+      onProgress: (...counts) => progress.push(counts),
     });
     const sentAgain = puts.count - before;
 
-    const order = { recordings: [upload.id], settings: { max_range_seconds: 200 } };
-    const quote = await client.quote(order);
-    const started = await client.start({ ...order, idempotencyKey: task.idempotencyKey });
-    const again = await client.start({ ...order, idempotencyKey: task.idempotencyKey });
+    const request = { recordings: [upload.id], settings: { max_range_seconds: 200 } };
+    const quote = await client.quote(request);
+    const started = await client.start({ ...request, idempotencyKey: task.idempotencyKey });
+    const again = await client.start({ ...request, idempotencyKey: task.idempotencyKey });
     const polls = [];
-    const execution = await client.wait(started.id, { onProgress: (each) => polls.push(each), timeout: 120_000 });
+    const execution = await client.wait(started.id, { onProgress: (polled) => polls.push(polled), timeout: 120_000 });
     const results = await client.results(execution.id);
     await download(client, execution.id, 'results');
     const { files } = await client.files(execution.id);
@@ -83,7 +83,7 @@ const journeys = {
     };
   },
 
-  /** A job that is stopped half-way and goes on. */
+  /** Cancel a running job and resume it. */
   async stopped(client) {
     const upload = await client.upload(new File([await readFile(task.recording)], 'held.wav'));
     const { id } = await client.start({ recordings: [upload.id], settings: { max_range_seconds: 1 } });
@@ -94,10 +94,10 @@ const journeys = {
     const resumed = await client.resume(id);
     const done = await client.wait(id);
     const late = await client.cancel(id).catch((error) => error);
-    return { cancelled, waited: told(waited), early: told(early), resumed, done, late: told(late) };
+    return { cancelled, waited: errorFields(waited), early: errorFields(early), resumed, done, late: errorFields(late) };
   },
 
-  /** One clip at once: by the client, and as the lab's front end sends it. */
+  /** Analyse one clip, with the client and as the lab's front end sends it. */
   async clip(client) {
     const clip = new Blob([await readFile(task.recording)], { type: 'audio/wav' });
     const name = basename(task.recording);
@@ -117,14 +117,14 @@ const journeys = {
       }
     }
     const refused = await client.predict(new Blob(['RIFF']), { name: 'a.wav' }).catch((error) => error);
-    const stranger = new Anemonefish({ url: task.url, key: 'x'.repeat(20) });
-    const unknown = await stranger.models().catch((error) => error);
+    const withUnknownKey = new Anemonefish({ url: task.url, key: 'x'.repeat(20) });
+    const unknown = await withUnknownKey.models().catch((error) => error);
     const typo = await client.quote({ recordings: [] }).catch((error) => error);
-    return { byClient, byFrontEnd, refused: told(refused), unknown: told(unknown), typo: told(typo) };
+    return { byClient, byFrontEnd, refused: errorFields(refused), unknown: errorFields(unknown), typo: errorFields(typo) };
   },
 };
 
-function told(error) {
+function errorFields(error) {
   const { error: name, message, status, details, requestId } = error;
   return { ours: error instanceof AnemonefishError, error: name, message, status, details, requestId };
 }
@@ -132,5 +132,5 @@ function told(error) {
 let text = '';
 for await (const chunk of process.stdin) text += chunk;
 const task = JSON.parse(text);
-const seen = await journeys[task.journey](new Anemonefish({ url: task.url, key: task.key, pause }));
-console.log(JSON.stringify({ ...seen, keysElsewhere: puts.keys }));
+const observed = await scenarios[task.scenario](new Anemonefish({ url: task.url, key: task.key, pause }));
+console.log(JSON.stringify({ ...observed, keysElsewhere: puts.keys }));

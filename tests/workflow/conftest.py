@@ -1,4 +1,4 @@
-"""The local AWS: started once, with the real template and the models that ship."""
+"""Fixtures for the local AWS, started once with the real template and the reference models."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from localstack.demo import analyse, fetch, upload_models  # noqa: E402
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[LocalAws]:
-    folder = BUILD / os.environ.get("PYTEST_XDIST_WORKER", "")  # each process of the tests has an emulator of its own
+    folder = BUILD / os.environ.get("PYTEST_XDIST_WORKER", "")  # each test process has its own emulator
     with LocalAws.start(folder, REPOSITORY / ".venv-ministack" / "bin" / "python") as running:
         yield running
 
@@ -37,7 +37,7 @@ def s3(aws: LocalAws) -> Any:
     return aws.client("s3")
 
 
-# What the API's tests need beyond the defaults; a test of throttling has a plan of its own.
+# Parameters that the API's tests need in addition to the defaults. A test of throttling has its own usage plan.
 PARAMETERS = {
     "Webhooks": "enabled",
     "AllowedOrigins": "https://lab.example,http://localhost:5173",
@@ -49,7 +49,7 @@ PARAMETERS = {
 
 @pytest.fixture(scope="session")
 def stack(aws: LocalAws, s3: Any) -> Stack:
-    """The stack as it is deployed."""
+    """Deploy the stack."""
     deployed = aws.deploy(REPOSITORY / "template.yaml", BUILD / "layers", PARAMETERS)
     upload_models(s3, deployed, REPOSITORY / "models")
     return deployed
@@ -57,7 +57,7 @@ def stack(aws: LocalAws, s3: Any) -> Stack:
 
 @pytest.fixture(scope="session")
 def trouble_stack(aws: LocalAws, s3: Any, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """The same stack with a score function that gets into trouble on demand (tests/workflow/trouble.py)."""
+    """Deploy the stack with a score function that fails on demand (tests/workflow/trouble.py)."""
     folder = tmp_path_factory.mktemp("trouble")
     shutil.copy(REPOSITORY / "template.yaml", folder)
     for name in ("functions", "statemachine"):
@@ -74,7 +74,7 @@ RunJob = Callable[..., tuple[Execution, dict[str, bytes]]]
 
 @pytest.fixture
 def run_job(s3: Any, tmp_path: Path, request: pytest.FixtureRequest) -> RunJob:
-    """Return a function that runs an execution on recordings and fetches what it wrote."""
+    """Return a function that runs an execution on recordings and downloads its files."""
 
     def run(stack: Stack, *recordings: Path, **more: Any) -> tuple[Execution, dict[str, bytes]]:
         run.count += 1
@@ -89,22 +89,22 @@ def run_job(s3: Any, tmp_path: Path, request: pytest.FixtureRequest) -> RunJob:
 
 
 PATIENCE = 900.0
-"""Seconds that a test waits for what must happen: long enough beside any other load, because no test is about speed."""
+"""Seconds that a test waits for a condition. It is long enough for a busy machine, because no test measures speed."""
 
 
 def await_true(condition: Callable[[], bool], what: str = "the condition") -> None:
-    """Wait until something is so; fail after :data:`PATIENCE`."""
+    """Wait until a condition is true; fail after :data:`PATIENCE`."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, f"{what} was not so within {PATIENCE:g} s"
+        assert time.monotonic() < deadline, f"waited {PATIENCE:g} s in vain for {what}"
         time.sleep(0.1)
 
 
 @contextmanager
 def released_when_stopped(api: Api, s3: Any, stack: Stack) -> Iterator[None]:
-    """Let the held ranges of an execution (tests/workflow/trouble.py) go on as soon as it has been stopped.
+    """Release the held ranges of an execution (tests/workflow/trouble.py) as soon as the execution has been stopped.
 
-    Until then it cannot end, however long whoever stops it takes.
+    The execution cannot end before, so a slow test still stops it in time.
     """
     done = threading.Event()
     bucket = stack.outputs["OutputBucketName"]
@@ -130,14 +130,14 @@ def released_when_stopped(api: Api, s3: Any, stack: Stack) -> Iterator[None]:
 
 
 def tenant_of(s3: Any, stack: Stack, execution: str) -> str:
-    """Return the tenant under whose prefix an execution's files lie."""
+    """Return the tenant whose prefix contains an execution's files."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=stack.outputs["OutputBucketName"], Prefix="jobs/")
     keys = (item["Key"].split("/") for page in pages for item in page.get("Contents", ()))
     return next(str(tenant) for _, tenant, job, *_ in keys if job == execution)
 
 
 class Api:
-    """The API of a stack as one tenant sees it, over HTTP only."""
+    """Calls the API of a stack over HTTP as one tenant."""
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url
@@ -172,14 +172,14 @@ class Api:
             time.sleep(0.1)
 
     def file(self, execution: str, form: str, **query: Any) -> bytes:
-        """Return a result file by the redirect."""
+        """Download a result file through the redirect."""
         answer = self("GET", f"/executions/{execution}/results", params={"format": form, **query})
         assert answer.status_code == 303, answer.text
         return httpx.get(answer.headers["location"]).raise_for_status().content
 
 
 def new_key(aws: LocalAws, stack: Stack, **plan: Any) -> str:
-    """Make another tenant's key and return its value."""
+    """Create the key of another tenant and return its value."""
     gateway = aws.client("apigateway")
     key = gateway.create_api_key(enabled=True)
     stages = [{"apiId": stack.outputs["ApiUrl"].removeprefix("https://").partition(".")[0], "stage": "v1"}]
@@ -194,14 +194,14 @@ def api(stack: Stack) -> Api:
 
 
 @pytest.fixture(scope="session")
-def stranger(aws: LocalAws, stack: Stack) -> Api:
-    """Another tenant."""
+def other_tenant(aws: LocalAws, stack: Stack) -> Api:
+    """Return the API for another tenant."""
     return Api(stack.api_url, new_key(aws, stack))
 
 
 @pytest.fixture(scope="session")
 def calls(aws: LocalAws) -> Callable[[str, datetime], int]:
-    """Return a function that counts the calls of an AWS operation since a moment, up to fifty."""
+    """Return a function that counts the calls of an AWS operation since a given time, up to fifty."""
     trail = aws.client("cloudtrail")
 
     def count(operation: str, since: datetime) -> int:

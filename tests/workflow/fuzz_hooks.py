@@ -1,4 +1,4 @@
-"""What schemathesis cannot know: what a recording looks like (SCHEMATHESIS_HOOKS names this file)."""
+"""Hooks for schemathesis that generate recordings (SCHEMATHESIS_HOOKS names this file)."""
 
 from __future__ import annotations
 

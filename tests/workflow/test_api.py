@@ -1,4 +1,4 @@
-"""The API on a local AWS, over HTTP only: what each of its users does, and what nobody may do."""
+"""Tests of the API on a local AWS, over HTTP."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ FORMATS = {
 Calls = Callable[[str, datetime], int]
 
 AT_ONCE = 20
-"""Requests at once: the emulator starts a process for each, and each takes a second of a core to start."""
+"""Number of requests at once: the emulator starts a process for each, which takes a second of a core."""
 
-NOBODY = "e-aaaaaaaaaaaaaaaaaaaaaaaaaa"
+UNKNOWN = "e-aaaaaaaaaaaaaaaaaaaaaaaaaa"
 NOTHING = "u-aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty seconds of a busy reef."""
+    """Write twenty seconds of a busy reef."""
     path = tmp_path_factory.mktemp("clip") / "20230210_000001_LL_B55_M_R.wav"
     write_scene(scene(20, seed=11, settings=SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))), path)
     return path
@@ -58,7 +58,7 @@ def upload(api: Api, clip: Path) -> str:
 
 @pytest.fixture(scope="module")
 def finished(api: Api, upload: str) -> dict[str, Any]:
-    """An execution that has succeeded."""
+    """Run an execution and return it after it has succeeded."""
     execution = api.ended(api.start(upload)["id"])
     assert execution["status"] == "SUCCEEDED", execution
     return execution
@@ -67,7 +67,7 @@ def finished(api: Api, upload: str) -> dict[str, Any]:
 # --- results -----------------------------------------------------------------------------------------------------
 
 
-def test_results_are_those_of_the_workflow_in_every_format(
+def test_results_in_every_format_equal_the_workflows_files(
     api: Api, s3: Any, stack: Stack, finished: dict[str, Any], clip: Path
 ) -> None:
     s3.upload_file(str(clip), stack.outputs["InputBucketName"], f"direct/{clip.name}")
@@ -83,7 +83,7 @@ def test_results_are_those_of_the_workflow_in_every_format(
 
 
 @pytest.mark.parametrize(("container", "subtype"), [("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS")])
-def test_a_lossy_clip_is_predicted_as_in_an_execution(
+def test_predict_of_a_lossy_clip_equals_an_execution(
     api: Api, clip: Path, tmp_path: Path, container: str, subtype: str
 ) -> None:
     samples, rate = soundfile.read(clip, dtype="float32")
@@ -99,7 +99,7 @@ def test_a_lossy_clip_is_predicted_as_in_an_execution(
     assert answer.json()["predictions"] == results["predictions"]
 
 
-def test_a_job_of_several_has_files_of_the_whole(api: Api, clip: Path, upload: str) -> None:
+def test_job_of_several_recordings_has_job_level_files(api: Api, clip: Path, upload: str) -> None:
     second = api.upload(clip, "20230210_000101_LL_B55_M_R.wav")
     execution = api.start(upload, second, settings={"review": ["clips", "pictures"], "time_zone": "+10:00"})["id"]
     assert api.ended(execution)["status"] == "SUCCEEDED"
@@ -108,8 +108,8 @@ def test_a_job_of_several_has_files_of_the_whole(api: Api, clip: Path, upload: s
         return {each["name"]: each["url"] for each in api("GET", f"/executions/{execution}/files").json()["files"]}
 
     events = httpx.get(files()["combined.events.csv"]).text.splitlines()[1:]
-    # Clips and pictures come after the results.
-    await_true(lambda: len(files()) >= 3 + 3 + 2 * len(events), "every clip and picture there")
+    # Clips and pictures are made after the results.
+    await_true(lambda: len(files()) >= 3 + 3 + 2 * len(events), "every clip and picture")
     found = {name: httpx.get(url) for name, url in files().items()}
     assert sum(name.endswith(".flac") for name in found) == len(events) > 6
     assert sum(name.endswith(".png") for name in found) == len(events) + 3
@@ -124,7 +124,7 @@ def test_a_job_of_several_has_files_of_the_whole(api: Api, clip: Path, upload: s
         found: dict[str, Any] = api("GET", f"/executions/{execution}").json()["review"]
         return found
 
-    await_true(lambda: review_now()["status"] != "PENDING", "the review to end")
+    await_true(lambda: review_now()["status"] != "PENDING", "the end of the review")
     review = review_now()
     counts = {"clips": len(events), "left_out": 0, "pictures": len(events) + 3}
     assert review == {"status": "SUCCEEDED", **counts, "error": None}
@@ -137,12 +137,12 @@ def test_a_job_of_several_has_files_of_the_whole(api: Api, clip: Path, upload: s
     assert any("clip" in event for event in decided)
 
 
-def test_no_review_is_told_of_where_none_was_asked_for(api: Api, finished: dict[str, Any]) -> None:
+def test_review_is_null_when_it_was_not_requested(api: Api, finished: dict[str, Any]) -> None:
     assert finished["review"] is None
     assert all("clip" not in event for event in api("GET", finished["results_url"]).json()["events"])
 
 
-def test_a_download_has_a_sensible_name(api: Api, finished: dict[str, Any], clip: Path) -> None:
+def test_download_is_named_after_the_recording(api: Api, finished: dict[str, Any], clip: Path) -> None:
     link = api("GET", f"/executions/{finished['id']}/results", params={"format": "raven", "redirect": "false"}).json()
     assert link["filename"] == f"{clip.name}.selections.txt"
     file = httpx.get(link["url"])
@@ -150,7 +150,7 @@ def test_a_download_has_a_sensible_name(api: Api, finished: dict[str, Any], clip
     assert file.content == api.file(finished["id"], "raven")
 
 
-def test_the_answer_is_the_labs_json_with_both_spellings(api: Api, finished: dict[str, Any]) -> None:
+def test_answer_is_the_labs_json_with_both_spellings(api: Api, finished: dict[str, Any]) -> None:
     answer = api("GET", finished["results_url"]).json()
     file = json.loads(api.file(finished["id"], "json"))
     assert answer["predictions"] == file["predictions"]
@@ -164,12 +164,12 @@ def test_the_answer_is_the_labs_json_with_both_spellings(api: Api, finished: dic
     assert answer["recordings"][0]["events"] == len(answer["events"])
 
 
-def test_a_format_nobody_asked_for_is_made_when_somebody_does(api: Api, upload: str, finished: dict[str, Any]) -> None:
+def test_format_that_was_not_requested_is_made_on_download(api: Api, upload: str, finished: dict[str, Any]) -> None:
     lean = api.ended(api.start(upload, settings={"formats": ["csv"]})["id"])
     assert api.file(lean["id"], "raven") == api.file(finished["id"], "raven")
 
 
-def test_many_recordings_one_of_them_broken(api: Api, upload: str, clip: Path, tmp_path: Path) -> None:
+def test_broken_recording_does_not_fail_the_others(api: Api, upload: str, clip: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.wav"
     broken.write_bytes(clip.read_bytes()[:30])
     execution = api.ended(api.start(upload, api.upload(broken), settings={"max_range_seconds": 5})["id"])
@@ -185,7 +185,7 @@ def test_many_recordings_one_of_them_broken(api: Api, upload: str, clip: Path, t
     assert "s3://" not in second.text
 
 
-def test_a_recording_that_ends_early_is_partial_unless_damage_is_refused(api: Api, clip: Path, tmp_path: Path) -> None:
+def test_truncated_recording_is_partial_unless_damage_is_refused(api: Api, clip: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.wav"
     cut.write_bytes(clip.read_bytes()[:-200_000])
     upload = api.upload(cut)
@@ -200,7 +200,7 @@ def test_a_recording_that_ends_early_is_partial_unless_damage_is_refused(api: Ap
     assert (refused["status"], refused["error"]["error"]) == ("FAILED", "TruncatedRecording")
 
 
-def test_an_execution_that_failed_says_why(api: Api, clip: Path, tmp_path: Path) -> None:
+def test_failed_execution_gives_the_reason(api: Api, clip: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.wav"
     broken.write_bytes(clip.read_bytes()[:44])
     execution = api.ended(api.start(api.upload(broken))["id"])
@@ -211,14 +211,14 @@ def test_an_execution_that_failed_says_why(api: Api, clip: Path, tmp_path: Path)
     assert "the header promises" in answer.json()["message"]
 
 
-def test_a_quote_starts_nothing(api: Api, upload: str, calls: Calls) -> None:
+def test_quote_does_not_start_an_execution(api: Api, upload: str, calls: Calls) -> None:
     before = datetime.now(UTC)
     answer = api("POST", "/executions", params={"dry_run": "true"}, json={"recordings": [upload]})
     assert answer.status_code == 200
     quote = answer.json()["quote"]
     assert (quote["recordings"], quote["ranges"], quote["windows"], quote["audio_seconds"]) == (1, 1, 99, 20.0)
     assert 0 < quote["expected_usd"] < 0.01
-    assert calls("HeadObject", before) > 0  # the counter counts
+    assert calls("HeadObject", before) > 0  # the counter works
     assert calls("StartExecution", before) == 0
 
 
@@ -234,10 +234,10 @@ def test_executions_are_listed_newest_first_in_pages(aws: LocalAws, stack: Stack
     assert seen == started[::-1]
 
 
-# --- once, and no more -------------------------------------------------------------------------------------------
+# --- idempotency and polling -------------------------------------------------------------------------------------
 
 
-def test_a_hundred_starts_with_one_key_make_one_execution(api: Api, upload: str, aws: LocalAws, stack: Stack) -> None:
+def test_hundred_starts_with_one_key_make_one_execution(api: Api, upload: str, aws: LocalAws, stack: Stack) -> None:
     def start(_: int) -> httpx.Response:
         return api("POST", "/executions", json={"recordings": [upload]}, headers={"Idempotency-Key": "a-hundred"})
 
@@ -252,7 +252,7 @@ def test_a_hundred_starts_with_one_key_make_one_execution(api: Api, upload: str,
     assert [name for name in names if name.startswith(ids.copy().pop())] == [f"{ids.pop()}-1"]
 
 
-def test_the_same_key_with_another_body_is_a_conflict(api: Api, upload: str) -> None:
+def test_same_idempotency_key_with_another_body_is_a_conflict(api: Api, upload: str) -> None:
     key = {"Idempotency-Key": "one-body"}
     first = api("POST", "/executions", json={"recordings": [upload]}, headers=key)
     again = api("POST", "/executions", json={"recordings": [upload]}, headers=key)
@@ -261,40 +261,40 @@ def test_the_same_key_with_another_body_is_a_conflict(api: Api, upload: str) -> 
     assert (other.status_code, other.json()["error"]) == (409, "IdempotencyConflict")
 
 
-def test_two_tenants_may_use_the_same_key(api: Api, stranger: Api, upload: str, clip: Path) -> None:
+def test_two_tenants_may_use_the_same_idempotency_key(api: Api, other_tenant: Api, upload: str, clip: Path) -> None:
     key = {"Idempotency-Key": "shared"}
     mine = api("POST", "/executions", json={"recordings": [upload]}, headers=key).json()
-    theirs = stranger("POST", "/executions", json={"recordings": [stranger.upload(clip)]}, headers=key).json()
+    theirs = other_tenant("POST", "/executions", json={"recordings": [other_tenant.upload(clip)]}, headers=key).json()
     assert mine["id"] != theirs["id"]
 
 
-def test_polls_describe_nothing(api: Api, upload: str, calls: Calls) -> None:
+def test_polling_does_not_call_describe_execution(api: Api, upload: str, calls: Calls) -> None:
     execution = api.start(upload, settings={"max_range_seconds": 1})["id"]
     before = datetime.now(UTC)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda _: api("GET", f"/executions/{execution}"), range(200)))
     assert {answer.status_code for answer in answers} == {200}
-    assert calls("GetItem", before) == 50  # the counter counts, up to its limit
+    assert calls("GetItem", before) == 50  # the counter works, up to its limit
     for operation in ("DescribeExecution", "DescribeMapRun", "GetExecutionHistory", "ListExecutions", "ListMapRuns"):
         assert calls(operation, before) == 0, operation
     assert api.ended(execution)["status"] == "SUCCEEDED"
 
 
-def test_the_same_upload_twice_is_one_recording(api: Api, upload: str) -> None:
+def test_upload_that_is_listed_twice_is_one_recording(api: Api, upload: str) -> None:
     execution = api.ended(api.start(upload, upload)["id"])
     assert len(execution["recordings"]) == 1
     answer = api("POST", "/executions", params={"dry_run": "true"}, json={"recordings": [upload, upload]})
     assert answer.json()["quote"]["recordings"] == 1
 
 
-# --- an accepted execution runs ----------------------------------------------------------------------------------
+# --- accepted executions are started -----------------------------------------------------------------------------
 
 Configure = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
 def configure(aws: LocalAws, stack: Stack) -> Configure:
-    """Return a context in which a function of the stack has other variables."""
+    """Return a context manager that changes the environment of a function of the stack."""
     functions = aws.client("lambda")
     pages = aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack.name)
     named = {each["LogicalResourceId"]: each["PhysicalResourceId"]
@@ -315,23 +315,21 @@ def configure(aws: LocalAws, stack: Stack) -> Configure:
     return configured
 
 
-def test_an_execution_that_could_not_be_started_is_started_by_whoever_asks_next(
-    aws: LocalAws, stack: Stack, clip: Path, configure: Configure
-) -> None:
+def test_stale_pending_execution_is_relaunched(aws: LocalAws, stack: Stack, clip: Path, configure: Configure) -> None:
     tenant = Api(stack.api_url, new_key(aws, stack))
-    order = {"recordings": [tenant.upload(clip)]}
+    request_body = {"recordings": [tenant.upload(clip)]}
     healers = ("the same key", "GET", "resume", "the schedule")
     keys = {healer: {"Idempotency-Key": healer.replace(" ", "-")} for healer in healers}
     wrong = stack.outputs["StateMachineArn"].replace("-analyze", "-nothing")
     with configure("ApiFunction", ANEMONEFISH_STATE_MACHINE=wrong):
-        answers = {healer: tenant("POST", "/executions", json=order, headers=keys[healer]) for healer in healers}
+        answers = {healer: tenant("POST", "/executions", json=request_body, headers=keys[healer]) for healer in healers}
     assert {answer.status_code for answer in answers.values()} == {202}
     assert {answer.json()["status"] for answer in answers.values()} == {"PENDING"}
     ids = {healer: answer.json()["id"] for healer, answer in answers.items()}
     early = tenant("POST", f"/executions/{ids['resume']}/resume")
     assert (early.status_code, early.json()["error"]) == (409, "WrongState")
     time.sleep(21)  # the grace period
-    again = tenant("POST", "/executions", json=order, headers=keys["the same key"]).json()
+    again = tenant("POST", "/executions", json=request_body, headers=keys["the same key"]).json()
     assert (again["id"], again["status"]) == (ids["the same key"], "RUNNING")
     assert tenant("GET", f"/executions/{ids['GET']}").json()["status"] == "RUNNING"
     resumed = tenant("POST", f"/executions/{ids['resume']}/resume")
@@ -348,10 +346,10 @@ def test_an_execution_that_could_not_be_started_is_started_by_whoever_asks_next(
     assert sorted(name for name in names if name[:-2] in ids.values()) == sorted(f"{each}-1" for each in ids.values())
 
 
-# --- what one key may spend --------------------------------------------------------------------------------------
+# --- limits of one key -------------------------------------------------------------------------------------------
 
 
-def test_a_job_above_the_most_usd_is_refused(api: Api, upload: str, configure: Configure) -> None:
+def test_job_above_the_cost_limit_is_refused(api: Api, upload: str, configure: Configure) -> None:
     with configure("ApiFunction", ANEMONEFISH_MAX_JOB_USD="0.0000001"):
         answer = api("POST", "/executions", json={"recordings": [upload]})
         limit = api("GET", "/usage").json()["job_usd_limit"]
@@ -359,7 +357,7 @@ def test_a_job_above_the_most_usd_is_refused(api: Api, upload: str, configure: C
     assert "start several smaller jobs" in answer.json()["message"]
 
 
-def test_a_job_whose_cost_is_known_by_its_plan_only_fails_with_the_reason(
+def test_job_above_the_cost_limit_fails_after_its_plan(
     api: Api, s3: Any, stack: Stack, upload: str, configure: Configure
 ) -> None:
     with configure("PlanFunction", ANEMONEFISH_MAX_JOB_USD="0.0000001"):
@@ -372,7 +370,9 @@ def test_a_job_whose_cost_is_known_by_its_plan_only_fails_with_the_reason(
     assert reason["error"] == "JobTooExpensive"
 
 
-def test_jobs_at_once_above_the_number_wait(aws: LocalAws, stack: Stack, clip: Path, configure: Configure) -> None:
+def test_start_above_the_limit_of_running_jobs_is_refused(
+    aws: LocalAws, stack: Stack, clip: Path, configure: Configure
+) -> None:
     tenant = Api(stack.api_url, new_key(aws, stack))
     upload = tenant.upload(clip)
     with configure("ApiFunction", ANEMONEFISH_MAX_JOBS="2"), ThreadPoolExecutor(10) as pool:
@@ -390,7 +390,9 @@ def test_jobs_at_once_above_the_number_wait(aws: LocalAws, stack: Stack, clip: P
         assert tenant("POST", "/executions", json={"recordings": [upload]}).status_code == 202
 
 
-def test_bytes_above_the_limit_are_refused(aws: LocalAws, stack: Stack, clip: Path, configure: Configure) -> None:
+def test_upload_above_the_storage_limit_is_refused(
+    aws: LocalAws, stack: Stack, clip: Path, configure: Configure
+) -> None:
     tenant = Api(stack.api_url, new_key(aws, stack))
     size = clip.stat().st_size
     with configure("ApiFunction", ANEMONEFISH_MAX_STORED_GB=f"{1.5 * size / 1e9:.9f}"):
@@ -402,7 +404,7 @@ def test_bytes_above_the_limit_are_refused(aws: LocalAws, stack: Stack, clip: Pa
         assert tenant("POST", "/uploads", json={"filename": "b.wav", "size": size}).status_code == 201
 
 
-def test_a_link_to_put_is_used_once_and_a_deleted_upload_has_no_versions(
+def test_put_link_works_once_and_deleting_removes_all_versions(
     aws: LocalAws, stack: Stack, s3: Any, clip: Path
 ) -> None:
     tenant, data = Api(stack.api_url, new_key(aws, stack)), clip.read_bytes()
@@ -410,7 +412,7 @@ def test_a_link_to_put_is_used_once_and_a_deleted_upload_has_no_versions(
     link = upload["put"]
     assert link["headers"]["if-none-match"] == "*"
     without = {name: value for name, value in link["headers"].items() if name != "if-none-match"}
-    assert httpx.put(link["url"], content=data, headers=without).status_code == 403  # it is signed
+    assert httpx.put(link["url"], content=data, headers=without).status_code == 403  # the header is signed
     assert httpx.put(link["url"], content=data, headers=link["headers"]).status_code == 200
     again = httpx.put(link["url"], content=bytes(len(data)), headers=link["headers"])
     assert (again.status_code, "PreconditionFailed" in again.text) == (412, True)
@@ -428,7 +430,7 @@ def test_a_link_to_put_is_used_once_and_a_deleted_upload_has_no_versions(
     assert versions() == []
 
 
-# --- stop and go on ----------------------------------------------------------------------------------------------
+# --- cancel and resume -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -436,7 +438,7 @@ def trouble_api(trouble_stack: Stack) -> Api:
     return Api(trouble_stack.api_url, trouble_stack.api_key)
 
 
-def test_cancel_stops_and_resume_computes_what_is_missing(
+def test_cancel_stops_and_resume_computes_the_missing_ranges(
     trouble_api: Api, trouble_stack: Stack, s3: Any, clip: Path, api: Api, finished: dict[str, Any]
 ) -> None:
     api = trouble_api
@@ -449,7 +451,7 @@ def test_cancel_stops_and_resume_computes_what_is_missing(
         await_true(lambda: ranges_done() >= 4)
         stopped = api("DELETE", f"/executions/{execution}")
         assert (stopped.status_code, stopped.json()["status"]) == (202, "CANCELLED")
-        # What was on its way when it was stopped ends, and nothing new begins.
+        # Ranges that were running at the stop end, and no other range is started.
         await_true(lambda: ranges_done() == len(_attempts(s3, trouble_stack, execution)))
     attempts = _attempts(s3, trouble_stack, execution)
     still = api("GET", f"/executions/{execution}").json()
@@ -460,12 +462,12 @@ def test_cancel_stops_and_resume_computes_what_is_missing(
     done = api.ended(execution)
     assert (done["status"], done["ranges_done"]) == ("SUCCEEDED", 20)
     again = _attempts(s3, trouble_stack, execution)
-    assert len(again) == len(set(again)) == 20  # each once
+    assert len(again) == len(set(again)) == 20  # each range once
     assert api("DELETE", f"/executions/{execution}").status_code == 409
     assert api("POST", f"/executions/{execution}/resume").status_code == 409
 
 
-def test_a_job_that_failed_can_be_resumed(trouble_api: Api, clip: Path) -> None:
+def test_failed_job_can_be_resumed(trouble_api: Api, clip: Path) -> None:
     execution = trouble_api.start(trouble_api.upload(clip, "always-fails.wav"))["id"]
     assert trouble_api.ended(execution)["error"]["error"] == "InvalidSamples"
     assert trouble_api("POST", f"/executions/{execution}/resume").status_code == 202
@@ -488,7 +490,7 @@ def _attempts(s3: Any, stack: Stack, execution: str) -> list[str]:
     "changes",
     [{"threshold": 0.7}, {"median_windows": 1, "min_duration_seconds": 0}, {"target_class": "biological"}],
 )
-def test_a_decision_is_a_fresh_run_byte_for_byte(
+def test_decision_equals_a_new_execution_byte_for_byte(
     api: Api, upload: str, finished: dict[str, Any], changes: dict[str, Any]
 ) -> None:
     decided = api("POST", f"/executions/{finished['id']}/decisions", json=changes)
@@ -526,8 +528,8 @@ def test_predict_takes_a_configuration(api: Api, clip: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/inference/predict", "/predict"])
-def test_the_labs_newest_front_end_is_answered(api: Api, clip: Path, finished: dict[str, Any], path: str) -> None:
-    """JSON with base64, a token beside the key, its names of the settings; json, audacity and raw in the answer."""
+def test_predict_answers_the_labs_newest_front_end(api: Api, clip: Path, finished: dict[str, Any], path: str) -> None:
+    """It sends JSON with base64, a token and its own setting names, and reads json, audacity and raw."""
     text = base64.b64encode(clip.read_bytes()).decode()
     token = {"Authorization": "Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.x", "Origin": "https://lab.example"}
     settings = {"confidence_threshold": 0.5, "smoothing_window": 5, "min_event_duration": 0.2, "window_duration": 0.4,
@@ -556,18 +558,18 @@ def test_the_labs_newest_front_end_is_answered(api: Api, clip: Path, finished: d
 
 
 def _runs(document: dict[str, Any]) -> list[str]:
-    """Return the classes of runs of windows with the same class, noise left out."""
+    """Return the classes of runs of windows with the same class, without noise."""
     return [name for name, _ in groupby(each["class"] for each in document["predictions"]) if name != "noise"]
 
 
 @pytest.mark.parametrize("path", ["/health", "/docs", "/openapi.json"])
-def test_a_head_of_what_is_no_secret_needs_no_key(api: Api, path: str) -> None:
+def test_head_of_an_open_route_needs_no_key(api: Api, path: str) -> None:
     answer = httpx.head(api.url + path)
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_a_quote_of_a_thousand_recordings_is_answered_in_time(api: Api, s3: Any, stack: Stack, tmp_path: Path) -> None:
-    """Their bytes are sent to the bucket as a link would; 29 seconds is what the gateway waits."""
+def test_quote_of_a_thousand_recordings_is_answered_in_time(api: Api, s3: Any, stack: Stack, tmp_path: Path) -> None:
+    """The gateway waits 29 seconds for an answer."""
     path = tmp_path / "a.wav"
     soundfile.write(path, [0.0] * 48_000, 48_000)
     content = path.read_bytes()
@@ -584,14 +586,14 @@ def test_a_quote_of_a_thousand_recordings_is_answered_in_time(api: Api, s3: Any,
     answer = api("POST", "/executions", params={"dry_run": "true"}, json={"recordings": uploads})
     seconds = time.monotonic() - began
     print(f"\na quote of 1,000 recordings: {answer.status_code} after {seconds:.1f} s")
-    if answer.status_code == 413:  # a busy machine: the answer is typed, and in time
+    if answer.status_code == 413:  # on a busy machine, the typed error is in time
         _check_error(answer, 413, "QuoteTooLarge", "in several requests")
     else:
         assert answer.json()["quote"]["recordings"] == 1_000
     assert seconds < 29
 
 
-# --- who may, and what comes back --------------------------------------------------------------------------------
+# --- refused requests --------------------------------------------------------------------------------------------
 
 WAV = ("clip.wav", b"RIFF", "audio/wav")
 BROKEN_FORM = b'--x\r\nContent-Disposition: form-data; name="audio_file"; filename="a.wav"\r\n\r\nRIFF'
@@ -620,35 +622,35 @@ REFUSED: list[tuple[str, str, str, dict[str, Any], int, str, str]] = [
     ("an empty file", "POST", "/uploads", {"json": {"filename": "a.wav", "size": 0}}, 400, "InvalidRequest", "size"),
     ("a file of a petabyte", "POST", "/uploads", {"json": {"filename": "a.wav", "size": 10**15}},
      400, "InvalidRequest", "size"),
-    ("a hash that is none", "POST", "/uploads", {"json": {"filename": "a.wav", "size": 1, "sha256": "xyz"}},
+    ("a malformed hash", "POST", "/uploads", {"json": {"filename": "a.wav", "size": 1, "sha256": "xyz"}},
      400, "InvalidRequest", "sha256"),
     ("an unknown upload", "GET", f"/uploads/{NOTHING}", {}, 404, "UploadNotFound", "no upload"),
-    ("an upload by a strange id", "GET", "/uploads/..%2Fx", {}, 404, "RouteNotFound", ""),
-    ("to complete what is not there", "POST", f"/uploads/{NOTHING}/complete", {}, 404, "UploadNotFound", "no upload"),
-    ("an unknown execution", "GET", f"/executions/{NOBODY}", {}, 404, "ExecutionNotFound", "no execution"),
-    ("to stop an unknown execution", "DELETE", f"/executions/{NOBODY}", {}, 404, "ExecutionNotFound", "no execution"),
-    ("an upload's id for an execution", "GET", f"/executions/{NOTHING}", {}, 404, "RouteNotFound", ""),
+    ("a malformed upload id", "GET", "/uploads/..%2Fx", {}, 404, "RouteNotFound", ""),
+    ("completing an unknown upload", "POST", f"/uploads/{NOTHING}/complete", {}, 404, "UploadNotFound", "no upload"),
+    ("an unknown execution", "GET", f"/executions/{UNKNOWN}", {}, 404, "ExecutionNotFound", "no execution"),
+    ("stopping an unknown execution", "DELETE", f"/executions/{UNKNOWN}", {}, 404, "ExecutionNotFound", "no execution"),
+    ("an upload id instead of an execution id", "GET", f"/executions/{NOTHING}", {}, 404, "RouteNotFound", ""),
     ("no recordings", "POST", "/executions", {"json": {"recordings": []}}, 400, "InvalidRequest", "recordings"),
     ("1,001 recordings", "POST", "/executions", {"json": {"recordings": [NOTHING] * 1001}},
      400, "InvalidRequest", "recordings"),
-    ("a recording that is not there", "POST", "/executions", {"json": {"recordings": [NOTHING]}},
+    ("an unknown recording", "POST", "/executions", {"json": {"recordings": [NOTHING]}},
      404, "UploadNotFound", "no upload"),
     ("a key with a space", "POST", "/executions",
      {"json": {"recordings": [NOTHING]}, "headers": {"Idempotency-Key": "a b"}},
      400, "InvalidRequest", "idempotency-key"),
-    ("a webhook at home", "POST", "/executions", {"json": {"recordings": [NOTHING], "webhook": "https://127.0.0.1/x"}},
+    ("a webhook to a private address", "POST", "/executions", {"json": {"recordings": [NOTHING], "webhook": "https://127.0.0.1/x"}},
      400, "InvalidRequest", "127.0.0.1"),
-    ("a webhook in the clear", "POST", "/executions", {"json": {"recordings": [NOTHING], "webhook": "http://lab.org"}},
+    ("a webhook without https", "POST", "/executions", {"json": {"recordings": [NOTHING], "webhook": "http://lab.org"}},
      400, "InvalidRequest", "https"),
-    ("a page of nothing", "GET", "/executions?limit=0", {}, 400, "InvalidRequest", "limit"),
-    ("a format nobody knows", "GET", f"/executions/{NOBODY}/results?format=docx", {}, 400, "InvalidRequest", "format"),
+    ("a page of 0 executions", "GET", "/executions?limit=0", {}, 400, "InvalidRequest", "limit"),
+    ("an unknown format", "GET", f"/executions/{UNKNOWN}/results?format=docx", {}, 400, "InvalidRequest", "format"),
     ("an unknown model", "GET", "/models/nemo/1.0.0", {}, 404, "ModelNotFound", "nemo"),
     ("JSON without a clip", "POST", "/predict", {"json": {}}, 400, "InvalidRequest", "no audio_data"),
-    ("a clip as it is", "POST", "/predict", {"content": b"RIFF", "headers": {"content-type": "audio/wav"}},
+    ("a clip without a form", "POST", "/predict", {"content": b"RIFF", "headers": {"content-type": "audio/wav"}},
      415, "UnsupportedMediaType", "multipart/form-data"),
     ("a clip that is not base64", "POST", "/predict", {"json": {"audio_data": "UklG!"}},
      400, "InvalidRequest", "'!' at offset 4"),
-    ("a clip in base64 that is no audio", "POST", "/inference/predict", {"json": {"audio_base64": "UklGRg=="}},
+    ("a clip in base64 that is not audio", "POST", "/inference/predict", {"json": {"audio_base64": "UklGRg=="}},
      400, "UnreadableRecording", "clip"),
     ("an even smoothing window", "POST", "/predict", {"json": {"audio_data": "UklG", "smoothing_window": 4}},
      400, "InvalidSettings", "smoothing_window"),
@@ -686,22 +688,25 @@ REFUSED: list[tuple[str, str, str, dict[str, Any], int, str, str]] = [
      400, "InvalidRequest", "'size' twice"),
     ("half a surrogate pair", "POST", "/uploads", {"content": b'{"filename":"\\ud800.wav","size":1}', "headers": JSON},
      400, "InvalidRequest", "surrogate"),
-    ("a list for a body", "POST", "/uploads", {"json": [1]}, 400, "InvalidRequest", "not a list"),
+    ("a list instead of an object", "POST", "/uploads", {"json": [1]}, 400, "InvalidRequest", "not a list"),
     ("a list to complete an upload", "POST", f"/uploads/{NOTHING}/complete", {"json": [1]},
      400, "InvalidRequest", "not a list"),
-    ("a form for JSON", "POST", "/uploads", {"files": {"audio": WAV}}, 415, "UnsupportedMediaType", "application/json"),
+    ("a form instead of JSON", "POST", "/uploads", {"files": {"audio": WAV}},
+     415, "UnsupportedMediaType", "application/json"),
     ("JSON in capitals", "POST", "/uploads",
      {"content": b'{"filename":"a.exe","size":1}', "headers": {"content-type": "APPLICATION/JSON; CHARSET=UTF-8"}},
      400, "InvalidRequest", "must end in one of"),
-    ("a page behind nothing", "GET", f"/executions?from={NOBODY}", {}, 400, "InvalidRequest", "your list has no"),
-    ("a page behind what is no id", "GET", "/executions?from=2", {}, 400, "InvalidRequest", "from"),
-    ("a page of parts behind nothing", "GET", f"/uploads/{NOTHING}/parts?from=x", {}, 400, "InvalidRequest", "from"),
+    ("a page after an unknown execution", "GET", f"/executions?from={UNKNOWN}", {},
+     400, "InvalidRequest", "your list has no"),
+    ("a page after a malformed id", "GET", "/executions?from=2", {}, 400, "InvalidRequest", "from"),
+    ("a page of parts after a malformed number", "GET", f"/uploads/{NOTHING}/parts?from=x", {},
+     400, "InvalidRequest", "from"),
     ("a form without a clip", "POST", "/predict", {"files": {"other": WAV}}, 400, "InvalidRequest", "other"),
-    ("a form that breaks off", "POST", "/predict", {"content": BROKEN_FORM, "headers": FORM},
+    ("a truncated form", "POST", "/predict", {"content": BROKEN_FORM, "headers": FORM},
      400, "InvalidRequest", "breaks off"),
     ("a form without a boundary", "POST", "/predict",
      {"content": BROKEN_FORM, "headers": {"content-type": "multipart/form-data"}}, 400, "InvalidRequest", "boundary"),
-    ("a clip that is no audio", "POST", "/predict", {"files": {"audio": WAV}}, 400, "UnreadableRecording", "clip.wav"),
+    ("a clip that is not audio", "POST", "/predict", {"files": {"audio": WAV}}, 400, "UnreadableRecording", "clip.wav"),
     ("an empty clip", "POST", "/predict", {"files": {"audio": ("a.wav", b"", "audio/wav")}},
      400, "EmptyRecording", "a.wav"),
     ("a configuration that is not JSON", "POST", "/predict", {"files": {"audio": WAV}, "data": {"config": "{"}},
@@ -720,7 +725,7 @@ REFUSED: list[tuple[str, str, str, dict[str, Any], int, str, str]] = [
     [row[1:] for row in REFUSED],
     ids=[r[0] for r in REFUSED],
 )
-def test_what_is_refused_says_what_and_why(
+def test_refused_request_has_the_documented_error(
     api: Api, method: str, path: str, request_: dict[str, Any], status: int, error: str, words: str
 ) -> None:
     answer = api(method, path, **request_)
@@ -729,17 +734,19 @@ def test_what_is_refused_says_what_and_why(
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "x" * 200])
 @pytest.mark.parametrize(("method", "path"), [("GET", "/models"), ("POST", "/executions"), ("POST", "/predict")])
-def test_without_the_right_key_there_is_nothing(api: Api, method: str, path: str, key: str | None) -> None:
+def test_request_without_a_valid_key_is_refused(api: Api, method: str, path: str, key: str | None) -> None:
     answer = httpx.request(method, api.url + path, headers={} if key is None else {"x-api-key": key})
     _check_error(answer, 403, "NotAllowed", "x-api-key")
 
 
 @pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs"])
-def test_what_is_no_secret_needs_no_key(api: Api, path: str) -> None:
+def test_open_route_needs_no_key(api: Api, path: str) -> None:
     assert httpx.get(api.url + path).status_code == 200
 
 
-def test_another_tenants_things_are_not_there(api: Api, stranger: Api, upload: str, finished: dict[str, Any]) -> None:
+def test_resources_of_another_tenant_are_not_found(
+    api: Api, other_tenant: Api, upload: str, finished: dict[str, Any]
+) -> None:
     execution = f"/executions/{finished['id']}"
     for method, path, body in [
         ("GET", f"/uploads/{upload}", None),
@@ -749,7 +756,7 @@ def test_another_tenants_things_are_not_there(api: Api, stranger: Api, upload: s
         ("POST", "/executions", {"recordings": [upload]}),
         ("POST", "/executions?dry_run=true", {"recordings": [upload]}),
     ]:
-        _check_error(stranger(method, path, json=body), 404, "UploadNotFound", "no upload")
+        _check_error(other_tenant(method, path, json=body), 404, "UploadNotFound", "no upload")
     for method, path, body in [
         ("GET", execution, None),
         ("DELETE", execution, None),
@@ -758,27 +765,27 @@ def test_another_tenants_things_are_not_there(api: Api, stranger: Api, upload: s
         ("GET", f"{execution}/results?format=csv", None),
         ("POST", f"{execution}/decisions", {"threshold": 0.6}),
     ]:
-        _check_error(stranger(method, path, json=body), 404, "ExecutionNotFound", "no execution")
-    _check_error(stranger("GET", f"/executions?from={finished['id']}"), 400, "InvalidRequest", "your list has no")
-    listed = stranger("GET", "/executions").json()["executions"]
+        _check_error(other_tenant(method, path, json=body), 404, "ExecutionNotFound", "no execution")
+    _check_error(other_tenant("GET", f"/executions?from={finished['id']}"), 400, "InvalidRequest", "your list has no")
+    listed = other_tenant("GET", "/executions").json()["executions"]
     assert finished["id"] not in [each["id"] for each in listed]
     assert api("GET", f"/uploads/{upload}").status_code == 200
 
 
-def test_an_order_that_cannot_be_filled_is_refused_before_it_starts(api: Api, upload: str) -> None:
-    def order(**more: Any) -> httpx.Response:
+def test_invalid_request_is_refused_before_the_start(api: Api, upload: str) -> None:
+    def start(**more: Any) -> httpx.Response:
         return api("POST", "/executions", json={"recordings": [upload], **more})
 
-    _check_error(order(model="nemo"), 404, "ModelNotFound", "nemo")
-    _check_error(order(model="reef@9.9.9"), 404, "ModelNotFound", "9.9.9")
-    _check_error(order(settings={"threshold": 2}), 400, "InvalidRequest", "threshold")
-    _check_error(order(settings={"treshold": 0.5}), 400, "InvalidRequest", "treshold")
-    _check_error(order(settings={"median_windows": 4}), 400, "InvalidSettings", "odd")
-    _check_error(order(settings={"target_class": "whale"}), 400, "InvalidSettings", "whale")
-    _check_error(order(settings={"window_seconds": 3}), 400, "InvalidSettings", "window_seconds")
+    _check_error(start(model="nemo"), 404, "ModelNotFound", "nemo")
+    _check_error(start(model="reef@9.9.9"), 404, "ModelNotFound", "9.9.9")
+    _check_error(start(settings={"threshold": 2}), 400, "InvalidRequest", "threshold")
+    _check_error(start(settings={"treshold": 0.5}), 400, "InvalidRequest", "treshold")
+    _check_error(start(settings={"median_windows": 4}), 400, "InvalidSettings", "odd")
+    _check_error(start(settings={"target_class": "whale"}), 400, "InvalidSettings", "whale")
+    _check_error(start(settings={"window_seconds": 3}), 400, "InvalidSettings", "window_seconds")
 
 
-def test_a_key_that_asks_too_often_waits(aws: LocalAws, stack: Stack) -> None:
+def test_key_above_its_rate_is_throttled(aws: LocalAws, stack: Stack) -> None:
     key = new_key(aws, stack, throttle={"rateLimit": 0.001, "burstLimit": 2})
     answers = [httpx.get(f"{stack.api_url}/models", headers={"x-api-key": key}) for _ in range(5)]
     assert answers[0].status_code == 200
@@ -798,7 +805,7 @@ def _check_error(answer: httpx.Response, status: int, error: str, words: str) ->
 # --- uploads -----------------------------------------------------------------------------------------------------
 
 
-def test_a_link_takes_the_announced_bytes_and_no_others(api: Api) -> None:
+def test_put_link_takes_only_the_announced_size(api: Api) -> None:
     upload = api("POST", "/uploads", json={"filename": "a.wav", "size": 10}).json()
     put = upload["put"]
     assert httpx.put(put["url"], content=b"0" * 11, headers=put["headers"]).status_code == 403
@@ -809,7 +816,7 @@ def test_a_link_takes_the_announced_bytes_and_no_others(api: Api) -> None:
     assert (again.status_code, again.json()["status"]) == (200, "COMPLETE")
 
 
-def test_parts_arrive_in_any_order_and_twice(api: Api) -> None:
+def test_parts_may_arrive_in_any_order_and_twice(api: Api) -> None:
     size = (64 << 20) + 5
     upload = api("POST", "/uploads", json={"filename": "a.wav", "size": size}).json()
     parts = upload["multipart"]
@@ -833,7 +840,7 @@ def test_parts_arrive_in_any_order_and_twice(api: Api) -> None:
     assert api("GET", path).status_code == 404
 
 
-def test_a_large_upload_has_its_links_in_pages(api: Api) -> None:
+def test_large_upload_has_its_links_in_pages(api: Api) -> None:
     upload = api("POST", "/uploads", json={"filename": "day.wav", "size": 5 << 30}).json()
     pages, path = [upload["multipart"]], upload["multipart"]["next"]
     while path:
@@ -847,7 +854,7 @@ def test_a_large_upload_has_its_links_in_pages(api: Api) -> None:
     assert api("DELETE", f"/uploads/{upload['id']}").status_code == 204
 
 
-def test_an_upload_that_took_too_long_is_gone(api: Api, aws: LocalAws, stack: Stack, clip: Path) -> None:
+def test_upload_that_is_not_completed_in_time_expires(api: Api, aws: LocalAws, stack: Stack, clip: Path) -> None:
     complete, half = api.upload(clip), api("POST", "/uploads", json={"filename": "a.wav", "size": 10}).json()["id"]
     for upload in (complete, half):
         _expire(aws, stack, upload)
@@ -862,14 +869,14 @@ def test_an_upload_that_took_too_long_is_gone(api: Api, aws: LocalAws, stack: St
     assert api("DELETE", f"/uploads/{half}").status_code == 204
 
 
-def test_an_upload_that_is_not_complete_cannot_be_analysed(api: Api) -> None:
+def test_incomplete_upload_cannot_be_analysed(api: Api) -> None:
     half = api("POST", "/uploads", json={"filename": "a.wav", "size": 10}).json()["id"]
     answer = api("POST", "/executions", json={"recordings": [half]})
     _check_error(answer, 409, "UploadIncomplete", "complete it first")
 
 
 def _expire(aws: LocalAws, stack: Stack, upload: str) -> None:
-    """Let a record be two days old."""
+    """Change the record of an upload so that it has expired."""
     table = next(
         name for name in aws.client("dynamodb").list_tables()["TableNames"] if name.startswith(stack.name + "-")
     )
@@ -885,9 +892,9 @@ def _expire(aws: LocalAws, stack: Stack, upload: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/models"), ("POST", "/predict"), ("GET", f"/executions/{NOBODY}")]
+    ("method", "path"), [("GET", "/models"), ("POST", "/predict"), ("GET", f"/executions/{UNKNOWN}")]
 )
-def test_a_page_of_the_lab_may_call_and_no_other(api: Api, method: str, path: str) -> None:
+def test_only_pages_of_allowed_origins_may_call(api: Api, method: str, path: str) -> None:
     for origin in ("https://lab.example", "http://localhost:5173"):
         ask = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "x-api-key"}
         preflight = httpx.options(api.url + path, headers=ask)
@@ -902,12 +909,12 @@ def test_a_page_of_the_lab_may_call_and_no_other(api: Api, method: str, path: st
     assert "access-control-allow-origin" not in answer.headers
 
 
-def test_a_page_can_read_an_error_of_the_gateway(api: Api) -> None:
+def test_page_can_read_an_error_of_the_gateway(api: Api) -> None:
     answer = httpx.get(f"{api.url}/models", headers={"Origin": "https://lab.example"})
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (403, "*")
 
 
-def test_a_page_may_send_parts_and_read_their_tags(api: Api) -> None:
+def test_page_may_send_parts_and_read_their_etags(api: Api) -> None:
     upload = api("POST", "/uploads", json={"filename": "a.wav", "size": 10}).json()["put"]
     page = {"Origin": "https://lab.example"}
     preflight = httpx.options(upload["url"], headers={**page, "Access-Control-Request-Method": "PUT"})
@@ -916,12 +923,12 @@ def test_a_page_may_send_parts_and_read_their_tags(api: Api) -> None:
     assert "ETag" in put.headers["access-control-expose-headers"]
 
 
-# --- at the end --------------------------------------------------------------------------------------------------
+# --- end of an execution -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def topic_messages(aws: LocalAws, stack: Stack) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Return a function that tells what the completion topic has told so far."""
+    """Return a function that returns all messages of the completion topic so far."""
     sqs, sns = aws.client("sqs"), aws.client("sns")
     queue = sqs.create_queue(QueueName="listener")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -938,29 +945,31 @@ def topic_messages(aws: LocalAws, stack: Stack) -> Iterator[Callable[[], list[di
     }
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
     listening = sns.subscribe(TopicArn=stack.outputs["CompletionTopicArn"], Protocol="sqs", Endpoint=arn)
-    told: list[dict[str, Any]] = []
+    received_messages: list[dict[str, Any]] = []
 
     def messages() -> list[dict[str, Any]]:
         received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ())
-        told.extend(json.loads(json.loads(message["Body"])["Message"]) for message in received)
-        return told
+        received_messages.extend(json.loads(json.loads(message["Body"])["Message"]) for message in received)
+        return received_messages
 
     yield messages
     sns.unsubscribe(SubscriptionArn=listening["SubscriptionArn"])
 
 
-def test_the_end_is_told_to_the_topic_and_to_the_webhook(
+def test_end_is_sent_to_the_topic_and_to_the_webhook(
     api: Api, stack: Stack, upload: str, topic_messages: Callable[[], list[dict[str, Any]]]
 ) -> None:
     execution = api.start(upload, webhook="https://receiver.invalid/done")
     ended = api.ended(execution["id"])
-    await_true(lambda: any(each["execution"] == execution["id"] for each in topic_messages()), "the message there")
-    told = next(each for each in topic_messages() if each["execution"] == execution["id"])
-    assert told == {
+    await_true(lambda: any(each["execution"] == execution["id"] for each in topic_messages()), "the message")
+    message = next(each for each in topic_messages() if each["execution"] == execution["id"])
+    assert message == {
         "execution": execution["id"],
         "status": "SUCCEEDED",
-        "tenant": told["tenant"],
+        "tenant": message["tenant"],
         "finished_at": ended["finished_at"],
     }
-    await_true(lambda: "receiver.invalid" in stack.logs("Notify"), "the receiver's name in the log")  # nobody has it
+    await_true(
+        lambda: "receiver.invalid" in stack.logs("Notify"), "the receiver's name in the log"
+    )  # the name does not exist
     await_true(lambda: '"again": true' in stack.logs("Notify"), "another attempt in the log")

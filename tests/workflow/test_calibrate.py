@@ -1,4 +1,4 @@
-"""Calibrating by what the workers of a deployed stack said of themselves."""
+"""Tests of ``calibrate`` with the metrics of a deployed stack's workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .conftest import REPOSITORY, RunJob
 
 @pytest.fixture
 def account(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The local AWS as the command line finds an account."""
+    """Set the environment in which the command line uses the local AWS as its account."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": aws.endpoint_url,
@@ -34,25 +34,25 @@ def account(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     clients.client.cache_clear()
 
 
-def said_by_workers(stack: Stack) -> list[dict[str, Any]]:
-    """Return what CloudWatch would read out of the log of the score function."""
+def metrics_of_workers(stack: Stack) -> list[dict[str, Any]]:
+    """Return the metrics that CloudWatch would read from the log of the score function."""
     lines = [line for line in stack.logs("Score").splitlines() if '"CloudWatchMetrics"' in line]
     return [json.loads(line[line.index("{") :]) for line in lines]
 
 
-def test_what_workers_say_becomes_the_basis_of_the_next_quote(
+def test_metrics_of_workers_are_the_basis_of_the_next_quote(
     aws: LocalAws, stack: Stack, s3: Any, run_job: RunJob, make_recording: Callable[..., Path], account: None
 ) -> None:
     path = make_recording("speed.wav", frames=48_000 * 60)
-    before = len(said_by_workers(stack))
+    before = len(metrics_of_workers(stack))
     for _ in range(2):
         assert run_job(stack, path)[0].status == "SUCCEEDED"
-    said = said_by_workers(stack)[before:]
-    assert [each["Windows"] for each in said] == [299, 299]
-    assert all(0 < each["ScoringSeconds"] < 900 and 0 <= each["OverheadSeconds"] < 900 for each in said)
+    metrics = metrics_of_workers(stack)[before:]
+    assert [each["Windows"] for each in metrics] == [299, 299]
+    assert all(0 < each["ScoringSeconds"] < 900 and 0 <= each["OverheadSeconds"] < 900 for each in metrics)
 
-    # What CloudWatch does with such lines. The stack says arm64 whatever this machine is.
-    for age, values in ((0, said[0]), (3, said[1]), (40, said[1])):
+    # Store the metrics as CloudWatch does with such lines. The stack's processor is arm64 on every machine.
+    for age, values in ((0, metrics[0]), (3, metrics[1]), (40, metrics[1])):
         directive = values["_aws"]["CloudWatchMetrics"][0]
         named = {name: values[name] for name in directive["Dimensions"][0]} | {"Architecture": "arm64"}
         dimensions = [{"Name": name, "Value": value} for name, value in named.items()]
@@ -79,20 +79,20 @@ def test_what_workers_say_becomes_the_basis_of_the_next_quote(
     assert done.exit_code == 0, done.output
     made = Calibration(**json.loads(done.stdout))
     assert (made.calls, made.windows, made.architecture, made.where) == (2, 598, "arm64", stack.name)
-    assert made.seconds_per_window == pytest.approx(sum(each["ScoringSeconds"] for each in said) / 598)
+    assert made.seconds_per_window == pytest.approx(sum(each["ScoringSeconds"] for each in metrics) / 598)
     assert made.seconds_per_job == pytest.approx(expected)
 
     quoted = CliRunner().invoke(main, ["plan", str(path), "--models", models, "--json"])
     key = f"{made.model.replace('@', '/calibrations/')}-litert-arm64.json"
-    s3.delete_object(Bucket=stack.outputs["ModelsBucketName"], Key=key)  # other tests know nothing of it
+    s3.delete_object(Bucket=stack.outputs["ModelsBucketName"], Key=key)  # other tests must not use it
     assert json.loads(quoted.stdout)["assumptions"]["seconds_per_window"] == made.seconds_per_window
 
 
-def test_a_stack_that_tells_nothing_is_named(aws: LocalAws, trouble_stack: Stack, account: None) -> None:
+def test_stack_without_metrics_is_named_in_the_error(aws: LocalAws, trouble_stack: Stack, account: None) -> None:
     template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
     aws.client("cloudformation").create_stack(StackName="elsewhere", TemplateBody=template)
     for name, words in {
-        trouble_stack.name: "InvalidRequest: CloudWatch knows no window of reef@",  # its workers say nothing
+        trouble_stack.name: "InvalidRequest: CloudWatch knows no window of reef@",  # its workers write no metrics
         "elsewhere": "InvalidRequest: stack elsewhere has no score function",
         "nothing": "StorageError: stack nothing: AWS answered",
     }.items():

@@ -1,4 +1,4 @@
-"""Every fixture of events/ against its deployed function: the same files that ``sam local invoke -e`` takes."""
+"""Invoke the deployed functions with every fixture of events/, the files that ``sam local invoke -e`` takes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from localstack.packaging import load_template
 
 EVENTS = Path(__file__).parents[2] / "events"
 RECORDINGS = ["20230210_000001_LL_B55_M_R.wav", "20230210_003001_LL_B55_M_R.flac", "20230210_010001_LL_B55_M_R.ogg"]
-EXECUTION = "e-aaaaaaaaaaaaaaaaaaaaaaaaaa"  # of the fixtures that tell of its end
+EXECUTION = "e-aaaaaaaaaaaaaaaaaaaaaaaaaa"  # the execution in the fixtures of an execution's end
 
-# What the fixtures cannot know: it depends on when and where a recording was uploaded.
+# Placeholders of the fixtures: the values depend on when and where a recording was uploaded.
 BUCKET = "anemonefish-local-input"
-IDENTITY = "0123456789abcdef"  # of the recording's scores, in ranges.jsonl
+IDENTITY = "0123456789abcdef"  # identity of the recording's scores, in ranges.jsonl
 VERSION = "the version that plan.json names"
 TRANSCODED_VERSION = "the version that transcodes.jsonl names"
-PIECES = "fedcba9876543210"  # where pieces go, in transcodes.jsonl
+PIECES = "fedcba9876543210"  # folder of the pieces, in transcodes.jsonl
 
 REFUSED = {
     "plan-missing-recording": "RecordingNotFound",
@@ -56,11 +56,11 @@ REQUESTS = {
     "predict-not-audio": (400, "error"),
     "predict-unknown-setting": (400, "InvalidSettings"),
 }
-"""The answer's status, and a word of its body."""
+"""Status of the answer, and a word in its body."""
 
 ENDS = {"status": ("SUCCEEDED", None), "status-failed": ("FAILED", "TruncatedRecording")}
-NOTICES = {"notify": 1, "notify-not-public": 0}
-"""How many of its messages SQS shall bring again."""
+WEBHOOKS = {"notify": 1, "notify-not-public": 0}
+"""Number of messages that SQS must deliver retries."""
 
 ANSWERED = ["plan-two-recordings", "plan", "score", "aggregate", "plan-must-transcode", "transcode",
             "plan-after-transcode", "plan-review", "review", "record", "record-timeout", "record-map-failed",
@@ -68,7 +68,7 @@ ANSWERED = ["plan-two-recordings", "plan", "score", "aggregate", "plan-must-tran
 
 
 class Invoke:
-    """Invokes the stack's functions with the fixtures, their placeholders filled in."""
+    """Invokes the stack's functions with the fixtures and fills in their placeholders."""
 
     def __init__(self, aws: LocalAws, stack: Stack, folder: Path) -> None:
         self._lambda, self._table = aws.client("lambda"), aws.client("dynamodb")
@@ -76,7 +76,7 @@ class Invoke:
         self.resources = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in summaries}
         s3, bucket = aws.client("s3"), stack.outputs["InputBucketName"]
         for name in RECORDINGS[:2]:
-            write_scene(scene(60, seed=1), folder / name)  # the container is read from the content, not from the name
+            write_scene(scene(60, seed=1), folder / name)  # the format is recognised by the content, not by the name
         _write_ogg(folder / RECORDINGS[0], folder / RECORDINGS[2])
         for name in RECORDINGS:
             s3.upload_file(str(folder / name), bucket, f"uploads/lab/{name}")
@@ -84,7 +84,7 @@ class Invoke:
         self.placeholders = {BUCKET: bucket, VERSION: json.dumps(head["ETag"])[1:-1]}
 
     def __call__(self, name: str) -> tuple[str | None, Any]:
-        """Return the error's name, if any, and the answer."""
+        """Invoke the function of a fixture. Return the error's name, or None, and the answer."""
         return self.call(f"{name.partition('-')[0].capitalize()}Function", self.event(name))
 
     def call(self, function: str, event: str) -> tuple[str | None, Any]:
@@ -101,7 +101,7 @@ class Invoke:
         return event
 
     def begin(self) -> None:
-        """Let the execution of the fixtures run."""
+        """Store the record of the running execution that the fixtures name."""
         document = {"id": EXECUTION, "owner": "lab", "fingerprint": "", "status": "RUNNING", "model": {},
                     "settings": {}, "recordings": 1, "created_at": "2023-02-10T00:00:00Z"}  # fmt: skip
         item = {"id": EXECUTION, "owner": "lab", "created": document["created_at"], "document": json.dumps(document)}
@@ -111,14 +111,14 @@ class Invoke:
         )
 
     def ended(self) -> tuple[str, str | None]:
-        """Return how the execution of the fixtures ended."""
+        """Return the status and error name of the execution that the fixtures name."""
         item = self._table.get_item(TableName=self.resources["RecordTable"], Key={"id": {"S": EXECUTION}})["Item"]
         document = json.loads(item["document"]["S"])
         return document["status"], (document["error"] or {}).get("error")
 
 
 def _write_ogg(source: Path, target: Path) -> None:
-    """Copy a recording into a container that must be transcoded; libsndfile's Vorbis wants it in small bites."""
+    """Copy a recording into a format that must be transcoded, in small blocks, which libsndfile's Vorbis needs."""
     with soundfile.SoundFile(target, "w", soundfile.info(source).samplerate, 1, format="OGG") as file:
         for block in soundfile.blocks(source, 4_096):
             file.write(block)
@@ -130,7 +130,7 @@ def invoke(aws: LocalAws, stack: Stack, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_every_fixture_is_used() -> None:
-    known = {*REFUSED, *REQUESTS, *ENDS, *NOTICES, *ANSWERED, "env"}
+    known = {*REFUSED, *REQUESTS, *ENDS, *WEBHOOKS, *ANSWERED, "env"}
     assert {path.stem for path in EVENTS.glob("*.json")} == known
 
 
@@ -141,21 +141,21 @@ def test_every_function_has_a_fixture() -> None:
     assert functions == fixtures - {"EnvFunction"}
 
 
-def test_the_fixtures_name_the_model_that_ships(models_uri: str) -> None:
+def test_fixtures_name_the_reference_model(models_uri: str) -> None:
     pinned = ModelRepository(open_store(models_uri)).pin("reef").to_dict()
     for name in ("score", "score-range-past-the-end", "score-changed-recording", "score-not-a-range"):
         assert json.loads((EVENTS / f"{name}.json").read_text())["model"] == pinned, name
 
 
 @pytest.mark.parametrize(("name", "error"), REFUSED.items())
-def test_a_bad_event_is_refused_by_name(invoke: Invoke, name: str, error: str) -> None:
+def test_invalid_event_is_refused_with_a_typed_error(invoke: Invoke, name: str, error: str) -> None:
     found, answer = invoke(name)
     assert found == error, answer
     assert answer["errorMessage"]
 
 
-def run_the_verbs(invoke: Invoke, s3: Any) -> None:
-    """Run the job of the fixtures, each verb in its turn."""
+def run_steps(invoke: Invoke, s3: Any) -> None:
+    """Run plan, score, aggregate and review for the job of the fixtures."""
     found, planned = invoke("plan-two-recordings")
     assert found is None
     assert (planned["worker_count"], planned["tolerated_failure_percentage"]) == (1, 100)
@@ -166,8 +166,8 @@ def run_the_verbs(invoke: Invoke, s3: Any) -> None:
     invoke.placeholders[IDENTITY] = json.loads(ranges)["ranges"][0]["identity"]
     found, scored = invoke("score")
     assert (found, scored) == (None, {"ranges": 1, "windows": 299, "computed": 1, "failed": 0})
-    found, again = invoke("score")
-    assert (found, again) == (None, {"ranges": 1, "windows": 299, "computed": 0, "failed": 0})
+    found, repeated = invoke("score")
+    assert (found, repeated) == (None, {"ranges": 1, "windows": 299, "computed": 0, "failed": 0})
     found, answer = invoke("aggregate")
     assert (found, answer["recordings"], answer["failed"]) == (None, 1, 0)
     assert not answer["asks_for_review"]
@@ -177,11 +177,11 @@ def run_the_verbs(invoke: Invoke, s3: Any) -> None:
     assert found is None
     clips = reviewed["review"]["clips"]
     assert clips == answer["events"] > 0
-    assert reviewed["review"]["pictures"] == clips + 2  # a spectrogram each, the timeline, the activity
+    assert reviewed["review"]["pictures"] == clips + 2  # one spectrogram per clip, the timeline, the activity plot
 
 
-def run_the_transcoder(invoke: Invoke, s3: Any) -> None:
-    """Transcode the recording of the fixtures, before and after which it is planned."""
+def run_transcoding(invoke: Invoke, s3: Any) -> None:
+    """Plan the lossy recording of the fixtures, transcode it, and plan it retries."""
     found, planned = invoke("plan-must-transcode")
     assert (found, planned["transcode_count"], planned["worker_count"]) == (None, 1, 0)
     line = json.loads(s3.get_object(Bucket=planned["bucket"], Key=planned["transcodes_key"])["Body"].read())
@@ -195,36 +195,36 @@ def run_the_transcoder(invoke: Invoke, s3: Any) -> None:
     assert (found, planned["transcode_count"], planned["worker_count"]) == (None, 0, 1)
 
 
-def test_the_verbs_in_their_order(invoke: Invoke, s3: Any) -> None:
-    run_the_verbs(invoke, s3)
+def test_plan_score_aggregate_and_review_run_in_order(invoke: Invoke, s3: Any) -> None:
+    run_steps(invoke, s3)
 
 
-def test_a_recording_that_must_be_transcoded(invoke: Invoke, s3: Any) -> None:
-    run_the_transcoder(invoke, s3)
+def test_lossy_recording_is_transcoded_and_planned_again(invoke: Invoke, s3: Any) -> None:
+    run_transcoding(invoke, s3)
 
 
 @pytest.mark.parametrize(("name", "status", "word"), [(name, *answer) for name, answer in REQUESTS.items()])
-def test_a_request_is_answered(invoke: Invoke, name: str, status: int, word: str) -> None:
+def test_request_gets_its_status_and_body(invoke: Invoke, name: str, status: int, word: str) -> None:
     found, answer = invoke(name)
     assert (found, answer["statusCode"]) == (None, status), answer
     assert f'"{word}"' in answer["body"]
 
 
-def test_nothing_is_healed_where_nothing_is_overdue(invoke: Invoke) -> None:
+def test_heal_does_nothing_without_overdue_executions(invoke: Invoke) -> None:
     assert invoke("heal") == (None, {})
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_the_end_of_an_execution_is_recorded(invoke: Invoke, name: str) -> None:
+def test_end_of_an_execution_is_recorded(invoke: Invoke, name: str) -> None:
     invoke.begin()
     assert invoke(name) == (None, None)
     assert invoke.ended() == ENDS[name]
 
 
-@pytest.mark.parametrize(("name", "again"), NOTICES.items())
-def test_a_notice_that_may_arrive_later_is_brought_again(invoke: Invoke, name: str, again: int) -> None:
+@pytest.mark.parametrize(("name", "retries"), WEBHOOKS.items())
+def test_webhook_is_sent_again_if_a_retry_may_succeed(invoke: Invoke, name: str, retries: int) -> None:
     found, answer = invoke(name)
-    assert (found, len(answer["batchItemFailures"])) == (None, again)
+    assert (found, len(answer["batchItemFailures"])) == (None, retries)
 
 
 @pytest.mark.parametrize(
@@ -236,14 +236,14 @@ def test_a_notice_that_may_arrive_later_is_brought_again(invoke: Invoke, name: s
         ("record-without-job", "InvalidRequest", "tenant and id"),
     ],
 )
-def test_a_reason_is_handed_on_without_a_traceback(invoke: Invoke, name: str, error: str, words: str) -> None:
+def test_failure_reason_is_passed_on_without_a_traceback(invoke: Invoke, name: str, error: str, words: str) -> None:
     found, answer = invoke(name)
     assert (found, answer["error"]) == (None, error)
     assert words in answer["cause"]
     assert "stackTrace" not in answer["cause"]
 
 
-def test_a_map_that_gave_up_ends_with_the_reason_of_its_first_failed_range(invoke: Invoke, s3: Any) -> None:
+def test_failed_map_ends_with_the_reason_of_its_first_failed_range(invoke: Invoke, s3: Any) -> None:
     planned = invoke("plan")[1]
     for item in s3.list_objects_v2(Bucket=planned["bucket"], Prefix=f"{planned['job']}/parts/").get("Contents", ()):
         s3.delete_object(Bucket=planned["bucket"], Key=item["Key"])

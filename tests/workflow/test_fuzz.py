@@ -1,4 +1,4 @@
-"""Schemathesis against the document that the API serves: no 5xx, nothing undocumented, every check it has."""
+"""Run all checks of schemathesis with the OpenAPI document of the API: no 5xx, no undocumented answer."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .conftest import Api, new_key
 
 HERE = Path(__file__).parent
 
-# Whether a class, a window or the audio in base64 fits depends on the model and the audio, and whether a page begins
-# behind an execution depends on there being one: no document can tell.
-UNTOLD = """
+# A document cannot say which classes and windows fit the model, whether base64 is audio, or which executions exist for
+# the start of a page.
+UNDOCUMENTED = """
 [[operations]]
 include-name = ["POST /predict", "POST /inference/predict", "GET /executions"]
 checks.positive_data_acceptance.enabled = false
 """
 
-KNOWN_THINGS = """
+EXISTING = """
 [[operations]]
 include-name = ["POST /executions", "POST /executions/{{execution}}/decisions"]
 checks.positive_data_acceptance.enabled = false
@@ -43,7 +43,7 @@ enabled = false
 
 
 def fuzz(api: Api, folder: Path, examples: int, config: str) -> int:
-    """Run schemathesis; return the number of cases, all of which passed."""
+    """Run schemathesis and return the number of cases. All of them passed."""
     (folder / "schemathesis.toml").write_text(config)
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{api.url}/openapi.json"),
@@ -60,22 +60,22 @@ def fuzz(api: Api, folder: Path, examples: int, config: str) -> int:
     return int(found[1])
 
 
-def test_the_api_is_what_its_document_says(aws: LocalAws, stack: Stack, tmp_path: Path) -> None:
-    """Of a tenant of its own: with an execution in its list, a class that the model does not know would be refused."""
-    assert fuzz(Api(stack.api_url, new_key(aws, stack)), tmp_path, 30, UNTOLD) >= 1_000
+def test_api_matches_its_openapi_document(aws: LocalAws, stack: Stack, tmp_path: Path) -> None:
+    """Use a new tenant: with an execution in its list, a class that the model does not have would be refused."""
+    assert fuzz(Api(stack.api_url, new_key(aws, stack)), tmp_path, 30, UNDOCUMENTED) >= 1_000
 
 
-def test_the_same_with_an_execution_and_an_upload_that_exist(api: Api, tmp_path: Path) -> None:
+def test_api_matches_its_document_for_an_existing_execution_and_upload(api: Api, tmp_path: Path) -> None:
     write_scene(scene(5, seed=1), tmp_path / "a.wav")
     upload = api.upload(tmp_path / "a.wav")
     execution = api.ended(api.start(upload)["id"])
     assert execution["status"] == "SUCCEEDED"
-    config = UNTOLD + KNOWN_THINGS.format(execution=execution["id"], upload=upload)
+    config = UNDOCUMENTED + EXISTING.format(execution=execution["id"], upload=upload)
     assert fuzz(api, tmp_path, 20, config) >= 500
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
-def test_the_document_is_served_as_what_it_is(api: Api, path: str) -> None:
+def test_document_is_served_with_its_content_type(api: Api, path: str) -> None:
     answer = api("GET", path)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("application/json" if path.endswith("json") else "text/html")

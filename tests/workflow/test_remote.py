@@ -1,6 +1,6 @@
-"""``anemonefish remote`` as it is typed, against the API on a local AWS, over HTTP only.
+"""Run ``anemonefish remote`` as a user types it, with the API on a local AWS, over HTTP.
 
-What it fetches is compared with what ``anemonefish detect`` writes for the same recordings on this machine.
+The downloaded files are compared with those that ``anemonefish detect`` writes for the same recordings on this machine.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from .conftest import PATIENCE, Api, await_true, new_key, released_when_stopped
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 SAME = {"scores", "audacity", "classes"}
-"""Formats that name no recording. ``csv`` has its name, which for the API is without folders; the others have its path,
-which here is that of a file and there its name."""
+"""Formats without the name or path of the recording. ``csv`` contains the recording's name, which has no folders in the
+API. The other formats contain its path, which is a file path on this machine and a name in the API."""
 
 LARGE = "20230210_000002_LL_B55_M_R.wav"
 
 
 def command(stack: Stack, key: str | None = None) -> Command:
-    """Return a function that runs ``anemonefish remote`` as a user does."""
+    """Return a function that runs ``anemonefish remote`` with the stack's URL and a key."""
     access = {"ANEMONEFISH_API_URL": stack.api_url, "ANEMONEFISH_API_KEY": key or stack.api_key}
 
     def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -57,7 +57,7 @@ def remote(stack: Stack) -> Command:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty seconds of a busy reef."""
+    """Write twenty seconds of a busy reef."""
     path = tmp_path_factory.mktemp("clip") / "20230210_000001_LL_B55_M_R.wav"
     write_scene(scene(20, seed=11, settings=SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))), path)
     return path
@@ -65,7 +65,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def deployment(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty minutes of it, 115 MB; the clip in a folder, twice; a broken and an empty file."""
+    """Write a folder: twenty minutes of the clip (115 MB), the clip in two folders, a broken and an empty file."""
     folder = tmp_path_factory.mktemp("deployment")
     samples, rate = soundfile.read(clip, dtype="int16")
     soundfile.write(folder / LARGE, np.tile(samples, 60), rate, subtype="PCM_16")
@@ -79,13 +79,13 @@ def deployment(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def laptop(deployment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What ``anemonefish detect`` writes for the deployment."""
+    """Run ``anemonefish detect`` on the deployment and return its folder."""
     return _detect(deployment, tmp_path_factory.mktemp("laptop"))
 
 
 @pytest.fixture(scope="module")
 def fetched(remote: Command, deployment: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    """What ``anemonefish remote detect`` fetches and says, and its execution."""
+    """Run ``anemonefish remote detect``; return its folder, its output and the execution's id."""
     out = tmp_path_factory.mktemp("fetched")
     done = remote("detect", deployment, "--out", out, code=1)
     execution = next(line.split()[1] for line in done.stderr.splitlines() if line.startswith("execution e-"))
@@ -95,12 +95,12 @@ def fetched(remote: Command, deployment: Path, tmp_path_factory: pytest.TempPath
 def _detect(deployment: Path, out: Path, *options: str) -> Path:
     line = [sys.executable, "-m", "anemonefish", "detect", str(deployment), "--out", str(out), *options]
     done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 1, done.stderr  # two of the recordings are no recordings
+    assert done.returncode == 1, done.stderr  # the broken and the empty file fail
     return out
 
 
 def _files(folder: Path) -> set[str]:
-    """Return the files below a folder but those of the laptop's journal."""
+    """Return the files below a folder, without those in ``.anemonefish``."""
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return {name for name in found if not name.startswith(".anemonefish")}
 
@@ -109,10 +109,10 @@ def _rows(folder: Path) -> dict[str, dict[str, str]]:
     return {row["recording"]: row for row in csv.DictReader((folder / "summary.csv").open())}
 
 
-# --- the whole way -----------------------------------------------------------------------------------------------
+# --- remote detect -----------------------------------------------------------------------------------------------
 
 
-def test_a_large_recording_is_uploaded_in_parts(
+def test_large_recording_is_uploaded_in_parts(
     api: Api, s3: Any, stack: Stack, deployment: Path, fetched: tuple[Path, str, str]
 ) -> None:
     size = (deployment / LARGE).stat().st_size
@@ -121,13 +121,15 @@ def test_a_large_recording_is_uploaded_in_parts(
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="uploads/")
     found = (each for page in pages for each in page["Contents"] if each["Size"] == size and LARGE in each["Key"])
     stored = max(found, key=lambda each: each["LastModified"])
-    assert stored["ETag"].strip('"').endswith(f"-{-(-size // (16 << 20))}")  # S3's mark of an object made of parts
+    assert (
+        stored["ETag"].strip('"').endswith(f"-{-(-size // (16 << 20))}")
+    )  # S3 marks objects that were uploaded in parts
     assert s3.get_object(Bucket=bucket, Key=stored["Key"])["Body"].read() == (deployment / LARGE).read_bytes()
     names = [each["name"] for each in api("GET", f"/executions/{fetched[2]}").json()["recordings"]]
     assert names == [LARGE, "reef.wav", "broken.wav", "reef-2.wav"]
 
 
-def test_it_fetches_the_files_that_detect_writes(laptop: Path, fetched: tuple[Path, str, str]) -> None:
+def test_remote_detect_writes_the_same_files_as_detect(laptop: Path, fetched: tuple[Path, str, str]) -> None:
     out, words, _ = fetched
     assert _files(out) == _files(laptop)
     assert "3 recordings," in words
@@ -143,8 +145,8 @@ def test_it_fetches_the_files_that_detect_writes(laptop: Path, fetched: tuple[Pa
 
 
 @pytest.mark.parametrize("name", [LARGE, "day 2/reef.wav", "day 3/reef.wav"])
-def test_the_files_are_those_of_the_laptop(laptop: Path, fetched: tuple[Path, str, str], name: str) -> None:
-    """Byte for byte where no path is in them; where one is, it is all that differs."""
+def test_contents_of_files_equal_those_of_detect(laptop: Path, fetched: tuple[Path, str, str], name: str) -> None:
+    """Files without a path are equal byte for byte; other files differ only in the path."""
     for form, report in REPORTS.items():
         ours, theirs = (folder / f"{name}{report.suffix}" for folder in (laptop, fetched[0]))
         if form in SAME or (form == "csv" and "/" not in name):
@@ -174,7 +176,7 @@ def _scores(path: Path) -> tuple[list[str], list[Any]]:
 
 
 def _without_paths(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table without the columns that say which recording it is, or where."""
+    """Return the rows of a table without the columns with the recording's name or path."""
     where = {"recording", "Begin Path", "Begin File", "INDIR", "FOLDER", "IN FILE"}
     with path.open(newline="") as file:
         lines = file.read().splitlines()
@@ -188,7 +190,7 @@ def _without_paths(path: Path) -> list[dict[str, str]]:
 # --- one execution -----------------------------------------------------------------------------------------------
 
 
-def test_decide_is_detect_with_other_settings(
+def test_decide_equals_detect_with_other_settings(
     remote: Command, deployment: Path, fetched: tuple[Path, str, str], laptop: Path, tmp_path: Path
 ) -> None:
     other, out = ("--threshold", "0.9", "--set", "median_windows=1"), tmp_path / "again"
@@ -203,7 +205,7 @@ def test_decide_is_detect_with_other_settings(
     assert _rows(out)[LARGE]["events"] == _rows(ours)[LARGE]["events"] != _rows(laptop)[LARGE]["events"]
 
 
-def test_start_status_results_and_list(
+def test_start_status_results_and_list_show_one_execution(
     remote: Command, clip: Path, aws: LocalAws, stack: Stack, tmp_path: Path
 ) -> None:
     mine = command(stack, new_key(aws, stack))
@@ -215,11 +217,11 @@ def test_start_status_results_and_list(
     assert _files(tmp_path / "out") == {f"{clip.name}.selections.txt", f"{clip.name}.audacity.txt", "summary.csv"}
     assert [each["id"] for each in json.loads(mine("list", "--json").stdout)] == [execution]
     assert mine("list").stdout.startswith(f"{execution}  SUCCEEDED")
-    hidden = remote("status", execution, code=1)  # another key's
+    hidden = remote("status", execution, code=1)  # the execution belongs to another key
     assert "ExecutionNotFound" in hidden.stderr
 
 
-def test_a_quote_names_uploads_that_start_takes(remote: Command, clip: Path, tmp_path: Path) -> None:
+def test_quote_prints_uploads_that_start_accepts(remote: Command, clip: Path, tmp_path: Path) -> None:
     answer = json.loads(remote("quote", clip, "--json").stdout)
     assert (answer["quote"]["recordings"], answer["quote"]["windows"]) == (1, 99)
     assert 0 < answer["quote"]["expected_usd"] < 0.01
@@ -227,7 +229,7 @@ def test_a_quote_names_uploads_that_start_takes(remote: Command, clip: Path, tmp
     assert "is SUCCEEDED, 1 of 1 ranges done" in remote("status", execution, "--wait").stdout
 
 
-def test_an_execution_is_stopped_and_goes_on(trouble_stack: Stack, s3: Any, clip: Path, tmp_path: Path) -> None:
+def test_execution_is_cancelled_and_resumed(trouble_stack: Stack, s3: Any, clip: Path, tmp_path: Path) -> None:
     mine = command(trouble_stack)
     held = tmp_path / "held.wav"
     held.write_bytes(clip.read_bytes())
@@ -243,12 +245,12 @@ def test_an_execution_is_stopped_and_goes_on(trouble_stack: Stack, s3: Any, clip
         assert "WrongState" in mine(verb, execution, code=1).stderr
 
 
-def test_the_only_recording_being_broken_is_one_line(remote: Command, clip: Path, tmp_path: Path) -> None:
+def test_single_broken_recording_prints_one_line(remote: Command, clip: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.wav"
     broken.write_bytes(clip.read_bytes()[:44])
     done = remote("detect", broken, "--out", tmp_path / "out", code=1)
     assert done.stderr.splitlines()[1].startswith("TruncatedRecording: broken.wav: the header promises")
-    assert len(done.stderr.splitlines()) == 2  # the other names the execution
+    assert len(done.stderr.splitlines()) == 2  # the other line names the execution
     assert not (tmp_path / "out").exists()
 
 
@@ -260,7 +262,7 @@ def test_predict_prints_the_labs_json(remote: Command, api: Api, clip: Path) -> 
     assert (len(answer["predictions"]), answer["metadata"]["confidence_threshold"]) == (99, 0.8)
 
 
-def test_a_clip_that_is_too_large_is_told_how_else(remote: Command, tmp_path: Path) -> None:
+def test_clip_that_is_too_large_is_refused(remote: Command, tmp_path: Path) -> None:
     path = tmp_path / "large.wav"
     soundfile.write(path, np.zeros(2_500_000, np.int16), 48_000, subtype="PCM_16")
     assert "ClipTooLarge: large.wav" in remote("predict", path, code=1).stderr
@@ -278,12 +280,14 @@ def test_a_clip_that_is_too_large_is_told_how_else(remote: Command, tmp_path: Pa
         (["--set", "memory_mb=1024"], "InvalidRequest: body.settings.memory_mb"),
     ],
 )
-def test_mistakes_are_told(remote: Command, clip: Path, tmp_path: Path, options: list[str], words: str) -> None:
+def test_mistake_is_reported_before_the_upload(
+    remote: Command, clip: Path, tmp_path: Path, options: list[str], words: str
+) -> None:
     assert words in remote("detect", clip, "--out", tmp_path / "out", *options, code=1).stderr
     assert not (tmp_path / "out").exists()
 
 
-def test_a_wrong_key_opens_nothing(stack: Stack, clip: Path) -> None:
+def test_wrong_key_is_refused(stack: Stack, clip: Path) -> None:
     for arguments in (("list",), ("detect", clip), ("predict", clip)):
         done = command(stack, "wrong")(*arguments, code=1)
         assert done.stderr.startswith("NotAllowed: the key is missing or unknown")

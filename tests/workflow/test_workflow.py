@@ -1,4 +1,4 @@
-"""The real template and state machine on a local AWS: same results as the laptop, same words, nothing lost."""
+"""Run the real template and state machine on a local AWS and compare results and messages with the laptop's."""
 
 from __future__ import annotations
 
@@ -37,15 +37,13 @@ def reef_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def laptop(out: Path, *recordings: Path, options: tuple[str, ...] = ()) -> dict[str, bytes]:
-    """Return what ``anemonefish detect`` writes."""
+    """Run ``anemonefish detect`` and return the files that it writes."""
     CliRunner().invoke(main, ["detect", *map(str, recordings), "--out", str(out), *options], catch_exceptions=False)
     files = (path for path in out.rglob("*") if path.is_file() and ".anemonefish" not in path.parts)
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
 
 
-def test_the_workflow_gives_the_laptops_results(
-    stack: Stack, run_job: RunJob, reef_scene: Path, tmp_path: Path
-) -> None:
+def test_workflow_equals_the_laptop(stack: Stack, run_job: RunJob, reef_scene: Path, tmp_path: Path) -> None:
     execution, results = run_job(stack, reef_scene)
     assert execution.status == "SUCCEEDED", execution.cause
     assert execution.states[:4] == ["Plan", "NeedsTranscoding?", "HasRanges?", "ScoreRanges"]
@@ -56,7 +54,7 @@ def test_the_workflow_gives_the_laptops_results(
 
 
 @pytest.mark.parametrize("seconds", [1, 7])
-def test_any_number_of_ranges_gives_the_same_bytes(
+def test_results_do_not_depend_on_the_number_of_ranges(
     stack: Stack, run_job: RunJob, reef_scene: Path, tmp_path: Path, seconds: int
 ) -> None:
     execution, results = run_job(stack, reef_scene, settings={"max_range_seconds": seconds})
@@ -64,10 +62,10 @@ def test_any_number_of_ranges_gives_the_same_bytes(
     assert results == laptop(tmp_path / "laptop", reef_scene)
 
 
-def test_a_variant_gives_the_laptops_results(
+def test_variant_in_the_workflow_equals_the_laptop(
     stack: Stack, s3: Any, run_job: RunJob, reef_scene: Path, tmp_path: Path
 ) -> None:
-    """By ncnn in the functions and here, to the byte, whatever the number of ranges."""
+    """ncnn in the functions and on this machine gives the same bytes, for several ranges."""
     folder = tmp_path / "models"
     request = request_for(network_with(None, tmp_path / "lab.keras"), "fast", variants=("winograd",))
     publish(request, ModelRepository(LocalStore(folder)))
@@ -80,14 +78,16 @@ def test_a_variant_gives_the_laptops_results(
     assert (said["model"]["engine"], said["metadata"]["variant_agreement"]["tolerance"]) == ("ncnn", 1e-5)
 
 
-def test_the_real_reef_is_resampled_alike(stack: Stack, run_job: RunJob, reef_recording: Path, tmp_path: Path) -> None:
+def test_real_recording_is_resampled_as_on_the_laptop(
+    stack: Stack, run_job: RunJob, reef_recording: Path, tmp_path: Path
+) -> None:
     execution, results = run_job(stack, reef_recording, settings={"max_range_seconds": 5, "threshold": 0.4})
     assert execution.status == "SUCCEEDED"
     assert results == laptop(tmp_path / "laptop", reef_recording, options=("--threshold", "0.4"))
     assert json.loads(results[f"{reef_recording.name}.json"])["recording"]["resampled"] == "soxr HQ"
 
 
-def test_many_recordings_some_of_them_broken(
+def test_broken_recordings_do_not_fail_the_others(
     stack: Stack, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path
 ) -> None:
     good = [make_recording("a.wav"), make_recording("b.flac", frames=100_000, channels=2)]
@@ -107,7 +107,7 @@ def test_many_recordings_some_of_them_broken(
     }  # fmt: skip
 
 
-def test_a_name_used_again_never_gives_another_recordings_results(
+def test_reused_job_name_gives_the_results_of_the_new_recording(
     stack: Stack, s3: Any, make_recording: Callable[..., Path], reef_scene: Path, tmp_path: Path
 ) -> None:
     first = analyse(s3, stack, "again", [make_recording("scene.wav", frames=48_000 * 40)])
@@ -118,7 +118,7 @@ def test_a_name_used_again_never_gives_another_recordings_results(
     assert results == laptop(tmp_path / "laptop", reef_scene)
 
 
-def test_the_same_job_again_computes_nothing(stack: Stack, s3: Any, reef_scene: Path) -> None:
+def test_repeated_job_computes_no_part_again(stack: Stack, s3: Any, reef_scene: Path) -> None:
     def parts() -> dict[str, object]:
         listed = s3.list_objects_v2(Bucket=stack.outputs["OutputBucketName"], Prefix="jobs/local/twice/parts/")
         return {item["Key"]: item["LastModified"] for item in listed["Contents"]}
@@ -135,7 +135,7 @@ def test_the_same_job_again_computes_nothing(stack: Stack, s3: Any, reef_scene: 
     assert parts() == before
 
 
-def test_a_recording_without_a_window_makes_no_ranges(
+def test_recording_shorter_than_a_window_has_no_ranges(
     stack: Stack, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path
 ) -> None:
     short = make_recording("short.wav", frames=1_000)
@@ -145,7 +145,7 @@ def test_a_recording_without_a_window_makes_no_ranges(
     assert results == laptop(tmp_path / "laptop", short)
 
 
-# --- bad input: the execution's cause and the command line say the same words -----------------------------------
+# --- invalid input: the execution's cause equals the message of the command line --------------------------------
 
 
 def bad_recordings(make: Callable[..., Path], folder: Path) -> dict[str, Path]:
@@ -185,7 +185,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_broken_recording_is_told_in_the_same_words(
+def test_broken_recording_has_the_same_message_as_on_the_laptop(
     case: str, stack: Stack, s3: Any, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = bad_recordings(make_recording, tmp_path)[case]
@@ -210,7 +210,7 @@ def test_a_broken_recording_is_told_in_the_same_words(
         ({"settings": {"window_seconds": 1.0}}, ["--set", "window_seconds=1.0"]),
     ],
 )
-def test_a_wrong_request_is_told_in_the_same_words(
+def test_invalid_request_has_the_same_message_as_on_the_laptop(
     more: dict[str, Any], options: list[str], stack: Stack, run_job: RunJob, make_recording: Callable[..., Path],
     tmp_path: Path, models_uri: str,
 ) -> None:  # fmt: skip
@@ -223,10 +223,10 @@ def test_a_wrong_request_is_told_in_the_same_words(
     assert results == {}
 
 
-def test_an_altered_bundle_is_told_in_the_same_words(
+def test_altered_bundle_has_the_same_message_as_on_the_laptop(
     stack: Stack, s3: Any, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path, models_uri: str
 ) -> None:
-    """The network was swapped after publishing: nothing is served with it, in neither place."""
+    """A network that was changed after publishing is refused in the workflow and on the laptop."""
     bundle = tmp_path / "models" / "altered" / "1.0.0"
     shutil.copytree(Path(models_uri, "reef", "1.0.0"), bundle)
     document = json.loads((bundle / "model.json").read_bytes())
@@ -259,13 +259,13 @@ def test_an_altered_bundle_is_told_in_the_same_words(
         ({"job": "jobs/victim/j", "ranges": [{}]}, "InvalidRequest"),
     ],
 )
-def test_an_input_nobody_can_use_ends_with_a_reason(stack: Stack, document: dict[str, Any], error: str) -> None:
+def test_invalid_input_fails_with_a_reason(stack: Stack, document: dict[str, Any], error: str) -> None:
     execution = stack.run(document)
     assert (execution.status, execution.error) == ("FAILED", error)
     assert execution.cause
 
 
-def test_the_reason_of_a_failed_job_is_kept_beside_it(stack: Stack, s3: Any) -> None:
+def test_failure_reason_is_stored_in_the_job_folder(stack: Stack, s3: Any) -> None:
     uri = f"s3://{stack.outputs['InputBucketName']}/none.wav"
     execution = stack.run({"job": {"tenant": "lab", "id": "kept"}, "recordings": [{"uri": uri}]})
     assert execution.error == "RecordingNotFound"
@@ -273,13 +273,13 @@ def test_the_reason_of_a_failed_job_is_kept_beside_it(stack: Stack, s3: Any) -> 
     assert json.loads(kept["Body"].read()) == {"error": execution.error, "message": execution.cause}
 
 
-# --- workers in trouble ------------------------------------------------------------------------------------------
+# --- workers that fail -------------------------------------------------------------------------------------------
 
 
 def outcomes(history: list[dict[str, Any]]) -> list[str]:
-    """Return what became of each task of a history, in order: an error's name, or that it succeeded."""
+    """Return the outcome of each task of a history, in order: an error's name, or ``succeeded``."""
     told = tell(history)
-    print(*told, sep="\n")  # pytest -s shows what the history says
+    print(*told, sep="\n")  # pytest -s shows the history
     return [words.removeprefix("failed ").partition(":")[0] for words in told]
 
 
@@ -290,7 +290,7 @@ def outcomes(history: list[dict[str, Any]]) -> list[str]:
         ("dies-once.wav", ["Runtime.ExitError", "succeeded"]),
     ],
 )
-def test_a_worker_that_recovers_leaves_its_trace_in_the_history_only(
+def test_recovered_worker_does_not_change_the_results(
     name: str, history: list[str], trouble_stack: Stack, run_job: RunJob, make_recording: Callable[..., Path],
     tmp_path: Path,
 ) -> None:  # fmt: skip
@@ -305,13 +305,13 @@ def test_a_worker_that_recovers_leaves_its_trace_in_the_history_only(
 @pytest.mark.parametrize(
     ("name", "error", "words", "history"),
     [
-        # Tried once: a typed error would be the same again. The second task keeps the reason.
+        # A typed error is not retried, because it would occur again. The second task stores the reason.
         ("always-fails.wav", "InvalidSamples", "sample 5", ["InvalidSamples", "succeeded"]),
-        # Tried as often as anything unknown.
+        # An unknown error is retried.
         ("always-dies.wav", "RangeFailed", "its process died", ["Runtime.ExitError"] * 4 + ["succeeded"]),
     ],
 )
-def test_a_worker_that_never_recovers_ends_the_job_with_its_reason(
+def test_worker_that_always_fails_fails_the_job_with_its_reason(
     name: str, error: str, words: str, history: list[str], trouble_stack: Stack, run_job: RunJob,
     make_recording: Callable[..., Path],
 ) -> None:  # fmt: skip
@@ -323,14 +323,14 @@ def test_a_worker_that_never_recovers_ends_the_job_with_its_reason(
     assert results == {}
 
 
-def test_a_worker_that_dies_at_one_of_several_recordings_takes_no_other_with_it(
+def test_worker_that_dies_at_one_recording_does_not_fail_the_others(
     trouble_stack: Stack, run_job: RunJob, make_recording: Callable[..., Path]
 ) -> None:
     names = ["a.wav", "always-dies.wav", "b.wav", "always-fails.wav", "c.wav"]
     execution, results = run_job(trouble_stack, *(make_recording(name, frames=48_000) for name in names))
     assert execution.status == "SUCCEEDED", execution.cause
     [history] = [outcomes(child) for child in execution.children]
-    # Together, until the machine gives up; then each alone, and the reason of the one that dies is kept.
+    # First all recordings together, with retries; then each alone, and the reason of the one that dies is stored.
     assert history == [
         *["Runtime.ExitError"] * 4,
         *["succeeded"],
@@ -345,7 +345,7 @@ def test_a_worker_that_dies_at_one_of_several_recordings_takes_no_other_with_it(
     assert b"sample 5" in results["summary.csv"]
 
 
-def test_a_broken_recording_fails_the_plan_once(trouble_stack: Stack, run_job: RunJob, tmp_path: Path) -> None:
+def test_plan_of_a_broken_recording_is_not_retried(trouble_stack: Stack, run_job: RunJob, tmp_path: Path) -> None:
     path = tmp_path / "empty.wav"
     path.write_bytes(b"")
     execution, _ = run_job(trouble_stack, path)
@@ -353,10 +353,10 @@ def test_a_broken_recording_fails_the_plan_once(trouble_stack: Stack, run_job: R
     assert execution.children == []
 
 
-def test_a_break_that_only_a_worker_can_find(
+def test_damage_that_only_a_worker_finds_fails_with_the_same_message(
     stack: Stack, run_job: RunJob, make_recording: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """The header is sound; the worker that reads the bad sample says so, once, and the other ranges do not matter."""
+    """The header is valid. The worker that reads the invalid sample fails once; the other ranges are not affected."""
     poison = tmp_path / "poison.wav"
     samples = np.zeros(96_000, np.float32)
     samples[70_000] = np.nan
@@ -365,12 +365,12 @@ def test_a_break_that_only_a_worker_can_find(
     assert [outcomes(child) for child in alone.children] == [["InvalidSamples", "succeeded"]]
     assert (alone.status, alone.error) == ("FAILED", "InvalidSamples")
     together, results = run_job(stack, make_recording("good.wav"), poison)
-    assert [outcomes(child) for child in together.children] == [["succeeded"]]  # one worker, which kept the reason
+    assert [outcomes(child) for child in together.children] == [["succeeded"]]  # one worker, which stored the reason
     assert outcomes(together.history) == ["succeeded", "succeeded"]  # Plan, Aggregate: the Map did not fail
     assert "good.wav.json" in results
 
 
-def test_a_worker_in_trouble_does_not_take_other_recordings_along(
+def test_failing_worker_does_not_fail_other_recordings(
     trouble_stack: Stack, run_job: RunJob, make_recording: Callable[..., Path]
 ) -> None:
     execution, results = run_job(trouble_stack, make_recording("good.wav"), make_recording("always-fails.wav"))
@@ -385,7 +385,7 @@ def test_a_worker_in_trouble_does_not_take_other_recordings_along(
 
 @pytest.fixture(scope="session")
 def lossy(tmp_path_factory: pytest.TempPathFactory, reef_scene: Path) -> list[Path]:
-    """The same scene in four formats that cannot be entered at any sample, and a file that only begins like one."""
+    """Write the scene in four formats that are not sample-accurately seekable, and a file that only begins like MP3."""
     folder = tmp_path_factory.mktemp("lossy")
     samples, rate = soundfile.read(reef_scene, dtype="float32")
     paths = []
@@ -403,7 +403,7 @@ def lossy(tmp_path_factory: pytest.TempPathFactory, reef_scene: Path) -> list[Pa
     return [*paths, folder / "noise.mp3"]
 
 
-def test_lossy_recordings_are_transcoded_once_and_give_the_laptops_results(
+def test_lossy_recordings_are_transcoded_once_and_equal_the_laptop(
     stack: Stack, s3: Any, run_job: RunJob, lossy: list[Path], reef_scene: Path, tmp_path: Path
 ) -> None:
     execution, results = run_job(stack, *lossy, reef_scene, settings={"max_range_seconds": 10})
@@ -418,7 +418,7 @@ def test_lossy_recordings_are_transcoded_once_and_give_the_laptops_results(
     assert sorted({key.rpartition("/")[2] for key in pieces}) == ["000000.flac", "failure.json", "index.json"]
 
 
-def test_a_lossy_recording_alone_that_cannot_be_decoded(
+def test_single_lossy_recording_that_cannot_be_decoded_fails(
     stack: Stack, run_job: RunJob, lossy: list[Path], tmp_path: Path
 ) -> None:
     execution, _ = run_job(stack, lossy[-1])
@@ -427,7 +427,9 @@ def test_a_lossy_recording_alone_that_cannot_be_decoded(
     assert f"{execution.error}: {execution.cause}" == told
 
 
-def test_a_prefix_is_a_job(stack: Stack, s3: Any, make_recording: Callable[..., Path], tmp_path: Path) -> None:
+def test_prefix_selects_all_recordings_below_it(
+    stack: Stack, s3: Any, make_recording: Callable[..., Path], tmp_path: Path
+) -> None:
     bucket = stack.outputs["InputBucketName"]
     for name in ("day1/a.wav", "day1/b.flac", "day2/a.wav"):
         path = make_recording(name.replace("/", "-"), frames=48_000)
@@ -448,7 +450,7 @@ def test_a_prefix_is_a_job(stack: Stack, s3: Any, make_recording: Callable[..., 
     assert (empty.status, empty.error) == ("FAILED", "RecordingNotFound")
 
 
-def test_an_odd_key_below_a_prefix_takes_no_other_recording_along(
+def test_unusual_keys_below_a_prefix_are_analysed(
     stack: Stack, s3: Any, make_recording: Callable[..., Path], tmp_path: Path
 ) -> None:
     bucket, path = stack.outputs["InputBucketName"], make_recording("odd.wav", frames=48_000)
@@ -461,6 +463,6 @@ def test_an_odd_key_below_a_prefix_takes_no_other_recording_along(
     rows = list(csv.DictReader(io.StringIO((tmp_path / "summary.csv").read_text())))
     assert len(rows) == 6
     done = [row for row in rows if not row["error"]]
-    assert len(done) == 5  # each is read, and only the empty one has failed
+    assert len(done) == 5  # all are analysed, and only the empty file has failed
     assert {"a.wav.json", "t_b.wav.json"} <= files
     assert len([name for name in files if name.endswith(".json")]) == 5

@@ -1,6 +1,6 @@
-"""The score function, in trouble: deployed in place of functions/score/app.py, which it calls in the end.
+"""A score function that fails on demand. It is deployed in place of functions/score/app.py and calls it.
 
-The name of a recording says what happens to the worker of its ranges.
+The name of a recording determines how the worker of its ranges fails.
 """
 
 import os
@@ -19,15 +19,15 @@ score_range = score.score_range
 
 
 _FIRST = 4
-"""Ranges of a held recording that are scored before its execution must be stopped."""
+"""Number of ranges of a held recording that are scored before the test stops its execution."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    score.score_range = in_trouble
+    score.score_range = score_or_fail
     return real_app.handler(event, context)
 
 
-def in_trouble(job: Job, task: RangeTask, model: Any) -> bool:
+def score_or_fail(job: Job, task: RangeTask, model: Any) -> bool:
     name, attempt = task.uri, _attempt(job, task)
     if "held" in name and task.windows.start >= _FIRST * len(task.windows):
         _wait_for_release(job)
@@ -43,7 +43,7 @@ def in_trouble(job: Job, task: RangeTask, model: Any) -> bool:
 
 
 def _wait_for_release(job: Job) -> None:
-    """Wait until the test says that the execution was stopped (released_when_stopped)."""
+    """Wait until the test has stopped the execution (released_when_stopped)."""
     s3, bucket = boto3.client("s3"), os.environ["ANEMONEFISH_OUTPUT_BUCKET"]
     while True:
         try:
@@ -55,7 +55,7 @@ def _wait_for_release(job: Job) -> None:
 
 
 def _attempt(job: Job, task: RangeTask) -> int:
-    """Count the attempts at this range, across processes."""
+    """Count the attempts to score this range, in all processes."""
     s3, bucket = boto3.client("s3"), os.environ["ANEMONEFISH_OUTPUT_BUCKET"]
     prefix = f"{job.work}/attempts/{task.name}/"
     attempt = 1

@@ -1,23 +1,23 @@
 /**
- * What a page of another origin does with the API and with S3, for test_browser.py.
+ * Runs in a page of another origin than the API and S3, for test_browser.py.
  *
- * Takes one task from its own server, does what `journey` says and tells its server what it saw. Judges nothing: that
- * is the test's.
+ * Gets one task from its own server, runs the scenario that it names and sends what it observed to its server. The
+ * assertions are in the test.
  */
 
 import { Anemonefish, AnemonefishError } from './anemonefish.js';
 
 const task = await (await fetch('task.json')).json();
-const NOBODY = 'e-aaaaaaaaaaaaaaaaaaaaaaaaaa'; // an execution's id that no execution has
+const UNKNOWN = 'e-aaaaaaaaaaaaaaaaaaaaaaaaaa'; // an execution id that does not exist
 const client = new Anemonefish({ url: task.url, key: task.key });
 const recording = async () => new File([await (await fetch('recording.wav')).blob()], task.filename);
 
-const journeys = {
-  /** From the bytes of a long recording to its events, by the client. The first link of a part has expired. */
+const scenarios = {
+  /** Upload and analyse a long recording with the client. The first link of a part has expired. */
   async recording() {
     const progress = [];
     const refusals = expireFirstLink();
-    const upload = await client.upload(await recording(), { onProgress: (...heard) => progress.push(heard) });
+    const upload = await client.upload(await recording(), { onProgress: (...counts) => progress.push(counts) });
     const { id } = await client.start({ recordings: [upload.id] });
     const polls = [];
     const execution = await client.wait(id, { onProgress: ({ status }) => polls.push(status) });
@@ -64,15 +64,15 @@ const journeys = {
     return { answers, byClient: await client.predict(clip, { config: task.changes }) };
   },
 
-  /** What a page can read of answers that are errors. */
+  /** Collect what a page can read of error answers. */
   async refusals() {
-    const stranger = new Anemonefish({ url: task.url, key: 'x'.repeat(20) });
+    const withUnknownKey = new Anemonefish({ url: task.url, key: 'x'.repeat(20) });
     return {
-      wrongKey: await caught(stranger.models()),
-      wrongKeyOfAClip: await caught(stranger.predict(new Blob(['RIFF']))),
+      wrongKey: await caught(withUnknownKey.models()),
+      wrongKeyOfAClip: await caught(withUnknownKey.predict(new Blob(['RIFF']))),
       noKey: await answerTo('/models', { headers: { Authorization: `Bearer ${task.token}` } }),
       unreadable: await caught(client.predict(new Blob(['RIFF']), { name: 'a.wav' })),
-      unknown: await caught(client.cancel(NOBODY)),
+      unknown: await caught(client.cancel(UNKNOWN)),
       openWithKey: await answerTo('/health', { headers: { 'x-api-key': task.key } }),
       throttled: await throttled(),
       expiredGet: await answerOf(task.expired.get),
@@ -80,7 +80,7 @@ const journeys = {
     };
   },
 
-  /** Requests that pages of allowed origins may make and others may not; what is answered is null. */
+  /** Make requests that only pages of allowed origins may make; the value is null if a request succeeds. */
   async requests() {
     const json = { 'content-type': 'application/json', 'x-api-key': task.key };
     return {
@@ -89,12 +89,12 @@ const journeys = {
       clip: await caught(fetch(`${task.url}/predict`, { method: 'POST', headers: json, body: '{"audio_data": "UklG"}' })),
       get: await caught(fetch(task.links.get)),
       put: await caught(fetch(task.links.put, { method: 'PUT', body: 'bytes' })),
-      client: await caught(client.cancel(NOBODY)),
+      client: await caught(client.cancel(UNKNOWN)),
     };
   },
 };
 
-/** Give the first XMLHttpRequest a link that has expired; return what S3 answers to it, as the page reads it. */
+/** Give the first XMLHttpRequest an expired link; return S3's answer as the page reads it. */
 function expireFirstLink() {
   const answers = [];
   const { open } = XMLHttpRequest.prototype;
@@ -106,7 +106,7 @@ function expireFirstLink() {
   return answers;
 }
 
-/** As a front end makes base64 of a file. */
+/** Encode a file as base64, as a front end does. */
 function dataUrl(file) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
@@ -117,7 +117,7 @@ function dataUrl(file) {
 }
 
 async function throttled() {
-  for (let asked = 0; asked < 20; asked += 1) {
+  for (let tries = 0; tries < 20; tries += 1) {
     const answer = await answerTo('/models', { headers: { 'x-api-key': task.slowKey } });
     if (answer.status !== 200) return answer;
   }
@@ -141,4 +141,4 @@ async function caught(promise) {
   }
 }
 
-await tell({ origin: location.origin, browser: navigator.userAgent, ...(await journeys[task.journey]()) });
+await report({ origin: location.origin, browser: navigator.userAgent, ...(await scenarios[task.scenario]()) });
