@@ -1,12 +1,12 @@
-"""Every figure in one table: ``make bench``.
+"""Measure all figures and print them in one table: ``make bench``.
 
-    python -m bench                     every section
-    python -m bench --only pipeline     some of them
-    python -m bench --quick             whether they run; the figures mean little
-    python -m bench --record            and keep the table in docs/benchmarks.md
+    python -m bench                     all sections
+    python -m bench --only pipeline     some sections
+    python -m bench --quick             only tests that the sections run; the figures are not reliable
+    python -m bench --record            also records the table in docs/benchmarks.md
 
-Each section runs in a fresh process with one thread per library, pins itself, and yields rows. Figures are read, not
-asserted: what is less than was wanted says so, and the command ends with 0 all the same.
+Each section runs in a new process with one thread per library, pins itself to a core, and yields rows. Figures are not
+asserted: a figure that misses its wanted value is marked, and the command exits with 0.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bench.lab import FOLDER, REPOSITORY
 from bench.rows import Row, missing, table
 
 SECTIONS = ("pipeline", "engine", "cold", "folders", "scaling", "memory", "workflow", "planner", "peers")
-"""The modules of this folder that have ``rows(quick)``, in the order of the table."""
+"""Modules of this folder with a function ``rows(quick)``, in the order of the table."""
 
 _ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -40,19 +40,19 @@ _ONE_THREAD = {
 
 
 def main() -> None:
-    """Run sections and print their rows."""
+    """Run the sections and print their rows."""
     options = _options()
     if options.section:
-        _run_here(options.section, options.quick, options.json)
+        _run_section(options.section, options.quick, options.json)
         return
     machine, rows = Machine.this(), list[Row]()
     for section in options.only:
         print(f"{section} ...", end=" ", file=sys.stderr, flush=True)
         began = time.perf_counter()
-        rows += _run_apart(section, options.quick)
+        rows += _run_in_process(section, options.quick)
         print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-    made = table(rows)
-    print(made)
+    markdown = table(rows)
+    print(markdown)
     document = {
         "date": options.date,
         "machine": asdict(machine),
@@ -62,7 +62,7 @@ def main() -> None:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if options.record:
-        record(REPOSITORY / "docs" / "benchmarks.md", options.date, machine, made)
+        record(REPOSITORY / "docs" / "benchmarks.md", options.date, machine, markdown)
 
 
 def _options() -> argparse.Namespace:
@@ -70,27 +70,27 @@ def _options() -> argparse.Namespace:
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="SECTION", help="%(choices)s")
-    parser.add_argument("--quick", action="store_true", help="smoke run: little audio, few rounds")
-    parser.add_argument("--json", type=Path, default=REPOSITORY / ".build" / "bench.json", help="where the rows go")
-    parser.add_argument("--record", action="store_true", help="put the table into docs/benchmarks.md")
-    parser.add_argument("--date", default=datetime.now(UTC).date().isoformat(), help="of the record; today in UTC")
+    parser.add_argument("--quick", action="store_true", help="only test that sections run: little audio, few rounds")
+    parser.add_argument("--json", type=Path, default=REPOSITORY / ".build" / "bench.json", help="file for the rows")
+    parser.add_argument("--record", action="store_true", help="record the table in docs/benchmarks.md")
+    parser.add_argument("--date", default=datetime.now(UTC).date().isoformat(), help="date of the record (today, UTC)")
     parser.add_argument("--section", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.record and options.quick:
-        parser.error("a smoke run is no record: leave out --quick or --record")
+        parser.error("a quick run cannot be recorded: leave out --quick or --record")
     return options
 
 
-def _run_here(section: str, quick: bool, path: Path) -> None:
-    """Run one section in this process; write its rows as they come."""
+def _run_section(section: str, quick: bool, path: Path) -> None:
+    """Run one section in this process and write each row when it is measured."""
     with path.open("w", encoding="utf-8") as file:
         for row in import_module(f"bench.{section}").rows(quick):
             file.write(json.dumps(asdict(row)) + "\n")
             file.flush()
 
 
-def _run_apart(section: str, quick: bool) -> list[Row]:
-    """Run one section in a fresh process; one that fails still tells what it had, and why it ended."""
+def _run_in_process(section: str, quick: bool) -> list[Row]:
+    """Run one section in a new process. If it fails, return its rows so far and one with the reason."""
     log = FOLDER / f"{section}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, log.open("w+", encoding="utf-8", errors="replace") as output:
@@ -104,7 +104,7 @@ def _run_apart(section: str, quick: bool) -> list[Row]:
         rows = [Row(**json.loads(line)) for line in lines]
         if ended.returncode:
             output.seek(0)
-            reason = (output.read().strip().splitlines() or ["no word"])[-1]
+            reason = (output.read().strip().splitlines() or ["no output"])[-1]
             rows.append(missing(section, "ended early", reason))
     return rows
 

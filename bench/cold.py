@@ -1,9 +1,9 @@
-"""Section ``cold``: from a fresh process to the first score, and how much must be installed for it.
+"""Section ``cold``: the time from the start of a process to the first score, and the installed size.
 
-Ours does what the score function does on its first call, by the same functions, in the environment that the layers
-make: imports, the model with every hash and its golden example checked, one range of one window read, scored and
-stored. The lab's imports its libraries, loads the network, reads the window, makes its spectrogram and predicts. Files
-are in the system's cache and bytecode is compiled on both sides.
+Our side does what the score function does on its first call, with the same functions and only the worker's layers: it
+imports, checks every hash and the golden example of the model, and reads, scores and stores one range of one window.
+The lab's side imports its libraries, loads the network, reads the window, makes its spectrogram and predicts. On both
+sides files are in the system's cache and bytecode is compiled.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from bench.rows import Row, compared, figure, missing
 __all__ = ["rows"]
 
 _LAYERS = REPOSITORY / ".build" / "layers"
-_WORKER = ("AnemonefishLayer", "DspLayer")
-_SEED = ("tensorflow", "keras", "librosa", "matplotlib")
+_WORKER_LAYERS = ("AnemonefishLayer", "DspLayer")
+_LAB_LIBRARIES = ("tensorflow", "keras", "librosa", "matplotlib")
 _WANTED_RATIO = 8.0
 _WANTED_MB = 200.0
 
@@ -50,17 +50,17 @@ assert score_ranges(job, RangeTask.list_from(event["ranges"]), model).computed =
 
 _THEIRS = """
 import sys
-from bench import seed
+from bench import lab_pipeline
 from pathlib import Path
-network = seed.load(Path(sys.argv[1]))
-batches = seed.preprocess(*seed.decode(Path(sys.argv[2]), sys.argv[3]), sys.argv[3])
-assert len(seed.score(network, batches)) == 1
+network = lab_pipeline.load(Path(sys.argv[1]))
+batches = lab_pipeline.preprocess(*lab_pipeline.decode(Path(sys.argv[2]), sys.argv[3]), sys.argv[3])
+assert len(lab_pipeline.score(network, batches)) == 1
 """
 
 
 def rows(quick: bool) -> Iterator[Row]:
     """Yield cold starts of every model, then sizes."""
-    if all((_LAYERS / layer).exists() for layer in _WORKER):
+    if all((_LAYERS / layer).exists() for layer in _WORKER_LAYERS):
         for title in ("v2", "reef") if quick else ("v1", "v2", "reef"):
             yield _start(MODELS[title], rounds=1 if quick else 3)
         yield from _sizes()
@@ -74,7 +74,7 @@ def _start(lab: LabModel, rounds: int) -> Row:
         window = _one_window(lab, folder / "window.wav")
         event, network = _event(lab, window, folder), lab.keras()
         ours, theirs = in_turn(
-            lambda: _first_score(event), lambda: _seed_first_score(network, window, lab.title), rounds=rounds
+            lambda: _first_score(event), lambda: _lab_first_score(network, window, lab.title), rounds=rounds
         )
     what = f"{lab.title}, from a fresh process to the first score"
     return compared("cold", what, ours.seconds, theirs.seconds, "s", _WANTED_RATIO)
@@ -88,7 +88,7 @@ def _one_window(lab: LabModel, path: Path) -> Path:
 
 
 def _event(lab: LabModel, window: Path, folder: Path) -> str:
-    """Return what the score function is called with, for the only range of a recording of one window."""
+    """Return the event of the score function for the only range of a recording of one window."""
     request = RecordingRequest(str(window), window.name, window.name)
     plan = plan_job([request], lab.reference, Settings.load({}, {}), lab.repository())
     ranges = [task.to_dict() for task in plan.tasks()]
@@ -96,12 +96,12 @@ def _event(lab: LabModel, window: Path, folder: Path) -> str:
 
 
 def _first_score(event: str) -> None:
-    """Score in a fresh process that sees nothing but the layers of a worker."""
-    layers = os.pathsep.join(str(_LAYERS / layer / "python") for layer in _WORKER)
+    """Score in a new process that has only the layers of a worker."""
+    layers = os.pathsep.join(str(_LAYERS / layer / "python") for layer in _WORKER_LAYERS)
     _run(["-S", "-P", "-c", _OURS, event], PYTHONPATH=layers)
 
 
-def _seed_first_score(network: Path, window: Path, title: str) -> None:
+def _lab_first_score(network: Path, window: Path, title: str) -> None:
     _run(["-c", _THEIRS, str(network), str(window), title])
 
 
@@ -110,9 +110,9 @@ def _run(words: list[str], **more: str) -> None:
 
 
 def _sizes() -> Iterator[Row]:
-    ours = sum(_megabytes(_LAYERS / layer) for layer in _WORKER)
-    theirs = sum(map(_installed_megabytes, _with_dependencies(_SEED)))
-    yield compared("cold", f"installed: the layers of a worker against {', '.join(_SEED)}", ours, theirs, "MB")
+    ours = sum(_megabytes(_LAYERS / layer) for layer in _WORKER_LAYERS)
+    theirs = sum(map(_installed_megabytes, _with_dependencies(_LAB_LIBRARIES)))
+    yield compared("cold", f"installed: the layers of a worker against {', '.join(_LAB_LIBRARIES)}", ours, theirs, "MB")
     yield figure("cold", "the layers of a worker", ours, "MB", most=_WANTED_MB)
 
 
@@ -121,13 +121,13 @@ def _megabytes(folder: Path) -> float:
 
 
 def _installed_megabytes(name: str) -> float:
-    """Return the size of a package's files, as installed here."""
+    """Return the size of a package's installed files in megabytes."""
     paths = (Path(str(file.locate())) for file in distribution(name).files or ())
     return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
 
 
 def _with_dependencies(names: Iterable[str]) -> set[str]:
-    """Return the packages and all they need that is installed here, extras aside, by their normal names."""
+    """Return the normalised names of packages and their installed dependencies, without extras."""
     found: set[str] = set()
     left = list(names)
     while left:
@@ -136,7 +136,7 @@ def _with_dependencies(names: Iterable[str]) -> set[str]:
             continue
         try:
             needed = distribution(name).requires or ()
-        except PackageNotFoundError:  # for another system or Python
+        except PackageNotFoundError:  # needed only on another system or Python
             continue
         found.add(name)
         left += [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in needed if "extra ==" not in line]

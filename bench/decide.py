@@ -1,7 +1,7 @@
-"""Deciding again against a fresh execution, on the local AWS and over HTTP: time and bytes.
+"""Compare a decision with a new execution on the local AWS, over HTTP: time and bytes.
 
-Uploads an hour of a simulated reef in parts, runs it, decides again with another threshold, runs it afresh with that
-threshold, and compares. Nothing is asserted but that the files are the same; figures are read.
+Uploads an hour of a simulated reef in parts, runs an execution, decides again with another threshold, runs a new
+execution with that threshold, and compares both. The files must be the same; the times are only printed.
 
     python -m bench.decide --hours 1
 """
@@ -24,23 +24,23 @@ FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "parquet")
 
 
 def upload(http: httpx.Client, path: Path) -> str:
-    """Upload a file in one PUT or in parts; return the upload's id."""
-    made = http.post("/uploads", json={"filename": path.name, "size": path.stat().st_size}).json()
-    if made["put"]:
-        httpx.put(made["put"]["url"], content=path.read_bytes(), headers=made["put"]["headers"]).raise_for_status()
+    """Upload a file in one PUT or in parts and return the upload's id."""
+    opened = http.post("/uploads", json={"filename": path.name, "size": path.stat().st_size}).json()
+    if opened["put"]:
+        httpx.put(opened["put"]["url"], content=path.read_bytes(), headers=opened["put"]["headers"]).raise_for_status()
     else:
-        page = made["multipart"]
+        page = opened["multipart"]
         with path.open("rb") as file:
             while page:
                 for part in page["parts"]:
                     httpx.put(part["url"], content=file.read(part["size"]), timeout=60).raise_for_status()
                 page = http.get(page["next"]).json() if page["next"] else None
-    http.post(f"/uploads/{made['id']}/complete").raise_for_status()
-    return str(made["id"])
+    http.post(f"/uploads/{opened['id']}/complete").raise_for_status()
+    return str(opened["id"])
 
 
 def run(http: httpx.Client, recording: str, settings: dict[str, Any]) -> tuple[str, float]:
-    """Run an execution; return its id and the seconds from its start to its results."""
+    """Run an execution and return its id and the seconds from start to results."""
     began = time.perf_counter()
     execution = http.post("/executions", json={"recordings": [recording], "settings": settings}).json()["id"]
     while (status := http.get(f"/executions/{execution}").json())["status"] in {"PENDING", "RUNNING"}:
@@ -50,7 +50,7 @@ def run(http: httpx.Client, recording: str, settings: dict[str, Any]) -> tuple[s
 
 
 def same_files(http: httpx.Client, decided: str, decision: str, fresh: str) -> int:
-    """Compare every format; return the bytes compared."""
+    """Compare the files of every format and return the number of compared bytes."""
     compared = 0
     for form in FORMATS:
         ours = http.get(f"/executions/{decided}/results", params={"format": form, "decision": decision})
@@ -62,7 +62,7 @@ def same_files(http: httpx.Client, decided: str, decision: str, fresh: str) -> i
 
 
 def main() -> None:
-    """Print one line."""
+    """Run the comparison and print one line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, default=1.0)
     hours = parser.parse_args().hours
@@ -77,7 +77,7 @@ def main() -> None:
         write_recording(path, hours)
         with httpx.Client(base_url=stack.api_url, headers={"x-api-key": stack.api_key}, timeout=60) as http:
             recording = upload(http, path)
-            run(http, recording, {"target_class": "biological"})  # warms the workers up
+            run(http, recording, {"target_class": "biological"})  # starts the workers
             first, _ = run(http, recording, {})
             decisions = []
             for threshold in (0.6, 0.7, 0.8):

@@ -1,9 +1,9 @@
-"""Section ``folders``: what the command line takes for folders of short recordings, and for its help.
+"""Section ``folders``: time of the command line for folders of short recordings and for ``--help``.
 
-Each folder is scored by ``anemonefish detect --jobs 1`` into an empty folder of results, then decided again with
-another threshold. The time of all its processes is told beside the clock's, because it depends less on what else the
-machine does. With ``BASELINE`` in the environment, the path of another checkout, its code does the same in turn, and
-both must have written the same bytes.
+``anemonefish detect --jobs 1`` scores each folder into an empty results folder, then decides again with another
+threshold. CPU time of all processes is reported beside wall time, because it depends less on other work of the machine.
+If the environment variable ``BASELINE`` is the path of another checkout, its code runs alternately, and both must write
+the same bytes.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ _RATE, _SECONDS = 48_000, 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Spent:
-    """Seconds by the clock, and of all processes together while they had a core."""
+class _Times:
+    """Wall time in seconds, and CPU time of all processes together."""
 
     clock: float
     busy: float
 
-    def better(self, other: _Spent | None) -> _Spent:
-        return self if other is None else _Spent(min(self.clock, other.clock), min(self.busy, other.busy))
+    def better(self, other: _Times | None) -> _Times:
+        return self if other is None else _Times(min(self.clock, other.clock), min(self.busy, other.busy))
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Yield a row per folder and step, beside the baseline's where there is one."""
+    """Yield a row per folder and step, compared with the baseline if there is one."""
     sides = {"ours": REPOSITORY}
     if baseline := os.environ.get("BASELINE"):
         sides["baseline"] = Path(baseline).resolve()
-    yield from _told("anemonefish --help", [_best(sides, ["--help"], rounds=2 if quick else 7)], 1, "s")
+    yield from _timing_rows("anemonefish --help", [_best(sides, ["--help"], rounds=2 if quick else 7)], 1, "s")
     with tempfile.TemporaryDirectory() as folder:
         for size in _SIZES[:2] if quick else _SIZES:
             recordings = Path(folder, f"recordings-{size}")
@@ -60,9 +60,9 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def _folder(sides: dict[str, Path], recordings: Path, out: Path, size: int, rounds: int) -> Iterator[Row]:
-    """Score and decide again in turn; yield the rows of both, per recording where there are several."""
-    scored: dict[str, _Spent] = {}
-    decided: dict[str, _Spent] = {}
+    """Score and decide again; yield the rows of both, per recording if there are several."""
+    scored: dict[str, _Times] = {}
+    decided: dict[str, _Times] = {}
     same = True
     for _ in range(rounds):
         digests = set()
@@ -74,8 +74,8 @@ def _folder(sides: dict[str, Path], recordings: Path, out: Path, size: int, roun
             digests.add(_digest(out))
         same = same and len(digests) == 1
     unit = "s" if size == 1 else "ms / recording"
-    yield from _told(f"{size:,} recordings of {_SECONDS} s scored", [scored], size, unit)
-    yield from _told(f"{size:,} recordings of {_SECONDS} s decided again", [decided], size, unit)
+    yield from _timing_rows(f"{size:,} recordings of {_SECONDS} s scored", [scored], size, unit)
+    yield from _timing_rows(f"{size:,} recordings of {_SECONDS} s decided again", [decided], size, unit)
     yield figure(
         "folders",
         f"{size:,} recordings: deciding again takes of scoring",
@@ -86,38 +86,38 @@ def _folder(sides: dict[str, Path], recordings: Path, out: Path, size: int, roun
         yield missing("folders", f"{size:,} recordings", "the baseline's results are not the same bytes")
 
 
-def _told(what: str, made: Sequence[dict[str, _Spent]], size: int, unit: str) -> Iterator[Row]:
+def _timing_rows(what: str, made: Sequence[dict[str, _Times]], size: int, unit: str) -> Iterator[Row]:
     scale = 1 if unit == "s" else 1000 / size
     for best in made:
-        for how in ("clock", "busy"):
-            name = f"{what}, by the {'clock' if how == 'clock' else 'time of its processes'}"
-            values = {side: scale * getattr(spent, how) for side, spent in best.items()}
+        for clock_name in ("clock", "busy"):
+            name = f"{what}, by the {'clock' if clock_name == 'clock' else 'time of its processes'}"
+            values = {side: scale * getattr(spent, clock_name) for side, spent in best.items()}
             if "baseline" in values:
                 yield compared("folders", name, values["ours"], values["baseline"], unit)
             else:
                 yield figure("folders", name, values["ours"], unit)
 
 
-def _best(sides: dict[str, Path], line: Sequence[str], rounds: int) -> dict[str, _Spent]:
-    best: dict[str, _Spent] = {}
+def _best(sides: dict[str, Path], line: Sequence[str], rounds: int) -> dict[str, _Times]:
+    best: dict[str, _Times] = {}
     for _ in range(rounds):
         for side, checkout in sides.items():
             best[side] = _run(checkout, line).better(best.get(side))
     return best
 
 
-def _run(checkout: Path, line: Sequence[str]) -> _Spent:
-    """Run a command line with the package of a checkout."""
+def _run(checkout: Path, line: Sequence[str]) -> _Times:
+    """Run the command line with the package of a checkout."""
     environment = {**os.environ, "PYTHONPATH": str(checkout / "layers/anemonefish/src")}
     began, before = perf_counter(), os.times()
     subprocess.run([sys.executable, "-m", "anemonefish", *line], env=environment, stdout=subprocess.DEVNULL, check=True)
     ended, after = perf_counter(), os.times()
     busy = after.children_user + after.children_system - before.children_user - before.children_system
-    return _Spent(ended - began, busy)
+    return _Times(ended - began, busy)
 
 
 def _write(folder: Path, size: int) -> None:
-    """Write recordings that are stretches of one reef, no two alike."""
+    """Write recordings that are different stretches of one reef."""
     folder.mkdir()
     made = scene(600, seed=3, sample_rate=_RATE, settings=SceneSettings(calls_per_minute=12))
     reef = np.concatenate(list(made.blocks(1 << 18)))
@@ -129,7 +129,7 @@ def _write(folder: Path, size: int) -> None:
 
 
 def _digest(out: Path) -> str:
-    """Return a hash over the names and contents of all reports."""
+    """Return a hash of the names and contents of all reports."""
     made = hashlib.sha256()
     for path in sorted(path for path in out.rglob("*") if path.is_file() and ".anemonefish" not in path.parts):
         made.update(f"{path.relative_to(out)}\0".encode() + path.read_bytes())

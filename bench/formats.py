@@ -1,7 +1,7 @@
-"""What every format costs: opened, sought, cut, fetched, decoded.
+"""Measure every recording format: seeking, splitting, bytes read, decoding speed.
 
-``python -m bench.formats`` prints the table of docs/formats.md; ``--write`` puts it there. A test makes the same
-table and compares everything but the speeds, which are those of one machine.
+``python -m bench.formats`` prints the table of docs/formats.md; ``--write`` writes it into the page. A test generates
+the same table and compares all columns except the speed, which depends on the machine.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from anemonefish.stores import open_source, open_store
 DOCUMENT = Path(__file__).parents[1] / "docs/formats.md"
 COLUMNS = ("format", "read", "exact seek", "range invariance", "fetched / needed", "x real time")
 SECONDS = 120
-RANGE = (30, 110)  # seconds of the stretch whose bytes are counted
+RANGE = (30, 110)  # start and end in seconds of the stretch for which the bytes read are counted
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a file of a format is made: by libsndfile (format, subtype) or by FFmpeg (container, codec, options)."""
+    """How a test file is made: with libsndfile (format, subtype) or with FFmpeg (container, codec, options)."""
 
     title: str
     name: str
@@ -83,9 +83,9 @@ FORMATS = (
 
 
 def sound(form: Format) -> NDArray[np.float32]:
-    """Return a reef scene, shape (n, channels); each channel is a little later than the one before."""
-    made = scene(20, seed=4, sample_rate=min(form.rate, 192_000))
-    mono = np.concatenate(list(made.blocks(1 << 18)))
+    """Return a reef scene of shape (n, channels). Each channel is delayed by 100 samples."""
+    reef = scene(20, seed=4, sample_rate=min(form.rate, 192_000))
+    mono = np.concatenate(list(reef.blocks(1 << 18)))
     if form.rate > 192_000:
         mono = np.repeat(mono, form.rate // 192_000)
     mono = np.tile(mono, form.seconds // 20)[: form.seconds * form.rate]
@@ -98,7 +98,7 @@ def write(form: Format, folder: Path) -> Path:
     if form.sndfile is not None:
         kind, subtype = form.sndfile
         with soundfile.SoundFile(path, "w", form.rate, form.channels, subtype, format=kind) as file:
-            for start in range(0, len(samples), 48_000):  # libvorbis overflows its stack on much more
+            for start in range(0, len(samples), 48_000):  # libvorbis overflows its stack on larger blocks
                 file.write(samples[start : start + 48_000])
         return path
     assert form.ffmpeg is not None
@@ -118,7 +118,7 @@ def write(form: Format, folder: Path) -> Path:
 
 @contextmanager
 def opened(path: Path, folder: Path) -> Iterator[AudioFile | PieceReader]:
-    """Open a recording as a worker does; one that must be transcoded has been."""
+    """Open a recording as a worker does, and transcode it first if necessary."""
     try:
         with open_audio(str(path)) as audio:
             yield audio
@@ -132,7 +132,7 @@ def opened(path: Path, folder: Path) -> Iterator[AudioFile | PieceReader]:
 
 
 def measure(form: Format, folder: Path) -> tuple[str, ...]:
-    """Return the row of a format."""
+    """Return the table row of a format."""
     path = write(form, folder)
     with opened(path, folder) as audio:
         assert audio.facts.sample_rate == form.rate or form.name.endswith(".opus")
@@ -160,7 +160,7 @@ def in_one_pass(read: Callable[[int, int], NDArray[Any]], length: int, step: int
 
 
 def seeks_exactly(read: Callable[[int, int], NDArray[Any]], whole: NDArray[Any]) -> bool:
-    """Jump to forty places, near each other and far, in any order; every sample is the one of a single pass."""
+    """Return whether reads at forty random places give the same samples as one pass."""
     random = np.random.default_rng(1)
     for start in random.integers(0, len(whole) - 5_000, 40):
         stop = int(start) + int(random.integers(1, 5_000))
@@ -170,7 +170,7 @@ def seeks_exactly(read: Callable[[int, int], NDArray[Any]], whole: NDArray[Any])
 
 
 def is_invariant(audio: AudioFile | PieceReader) -> bool:
-    """Cut the recording anywhere, at its own rate and resampled; the pieces are the whole, byte for byte."""
+    """Return whether pieces at random cuts equal the whole byte for byte, at the own rate and resampled."""
     random = np.random.default_rng(2)
     for rate in (None, 32_000):
         samples = at_rate(audio, rate)
@@ -185,7 +185,7 @@ def is_invariant(audio: AudioFile | PieceReader) -> bool:
 
 
 def fetched(path: Path, form: Format) -> float:
-    """Return how many bytes are read for a stretch, as a multiple of its share of the file."""
+    """Return the number of bytes read for a stretch, divided by its share of the file."""
     count = [0]
     with open_audio(str(path)) as audio:
         read = audio.source.read
@@ -210,7 +210,7 @@ def table(rows: list[tuple[str, ...]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/formats.md")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/formats.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         made = table([measure(form, Path(folder)) for form in FORMATS])

@@ -1,7 +1,7 @@
-"""The record of benchmarks: which machine, which versions, which table.
+"""Record benchmark tables in docs/benchmarks.md, with the machine and the versions.
 
-Owns the part of docs/benchmarks.md below its marker: a section for each kind of processor, the newest table first in
-each. A figure of one kind says nothing of another, so they are never mixed. What stands above is written by people.
+The part of the page below the marker is written here. It has a section for each kind of processor, with the newest
+table first, because figures of different kinds are not comparable. The part above the marker is written by hand.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ __all__ = ["Machine", "processor_kind", "record"]
 _MARKER = "<!-- `make bench ARGS=--record` writes below: a section for each kind of processor, newest first -->\n"
 _MAKERS = {"AuthenticAMD": "AMD", "GenuineIntel": "Intel"}
 _INSTRUCTIONS = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX", "sse2": "SSE2", "sve": "SVE", "asimd": "NEON"}
-"""Flags of a processor and what they are called, the widest first."""
+"""Processor flags and their names, the widest instructions first."""
 
-_NAMED = ("numpy", "ai-edge-litert", "tensorflow", "keras", "librosa", "matplotlib")
+_LIBRARIES = ("numpy", "ai-edge-litert", "tensorflow", "keras", "librosa", "matplotlib")
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the figures were measured on.
+    """The machine and the versions of a benchmark.
 
     Attributes
     ----------
     processor, system, python : str
     kind : str
-        What figures depend on: the processor's maker and family, and the widest instructions it has.
+        Kind of processor, on which figures depend: maker, family and widest instructions.
     cores : int
     load : float
-        How many other processes wanted a core in the minute before.
+        Load average of the minute before.
     commit : str
-        Of this repository; with a plus sign where files were changed since.
+        Commit of this repository, with a plus sign if files have changed since.
     versions : dict of str to str
-        Of what decides the figures.
+        Versions of the libraries that the figures depend on.
     """
 
     processor: str
@@ -54,8 +54,8 @@ class Machine:
 
     @classmethod
     def this(cls) -> Self:
-        """Return the machine at hand."""
-        versions = {name: found for name in _NAMED if (found := _version(name))}
+        """Return a description of this machine."""
+        versions = {name: found for name in _LIBRARIES if (found := _version(name))}
         system = f"{platform.system()} {platform.machine()}"
         load = round(os.getloadavg()[0], 1)
         facts = _cpuinfo()
@@ -70,12 +70,12 @@ class Machine:
         return f"{machine}, Python {self.python}, {versions}; commit {self.commit}"
 
 
-def record(document: Path, date: str, machine: Machine, made: str) -> None:
-    """Put a table on top of the history of the machine's kind of processor."""
+def record(document: Path, date: str, machine: Machine, table: str) -> None:
+    """Add a table at the top of the section for the machine's kind of processor."""
     above, marker, below = document.read_text(encoding="utf-8").partition(_MARKER)
     if not marker:
-        raise SystemExit(f"{document}: the line {_MARKER.strip()!r} is gone; put it back where tables belong")
-    heading, entry = f"\n### {machine.kind}\n", f"\n#### {date}\n\n{machine}\n\n{made}"
+        raise SystemExit(f"{document}: the line {_MARKER.strip()!r} is missing; restore it where the tables begin")
+    heading, entry = f"\n### {machine.kind}\n", f"\n#### {date}\n\n{machine}\n\n{table}"
     others, known, earlier = below.partition(heading)
     history = others + heading + entry + earlier if known else heading + entry + below
     document.write_text(above + marker + history, encoding="utf-8")
@@ -89,7 +89,7 @@ def _version(name: str) -> str | None:
 
 
 def _cpuinfo() -> dict[str, str]:
-    """Return what Linux says of the first processor; empty elsewhere."""
+    """Return the fields of the first processor in ``/proc/cpuinfo``; empty on other systems than Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -107,7 +107,7 @@ def processor_kind(facts: Mapping[str, str]) -> str:
     Parameters
     ----------
     facts : mapping of str to str
-        Lines of ``/proc/cpuinfo``; of a system without it, nothing.
+        Fields of ``/proc/cpuinfo``; empty on systems without it.
     """
     flags = f"{facts.get('flags', '')} {facts.get('Features', '')}".split()
     widest = next((name for flag, name in _INSTRUCTIONS.items() if flag in flags), "instructions unknown")
@@ -120,7 +120,7 @@ def processor_kind(facts: Mapping[str, str]) -> str:
 
 
 def _processor(facts: Mapping[str, str]) -> str:
-    """Return the processor's name with what tells its generation, where the system knows."""
+    """Return the processor's name, with family and model number if the system reports them."""
     name = facts.get("model name", platform.processor() or platform.machine())
     return f"{name} (family {facts['cpu family']}, model {facts['model']})" if "cpu family" in facts else name
 

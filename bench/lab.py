@@ -1,8 +1,8 @@
-"""What is measured on: networks of the lab's shapes, the model that ships, and recordings of a simulated reef.
+"""Models and recordings for the benchmarks: networks with the lab's layers, the reference model, a simulated reef.
 
-The lab's own weights are not public. A network of the same layers takes the same time and, saved with the state of its
-optimiser, makes a file of the same size, so they are made here, published as any model is and kept in
-``.build/bench`` until ``make clean``. What serves them by default is measured; ``+litert`` is LiteRT beside it.
+The lab's own weights are not public. A network with the same layers takes the same time and, saved with the state of
+its optimiser, has a file of the same size. These networks are made here, published like any model and kept in
+``.build/bench`` until ``make clean``. The default engine of a model is measured, and LiteRT as ``+litert``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from anemonefish.stores import open_store
 
 __all__ = ["FOLDER", "MODELS", "RATE", "REPOSITORY", "LabModel", "flops", "recording"]
 
-# TensorFlow at its best, whatever the processor: by itself it uses oneDNN only where there is AVX-512. Read when
-# TensorFlow starts, and inherited by the processes that sections start.
+# Use TensorFlow's fastest kernels on every processor: by default it uses oneDNN only on processors with AVX-512.
+# TensorFlow reads the variable when it starts, and the processes of the sections inherit it.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 
 REPOSITORY = Path(__file__).parents[1]
@@ -39,22 +39,22 @@ _TRAINING_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class LabModel:
-    """A model to measure with.
+    """A model for the measurements.
 
     Attributes
     ----------
     title : str
-        What the table calls it.
+        Its name in the table.
     reference : str
-        ``name@version`` in the models' store.
+        ``name@version`` in the model store.
     store : str
         Folder of that store.
     profile : str
         Its preprocessing.
     depth : int or None
-        Convolutions of each of the four blocks; None for a network that is not made here.
+        Number of convolutions in each of the four blocks; None for a network that is not made here.
     variants : tuple of str
-        What it is measured in besides: variants, or LiteRT where ncnn serves it by default.
+        Additional variants and engines that are measured: LiteRT, if ncnn is the default engine.
     """
 
     title: str
@@ -66,27 +66,27 @@ class LabModel:
 
     @property
     def sample_rate(self) -> int | None:
-        """The only rate it fits, in Hz."""
+        """The sample rate in Hz that the model needs; None for any rate."""
         return None if profile_named(self.profile).any_sample_rate else RATE
 
     def ready(self, variant: str | None = None) -> Model:
-        """Return the model, or a variant, as a worker has it: made and published first, where it is not yet."""
+        """Return the model or a variant as a worker loads it. Make and publish it first if necessary."""
         self.ensure()
         reference = self.reference if variant is None else f"{self.reference}+{variant}"
         return ready_model(self.store, self.repository().pin(reference))
 
     def repository(self) -> ModelRepository:
-        """Return the models' store."""
+        """Return the model store."""
         return ModelRepository(open_store(self.store))
 
     def keras(self) -> Path:
-        """Return the file that training saved."""
+        """Return the path of the file that training saved."""
         self.ensure()
         name, _, version = self.reference.partition("@")
         return Path(self.store, name, version, KERAS)
 
     def ensure(self) -> None:
-        """Make and publish the model unless that was done, in a process of its own: TensorFlow takes threads."""
+        """Make and publish the model if necessary, in a separate process, because TensorFlow starts threads."""
         name, _, version = self.reference.partition("@")
         if not Path(self.store, name, version, MODEL_JSON).exists():
             subprocess.run([sys.executable, "-m", "bench.lab", self.title], check=True, cwd=REPOSITORY)
@@ -97,11 +97,11 @@ MODELS = {
     "v2": LabModel("v2", "lab@v2", str(FOLDER / "published"), "stft-db", 3, ("litert",)),
     "reef": LabModel("reef", "reef@1.1.0", str(REPOSITORY / "models"), "stft-db"),
 }
-"""The lab's two networks and the one that ships, by title."""
+"""The lab's two networks and the reference model, by title."""
 
 
 def recording(seconds: int) -> Path:
-    """Return a recording of so many seconds, 16-bit mono WAV: a minute of a simulated reef again and again."""
+    """Return a 16-bit mono WAV of a given length in seconds, which repeats a minute of a simulated reef."""
     path = FOLDER / f"reef-{seconds}.wav"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def recording(seconds: int) -> Path:
 
 
 def flops(network: Any) -> int:
-    """Return the operations of one window, from the layers: twice the products of convolutions and dense layers."""
+    """Return the operations per window, counted from the layers: two per product of convolutions and dense layers."""
     import keras
 
     total = 0
@@ -131,7 +131,7 @@ def flops(network: Any) -> int:
 
 
 def _network(model: LabModel) -> Any:
-    """Build a network of the lab's layers as if it had been trained: it has optimiser state and tells windows apart."""
+    """Build a network with the lab's layers that looks trained: it has optimiser state and uses several classes."""
     import keras
     from keras import layers
 
@@ -142,13 +142,13 @@ def _network(model: LabModel) -> Any:
     windows = np.stack(
         [samples[start : start + grid.window] for start in range(0, grid.n_windows * grid.hop, grid.hop)]
     )
-    heard = profile.spectrograms(windows.astype(profile.sample_dtype), RATE)
+    spectrograms = profile.spectrograms(windows.astype(profile.sample_dtype), RATE)
     keras.utils.set_random_seed(7)
-    network = keras.Sequential([keras.Input(heard.shape[1:])])
+    network = keras.Sequential([keras.Input(spectrograms.shape[1:])])
     for width in (32, 64, 128, 256):
         for _ in range(model.depth):
             network.add(layers.Conv2D(width, 3, padding="same", activation="relu", kernel_initializer="he_uniform"))
-        network.add(layers.BatchNormalization(momentum=0.125))  # forgets fast: one pass is enough
+        network.add(layers.BatchNormalization(momentum=0.125))  # a low momentum, so that one pass is enough
         network.add(layers.MaxPooling2D(2))
     network.add(layers.Flatten())
     network.add(layers.Dense(128, activation="relu", kernel_initializer="he_uniform"))
@@ -157,11 +157,11 @@ def _network(model: LabModel) -> Any:
     network.add(layers.Dense(len(_CLASSES), activation="softmax"))
     network.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy")
     network.optimizer.build(network.trainable_variables)
-    network(heard, training=True)
-    # Publishing wants to see engines agree on several classes, each of them the best of some windows.
+    network(spectrograms, training=True)
+    # Publishing requires that several classes are the best one of some windows.
     last = network.layers[-1]
     last.kernel.assign(0.4 * last.kernel)
-    last.bias.assign(-np.log(np.asarray(network(heard, training=False))).mean(axis=0))
+    last.bias.assign(-np.log(np.asarray(network(spectrograms, training=False))).mean(axis=0))
     return network
 
 

@@ -1,8 +1,8 @@
-"""Recordings above 4 GB, and hours of MP3 and M4A, through the workflow on the local AWS: found to the last sample?
+"""Analyse recordings above 4 GB, and hours of MP3 and M4A, with the workflow on the local AWS.
 
-``python -m bench.large`` makes each recording (sparse, or generated), runs one execution, compares the last event
-with the one of the last minute alone, and prints the highest memory of any worker. Needs some 20 GB of memory for the
-emulator's bucket and 15 minutes; nothing of it is stored. ``--only mp3`` runs one.
+``python -m bench.large`` makes each recording (sparse, or generated), runs one execution, compares the position of the
+last event with that in the last minute alone, and prints the peak memory of the workers. It needs about 20 GB of memory
+for the emulator's bucket and 15 minutes, and stores nothing. ``--only mp3`` runs one recording.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FORM = struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
 
 
 def rf64_header(length: int, form: bytes) -> bytes:
-    """Return the header of an RF64 file with so many bytes of samples; samples follow it at once."""
+    """Return the header of an RF64 file with ``length`` bytes of samples, which follow the header directly."""
     block = struct.unpack_from("<H", form, 12)[0]
     body = b"WAVE" + struct.pack("<4sIQQQI", b"ds64", 28, 72 + len(form) + length, length, length // max(1, block), 0)
     body += struct.pack("<4sI", b"fmt ", len(form)) + form + struct.pack("<4sI", b"data", 0xFFFFFFFF)
@@ -49,7 +49,7 @@ def last_minute() -> np.ndarray:
 
 
 def sparse(path: Path, head: bytes, samples: int, end: np.ndarray) -> None:
-    """Write a header, a hole, and the last samples."""
+    """Write a sparse file with a header, a hole, and the last samples."""
     pcm = np.clip(np.rint(end * 32_768), -32_768, 32_767).astype("<i2").tobytes()
     with path.open("wb") as file:
         file.write(head)
@@ -58,7 +58,7 @@ def sparse(path: Path, head: bytes, samples: int, end: np.ndarray) -> None:
 
 
 def samples_of(gigabytes: float) -> int:
-    """Return so many samples that the last minute begins with a window."""
+    """Return a number of samples for which the last minute begins at the start of a window."""
     return int(gigabytes * 1e9 / 2) // HOP * HOP + 60 * RATE % HOP
 
 
@@ -88,7 +88,7 @@ def w64(path: Path, end: np.ndarray) -> int:
 
 
 def media(path: Path, end: np.ndarray, container: str, codec: str) -> int:
-    """Encode two hours: quiet noise, and the last minute."""
+    """Encode two hours of quiet noise with the given last minute."""
     samples = 2 * 3600 * RATE
     noise = np.random.default_rng(1).normal(0, 1e-3, 60 * RATE).astype(np.float32)
     with av.open(str(path), "w", format=container) as file:
@@ -113,8 +113,8 @@ MAKERS: dict[str, tuple[str, Callable[[Path, np.ndarray], int]]] = {
 }
 
 
-class Watch(threading.Thread):
-    """Remembers the highest memory that any worker had, by what the system says of each."""
+class PeakMemory(threading.Thread):
+    """Records the peak memory of every function's workers, as reported in ``/proc``."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -161,7 +161,7 @@ def run(kind: str, folder: Path, end: np.ndarray, expected: tuple[int, int, int]
     path = folder / name
     samples = make(path, end)
     shift = samples - len(end)
-    watch = Watch()
+    watch = PeakMemory()
     with LocalAws.start(REPOSITORY / ".build", REPOSITORY / ".venv-ministack" / "bin" / "python") as aws:
         stack = aws.deploy(REPOSITORY / "template.yaml", REPOSITORY / ".build" / "layers", {})
         upload_models(aws.client("s3"), stack, REPOSITORY / "models")

@@ -1,8 +1,8 @@
-"""How anything is timed here: on one core, both sides in turn, the best of several rounds.
+"""Timing: two sides run alternately on one core, and the best of several rounds counts.
 
-Absolute times are worth little on a machine that others use; ratios of two things done in turn, by the same process on
-the same core, hold. The best round is the one that was disturbed least, and every round moves to the core that is
-idlest then.
+On a shared machine absolute times are not reliable. The ratio of two things that run alternately, in the same process
+on the same core, is. The best round is the one that other work disturbed least. Each round runs on the core that is
+idlest at that time.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _WATCHED_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """The best time of a call, in seconds, and what the call answered."""
+    """The time of a call in seconds, and its return value."""
 
     seconds: float
     answer: Any
 
 
 def timed(call: Callable[[], Any]) -> Timed:
-    """Call once."""
+    """Call a function once and measure its time."""
     began = time.perf_counter()
     answer = call()
     return Timed(time.perf_counter() - began, answer)
 
 
 def in_turn(*calls: Callable[[], Any], rounds: int) -> tuple[Timed, ...]:
-    """Call each in turn on one core, so many times; return the best of each."""
+    """Call the functions alternately on one core, for several rounds; return the best time of each."""
     made = []
     for _ in range(rounds):
         pin()
@@ -45,16 +45,16 @@ def in_turn(*calls: Callable[[], Any], rounds: int) -> tuple[Timed, ...]:
 
 
 _CORES = tuple(sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
-"""The cores this process was given."""
+"""The cores that this process may use."""
 
 
 def cores() -> tuple[int, ...]:
-    """Return the cores this process was given, whichever it stays on now."""
+    """Return the cores that this process may use, independently of the core to which it is pinned now."""
     return _CORES
 
 
 def quiet_cores() -> list[int]:
-    """Return the cores this process may use, the idlest first."""
+    """Return the cores that this process may use, the idlest core first."""
     before = _idle()
     time.sleep(_WATCHED_SECONDS)
     after = _idle()
@@ -62,17 +62,17 @@ def quiet_cores() -> list[int]:
 
 
 def pin(core: int | None = None) -> None:
-    """Keep every thread of this process on one core, the idlest unless one is given, where the system can do that."""
+    """Pin all threads of this process to a core, by default the idlest one, if the system supports it."""
     if not hasattr(os, "sched_setaffinity"):
         return
     chosen = {quiet_cores()[0] if core is None else core}
     for thread in Path("/proc/self/task").iterdir():
-        with suppress(ProcessLookupError):  # it ended just now
+        with suppress(ProcessLookupError):  # the thread has just ended
             os.sched_setaffinity(int(thread.name), chosen)
 
 
 def _idle() -> dict[int, int]:
-    """Return how long each core has been idle, in the system's ticks; nothing where it does not tell."""
+    """Return how long each core has been idle, in system ticks; empty if the system does not report it."""
     try:
         lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
     except OSError:

@@ -1,7 +1,7 @@
-"""Section ``memory``: peak memory of one worker against the length of a recording.
+"""Section ``memory``: peak memory of one worker for recordings of several lengths.
 
-Writes recordings of several lengths, scores each in one range by one fresh process, and tells that process's
-peak resident memory and its speed in seconds of audio per second. Nothing is asserted: figures are read.
+Writes recordings of several lengths, scores each in one range in a new process, and reports the process's peak resident
+memory and its speed in seconds of audio per second. Nothing is asserted.
 
     python -m bench.memory --hours 0.1 1 6
 """
@@ -43,7 +43,7 @@ _BYTES_PER_HOUR = 3600 * RATE * 2
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What scoring one recording took: bytes of the file, windows, MiB at most, seconds of audio per second."""
+    """Result for one recording: file size in bytes, windows, peak memory in MiB, seconds of audio per second."""
 
     size: int
     windows: int
@@ -52,7 +52,7 @@ class Scored:
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Yield the peak at every length, and the longest against the shortest."""
+    """Yield the peak for every length, and the ratio of the longest to the shortest."""
     build = REPOSITORY / ".build"
     wanted = _QUICK_HOURS if quick else _HOURS
     room = shutil.disk_usage(build).free / 2
@@ -76,7 +76,7 @@ def _title(hours: float) -> str:
 
 
 def measure(hours: float, models_uri: str, model: str, folder: Path | None = None) -> Scored:
-    """Write a recording and let a fresh process score it in one range."""
+    """Write a recording and score it in one range in a new process."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         path = Path(name, "recording.wav")
         write_recording(path, hours)
@@ -89,7 +89,7 @@ def measure(hours: float, models_uri: str, model: str, folder: Path | None = Non
 
 
 def write_recording(path: Path, hours: float) -> None:
-    """Write a minute of a simulated reef again and again, 16-bit mono."""
+    """Write a 16-bit mono recording that repeats a minute of a simulated reef."""
     minute = np.concatenate(list(scene(60, seed=1, sample_rate=RATE).blocks(RATE)))
     left = int(hours * 3600 * RATE)
     with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16", format="WAV") as file:
@@ -99,17 +99,17 @@ def write_recording(path: Path, hours: float) -> None:
 
 
 def plan_one_range(folder: Path, path: Path, models_uri: str, model: str) -> int:
-    """Plan the whole recording as one range; return its number of windows."""
+    """Plan the recording as one range and return its number of windows."""
     settings = Settings.load({"max_range_seconds": 86_400, "target_seconds": 86_400}, {})
     models = ModelRepository(open_store(models_uri))
     plan = plan_job([RecordingRequest(str(path), path.name, path.name)], model, settings, models)
     Job(open_store(str(folder)), "job", "job/results").write_plan(plan)
-    assert plan.quote.ranges == 1, "the recording was cut; the figure would not be about its length"
+    assert plan.quote.ranges == 1, "the recording was split, so the figure would not depend on its length"
     return plan.quote.windows
 
 
 def score_as_worker(folder: str, models_uri: str) -> None:
-    """Be the worker: score the only range, print peak memory in MiB."""
+    """Score the only range as a worker, and print the peak memory in MiB."""
     job = Job(open_store(folder), "job", "job/results")
     plan = job.read_plan()
     score_range(job, next(plan.tasks()), ready_model(models_uri, plan.model))

@@ -1,6 +1,6 @@
-"""Hash every output of a fixed set of jobs, on the laptop and on the local stack.
+"""Print a hash of every output of a fixed set of jobs, on the laptop and on the local stack.
 
-Run it before and after a change that must not alter results, and compare the two lists:
+Run it before and after a change that must not change results, and compare the two lists:
 
     python -m bench.outputs > before.txt
     python -m bench.outputs > after.txt
@@ -32,16 +32,16 @@ _BUILD = REPOSITORY / ".build"
 _MINISTACK = REPOSITORY / ".venv-ministack" / "bin" / "python"
 
 _FOLDER = _BUILD / "outputs"
-"""Always the same folder, because tables and plans hold the path of a recording."""
+"""Always the same folder, because tables and plans contain the path of a recording."""
 
 _CHANGED = 1_700_000_000
-"""When every recording was changed, in seconds since 1970."""
+"""Modification time of every recording, in seconds since 1970."""
 
 _JOURNAL = ".anemonefish"
-"""The folder of a laptop's job that holds parts, plans and manifests."""
+"""Folder with the parts, plans and manifests of a job on the laptop."""
 
 _WITH_TIMES = ("manifest.json", "contents.json")
-"""Files of the journal that tell when a job ran, or when a file was last changed."""
+"""Files that contain the time of a run or of the last change of a file."""
 
 _DECISION = ("threshold=0.7", "median_windows=3")
 
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _recordings(folder: Path) -> list[Path]:
-    """Write the recordings of every job, all changed at one time, which a local recording's version is made of."""
+    """Write the recordings of the jobs with one modification time, on which a local recording's version depends."""
     folder.mkdir(parents=True)
     long, short = folder / "PAM_20240315_081500.wav", folder / "short.wav"
     _run("simulate", "--seconds", "90", "--seed", "3", "--out", long)

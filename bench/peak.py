@@ -1,7 +1,7 @@
-"""What a core can do at most: a loop of fused multiply-adds in C, compiled here, where there is a compiler.
+"""Peak performance of a core, measured by a loop of fused multiply-adds in C, if there is a C compiler.
 
-Owns ``peak.c`` and how it is compiled and run. The loop keeps to registers, so nothing but the core itself limits it:
-neither a cache nor memory, nor what another core does.
+Compiles and runs ``peak.c``. The loop uses only registers, so only the core limits its speed, not caches, memory or
+other cores.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _WIDTHS = (16, 32, 64)
 
 
 def compile_loops(folder: Path) -> dict[int, Path]:
-    """Compile the loop for every width of register, in bytes, that the processor has.
+    """Compile the loop for every register width of the processor; return the programs by width in bytes.
 
-    A program says itself whether the processor has its registers; a width that would be two of a narrower one is left
-    out. Empty without a C compiler, and for a processor without fused multiply-adds.
+    Each program checks whether the processor has its registers, and widths that the processor lacks are left out. The
+    result is empty without a C compiler and for processors without fused multiply-adds.
     """
     compiler = shutil.which("cc")
     if compiler is None:

@@ -1,8 +1,8 @@
-"""Section ``peers``: a window's spectrogram by ours and by public libraries of bioacoustics, at the same parameters.
+"""Section ``peers``: the spectrogram of a window by ours and by public bioacoustics libraries, at the same parameters.
 
-Optional: the libraries live in ``.venv-bench`` (``make bench PEERS=1`` makes it), each in a process of its own there.
-Their spectrograms are not those that the lab's networks were trained on, so only the time is compared, not the bits:
-they make 72 frames of a window where ours, centred as librosa's, makes 76.
+The section is optional. The libraries are installed in ``.venv-bench`` (``make bench PEERS=1``), and each runs in its
+own process. The lab's networks were not trained on their spectrograms, so only the time is compared: they compute 72
+frames per window, whereas ours, centred like librosa's, computes 76.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anemonefish.profiles import profile_named
-from bench import seed
+from bench import lab_pipeline
 from bench.lab import RATE, REPOSITORY, recording
 from bench.measure import cores, in_turn
 from bench.pipeline import preprocess
@@ -31,20 +31,20 @@ _SECONDS = 60
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Yield each library's time per window against ours."""
+    """Yield a row per library that compares its time per window with ours."""
     for library in _LIBRARIES:
         if not _PYTHON.exists():
             yield missing("peers", library, "not installed: make bench PEERS=1 makes .venv-bench", wanted=False)
             continue
         try:
-            yield _against(library, 10 if quick else _SECONDS, rounds=2 if quick else 7)
+            yield _compare(library, 10 if quick else _SECONDS, rounds=2 if quick else 7)
         except _Unusable as error:
             yield missing("peers", library, f"not installed: {error}", wanted=False)
 
 
-def _against(library: str, seconds: int, rounds: int) -> Row:
+def _compare(library: str, seconds: int, rounds: int) -> Row:
     path, profile = recording(seconds), profile_named("stft-db")
-    samples, _ = seed.decode(path, "v2")
+    samples, _ = lab_pipeline.decode(path, "v2")
     grid = profile.grid(len(samples), RATE)
     with _peer(library, path, grid.window, grid.hop) as peer:
         ours, theirs = in_turn(lambda: sum(map(len, preprocess(profile, samples))), peer.round, rounds=rounds)
@@ -60,7 +60,7 @@ class _Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Peer:
-    """A library at work in its own process.
+    """A library that runs in its own process.
 
     Attributes
     ----------
@@ -72,14 +72,14 @@ class _Peer:
     _process: subprocess.Popen[str]
 
     def round(self) -> None:
-        """Let it make the spectrogram of every window, on the core this process is on."""
+        """Let the library make the spectrogram of every window, on the core of this process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         core = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores()[0]
         self._process.stdin.write(f"{core}\n")
         self._process.stdin.flush()
         if not self._process.stdout.readline():
-            raise _Unusable("it died at work")
+            raise _Unusable("its process died")
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def _peer(library: str, path: Path, window: int, hop: int) -> Iterator[_Peer]:
         title = process.stdout.readline().strip()
         if not title:
             errors.seek(0)
-            raise _Unusable((errors.read().strip().splitlines() or ["no word"])[-1])
+            raise _Unusable((errors.read().strip().splitlines() or ["no output"])[-1])
         try:
             yield _Peer(title, process)
         finally:

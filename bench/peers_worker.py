@@ -1,9 +1,9 @@
-"""Runs in the environment of the libraries that section ``peers`` compares with; knows nothing of ours.
+"""Process that makes spectrograms with a public library, for section ``peers``. It does not use our package.
 
     python bench/peers_worker.py LIBRARY RECORDING WINDOW HOP
 
-Says which version it is and which shape a spectrogram has. Then, for every line with the number of a core, it makes the
-spectrogram of every window on that core and answers with an empty line.
+It prints the library's version and the shape of a spectrogram. Then, for every input line with the number of a core, it
+makes the spectrogram of every window on that core and prints an empty line.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def main() -> None:
     for line in sys.stdin:
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {int(line)})
-        for each in windows:
-            spectrogram(each)
+        for samples_of_window in windows:
+            spectrogram(samples_of_window)
         print(flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Section ``pipeline``: from a recording's bytes to scores, the lab's way and ours, stage by stage, on one core.
+"""Section ``pipeline``: the lab's pipeline and ours, from a recording's bytes to scores, stage by stage, on one core.
 
-Both sides get the same file and the same network, in turn, in one process. What they make is compared before it is
-timed: spectrograms must be equal in every bit, scores within the tolerance of the bundle.
+Both sides process the same file with the same network, alternately, in one process. Before they are timed, their
+results are compared: spectrograms must be equal in every bit, and scores within the tolerance of the bundle.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from anemonefish.models.golden import TOLERANCE
 from anemonefish.profiles import Profile
 from anemonefish.windows import WindowRange
 from anemonefish.workflow.score import BLOCK_WINDOWS, score_windows
-from bench import seed
+from bench import lab_pipeline
 from bench.lab import MODELS, RATE, LabModel, recording
 from bench.measure import in_turn
 from bench.rows import Row, compared, figure
@@ -38,31 +38,31 @@ _REAL_TIME = 900.0
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Yield the stages of every model, and how fast the model that ships is."""
+    """Yield the stages of every model, and the speed of the reference model."""
     for title, model in MODELS.items():
-        seconds, rounds = (6, 2) if quick else (_SECONDS[title], _ROUNDS[title])  # short, to catch a quiet moment
+        seconds, rounds = (6, 2) if quick else (_SECONDS[title], _ROUNDS[title])  # short: some rounds run undisturbed
         yield from _stages(model, seconds, rounds)
     yield _real_time(MODELS["reef"], 60 if quick else 600)
 
 
 def _stages(lab: LabModel, seconds: int, rounds: int) -> Iterator[Row]:
-    path, model, network = recording(seconds), lab.ready(), seed.load(lab.keras())
-    samples, rate = seed.decode(path, lab.title)
+    path, model, network = recording(seconds), lab.ready(), lab_pipeline.load(lab.keras())
+    samples, rate = lab_pipeline.decode(path, lab.title)
     inputs, spectrograms = (
-        list(seed.preprocess(samples, rate, lab.title)),
+        list(lab_pipeline.preprocess(samples, rate, lab.title)),
         list(preprocess(model.spec.profile, samples)),
     )
     assert np.array_equal(np.concatenate(spectrograms), np.concatenate(inputs).astype(np.float32)), (
         f"{lab.title}: spectrograms differ from the lab's"
     )
     stages = {
-        "decode": (lambda: decode(path, model), lambda: seed.decode(path, lab.title)),
+        "decode": (lambda: decode(path, model), lambda: lab_pipeline.decode(path, lab.title)),
         "preprocessing": (
-            lambda: _drop(preprocess(model.spec.profile, samples)),
-            lambda: _drop(seed.preprocess(samples, rate, lab.title)),
+            lambda: _consume(preprocess(model.spec.profile, samples)),
+            lambda: _consume(lab_pipeline.preprocess(samples, rate, lab.title)),
         ),
-        "network": (partial(_scored, model, spectrograms), lambda: seed.score(network, inputs)),
-        "end to end": (lambda: end_to_end(path, model), lambda: _seed_end_to_end(path, lab, network)),
+        "network": (partial(_score_blocks, model, spectrograms), lambda: lab_pipeline.score(network, inputs)),
+        "end to end": (lambda: end_to_end(path, model), lambda: _lab_end_to_end(path, lab, network)),
     }
     wanted = {"preprocessing": _PREPROCESSING[lab.title], "end to end": _END_TO_END[lab.title]}
     per_second = 1000 / seconds
@@ -72,14 +72,14 @@ def _stages(lab: LabModel, seconds: int, rounds: int) -> Iterator[Row]:
         yield compared(
             "pipeline", what, ours.seconds * per_second, theirs.seconds * per_second, _UNIT, wanted.get(stage)
         )
-    difference = float(np.abs(ours.answer - theirs.answer).max())  # of the last stage: end to end
+    difference = float(np.abs(ours.answer - theirs.answer).max())  # of the last stage, end to end
     yield figure("pipeline", f"{lab.title}, spectrograms equal in every bit; largest difference of a score",
                  difference, "", most=TOLERANCE)  # fmt: skip
     for variant in lab.variants:
         other = lab.ready(variant)
         stages = {
-            "network": (partial(_scored, other, spectrograms), lambda: seed.score(network, inputs)),
-            "end to end": (partial(end_to_end, path, other), lambda: _seed_end_to_end(path, lab, network)),
+            "network": (partial(_score_blocks, other, spectrograms), lambda: lab_pipeline.score(network, inputs)),
+            "end to end": (partial(end_to_end, path, other), lambda: _lab_end_to_end(path, lab, network)),
         }
         for stage, (our, their) in stages.items():
             ours, theirs = in_turn(our, their, rounds=rounds)
@@ -91,37 +91,37 @@ def _stages(lab: LabModel, seconds: int, rounds: int) -> Iterator[Row]:
         )
 
 
-def _seed_end_to_end(path: Path, lab: LabModel, network: Any) -> NDArray[np.float32]:
-    return seed.score(network, seed.preprocess(*seed.decode(path, lab.title), lab.title))
+def _lab_end_to_end(path: Path, lab: LabModel, network: Any) -> NDArray[np.float32]:
+    return lab_pipeline.score(network, lab_pipeline.preprocess(*lab_pipeline.decode(path, lab.title), lab.title))
 
 
-def _scored(model: Model, spectrograms: list[NDArray[np.float32]]) -> None:
-    _drop(map(model.scores, spectrograms))
+def _score_blocks(model: Model, spectrograms: list[NDArray[np.float32]]) -> None:
+    _consume(map(model.scores, spectrograms))
 
 
-def _drop(blocks: Iterator[NDArray[Any]]) -> None:
-    """Take block after block and keep none, as whoever scores them does."""
+def _consume(blocks: Iterator[NDArray[Any]]) -> None:
+    """Iterate over all blocks without keeping them, as scoring does."""
     for _ in blocks:
         pass
 
 
 def decode(path: Path, model: Model) -> None:
-    """Read a recording as a worker does, a second at a time."""
+    """Read a recording one second at a time, as a worker does."""
     with open_audio(str(path), dtype=model.spec.profile.sample_dtype) as audio:
         for start in range(0, audio.n_samples, audio.sample_rate):
             audio.read(start, min(start + audio.sample_rate, audio.n_samples))
 
 
 def preprocess(profile: Profile, samples: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
-    """Yield spectrograms at :data:`~bench.lab.RATE` as a worker makes them, a block of windows at a time."""
+    """Yield spectrograms at :data:`~bench.lab.RATE` for one block of windows at a time, as a worker does."""
     grid = profile.grid(len(samples), RATE)
     windows = sliding_window_view(samples, grid.window)[:: grid.hop]
-    for at in range(0, len(windows), BLOCK_WINDOWS):
-        yield profile.spectrograms(windows[at : at + BLOCK_WINDOWS], RATE)
+    for first in range(0, len(windows), BLOCK_WINDOWS):
+        yield profile.spectrograms(windows[first : first + BLOCK_WINDOWS], RATE)
 
 
 def end_to_end(path: Path, model: Model) -> NDArray[np.float32]:
-    """Score a whole recording by the function that workers call."""
+    """Score a whole recording with the function that workers call."""
     profile = model.spec.profile
     with open_audio(str(path), dtype=profile.sample_dtype) as audio:
         samples = at_rate(audio, audio.sample_rate)

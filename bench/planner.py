@@ -1,9 +1,9 @@
-"""Section ``planner``: what the planner expects against what happens, and what it expects of a day of sound.
+"""Section ``planner``: the planner's expected time compared with the measured time, and its quote for a day of audio.
 
-First on the local AWS: two small jobs, cut coarsely and finely, tell seconds per window and per range; with these the
-planner is asked for a larger job, which is then run. Then by its quote alone: a day of sound, 48 kHz, spread over a
-thousand workers, with the seconds per window measured here, for each kind of processor in the planner's own words and
-for processors like this machine's.
+First, on the local AWS, two small jobs with few and with many ranges give the seconds per window and per range. With
+these the planner quotes a larger job, which is then run. Second, the planner quotes a day of audio at 48 kHz on a
+thousand workers, with the seconds per window measured here, for the processors that it assumes to be slower and for
+processors like this machine's.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ __all__ = ["rows"]
 
 _DAY = 86_400
 _FORMAT = bytes.fromhex("0100010080bb000000770100 02001000".replace(" ", ""))
-"""What a WAV header says of 16-bit mono PCM at 48 kHz."""
+"""The format chunk of a WAV header for 16-bit mono PCM at 48 kHz."""
 
 _LAB_USD_PER_HOUR = 0.016 / 488.8 * 3600
-"""What the lab pays: at least 0.016 USD for a recording of 488.8 s."""
+"""Cost of the lab's solution: at least 0.016 USD for a recording of 488.8 s."""
 
 _TARGET_SECONDS, _AIM_SECONDS = 90.0, 80.0
 _WANTED_SECONDS = {"v1": _TARGET_SECONDS, "v2": None}
@@ -47,12 +47,12 @@ _WANTED_CHEAPER = 4.0
 _WITHIN = (0.75, 1.25)
 
 _CAUTION = {"arm64": 6.0, "x86_64": 3.0}
-"""What the planner takes a vCPU to be slower than the machine that published, until somebody calibrates."""
+"""Factor by which the planner assumes a vCPU to be slower than the publishing machine, before calibration."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A recording cut into ranges of so many windows."""
+    """A recording that is split into ranges of ``load`` windows."""
 
     path: Path
     load: int
@@ -60,44 +60,44 @@ class _Cut:
 
     @classmethod
     def into(cls, ranges: int, seconds: int, hop: float, workers: int) -> _Cut:
-        """Cut a recording into about so many equal ranges."""
+        """Split a recording into about ``ranges`` equal ranges."""
         return cls(recording(seconds), ceil(seconds / hop / ranges), workers)
 
     def settings(self, hop: float) -> dict[str, float]:
-        """Return the settings that make the planner cut so: half a hop more, because seconds are rounded down."""
+        """Return settings that make the planner split like this. Half a hop is added, because it rounds down."""
         return {"max_range_seconds": (self.load + 0.5) * hop, "target_seconds": _DAY, "max_concurrency": self.workers}
 
     def per_wave(self, run: Run) -> float:
-        """Return the seconds of one wave of workers, as the planner reckons."""
+        """Return the seconds of one wave of workers, as the planner computes it."""
         return run.map_seconds / ceil(run.workers / self.workers)
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Yield expectation and experience, then the quotes of a day."""
+    """Yield expected and measured time of a job, then the quotes for a day."""
     if reason := lacking():
         yield missing("planner", "the local AWS lacks", reason)
     else:
         with deployed() as stack:
-            yield _expected_and_experienced(stack, MODELS["v2"], *((20, 60, 1) if quick else (120, 480, 4)))
+            yield _expected_and_measured(stack, MODELS["v2"], *((20, 60, 1) if quick else (120, 480, 4)))
     for title, seconds in (("v1", 10), ("v2", 20)):
         for variant in (None, *MODELS[title].variants):
             yield from _day(MODELS[title], variant, seconds, rounds=1 if quick else 3)
 
 
-def _expected_and_experienced(stack: Deployed, lab: LabModel, small: int, large: int, rounds: int) -> Row:
+def _expected_and_measured(stack: Deployed, lab: LabModel, small: int, large: int, rounds: int) -> Row:
     hop, workers = lab.ready().spec.profile.hop_seconds, os.cpu_count() or 1
     coarse, fine = (_Cut.into(waves * workers, small, hop, workers) for waves in (3, 12))
     whole = _Cut.into(4 * workers, large, hop, workers)
-    stack.run(fine.path, lab.reference, **fine.settings(hop))  # warms functions up
+    stack.run(fine.path, lab.reference, **fine.settings(hop))  # starts the functions
     runs = [[stack.run(cut.path, lab.reference, **cut.settings(hop)) for cut in (coarse, fine, whole)]
             for _ in range(rounds)]  # fmt: skip
     few, many, measured = (min(column, key=lambda run: run.map_seconds) for column in zip(*runs, strict=True))
-    seen = [Observation(cut.load, cut.per_wave(run)) for cut, run in ((coarse, few), (fine, many))]
-    window, per_range = fit(seen)
+    observations = [Observation(cut.load, cut.per_wave(run)) for cut, run in ((coarse, few), (fine, many))]
+    window, per_range = fit(observations)
     around = min(run.seconds - run.map_seconds for run in (few, many))
     calibration = _calibration(lab, "x86_64", window, per_range, around)
     quote = _quote(lab, whole.path, calibration, {**whole.settings(hop), "architecture": "x86_64"})
-    assert quote.ranges == measured.workers, "the job was cut otherwise than planned"
+    assert quote.ranges == measured.workers, "the job was split otherwise than planned"
     ratio = measured.seconds / quote.expected_seconds
     what = (
         f"v2, {large} s of audio in {quote.ranges} ranges by {workers} workers: expected, against what it took; "
@@ -109,7 +109,7 @@ def _expected_and_experienced(stack: Deployed, lab: LabModel, small: int, large:
 
 
 def _day(lab: LabModel, variant: str | None, seconds: int, rounds: int) -> Iterator[Row]:
-    """Yield time and price of a day of sound."""
+    """Yield time and price of a day of audio."""
     path, model = recording(seconds), lab.ready(variant)
     title = lab.title if variant is None else f"{lab.title}+{variant}"
     (ours,) = in_turn(lambda: end_to_end(path, model), rounds=rounds)
@@ -155,7 +155,7 @@ def _calibration(
 
 
 def _quote(lab: LabModel, path: Path, calibration: Calibration, settings: dict[str, object]) -> Quote:
-    """Return the quote of a recording, by the planner as it is, from a copy of the model with a calibration beside."""
+    """Return the planner's quote of a recording, for a copy of the model with the given calibration."""
     name, _, version = lab.reference.partition("@")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, name, version).mkdir(parents=True)
@@ -167,7 +167,7 @@ def _quote(lab: LabModel, path: Path, calibration: Calibration, settings: dict[s
 
 
 def _silent_day(path: Path) -> Path:
-    """Write a header that promises a day, and a hole: a plan reads nothing else."""
+    """Write a sparse file whose header states a day of audio; a plan reads only the header."""
     size = _DAY * RATE * 2
     with path.open("wb") as file:
         head = rf64_header(size, _FORMAT)

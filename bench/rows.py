@@ -1,7 +1,4 @@
-"""A figure of the benchmark and the table it stands in.
-
-Owns :class:`Row`, when a figure is what was wanted, and how rows look as Markdown. Measures nothing.
-"""
+"""Rows of the benchmark table, their wanted values, and the table in Markdown."""
 
 from __future__ import annotations
 
@@ -17,24 +14,24 @@ _ALIGNED = ("---", "---", "---:", "---", "---:", "---:", "---", "---")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure.
+    """One row of the table.
 
     Attributes
     ----------
     section, what : str
-        Where it belongs and what was measured.
+        Section of the benchmark, and what was measured.
     value : float or None
-        The figure; None when it could not be measured, and ``what`` says why.
+        The figure; None if it could not be measured, and then ``what`` says why.
     unit : str
-        Of ``value`` and ``baseline``.
+        Unit of ``value`` and ``baseline``.
     baseline : float or None
-        What ``value`` is held against, measured in the same run.
+        The figure with which ``value`` is compared, measured in the same run.
     ratio : float or None
-        How many times better than the baseline; what it means otherwise is told by ``what``.
+        How many times better ``value`` is than the baseline, unless ``what`` says otherwise.
     wanted : str
-        What was hoped for; empty when nothing was.
+        The wanted value; empty if there is none.
     holds : bool or None
-        Whether it is so; None when nothing was wanted.
+        Whether the wanted value is reached; None if there is none.
     """
 
     section: str
@@ -48,7 +45,7 @@ class Row:
 
 
 def compared(section: str, what: str, ours: float, theirs: float, unit: str, least: float | None = None) -> Row:
-    """Return a row of two costs: the ratio says how many times cheaper ours is."""
+    """Return a row that compares two costs. The ratio says how many times cheaper ours is."""
     ratio = theirs / ours
     wanted = "" if least is None else f"≥ {least:g} ×"
     return Row(section, what, ours, unit, theirs, ratio, wanted, None if least is None else ratio >= least)
@@ -57,7 +54,7 @@ def compared(section: str, what: str, ours: float, theirs: float, unit: str, lea
 def figure(
     section: str, what: str, value: float, unit: str, *, least: float | None = None, most: float | None = None
 ) -> Row:
-    """Return a row of one figure, which may be wanted at least or at most so large."""
+    """Return a row of one figure, with a lower or an upper limit if one is wanted."""
     if least is not None:
         return Row(section, what, value, unit, wanted=f"≥ {least:g} {unit}".strip(), holds=value >= least)
     if most is not None:
@@ -66,7 +63,7 @@ def figure(
 
 
 def missing(section: str, what: str, reason: str, *, wanted: bool = True) -> Row:
-    """Return a row of what was not measured; what was wanted and not measured does not hold."""
+    """Return a row for a figure that could not be measured. A wanted figure that is missing does not hold."""
     return Row(
         section, f"{what}: {reason}", None, "", wanted="a figure" if wanted else "", holds=False if wanted else None
     )
@@ -86,7 +83,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _number(value: float | None) -> str:
-    """Return three significant digits, without an exponent where people write none."""
+    """Return three significant digits, with an exponent only for very small numbers."""
     if value is None:
         return ""
     if value == 0:

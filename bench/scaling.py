@@ -1,11 +1,11 @@
-"""Section ``scaling``: as many processes as cores, each scoring the same range with the lab's v2 on a core of its own.
+"""Section ``scaling``: several processes score the same range with the lab's v2, each on its own core.
 
-One process per core and one thread per process is how the laptop and the workflow spread work; that they do not stand
-in each other's way is what is measured. Rounds are short and many and go through every number of processes; the best of
-each counts, because other work on a machine only ever takes away.
+The laptop and the workflow run one process per core with one thread each. This section measures whether the processes
+slow each other down. Each short round runs every number of processes, and the best round of each counts, because other
+work on the machine can only make a round slower.
 
-What a machine calls a core may be less: a rented one may put two of them onto one real core, for a while and untold.
-So the same rounds have a control, as many processes that multiply registers and share nothing at all.
+A core of a rented machine may be shared: two of them may temporarily run on one physical core. So each round has a
+control with the same number of processes, which multiply registers and share nothing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _UNIT = "× one process"
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Yield how many times faster n processes are than one, for every n, and the control."""
+    """Yield the speed of n processes relative to one, for every n, and the control."""
     MODELS["v2"].ensure()
     with tempfile.TemporaryDirectory() as folder:
         loops = compile_loops(Path(folder))
@@ -58,7 +58,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """Seconds from the first start to the last end, and the mean of those that a process had its core."""
+    """Seconds from the first start to the last end, and mean CPU time of a process."""
 
     seconds: float
     busy: float
@@ -69,12 +69,12 @@ class _Round:
         return _Round(min(self.seconds, other.seconds), min(self.busy, other.busy))
 
     def times(self, other: _Round, count: int) -> float:
-        """Return how many times the work of this round was done per second in one of ``count`` processes."""
+        """Return the speed of another round with ``count`` processes, relative to this round with one."""
         return count * self.seconds / other.seconds
 
 
 def _best_rounds(rounds: int, loop: Path | None) -> tuple[dict[int, _Round], dict[int, _Round]]:
-    """Return the best rounds by the number of processes: of scoring, and of the control where it can run."""
+    """Return the best rounds by number of processes, for scoring and, if it can run, for the control."""
     scoring: dict[int, _Round] = {}
     control: dict[int, _Round] = {}
     with ExitStack() as stack:
@@ -88,18 +88,18 @@ def _best_rounds(rounds: int, loop: Path | None) -> tuple[dict[int, _Round], dic
     return scoring, control
 
 
-def _together(workers: list[Connection], order: str) -> _Round:
-    """Let workers do the same at the same time."""
+def _together(workers: list[Connection], command: str) -> _Round:
+    """Let all workers run the same command at the same time."""
     for worker in workers:
-        worker.send(order)
+        worker.send(command)
     times = [worker.recv() for worker in workers]
-    began, ended, busy = zip(*times, strict=True)
-    return _Round(max(ended) - min(began), sum(busy) / len(busy))
+    started, ended, busy = zip(*times, strict=True)
+    return _Round(max(ended) - min(started), sum(busy) / len(busy))
 
 
 @contextmanager
 def _worker(core: int, loop: Path | None) -> Iterator[Connection]:
-    """Keep a process on a core with the model loaded; it does what it is told to and answers with its times."""
+    """Start a process on a core with the model loaded. It runs commands and answers with their times."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(core, loop, theirs), daemon=True)
@@ -112,15 +112,15 @@ def _worker(core: int, loop: Path | None) -> Iterator[Connection]:
         process.join()
 
 
-def _serve(core: int, loop: Path | None, orders: Connection) -> None:
+def _serve(core: int, loop: Path | None, connection: Connection) -> None:
     pin(core)
     model, path = MODELS["v2"].ready(), recording(_SECONDS)
-    orders.send("ready")
-    while (order := orders.recv()) != "end":
-        began, had = monotonic(), process_time()
-        if order == "score":
+    connection.send("ready")
+    while (command := connection.recv()) != "end":
+        started, cpu_before = monotonic(), process_time()
+        if command == "score":
             end_to_end(path, model)
         elif loop is not None:
             for _ in range(_LOOPS):
                 run_loop(loop)
-        orders.send((began, monotonic(), process_time() - had))
+        connection.send((started, monotonic(), process_time() - cpu_before))

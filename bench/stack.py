@@ -1,4 +1,4 @@
-"""The stack on a local AWS, with the models to measure with in it."""
+"""The stack on a local AWS with the models of the benchmarks."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _TIMEOUT = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How long an execution took, by its own history.
+    """Duration of an execution, from its history.
 
     Attributes
     ----------
     workers : int
-        Children of its Map.
+        Number of children of its Map.
     seconds, map_seconds : float
-        From its start to its end, and of the Map alone.
+        Duration of the execution, and of the Map alone.
     """
 
     workers: int
@@ -39,7 +39,7 @@ class Run:
 
     @classmethod
     def of(cls, execution: Execution) -> Run:
-        """Read the times of an execution; raise :class:`RuntimeError` when it failed."""
+        """Read the times of an execution. Raise :class:`RuntimeError` if it failed."""
         if execution.status != "SUCCEEDED":
             raise RuntimeError(f"the execution {execution.status}: {execution.error}: {execution.cause}")
         history = execution.history
@@ -49,28 +49,28 @@ class Run:
 
 @dataclass
 class Deployed:
-    """A stack that executions can be run on."""
+    """A deployed stack on which executions can be run."""
 
     aws: LocalAws
     stack: Stack
     _numbers: Iterator[int] = field(default_factory=count)
 
     def run(self, path: Path, model: str, **settings: Any) -> Run:
-        """Analyse a recording by an execution; no part of another is used, each is a job of its own."""
+        """Analyse a recording in a new job, which uses no part of another job."""
         job = f"bench-{next(self._numbers)}"
-        more = {"model": model, "settings": settings}
-        return Run.of(analyse(self.aws.client("s3"), self.stack, job, [path], _TIMEOUT, **more))
+        options = {"model": model, "settings": settings}
+        return Run.of(analyse(self.aws.client("s3"), self.stack, job, [path], _TIMEOUT, **options))
 
 
 def lacking() -> str:
-    """Return what a local AWS needs and is not there; nothing when it can be started."""
+    """Return the commands that must run before a local AWS can start; empty if it can start."""
     needed = {"make layers": _BUILD / "layers" / "ready", "make .venv-ministack/ready": _MINISTACK}
     return ", ".join(command for command, path in needed.items() if not path.exists())
 
 
 @contextmanager
 def deployed() -> Iterator[Deployed]:
-    """Start a local AWS with the stack and every model; workers are as many as cores."""
+    """Start a local AWS with the stack and every model, with as many workers as cores."""
     for model in MODELS.values():
         model.ensure()
     with LocalAws.start(_BUILD, _MINISTACK) as aws:

@@ -1,8 +1,8 @@
-"""Section ``workflow``: what one more range costs besides its computing, on the local AWS.
+"""Section ``workflow``: the overhead of one more range, on the local AWS.
 
-The same recording is analysed twice by executions of the real state machine, cut into few ranges and into many. Both
-score the same windows, so the difference is what the additional ranges cost: a child of the Map, a call of the
-function, headers, a part. It is held against what a range computes in a job that is cut for an account.
+The real state machine analyses the same recording with few and with many ranges. Both executions score the same
+windows, so the difference is the overhead of the additional ranges: a child of the Map, a function call, headers, a
+part. The overhead is compared with the computing time of a range in a job of an account.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["rows"]
 _SECONDS = 600
 _FEW, _MANY = 4, 96
 _ACCOUNT_RANGE = 86_400 / 1_000
-"""Seconds of audio of a range where a day is spread over a thousand workers."""
+"""Seconds of audio per range when a day is split among a thousand workers."""
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Yield the wall time and the share of a range's time."""
+    """Yield wall times, and the overhead of a range compared with its computing time."""
     if reason := lacking():
         yield missing("workflow", "the local AWS lacks", reason)
         return
@@ -37,7 +37,7 @@ def rows(quick: bool) -> Iterator[Row]:
             for cut, taken in times.items():
                 run = stack.run(path, model, max_range_seconds=_SECONDS / cut, target_seconds=86_400)
                 workers[cut] = run.workers
-                if turn:  # the first of each warms functions up
+                if turn:  # the first execution starts the functions
                     taken.append(run.map_seconds)
     few, many = (min(times[cut]) for cut in (_FEW, _MANY))
     overhead = (many - few) / (workers[_MANY] - workers[_FEW])
@@ -50,7 +50,7 @@ def rows(quick: bool) -> Iterator[Row]:
 
 
 def _computing(seconds: int) -> float:
-    """Return how long one core scores a range of an account's job with the lab's v2."""
+    """Return the seconds in which one core scores a range of an account's job with the lab's v2."""
     path, model = recording(seconds), MODELS["v2"].ready()
     (ours,) = in_turn(lambda: end_to_end(path, model), rounds=3)
     return ours.seconds * _ACCOUNT_RANGE / seconds

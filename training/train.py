@@ -1,11 +1,11 @@
 """Train the reference network on simulated reefs: ``python training/train.py --out DIR``.
 
-Owns the network, the rule that turns labels into classes of windows, the list of scenes and the evaluation.
-The sounds come from :mod:`anemonefish.simulation.scene`, the spectrograms and events from the same package that serves
-the network, so that nothing is computed twice in two ways. Writes ``model.keras`` as Keras saves it after
-training, and ``model_config.yaml`` beside it. The same seed gives the same weights on one machine.
+Defines the network, the rule that turns labels into classes of windows, the list of scenes and the evaluation.
+The sounds come from :mod:`anemonefish.simulation.scene`. Spectrograms and events are computed by the package that also
+runs the network, so both are always the same. Writes ``model.keras`` as Keras saves it after training, and
+``model_config.yaml`` beside it. The same seed gives the same weights on one machine.
 
-Never trains on a recording: see README.md for what that means.
+The network is not trained on recordings: README.md explains the consequences.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ LEFT_OUT = -1
 
 SAMPLE_RATE = 48000
 PROFILE = profile_named("stft-db", hop_length=512, fmax_hz=1000.0)
-"""A frame every 10.7 ms, a third of the time between two pulses, and the lowest 128 bins, 0-6 kHz: no fish of ours is
-above. The lab's constants have twice the frames and twice the bins, and four times the work."""
+"""A frame every 10.7 ms, a third of the time between two pulses, and the lowest 128 bins, 0-6 kHz, which contain all
+simulated fish. The lab's constants have twice the frames and twice the bins, and need four times the computation."""
 
 VISIBLE_DB = 10.0
-"""Calls at least this far above the noise of their band are what the evaluation asks the network to find."""
+"""The evaluation counts calls that are at least this far above the noise of their band."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Some scenes of one kind; scene *i* of a recipe has the seed ``first_seed + i``."""
+    """Several scenes of one kind. Scene *i* of a recipe has the seed ``first_seed + i``."""
 
     name: str
     scenes: int
@@ -64,13 +64,13 @@ EMPTY = SceneSettings(calls_per_minute=0, biological_per_minute=0)
 
 TRAINING = (
     Recipe("busy", 560, 20, 100_000, BUSY),
-    # Single calls: the network must not learn that a call has a neighbour.
+    # Single calls, so that the network does not learn that every call has a neighbour.
     Recipe("single calls", 160, 20, 110_000, replace(BUSY, calls_per_bout=(1, 1))),
     Recipe("clear", 100, 20, 120_000, replace(BUSY, snr_db=(25, 45))),
     Recipe("no anemonefish", 120, 20, 130_000, replace(BUSY, calls_per_minute=0)),
     Recipe("empty", 240, 20, 140_000, EMPTY),
     Recipe("boats", 60, 20, 150_000, replace(BUSY, boat_fraction=1.0)),
-    # Recorders of lower rates, resampled as the engine resamples them: nothing above their Nyquist frequency.
+    # Recorders with lower sample rates, resampled as the engine does: they have no sound above their Nyquist frequency.
     Recipe("16 kHz recorder", 80, 20, 160_000, BUSY, 16000),
     Recipe("16 kHz recorder, empty", 30, 20, 170_000, EMPTY, 16000),
 )
@@ -84,14 +84,14 @@ HELD_OUT_EMPTY = (Recipe("default settings, empty", 5, 120, 310_000, EMPTY),)
 
 
 def scenes_of(recipes: Iterable[Recipe]) -> Iterator[Scene]:
-    """Draw every scene of the recipes, in order."""
+    """Yield every scene of the recipes, in order."""
     for recipe in recipes:
         for index in range(recipe.scenes):
             yield scene(recipe.seconds, recipe.first_seed + index, recipe.sample_rate, recipe.settings)
 
 
 def samples_of(drawn: Scene) -> NDArray[np.float64]:
-    """Return a scene at the network's rate, quantised as its file would be."""
+    """Return the samples of a scene at the network's rate, quantised as in a file."""
     samples = np.concatenate(list(drawn.blocks(drawn.sample_rate))).astype(np.float64)
     samples = np.rint(samples * 32767) / 32768
     if drawn.sample_rate != SAMPLE_RATE:
@@ -100,15 +100,15 @@ def samples_of(drawn: Scene) -> NDArray[np.float64]:
 
 
 def windows_of(samples: NDArray[np.float64], grid: WindowGrid) -> NDArray[np.float64]:
-    """Return every window, shape ``(n_windows, window)``, sharing the samples' memory."""
+    """Return all windows as a view of the samples, shape ``(n_windows, window)``."""
     return sliding_window_view(samples, grid.window)[:: grid.hop]
 
 
 def classes_of(drawn: Scene, grid: WindowGrid) -> NDArray[np.int64]:
-    """Return the class of every window, ``LEFT_OUT`` where a good annotator would hesitate.
+    """Return the class of every window, or ``LEFT_OUT`` if a good annotator would hesitate.
 
-    A window belongs to a call when it holds at least half of it, or 0.1 s of it; one that holds less is left
-    out. Anemonefish goes before biological.
+    A window belongs to a call if it contains at least half of the call, or 0.1 s of it. A window that contains less is
+    left out. Anemonefish has priority over biological.
     """
     scale = SAMPLE_RATE / drawn.sample_rate
     starts = np.arange(grid.n_windows) * grid.hop
@@ -128,7 +128,7 @@ def classes_of(drawn: Scene, grid: WindowGrid) -> NDArray[np.int64]:
 
 
 def examples_of(drawn: Scene) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    """Return the spectrograms and classes of a scene's windows, with no more noise than calls, but some."""
+    """Return the spectrograms and classes of a scene's windows, with a limited number of noise windows."""
     samples = samples_of(drawn)
     grid = PROFILE.grid(len(samples), SAMPLE_RATE)
     classes = classes_of(drawn, grid)
@@ -137,13 +137,13 @@ def examples_of(drawn: Scene) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
     quiet = np.flatnonzero(classes == NOISE)
     n_quiet = min(len(quiet), max(len(calls) // 2, 20))
     kept = np.sort(np.concatenate((calls, rng.choice(quiet, n_quiet, replace=False))))
-    # Half precision: 0.04 dB of the 80 dB a spectrogram spans, half the memory.
+    # Half precision takes half the memory and is exact to 0.04 dB of the 80 dB range of a spectrogram.
     spectrograms = PROFILE.spectrograms(windows_of(samples, grid)[kept], SAMPLE_RATE).astype(np.float16)
     return spectrograms, classes[kept]
 
 
 def gather(recipes: Sequence[Recipe], workers: int) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    """Return the examples of every scene of the recipes, in the scenes' order."""
+    """Return the examples of all scenes of the recipes, in the order of the scenes."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         made = list(pool.map(examples_of, scenes_of(recipes), chunksize=4))
     return np.concatenate([one for one, _ in made]), np.concatenate([one for _, one in made])
@@ -155,8 +155,8 @@ def gather(recipes: Sequence[Recipe], workers: int) -> tuple[NDArray[np.float16]
 def make_network(input_shape: tuple[int, ...]) -> Any:
     """Return the untrained network: depthwise-separable blocks, 6 MFLOP a window at 48 kHz.
 
-    Only layers that LiteRT computes in float32. Frequency is folded by a learned filter, not by pooling, since
-    where a pulse lies is what tells the callers apart; time is pooled, since when it lies tells nothing.
+    All layers are computed by LiteRT in float32. A learned filter combines the frequencies, because the frequency of a
+    pulse distinguishes the species. Time is pooled, because the time of a pulse does not.
     """
     from keras import Sequential, layers
 
@@ -200,7 +200,7 @@ def fit(
     batch: int,
     seed: int,
 ) -> dict[str, float]:
-    """Train with Adam and a rate that falls along a cosine; return the last epoch's figures."""
+    """Train with Adam and a cosine learning rate schedule; return the figures of the last epoch."""
     import keras
     import tensorflow as tf
 
@@ -235,17 +235,17 @@ def score(network: Any, samples: NDArray[np.float64]) -> tuple[WindowGrid, NDArr
     grid = PROFILE.grid(len(samples), SAMPLE_RATE)
     windows = windows_of(samples, grid)
     parts = [
-        np.asarray(network(PROFILE.spectrograms(windows[at : at + 64], SAMPLE_RATE), training=False))
-        for at in range(0, grid.n_windows, 64)
+        np.asarray(network(PROFILE.spectrograms(windows[first : first + 64], SAMPLE_RATE), training=False))
+        for first in range(0, grid.n_windows, 64)
     ]
     return grid, np.concatenate(parts)
 
 
 def evaluate(network: Any, recipes: Sequence[Recipe], settings: Settings) -> dict[str, Any]:
-    """Hold the network against scenes it never saw, by window and by event.
+    """Evaluate the network on held-out scenes, by window and by event.
 
-    An event is right when it meets a call of an anemonefish, however weak; a call of at least ``VISIBLE_DB`` is
-    found when an event meets it.
+    An event is correct if it overlaps an anemonefish call of any strength. A call of at least ``VISIBLE_DB`` is found
+    if an event overlaps it.
     """
     confusion = np.zeros((len(CLASSES), len(CLASSES)), np.int64)
     right = events_total = found = calls_total = faint_found = faint_total = 0
@@ -259,13 +259,13 @@ def evaluate(network: Any, recipes: Sequence[Recipe], settings: Settings) -> dic
         target = smooth(scores, settings.median_windows)[:, ANEMONEFISH]
         events = find_events(target, grid, SAMPLE_RATE, "anemonefish", settings)
         calls = [sound for sound in drawn.sounds if sound.label == "anemonefish"]
-        met = [any(event.start < call.stop and call.start < event.stop for event in events) for call in calls]
+        overlapped = [any(event.start < call.stop and call.start < event.stop for event in events) for call in calls]
         visible = [call.snr_db >= VISIBLE_DB for call in calls]
         right += sum(any(e.start < c.stop and c.start < e.stop for c in calls) for e in events)
         events_total += len(events)
-        found += sum(m and v for m, v in zip(met, visible, strict=True))
+        found += sum(m and v for m, v in zip(overlapped, visible, strict=True))
         calls_total += sum(visible)
-        faint_found += sum(m and not v for m, v in zip(met, visible, strict=True))
+        faint_found += sum(m and not v for m, v in zip(overlapped, visible, strict=True))
         faint_total += len(calls) - sum(visible)
         seconds += len(samples) / SAMPLE_RATE
     precision = right / events_total if events_total else 1.0
@@ -287,14 +287,14 @@ def evaluate(network: Any, recipes: Sequence[Recipe], settings: Settings) -> dic
 
 
 def read_recording(path: str) -> NDArray[np.float64]:
-    """Return a recording at the network's rate, resampled as the engine resamples it."""
+    """Return the samples of a recording at the network's rate, resampled as the engine does."""
     with open_audio(path, dtype="float64") as audio:
         view = at_rate(audio, SAMPLE_RATE)
         return view.read(0, view.n_samples)
 
 
-def listen(network: Any, name: str, samples: NDArray[np.float64], settings: Settings) -> dict[str, Any]:
-    """Count what the network hears in a real recording; nothing says whether it is right."""
+def count_detections(network: Any, name: str, samples: NDArray[np.float64], settings: Settings) -> dict[str, Any]:
+    """Count what the network detects in a real recording, for which there are no labels."""
     grid, scores = score(network, samples)
     winners = np.bincount(scores.argmax(axis=1), minlength=len(CLASSES))
     events = find_events(
@@ -308,8 +308,8 @@ def listen(network: Any, name: str, samples: NDArray[np.float64], settings: Sett
     }
 
 
-def describe(network: Any, figures: dict[str, Any], recordings: dict[str, NDArray[np.float64]]) -> str:
-    """Evaluate a network and return the whole of ``model_config.yaml``."""
+def config_text(network: Any, figures: dict[str, Any], recordings: dict[str, NDArray[np.float64]]) -> str:
+    """Evaluate a network and return the text of ``model_config.yaml``."""
     settings = Settings.load(environment={})
     config = figures | {
         "sample_rate": SAMPLE_RATE,
@@ -317,10 +317,10 @@ def describe(network: Any, figures: dict[str, Any], recordings: dict[str, NDArra
         "parameters": int(network.count_params()),
         "trained_on": "simulated sounds only; fine-tune on real recordings before any scientific use",
         "held_out": evaluate(network, HELD_OUT, settings),
-        # The median over five windows drops most lone calls by design; this is the network without it.
+        # The median over five windows removes most single calls, so this evaluates the network without it.
         "held_out_single_calls_median_1": evaluate(network, HELD_OUT_SINGLE, replace(settings, median_windows=1)),
         "held_out_empty": evaluate(network, HELD_OUT_EMPTY, settings),
-        "real_recordings": [listen(network, name, heard, settings) for name, heard in recordings.items()],
+        "real_recordings": [count_detections(network, name, samples, settings) for name, samples in recordings.items()],
         "scenes": {
             "training": [asdict(recipe) for recipe in TRAINING],
             "validation": [asdict(recipe) for recipe in VALIDATION],
@@ -331,7 +331,7 @@ def describe(network: Any, figures: dict[str, Any], recordings: dict[str, NDArra
 
 
 def rounded(value: Any) -> Any:
-    """Make figures fit for YAML: six decimals, no tuples."""
+    """Prepare figures for YAML: round to six decimals and replace tuples by lists."""
     if isinstance(value, float):
         return round(value, 6)
     if isinstance(value, dict):
@@ -342,17 +342,17 @@ def rounded(value: Any) -> Any:
 
 
 def main() -> None:
-    """Train, evaluate, write."""
+    """Train the network, evaluate it and write the files."""
     parser = argparse.ArgumentParser(description="Train the reference network on simulated reefs.")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.keras and model_config.yaml")
     parser.add_argument("--epochs", type=int, default=11)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--recording", action="append", default=[], help="a real recording to listen to (many)")
+    parser.add_argument("--recording", action="append", default=[], help="a real recording to analyse (repeatable)")
     options = parser.parse_args()
 
-    # Before the long work, so that a path that leads nowhere fails at once.
+    # Read the recordings first, so that a wrong path fails at once.
     recordings = {Path(path).name: read_recording(path) for path in options.recording}
     training = gather(TRAINING, options.threads)
     validation = gather(VALIDATION, options.threads)
@@ -387,7 +387,7 @@ def main() -> None:
         "training_windows": np.bincount(training[1], minlength=len(CLASSES)).tolist(),
         "validation_windows": np.bincount(validation[1], minlength=len(CLASSES)).tolist(),
     }
-    text = describe(network, figures, recordings)
+    text = config_text(network, figures, recordings)
     (options.out / "model_config.yaml").write_text(text, encoding="utf-8")
     print(text[: text.index("scenes:")])
 

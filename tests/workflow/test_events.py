@@ -60,7 +60,7 @@ REQUESTS = {
 
 ENDS = {"status": ("SUCCEEDED", None), "status-failed": ("FAILED", "TruncatedRecording")}
 WEBHOOKS = {"notify": 1, "notify-not-public": 0}
-"""Number of messages that SQS must deliver retries."""
+"""Number of messages that SQS must deliver again."""
 
 ANSWERED = ["plan-two-recordings", "plan", "score", "aggregate", "plan-must-transcode", "transcode",
             "plan-after-transcode", "plan-review", "review", "record", "record-timeout", "record-map-failed",
@@ -181,7 +181,7 @@ def run_steps(invoke: Invoke, s3: Any) -> None:
 
 
 def run_transcoding(invoke: Invoke, s3: Any) -> None:
-    """Plan the lossy recording of the fixtures, transcode it, and plan it retries."""
+    """Plan the lossy recording of the fixtures, transcode it, and plan it again."""
     found, planned = invoke("plan-must-transcode")
     assert (found, planned["transcode_count"], planned["worker_count"]) == (None, 1, 0)
     line = json.loads(s3.get_object(Bucket=planned["bucket"], Key=planned["transcodes_key"])["Body"].read())

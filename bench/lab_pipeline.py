@@ -1,6 +1,6 @@
-"""What the lab did until now, literally: soundfile, librosa and matplotlib for each window, Keras in batches.
+"""The lab's original pipeline: soundfile, librosa and matplotlib for each window, and Keras in batches.
 
-The other side of the comparisons; nothing of ours is in it and nothing of it is in the package.
+The benchmarks compare the package with this code. It does not use the package, and the package does not use it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["RECIPES", "Recipe", "decode", "load", "preprocess", "score"]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a network's input is made: seconds of window and hop, what audio is read as, and the constants."""
+    """How the input of a network is made: window and hop in seconds, the type of samples, and the constants."""
 
     window: float
     hop: float
@@ -38,7 +38,7 @@ RECIPES = {
     "v2": Recipe(0.4, 0.2, "float64"),
     "reef": Recipe(0.4, 0.2, "float64", hop_length=512, fmax=1000.0),
 }
-"""By the title of the model: the lab's two, and what it would have written for the one that ships."""
+"""Recipes by title of the model: the lab's two models, and the equivalent for the reference model."""
 
 _BATCH = 32
 
@@ -61,42 +61,42 @@ def decode(path: Path, title: str) -> tuple[NDArray[Any], int]:
 
 def preprocess(samples: NDArray[Any], rate: int, title: str) -> Iterator[NDArray[Any]]:
     """Yield the network's input, a batch of windows at a time."""
-    how = RECIPES[title]
-    make = _picture if how.picture else _spectrogram
-    length, step = int(how.window * rate), int(how.hop * rate)
+    recipe = RECIPES[title]
+    make = _picture if recipe.picture else _spectrogram
+    length, step = int(recipe.window * rate), int(recipe.hop * rate)
     starts = range(0, len(samples) - length + 1, step)
-    for at in range(0, len(starts), _BATCH):
-        windows = [samples[start : start + length] for start in starts[at : at + _BATCH]]
-        yield np.array([make(each, rate, how) for each in windows])
+    for first in range(0, len(starts), _BATCH):
+        windows = [samples[start : start + length] for start in starts[first : first + _BATCH]]
+        yield np.array([make(window, rate, recipe) for window in windows])
 
 
 def score(network: Any, batches: Iterable[NDArray[Any]]) -> NDArray[np.float32]:
-    """Score batches; by ``predict_on_batch``, because ``predict`` sleeps and would flatter us."""
+    """Score batches with ``predict_on_batch``. ``predict`` would be slower, because it sleeps."""
     return np.concatenate([network.predict_on_batch(batch) for batch in batches])
 
 
-def _decibels(samples: NDArray[Any], how: Recipe) -> NDArray[Any]:
-    transform = librosa.stft(samples, n_fft=1024, hop_length=how.hop_length)
+def _decibels(samples: NDArray[Any], recipe: Recipe) -> NDArray[Any]:
+    transform = librosa.stft(samples, n_fft=1024, hop_length=recipe.hop_length)
     return librosa.amplitude_to_db(np.abs(transform), ref=np.max)
 
 
-def _spectrogram(samples: NDArray[Any], rate: int, how: Recipe) -> NDArray[Any]:  # noqa: ARG001  # nor did theirs
-    values = _decibels(samples, how)
-    values = values[: int(how.fmax / (8000 / 2) * values.shape[0])]
+def _spectrogram(samples: NDArray[Any], rate: int, recipe: Recipe) -> NDArray[Any]:  # noqa: ARG001  # the lab's code ignores the rate too
+    values = _decibels(samples, recipe)
+    values = values[: int(recipe.fmax / (8000 / 2) * values.shape[0])]
     low, high = values.min(), values.max()
     values = (values - low) / (high - low) if high > low else np.zeros_like(values)
     return values.T[:, :, np.newaxis]
 
 
-def _picture(samples: NDArray[Any], rate: int, how: Recipe) -> NDArray[np.float32]:
-    values = _decibels(samples, how)
+def _picture(samples: NDArray[Any], rate: int, recipe: Recipe) -> NDArray[np.float32]:
+    values = _decibels(samples, recipe)
     figure = Figure(figsize=(2.56, 2.56), dpi=100)
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     librosa.display.specshow(
-        values, sr=rate, hop_length=how.hop_length, x_axis=None, y_axis=None, fmax=how.fmax, ax=axes
+        values, sr=rate, hop_length=recipe.hop_length, x_axis=None, y_axis=None, fmax=recipe.fmax, ax=axes
     )
-    limit = int(how.fmax / (rate / 2) * values.shape[0])
+    limit = int(recipe.fmax / (rate / 2) * values.shape[0])
     if limit < values.shape[0]:
         axes.set_ylim(0, limit)
     axes.axis("off")
