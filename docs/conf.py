@@ -1,7 +1,7 @@
-"""Sphinx: the pages of this repository and the reference out of the docstrings, as one site (`make docs`).
+"""Sphinx configuration: a website of the pages of this repository and the reference from the docstrings (`make docs`).
 
-The source folder is the repository itself, so every link between two files works on the site as it does in the
-repository. The package is read, never imported, so this needs none of its dependencies.
+The source folder is the repository itself, so links between files work on the website as in the repository. The
+package is parsed and not imported, so its dependencies are not needed.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ autoapi_options = ["members", "show-module-summary", "show-inheritance"]
 autoapi_python_class_content = "class"
 autoapi_member_order = "bysource"
 autoapi_add_toctree_entry = False
-napoleon_use_ivar = True  # attributes are fields of their class, not entries of their own
+napoleon_use_ivar = True  # attributes are listed as fields of their class, not as separate entries
 suppress_warnings = [
-    "autoapi.python_import_resolution",  # it does not see names that are assigned in a tuple
-    "ref.python",  # a field such as sample_rate links nowhere when several classes have a property of this name
+    "autoapi.python_import_resolution",  # autoapi does not resolve names that are assigned in a tuple
+    "ref.python",  # a field such as sample_rate is ambiguous if several classes have a property of this name
 ]
 
 html_theme = "furo"
@@ -54,7 +54,7 @@ CONTENTS = {
 
 
 def add_contents(_: Sphinx, name: str, source: list[str]) -> None:
-    """Give the README the navigation of the site, which it cannot hold itself: GitHub would show it as text."""
+    """Add the navigation of the website to the README. In the file itself, GitHub would show it as text."""
     if name == root_doc:
         for caption, pages in CONTENTS.items():
             listed = "\n".join(f"/docs/{page}" if "../" not in page else f"/{page[3:]}" for page in pages)
@@ -62,12 +62,12 @@ def add_contents(_: Sphinx, name: str, source: list[str]) -> None:
 
 
 def copy_front_page(app: Sphinx, error: Exception | None) -> None:
-    """Make the README what a web server shows for the folder."""
+    """Copy the README to ``index.html``, which a web server shows for the folder."""
     if error is None and app.builder.name == "html":
         shutil.copyfile(Path(app.outdir) / "README.html", Path(app.outdir) / "index.html")
 
 
 def setup(app: Sphinx) -> None:
-    """Register what is above."""
+    """Register the functions above."""
     app.connect("source-read", add_contents)
     app.connect("build-finished", copy_front_page)

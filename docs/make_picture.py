@@ -1,8 +1,8 @@
-"""Draw the picture of the README: a simulated reef, its scores and its events.
+"""Draw the figure of the README: a simulated reef, its scores and its events.
 
     .venv/bin/python docs/make_picture.py
 
-Nothing in it is drawn by hand: a scene of anemonefish.simulation.scene, analysed by the model that ships.
+The scene comes from anemonefish.simulation.scene and is analysed by the reference model.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SECONDS, SEED = 40, 6
 
 
 def main() -> None:
-    """Simulate, detect, draw."""
+    """Simulate a scene, detect events and draw the figure."""
     with tempfile.TemporaryDirectory() as name:
         wav, out = Path(name, "reef.wav"), Path(name, "out")
         made = scene(SECONDS, seed=SEED, settings=SceneSettings(snr_db=(15, 30), boat_fraction=0))

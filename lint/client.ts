@@ -1,5 +1,5 @@
-// A small client whose types are made from the OpenAPI document: it must compile (lint/typescript.py). Lines under
-// `@ts-expect-error` must not compile, so types that take anything are found as well.
+// A small client with types that are generated from the OpenAPI document. It must compile (lint/typescript.py). Lines
+// under `@ts-expect-error` must not compile, so types that accept any value are detected too.
 import type { components, operations } from './api';
 
 type Schemas = components['schemas'];
@@ -13,43 +13,43 @@ export class Client {
   constructor(private readonly url: string, private readonly key: string) {}
 
   begin(body: Request<'begin_upload'>): Promise<Answer<'begin_upload', 201>> {
-    return this.ask('POST', '/uploads', body);
+    return this.request('POST', '/uploads', body);
   }
 
   complete(upload: string): Promise<Answer<'complete_upload', 200>> {
-    return this.ask('POST', `/uploads/${upload}/complete`);
+    return this.request('POST', `/uploads/${upload}/complete`);
   }
 
   start(body: Request<'start_execution'>): Promise<Answer<'start_execution', 202>> {
-    return this.ask('POST', '/executions', body);
+    return this.request('POST', '/executions', body);
   }
 
   quote(body: Request<'start_execution'>): Promise<Answer<'start_execution', 200>> {
     const query: Query<'start_execution'> = { dry_run: true };
-    return this.ask('POST', `/executions?dry_run=${query.dry_run}`, body);
+    return this.request('POST', `/executions?dry_run=${query.dry_run}`, body);
   }
 
   list(query: Query<'list_executions'> = {}): Promise<Answer<'list_executions', 200>> {
-    return this.ask('GET', `/executions?limit=${query.limit ?? 20}`);
+    return this.request('GET', `/executions?limit=${query.limit ?? 20}`);
   }
 
   follow(execution: string): Promise<Answer<'get_execution', 200>> {
-    return this.ask('GET', `/executions/${execution}`);
+    return this.request('GET', `/executions/${execution}`);
   }
 
   results(execution: string): Promise<Answer<'get_results', 200>> {
-    return this.ask('GET', `/executions/${execution}/results`);
+    return this.request('GET', `/executions/${execution}/results`);
   }
 
   decide(execution: string, body: Request<'decide_again'>): Promise<Answer<'decide_again', 200>> {
-    return this.ask('POST', `/executions/${execution}/decisions`, body);
+    return this.request('POST', `/executions/${execution}/decisions`, body);
   }
 
   predict(body: Request<'predict'>): Promise<Answer<'predict', 200>> {
-    return this.ask('POST', '/inference/predict', body);
+    return this.request('POST', '/inference/predict', body);
   }
 
-  private async ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  private async request<T>(method: string, path: string, body?: unknown): Promise<T> {
     const headers = { 'x-api-key': this.key, 'content-type': 'application/json' };
     const answer = await fetch(this.url + path, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
     if (!answer.ok) {
@@ -80,13 +80,13 @@ export async function labels(client: Client, base64: string): Promise<string> {
 
 declare const client: Client;
 void client.decide('e-', {});
-// @ts-expect-error: an execution has recordings
+// @ts-expect-error: an execution needs recordings
 void client.start({});
-// @ts-expect-error: memory is no setting of a request
+// @ts-expect-error: a request cannot set the memory
 void client.start({ recordings: [], settings: { memory_mb: 10240 } });
-// @ts-expect-error: nor is it of a clip
+// @ts-expect-error: a clip cannot set the processor
 void client.predict({ audio_data: '', architecture: 'arm64' });
 // @ts-expect-error: a threshold is a number
 void client.decide('e-', { threshold: '0.5' });
-// @ts-expect-error: every status is known
+// @ts-expect-error: there is no such status
 void client.follow('e-').then((execution) => execution.status === 'DONE');

@@ -1,10 +1,10 @@
-"""Makes TypeScript types of the API's OpenAPI document and compiles a small client against them.
+"""Generate TypeScript types from the API's OpenAPI document and compile a small client with them.
 
     python lint/typescript.py
 
-openapi-typescript refuses a document with a reference that does not resolve; the client (lint/client.ts) does not
-compile where a field that may be left out has become required, or where a wrong request would pass. Ends with status 1
-and the tools' words when one of them complains.
+openapi-typescript refuses a document with a reference that does not resolve. The client (lint/client.ts) does not
+compile if an optional field has become required, or if the types accept a wrong request. If a tool reports an error,
+its output is printed and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TOOLS = HERE / "node_modules" / ".bin"
 
 
 def main() -> int:
-    """Generate and compile; return the exit status."""
+    """Generate the types, compile the client and return the exit status."""
     if not (TOOLS / "tsc").exists():
         raise SystemExit("openapi-typescript and tsc are not installed; run: npm ci --prefix lint")
     with tempfile.TemporaryDirectory() as folder:
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def _document() -> dict[str, Any]:
-    """Return the document of a stack with everything enabled."""
+    """Return the OpenAPI document of a stack with all features enabled."""
     os.environ |= {"ANEMONEFISH_WEBHOOK_QUEUE": "queue", "POWERTOOLS_TRACE_DISABLED": "1"}
     from anemonefish.service.api.app import make_app
     from anemonefish.service.api.documents import openapi_document

@@ -1,6 +1,6 @@
-"""What AWS would make of template.yaml: its resources with every intrinsic resolved, and what their policies allow.
+"""Evaluate template.yaml as AWS does: resources with all intrinsic functions resolved, and what their policies allow.
 
-The emulator enforces the roles of functions, but not the state machine's; what it cannot tell is told here.
+The emulator enforces the roles of functions, but not the role of the state machine, which is evaluated here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["ABSENT", "Stack", "is_allowed", "statements_of"]
 REPOSITORY = Path(__file__).parents[1]
 TRANSLATORS = [REPOSITORY / name / "bin" / "python" for name in (".venv-ministack", ".venv-lint")]
 ABSENT = object()
-"""What ``AWS::NoValue`` resolves to; such a property or item is left out."""
+"""Value of ``AWS::NoValue``; such a property or item is left out."""
 
 
 @cache
@@ -47,17 +47,17 @@ class Stack:
 
     @property
     def template(self) -> dict[str, Any]:
-        """Return the template without SAM; it is shared, and never changed."""
+        """Return the template with SAM translated. It is shared, so do not change it."""
         return _translated(tuple(sorted(f"{name}={value}" for name, value in self.parameters.items())))
 
     @property
     def values(self) -> dict[str, Any]:
-        """Return what every parameter is."""
+        """Return the values of all parameters."""
         defaults = {name: parameter["Default"] for name, parameter in self.template["Parameters"].items()}
         return defaults | dict(self.parameters)
 
     def resources(self, kind: str | None = None) -> dict[str, dict[str, Any]]:
-        """Return the resources that are deployed, of one type or of all, their properties resolved."""
+        """Return the deployed resources of one type or of all types, with resolved properties."""
         return {
             name: {**resource, "Properties": self.resolved(resource.get("Properties", {}))}
             for name, resource in self.template["Resources"].items()
@@ -85,7 +85,7 @@ class Stack:
                 return f"arn:{self.partition}:{kind.split('::')[1].lower()}:{here}:{self.name}-{name}"
 
     def resolved(self, document: Any) -> Any:
-        """Return a piece of the template without intrinsics; one that is not known here is an error."""
+        """Return a part of the template with its intrinsic functions resolved; an unknown function is an error."""
         if isinstance(document, list):
             items = [self.resolved(item) for item in document]
             return [item for item in items if item is not ABSENT]
@@ -99,7 +99,7 @@ class Stack:
         return {name: value for name, value in values.items() if value is not ABSENT}
 
     def holds(self, condition: Any) -> bool:
-        """Say whether a condition holds under the parameters."""
+        """Return whether a condition is true for the parameters."""
         [(name, value)] = condition.items()
         match name:
             case "Condition":
@@ -159,7 +159,7 @@ class Stack:
 
 
 def statements_of(role: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return all statements of a role: those of its inline policies, and of AWS's managed ones."""
+    """Return all statements of a role, from its inline policies and from AWS's managed policies."""
     properties = role["Properties"]
     documents = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
     managed = json.loads(aws_managed_policies_data)
@@ -170,7 +170,7 @@ def statements_of(role: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def is_allowed(statements: Iterable[Mapping[str, Any]], action: str, resource: str) -> bool:
-    """Say whether identity policies allow an action on a resource, as IAM decides it: a Deny outweighs every Allow.
+    """Return whether identity policies allow an action on a resource, as IAM decides: a Deny overrides every Allow.
 
     Elements that this page does not know (Condition, NotAction ...) are an error, so that no statement is
     misunderstood in silence.
@@ -189,7 +189,7 @@ def is_allowed(statements: Iterable[Mapping[str, Any]], action: str, resource: s
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Match as IAM does: ``*`` is anything, ``?`` one character, everything else itself."""
+    """Match like IAM: ``*`` matches any text, ``?`` one character."""
     wild = {"*": ".*", "?": "."}
     return re.fullmatch("".join(wild.get(letter, re.escape(letter)) for letter in pattern), text, re.DOTALL) is not None
 

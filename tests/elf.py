@@ -1,10 +1,10 @@
-"""What a library asks of the machine it is loaded on, and what Amazon Linux 2023 has.
+"""Symbol versions that a library needs from the system, and those that Amazon Linux 2023 has.
 
-That is what AWS documents, glibc 2.34 and gcc 11.2 (https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html), in
-the versions that these give their symbols (https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html). auditwheel's
-policy manylinux_2_34 has the same ones. Amazon Linux has had the libraries of gcc 14 since April 2025
-(amazonlinux/container-images#132), but a function of that month was still without GLIBCXX_3.4.30, and no document says
-what Lambda's managed runtimes have: the older ones are safe.
+AWS documents glibc 2.34 and gcc 11.2 (https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html). The table lists the
+symbol versions of these (https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html), which equal those in auditwheel's
+policy manylinux_2_34. Amazon Linux has had the libraries of gcc 14 since April 2025
+(amazonlinux/container-images#132), but a function of that month still had no GLIBCXX_3.4.30. No document says which
+libraries Lambda's managed runtimes have, so the older versions are used here.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ SYSTEM = re.compile(
 
 @dataclass(frozen=True)
 class Library:
-    """What the dynamic linker reads in one library."""
+    """The fields of one library that the dynamic linker reads."""
 
     path: Path
     machine: str
     needs: frozenset[str]
-    versions_needed: frozenset[tuple[str, str]]  # of which library, which version
+    versions_needed: frozenset[tuple[str, str]]  # pairs of library and version
     versions_defined: frozenset[str]
 
     @classmethod
     def read(cls, path: Path, file: BinaryIO) -> Library:
-        """Read the library that ``file`` holds."""
+        """Read the library in ``file``."""
         needs: set[str] = set()
         needed: set[tuple[str, str]] = set()
         defined: set[str] = set()
@@ -66,7 +66,7 @@ class Library:
 
 
 def version_of(name: str) -> tuple[str, tuple[int, ...]] | None:
-    """Split ``GLIBCXX_3.4.30``; None for names that are no numbers, such as ``CXXABI_TM_1``."""
+    """Split ``GLIBCXX_3.4.30`` into prefix and numbers; None for names without numbers, such as ``CXXABI_TM_1``."""
     found = re.fullmatch(r"([A-Z]+)_(\d+(?:\.\d+)*)", name)
     return (found[1], tuple(map(int, found[2].split(".")))) if found else None
 
@@ -81,7 +81,7 @@ def too_new(library: Library, architecture: str) -> Iterator[str]:
 
 
 def newest_of(libraries: list[Library]) -> dict[str, str]:
-    """Return the newest version that any library asks of the system, by prefix; ``-`` where none does."""
+    """Return the newest system version that any library needs, by prefix; ``-`` if none needs one."""
     asked = [version_of(name) for library in libraries for of, name in library.versions_needed if SYSTEM.fullmatch(of)]
     newest = {
         prefix: max((numbers for each in asked if each for name, numbers in [each] if name == prefix), default=())

@@ -1,10 +1,10 @@
-"""The golden suite: bundles whose scores every engine must give, wherever it runs.
+"""The golden suite: bundles for which every engine must compute the same scores on every machine.
 
-The one that ships; a lab's plain network with its variants; a picture's with other constants; one with layers of its
-own; one that ncnn serves; one with convolutions that TensorFlow computes by oneDNN only; and two that only Keras runs,
-because LiteRT lacks an operation.
+It contains the reference models; a plain network with variants; a network for pictures with other constants; one with
+custom layers; one that ncnn runs; one with convolutions that TensorFlow computes only with oneDNN; and one that only
+Keras runs, because LiteRT lacks an operation.
 
-    python -m tests.golden SUITE WORK     verify the suite here by every engine, publish what depends on the processor
+    python -m tests.golden SUITE WORK     verify the suite with every engine, publish networks that depend on oneDNN
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from anemonefish.stores.folder import LocalStore
 CLASSES = ("noise", "anemonefish", "biological")
 
 SUITE = ["reef@1.1.0", "reef@1.0.0", "lab@plain", "lab@picture", "lab@mine", "lab@deep", "lab@strides"]
-"""What LiteRT and Keras run; ``lab@deep`` is served by ncnn."""
+"""Models that LiteRT and Keras run; ncnn runs ``lab@deep`` by default."""
 
 KERAS_ALONE = "lab@rare"
 
@@ -55,7 +55,7 @@ class Rare(keras.layers.Layer):
 
 
 def network_with(layer: Any | None, path: Path, shape: tuple[int, ...] = (76, 256, 1)) -> Path:
-    """Save a small network with opinions, with a layer of its own in front."""
+    """Save a small random network, with an optional custom layer in front."""
     keras.utils.set_random_seed(3)
     network = keras.Sequential([keras.Input(shape)])
     if layer is not None:
@@ -70,7 +70,7 @@ def network_with(layer: Any | None, path: Path, shape: tuple[int, ...] = (76, 25
 
 
 def centred(network: Any, spectrograms: NDArray[np.float32]) -> Any:
-    """Move the biases of the last layer so that every class is the best of some spectrograms, as after training."""
+    """Shift the biases of the last layer so that every class is the best of some spectrograms, as after training."""
     last = network.layers[-1]
     scores = np.maximum(traced(network, (None, *spectrograms.shape[1:]), "lab 1")(spectrograms), 1e-30)
     last.bias.assign(last.bias - np.log(scores).mean(axis=0))
@@ -78,13 +78,13 @@ def centred(network: Any, spectrograms: NDArray[np.float32]) -> Any:
 
 
 def heard(profile: Any, sample_rate: int = 48_000, every: int = 5) -> NDArray[np.float32]:
-    """Spectrograms of a simulated reef."""
+    """Return spectrograms of a simulated reef."""
     made: NDArray[np.float32] = profile.spectrograms(trial_windows(None, profile, sample_rate)[::every], sample_rate)
     return made
 
 
 def chain(path: Path, *body: Any, shape: tuple[int, ...] = (76, 256, 1)) -> Path:
-    """Save a chain of layers with a softmax of three classes behind it."""
+    """Save a chain of layers that ends with a softmax of three classes."""
     keras.utils.set_random_seed(3)
     network = keras.Sequential([keras.Input(shape), *body, keras.layers.Flatten()])
     spread = keras.initializers.RandomNormal(0, 0.05)
@@ -94,7 +94,7 @@ def chain(path: Path, *body: Any, shape: tuple[int, ...] = (76, 256, 1)) -> Path
 
 
 def deep(path: Path) -> Path:
-    """Save a network of convolutions that Winograd's algorithm shortens."""
+    """Save a network of convolutions for which Winograd's algorithm is faster."""
     layers = keras.layers
     body = [
         layers.Conv2D(16, 3, padding="same", activation="relu"),
@@ -106,7 +106,7 @@ def deep(path: Path) -> Path:
 
 
 def strides(path: Path) -> Path:
-    """Save a network of layers that TensorFlow's own kernels refuse and LiteRT has."""
+    """Save a network with layers that LiteRT supports and TensorFlow's own kernels do not."""
     layers = keras.layers
     return chain(
         path,
@@ -117,7 +117,7 @@ def strides(path: Path) -> Path:
 
 
 def dilated(path: Path) -> Path:
-    """Save a network of layers that TensorFlow's own kernels refuse, and that only Keras runs."""
+    """Save a network with layers that TensorFlow's own kernels do not support and only Keras runs."""
     layers = keras.layers
     return chain(
         path,
@@ -163,7 +163,7 @@ def publish_suite(folder: Path, shipped: Path, work: Path) -> ModelRepository:
 
 
 def _main(suite: Path, work: Path) -> None:
-    """Print what this processor, or this setting of TensorFlow, makes of the suite; keep Keras's scores in ``work``."""
+    """Print the differences of the suite on this processor and TensorFlow setting; store Keras's scores in ``work``."""
     work.mkdir()
     fresh = ModelRepository(LocalStore(work / "models"))
     for make in (strides, dilated):

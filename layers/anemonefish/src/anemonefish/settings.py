@@ -81,30 +81,30 @@ class Settings:
 
     window_seconds: _WindowSeconds | None = field(
         default=None,
-        metadata=_about(Use.SCORES, "Length of a window; `null`: the model's. Most models fit one length only"),
+        metadata=_about(Use.SCORES, "Length of a window; `null`: the model's. Most models accept only one length"),
     )
     hop_seconds: _WindowSeconds | None = field(
         default=None, metadata=_about(Use.SCORES, "Distance between the starts of two windows; `null`: the model's")
     )
     channel: Annotated[int, Interval(ge=1, le=1024)] | None = field(
-        default=None, metadata=_about(Use.SCORES, "Which channel to listen to, counted from 1; `null`: the mean of all")
+        default=None, metadata=_about(Use.SCORES, "The channel to analyse, counted from 1; `null`: the mean of all")
     )
     resample: bool = field(
         default=True,
         metadata=_about(
-            Use.SCORES, "Resample recordings to the model's rate (soxr HQ); `false` refuses recordings of other rates"
+            Use.SCORES, "Resample recordings to the model's rate (soxr HQ); `false` refuses recordings with other rates"
         ),
     )
     damaged: Literal["keep", "refuse"] = field(
         default="keep",
         metadata=_about(
             Use.SCORES,
-            "A recording that ends early or is damaged: `keep` analyses what is left, as `partial`; `refuse` fails it",
+            "If a recording ends early or is damaged: `keep` analyses the rest, as `partial`; `refuse` fails it",
         ),
     )
     target_class: _Text | None = field(
         default=None,
-        metadata=_about(Use.EVENTS, "The class whose events are looked for; `null`: the model's target class"),
+        metadata=_about(Use.EVENTS, "The class for which events are found; `null`: the model's target class"),
     )
     threshold: Annotated[float, Interval(ge=0, lt=1)] = field(
         default=0.5,
@@ -114,8 +114,8 @@ class Settings:
         default=5,
         metadata=_about(
             Use.EVENTS,
-            "Kernel of the median filter over each class's scores, zero-padded; an odd number of windows; "
-            "1 smooths nothing",
+            "Length of the median filter over each class's scores, zero-padded; an odd number of windows; "
+            "1 does not smooth",
         ),
     )
     min_duration_seconds: _GapSeconds = field(
@@ -126,22 +126,22 @@ class Settings:
         default=None,
         metadata=_about(
             Use.TIMES,
-            "Time zone of clocks that name none: `UTC`, `+10:00`, `Australia/Brisbane` (docs/time.md); `null`: unknown",
+            "Time zone of times without one: `UTC`, `+10:00`, `Australia/Brisbane` (docs/time.md); `null`: unknown",
         ),
     )
     name_pattern: _Text | None = field(
         default=None,
         metadata=_about(
             Use.TIMES,
-            "How file names tell the time: a pattern of docs/time.md by its name, or like `%Y%m%d_%H%M%S`; `null`: any",
+            "How file names contain the time: a pattern of docs/time.md by name, or like `%Y%m%d_%H%M%S`; `null`: any",
         ),
     )
     start: _Text | None = field(
         default=None,
         metadata=_about(
             Use.TIMES,
-            "When the only recording of a job begins, ISO 8601 with an offset: `2019-09-20T10:42:48+10:00`; "
-            "`null`: by its name or header",
+            "Start time of the only recording of a job, ISO 8601 with an offset: `2019-09-20T10:42:48+10:00`; "
+            "`null`: from its name or header",
         ),
     )
     formats: Annotated[tuple[Format, ...], MinLen(1)] = field(
@@ -151,18 +151,18 @@ class Settings:
         default=(),
         metadata=_about(
             Use.FILES,
-            "In an account: clips of the events and pictures, made after the results (docs/results.md); "
-            "a laptop has `--clips` and `--pictures`",
+            "In an account: clips of the events and pictures, which are made after the results (docs/results.md); "
+            "on a laptop use `--clips` and `--pictures`",
         ),
     )
     target_seconds: Annotated[float, Interval(gt=0, le=86_400)] = field(
-        default=120, metadata=_about(Use.COST, "Finish a job in this time, if the account's concurrency allows")
+        default=120, metadata=_about(Use.COST, "Finish a job within this time, if the account's concurrency allows it")
     )
     max_concurrency: Annotated[int, Interval(ge=1, le=10_000)] = field(
-        default=1000, metadata=_about(Use.COST, "Workers at once")
+        default=1000, metadata=_about(Use.COST, "Number of workers at the same time")
     )
     max_range_seconds: Annotated[float, Interval(ge=1, le=86_400)] = field(
-        default=7200, metadata=_about(Use.COST, "Longest stretch of audio that one worker takes")
+        default=7200, metadata=_about(Use.COST, "Longest stretch of audio for one worker")
     )
     memory_mb: Annotated[int, Interval(ge=512, le=10_240)] = field(
         default=1769,
