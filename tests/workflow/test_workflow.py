@@ -190,10 +190,10 @@ def test_broken_recording_has_the_same_message_as_on_the_laptop(
 ) -> None:
     path = bad_recordings(make_recording, tmp_path)[case]
     execution, results = run_job(stack, path)
-    told = CliRunner().invoke(main, ["detect", str(path), "--out", str(tmp_path / "laptop")]).stderr.strip()
+    message = CliRunner().invoke(main, ["detect", str(path), "--out", str(tmp_path / "laptop")]).stderr.strip()
     assert execution.status == "FAILED"
     assert execution.error == case.partition(":")[0]
-    assert f"{execution.error}: {execution.cause}" == told
+    assert f"{execution.error}: {execution.cause}" == message
     assert results == {}
     assert execution.states[-2:] == ["RecordFailure", "Failed"]
     assert "Traceback" not in execution.cause
@@ -216,10 +216,11 @@ def test_invalid_request_has_the_same_message_as_on_the_laptop(
 ) -> None:  # fmt: skip
     path = make_recording()
     execution, results = run_job(stack, path, **more)
-    told = CliRunner().invoke(main, ["detect", str(path), "--out", str(tmp_path / "laptop"), *options]).stderr.strip()
+    done = CliRunner().invoke(main, ["detect", str(path), "--out", str(tmp_path / "laptop"), *options])
+    message = done.stderr.strip()
     assert execution.status == "FAILED"
-    said = f"{execution.error}: {execution.cause}"
-    assert said.replace(f"s3://{stack.outputs['ModelsBucketName']}", models_uri) == told
+    workflow_message = f"{execution.error}: {execution.cause}"
+    assert workflow_message.replace(f"s3://{stack.outputs['ModelsBucketName']}", models_uri) == message
     assert results == {}
 
 
@@ -239,10 +240,10 @@ def test_altered_bundle_has_the_same_message_as_on_the_laptop(
     path = make_recording()
     execution, results = run_job(stack, path, model="altered@1.0.0")
     options = ["--model", "altered@1.0.0", "--models", str(tmp_path / "models"), "--out", str(tmp_path / "laptop")]
-    told = CliRunner().invoke(main, ["detect", str(path), *options]).stderr.strip()
+    message = CliRunner().invoke(main, ["detect", str(path), *options]).stderr.strip()
     assert (execution.status, execution.error) == ("FAILED", "InvalidBundle")
-    assert f"{execution.error}: {execution.cause}" == told
-    assert "model.tflite is not the file that was published (wrong SHA-256)" in told
+    assert f"{execution.error}: {execution.cause}" == message
+    assert "model.tflite is not the file that was published (wrong SHA-256)" in message
     assert results == {}
 
 
@@ -278,9 +279,9 @@ def test_failure_reason_is_stored_in_the_job_folder(stack: Stack, s3: Any) -> No
 
 def outcomes(history: list[dict[str, Any]]) -> list[str]:
     """Return the outcome of each task of a history, in order: an error's name, or ``succeeded``."""
-    told = tell(history)
-    print(*told, sep="\n")  # pytest -s shows the history
-    return [words.removeprefix("failed ").partition(":")[0] for words in told]
+    lines = tell(history)
+    print(*lines, sep="\n")  # pytest -s shows the history
+    return [words.removeprefix("failed ").partition(":")[0] for words in lines]
 
 
 @pytest.mark.parametrize(
@@ -423,8 +424,8 @@ def test_single_lossy_recording_that_cannot_be_decoded_fails(
 ) -> None:
     execution, _ = run_job(stack, lossy[-1])
     assert execution.status == "FAILED"
-    told = CliRunner().invoke(main, ["detect", str(lossy[-1]), "--out", str(tmp_path / "laptop")]).stderr.strip()
-    assert f"{execution.error}: {execution.cause}" == told
+    message = CliRunner().invoke(main, ["detect", str(lossy[-1]), "--out", str(tmp_path / "laptop")]).stderr.strip()
+    assert f"{execution.error}: {execution.cause}" == message
 
 
 def test_prefix_selects_all_recordings_below_it(
