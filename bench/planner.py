@@ -17,7 +17,7 @@ from math import ceil
 from pathlib import Path
 
 from anemonefish import clock
-from anemonefish.jobs.costs import Calibration, Observation, fit, write_calibration
+from anemonefish.jobs.calibration import Calibration, Observation, fit, write_calibration
 from anemonefish.jobs.plan import Quote
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.bundle import MODEL_JSON

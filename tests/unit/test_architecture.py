@@ -111,8 +111,8 @@ FLOORS = [
         "workflow.results_folder",
     },
     {"workflow.find_recordings", "audio.resample", "models", "audio.pieces", "audio.transcoding"},
-    {"results.clips", "jobs.costs", "jobs.plan"},
-    {"jobs.job"},
+    {"results.clips", "jobs.calibration", "jobs.costs", "jobs.plan"},
+    {"jobs.job", "jobs.parts"},
     {
         "service.limits",
         "workflow.planner",

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from anemonefish import errors
 from anemonefish.cli.main import main
-from anemonefish.jobs.costs import Calibration, CostModel, Observation, fit, read_calibration, write_calibration
+from anemonefish.jobs.calibration import Calibration, Observation, fit, read_calibration, write_calibration
+from anemonefish.jobs.costs import CostModel
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel

@@ -82,7 +82,13 @@ def test_a_target_nobody_can_meet_comes_as_close_as_possible(
     st.sampled_from([512, 1769, 3008]),
 )
 def test_the_quote_grows_with_the_work(ranges: int, windows: int, concurrency: int, cost: float, memory: int) -> None:
-    model = CostModel(cost, 1.0, memory, "arm64", concurrency)
+    model = CostModel(
+        seconds_per_window=cost,
+        seconds_per_range=1.0,
+        memory_mb=memory,
+        architecture="arm64",
+        max_concurrency=concurrency,
+    )
     assert model.makespan(ranges, windows) >= model.range_seconds(windows)
     assert model.makespan(ranges + 1, windows) >= model.makespan(ranges, windows)
     assert model.usd(ranges, ranges, windows + 1) > model.usd(ranges, ranges, windows)

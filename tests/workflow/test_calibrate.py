@@ -15,7 +15,7 @@ from anemonefish import clock
 from anemonefish.cli.main import main
 from anemonefish.cloud import clients
 from anemonefish.cloud.cloudwatch import metric_sums
-from anemonefish.jobs.costs import Calibration
+from anemonefish.jobs.calibration import Calibration
 from localstack import LocalAws, Stack
 
 from .conftest import REPOSITORY, RunJob

@@ -24,10 +24,12 @@ from anemonefish.field_checks import Odd, check_fields
 from anemonefish.typed_text import read_fields
 
 __all__ = [
+    "ARCHITECTURES",
     "ENVIRONMENT_PREFIX",
     "FORMATS",
     "MOST_CLIPS",
     "REVIEWS",
+    "Architecture",
     "Format",
     "Review",
     "Settings",
@@ -45,6 +47,10 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 Review = Literal["clips", "pictures"]
 REVIEWS: tuple[Review, ...] = get_args(Review)
 """What an account can make for review besides the results."""
+
+Architecture = Literal["arm64", "x86_64"]
+ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
+"""Processors of AWS Lambda."""
 
 MOST_CLIPS = 500
 """Clips of one job unless a user asks for more: an afternoon of listening."""
@@ -168,7 +174,7 @@ class Settings:
         default=1769,
         metadata=_about(Use.COST, "Memory of one worker, for the quote (docs/deploy.md); 1,769 MB is one vCPU"),
     )
-    architecture: Literal["arm64", "x86_64"] = field(
+    architecture: Architecture = field(
         default="arm64", metadata=_about(Use.COST, "Processor of the workers, for the quote (docs/deploy.md)")
     )
 

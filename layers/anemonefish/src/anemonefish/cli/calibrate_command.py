@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 
 from anemonefish.cli.terminal import OUT, model_option, models_option, progress_bar
-from anemonefish.jobs.costs import write_calibration
+from anemonefish.jobs.calibration import write_calibration
 from anemonefish.models.repository import ModelRepository
 from anemonefish.stores import open_store
 from anemonefish.workflow.calibrate import calibrate_here, calibrate_stack

@@ -19,9 +19,10 @@ from anemonefish.front.detections import Detections
 from anemonefish.front.recording_detections import RecordingDetections
 from anemonefish.front.scores import Scores
 from anemonefish.jobs.job import Job
+from anemonefish.jobs.parts import StoredScores, read_scores
 from anemonefish.jobs.plan import Plan
 from anemonefish.models.bundle import ModelSpec
-from anemonefish.results.decide import StoredScores, decide, read_scores
+from anemonefish.results.decide import decide
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.summary import Outcome
 from anemonefish.settings import Settings

@@ -1,47 +1,40 @@
-"""Costs: what a job takes in time and money, from constants that were measured where it will run.
+"""Costs: how long a job takes and what it costs, from the time of one window.
 
-Owns the constants and the reckoning. A calibration holds the constants of one model on one processor, measured by
-``anemonefish calibrate``; it lies beside the model's versions, because a version never changes::
-
-    {name}/calibrations/{version}-{engine}-{architecture}.json
-
-Where there is none, the figures of the publishing machine stand in, made slower on purpose, and every quote says so: a
-range that is cut too long ends in a timeout, one that is too short costs a little. Never changes a result.
+The time of one window comes from a calibration (:mod:`anemonefish.jobs.calibration`). Without one it is estimated from
+the time on the machine where the model was published, on the slow side: a range that is planned too long ends in a
+timeout, and one that is planned too short costs only a little. A quote says which of the two it uses. Costs never
+change a score or an event.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil
-from typing import Self
 
-import numpy as np
-
-from anemonefish.canonical import dump_json
-from anemonefish.errors import InvalidBundle
+from anemonefish.jobs.calibration import Calibration
 from anemonefish.models.bundle import WINOGRAD, ModelSpec
-from anemonefish.models.repository import ModelRepository, PinnedModel
+from anemonefish.models.repository import PinnedModel
 from anemonefish.settings import Settings
 
-__all__ = ["Assumptions", "Calibration", "CostModel", "Observation", "fit", "read_calibration", "write_calibration"]
+__all__ = ["Assumptions", "CostModel"]
 
 _DISPATCH_PER_SECOND = 100.0
-"""Children a Distributed Map starts per second with Standard children (AWS quota)."""
+"""Child executions that a Distributed Map starts per second (AWS quota for Standard children)."""
 
 _SLOWER_THAN_PUBLISHER = {"arm64": 6.0, "x86_64": 3.0}
-"""How many times longer a window takes on Lambda than where the model was published: our estimate from peak float32
-arithmetic (268 GFLOP/s a core measured there; 16 and 32 operations per cycle at 2.5 GHz)."""
+"""How many times longer a window takes on Lambda than on the machine where the model was published. This is an estimate
+from peak float32 arithmetic: 268 GFLOP/s per core were measured there; Lambda's cores do 16 (arm64) and 32 (x86_64)
+operations per cycle at 2.5 GHz."""
 
 _SECONDS_PER_OPENING = 0.1
-"""A header is three round trips away; what each recording costs of many that one worker is given."""
+"""Time to open a recording: three round trips for its header. It counts for each recording after a worker's first."""
 
 _SECONDS_PER_JOB = 5.0
-"""Plan and aggregate with their cold starts, and the transitions between: our estimate."""
+"""Plan and aggregate with their cold starts, and the transitions between the states. This is an estimate."""
 
 _SECONDS_PER_WINDOW_WRITTEN = 60e-6
-"""Smoothing and every format of one window: 16 to 21 us measured over 24 h, three times that on Lambda."""
+"""Smoothing and writing one window in every format: 16 to 21 us were measured over 24 h, and Lambda takes three times
+as long."""
 
 _VCPU_MB = 1769
 """Memory that comes with one vCPU (AWS Lambda documentation)."""
@@ -51,107 +44,26 @@ _USD_PER_INVOCATION = 0.20 / 1e6
 _USD_PER_TRANSITION = 0.025 / 1e3
 _TRANSITIONS_PER_RANGE = 3
 _TRANSITIONS_PER_JOB = 8
-"""Three transitions of a child, eight of the parent."""
+"""A child execution has three transitions, and its parent eight."""
 
 _PRICES = "us-east-1 list prices of 2026, free tier not counted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What a model was measured to take on one kind of worker.
-
-    Attributes
-    ----------
-    model, hash : str
-        ``name@version`` with a variant, and the bundle's hash.
-    engine : {"litert", "keras", "ncnn"}
-    architecture : {"arm64", "x86_64"}
-    memory_mb : int
-        Memory of the workers that were measured.
-    seconds_per_window : float
-        From audio to score, reading included.
-    seconds_per_range : float
-        Overhead of an invocation: start, headers, golden example, the part.
-    calls, windows : int
-        How much was measured.
-    where : str
-        A machine, or a stack.
-    measured_at : str
-        ISO 8601, UTC.
-    seconds_per_job : float or None
-        Plan and aggregate; None where no whole job was measured.
-    """
-
-    model: str
-    hash: str
-    engine: str
-    architecture: str
-    memory_mb: int
-    seconds_per_window: float
-    seconds_per_range: float
-    calls: int
-    windows: int
-    where: str
-    measured_at: str
-    seconds_per_job: float | None = None
-
-    @classmethod
-    def from_json(cls, data: bytes, where: str) -> Self:
-        """Read a calibration; raise :class:`InvalidBundle` unless it is one."""
-        try:
-            made = cls(**json.loads(data))
-            positive = min(made.seconds_per_window, made.seconds_per_range, made.memory_mb) > 0
-            if positive and made.architecture in _USD_PER_GB_SECOND:
-                return made
-        except (ValueError, TypeError):
-            pass
-        raise InvalidBundle(f"{where} is not a calibration; run anemonefish calibrate again, or delete it")
-
-
-def _key(pinned: PinnedModel, architecture: str) -> str:
-    version = pinned.reference.partition("@")[2]
-    return f"{pinned.name}/calibrations/{version}-{pinned.engine}-{architecture}.json"
-
-
-def read_calibration(models: ModelRepository, pinned: PinnedModel, architecture: str) -> Calibration | None:
-    """Return what was measured of a model on a processor, if anything was.
-
-    Raises
-    ------
-    InvalidBundle
-        The file is damaged, or of another bundle.
-    """
-    key = _key(pinned, architecture)
-    where = f"{models.store.uri}/{key}"
-    try:
-        found = Calibration.from_json(models.store.read(key), where)
-    except FileNotFoundError:
-        return None
-    if (found.hash, found.architecture) != (pinned.hash, architecture):
-        raise InvalidBundle(f"{where} is of another bundle or processor; run anemonefish calibrate again, or delete it")
-    return found
-
-
-def write_calibration(models: ModelRepository, pinned: PinnedModel, calibration: Calibration) -> str:
-    """Keep what was measured, over what was measured before; return its URI."""
-    key = _key(pinned, calibration.architecture)
-    models.store.write(key, dump_json(asdict(calibration)))
-    return f"{models.store.uri}/{key}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Assumptions:
-    """What a quote rests on; all of it can be wrong, and then the quote is.
+    """The figures that a quote is calculated from.
 
     Attributes
     ----------
     basis : str
-        Where the two constants come from.
+        Where the times come from.
     seconds_per_window, seconds_per_range, seconds_per_job : float
     architecture : str
     memory_mb, max_concurrency : int
     starts_per_second : float
+        Workers that can be started per second.
     prices : str
+        Which prices were used.
     """
 
     basis: str
@@ -165,25 +77,25 @@ class Assumptions:
     prices: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CostModel:
-    """Seconds of compute per unit of work on one worker.
+    """Time and price of jobs on one kind of worker.
 
     Attributes
     ----------
     seconds_per_window, seconds_per_range : float
-        As of :class:`Calibration`.
+        As in :class:`anemonefish.jobs.calibration.Calibration`.
     memory_mb : int
-        Memory of a worker; below one vCPU's share it computes proportionally slower, above it no faster,
-        because a worker scores in one thread.
+        Memory of a worker. Below the share of one vCPU a worker computes proportionally slower. Above it a worker is no
+        faster, because it scores in one thread.
     architecture : {"arm64", "x86_64"}
-        Decides the price.
+        The price depends on it.
     max_concurrency : int
-        Workers at once.
+        Workers that run at the same time.
     seconds_per_job : float
-        What is neither starting nor scoring: the plan, the aggregate.
+        Time of the plan and the aggregate.
     basis : str
-        Where the constants come from.
+        Where the times come from.
     """
 
     seconds_per_window: float
@@ -202,44 +114,44 @@ class CostModel:
         calibration: Calibration | None = None,
         pinned: PinnedModel | None = None,
     ) -> CostModel:
-        """Return the cost of a model's windows, or of a variant's, under the settings.
+        """Return the costs of a model, or of one of its variants, under the settings.
 
-        Without a calibration a variant is taken to be as fast as float32 by LiteRT, or slower where it was slower when
-        it was published: what it gains depends on the processor.
+        Without a calibration, a variant is assumed to be as fast as float32 by LiteRT, or slower where it was slower
+        when it was published, because its gain depends on the processor.
         """
-        share = _slowness(settings.memory_mb)
+        factor = _slowdown(settings.memory_mb)
         per_job = _SECONDS_PER_JOB
         if calibration is None:
             slower = _SLOWER_THAN_PUBLISHER[settings.architecture]
-            per_window, per_range = (float(spec.compute[f"seconds_per_{each}"]) for each in ("window", "range"))
-            other = _other_arithmetic(pinned)
-            per_window = slower * max(per_window, float(spec.compute.get("variants", {}).get(other, per_window)))
+            per_window, per_range = (float(spec.compute[f"seconds_per_{unit}"]) for unit in ("window", "range"))
+            variant = _variant_of(pinned)
+            per_window = slower * max(per_window, float(spec.compute.get("variants", {}).get(variant, per_window)))
             basis = f"estimated: {slower:g} times the time that a window took where the model was published"
-            if other is not None:
-                basis += f"; what {other} gains depends on the processor and is not counted (anemonefish calibrate)"
+            if variant is not None:
+                basis += f"; what {variant} gains depends on the processor and is not counted (anemonefish calibrate)"
         else:
-            share /= _slowness(calibration.memory_mb)
+            factor /= _slowdown(calibration.memory_mb)
             per_window, per_range = calibration.seconds_per_window, calibration.seconds_per_range
             per_job = per_job if calibration.seconds_per_job is None else calibration.seconds_per_job
             basis = (
                 f"measured at {calibration.measured_at} on {calibration.where}, {calibration.memory_mb} MB, "
                 f"{calibration.windows} windows in {calibration.calls} calls"
             )
-        if share != 1:
-            basis += f"; times {share:g} for {settings.memory_mb} MB"
+        if factor != 1:
+            basis += f"; times {factor:g} for {settings.memory_mb} MB"
         return cls(
-            per_window * share,
-            per_range * share,
-            settings.memory_mb,
-            settings.architecture,
-            settings.max_concurrency,
-            per_job,
-            basis,
+            seconds_per_window=per_window * factor,
+            seconds_per_range=per_range * factor,
+            memory_mb=settings.memory_mb,
+            architecture=settings.architecture,
+            max_concurrency=settings.max_concurrency,
+            seconds_per_job=per_job,
+            basis=basis,
         )
 
     @property
     def assumptions(self) -> Assumptions:
-        """Return what a quote of this model rests on."""
+        """The figures that a quote is calculated from."""
         return Assumptions(
             basis=self.basis,
             seconds_per_window=self.seconds_per_window,
@@ -253,17 +165,20 @@ class CostModel:
         )
 
     def range_seconds(self, windows: int) -> float:
-        """Return the duration of one worker's windows."""
+        """Return how long one worker takes for this many windows."""
         return self.seconds_per_range + windows * self.seconds_per_window
 
     def makespan(self, workers: int, windows: int, openings: float = 1.0) -> float:
-        """Return the wall time of equal loads: plan, starting them, as many waves as the concurrency asks, aggregate.
+        """Return the wall time of a job whose workers have equal loads.
+
+        It is the sum of the plan, of starting the workers, of as many waves of workers as the concurrency requires, and
+        of the aggregate.
 
         Parameters
         ----------
         workers : int
         windows : int
-            Of the largest load.
+            Windows of the largest load.
         openings : float
             Recordings that each worker opens.
         """
@@ -284,38 +199,12 @@ class CostModel:
         )
 
 
-def _other_arithmetic(pinned: PinnedModel | None) -> str | None:
-    """Return which variant's arithmetic a pinned model has, also where it is the default."""
+def _variant_of(pinned: PinnedModel | None) -> str | None:
+    """Return the variant of a pinned model; the engine ncnn runs winograd, also where it is the default engine."""
     if pinned is None:
         return None
     return WINOGRAD if pinned.engine == "ncnn" else pinned.variant
 
 
-def _slowness(memory_mb: int) -> float:
+def _slowdown(memory_mb: int) -> float:
     return max(1.0, _VCPU_MB / memory_mb)
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """How long one call took: ``windows`` scored in ``seconds``."""
-
-    windows: int
-    seconds: float
-
-
-def fit(observations: Sequence[Observation]) -> tuple[float, float]:
-    """Return seconds per window and seconds per call: the line through calls of different lengths.
-
-    Raises
-    ------
-    ValueError
-        All calls have the same length, or longer ones took no longer.
-    """
-    windows = np.array([each.windows for each in observations], np.float64)
-    seconds = np.array([each.seconds for each in observations])
-    if np.ptp(windows) == 0:
-        raise ValueError("calls of one length do not tell a window's share from a call's")
-    slope, intercept = np.polyfit(windows, seconds, 1)
-    if slope <= 0:
-        raise ValueError("longer calls took no longer; measure more windows")
-    return float(slope), max(float(intercept), 1e-3)

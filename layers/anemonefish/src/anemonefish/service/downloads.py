@@ -26,11 +26,12 @@ from typing import Any
 from anemonefish.canonical import dump_json
 from anemonefish.errors import DecisionNotFound, Failure, RecordingNotFound, WrongState, shown
 from anemonefish.jobs.job import Job
+from anemonefish.jobs.parts import StoredScores, read_scores
 from anemonefish.jobs.plan import Plan, PlannedRecording
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
-from anemonefish.results.decide import StoredScores, decide, read_scores
+from anemonefish.results.decide import decide
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.report_formats import REPORTS, write_report
 from anemonefish.results.review_state import ReviewedEvent, read_reviewed_events

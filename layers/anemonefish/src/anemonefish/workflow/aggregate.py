@@ -20,10 +20,11 @@ from pathlib import Path
 from anemonefish.canonical import dump_json
 from anemonefish.errors import MissingParts
 from anemonefish.jobs.job import Job
+from anemonefish.jobs.parts import read_scores
 from anemonefish.jobs.plan import Plan, PlannedRecording, RangeTask
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
-from anemonefish.results.decide import decide, read_scores
+from anemonefish.results.decide import decide
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.report_formats import REPORTS, write_report
 from anemonefish.results.summary import Outcome, write_overview

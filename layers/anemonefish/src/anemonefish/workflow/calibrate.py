@@ -18,7 +18,7 @@ from pathlib import Path
 
 from anemonefish import clock
 from anemonefish.errors import InvalidRequest
-from anemonefish.jobs.costs import Calibration, Observation, fit
+from anemonefish.jobs.calibration import Calibration, Observation, fit
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model

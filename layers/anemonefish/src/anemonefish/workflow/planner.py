@@ -32,7 +32,8 @@ from anemonefish.errors import (
     RecordingError,
     UnsupportedRecording,
 )
-from anemonefish.jobs.costs import CostModel, read_calibration
+from anemonefish.jobs.calibration import read_calibration
+from anemonefish.jobs.costs import CostModel
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Analysis, Plan, PlannedRecording, Quote, RangeTask, Start, batched
 from anemonefish.jobs.request import RecordingRequest, unique_names

@@ -18,7 +18,8 @@ from anemonefish.audio.pieces import PIECE_SAMPLES
 from anemonefish.audio.resample import at_rate
 from anemonefish.audio.transcoding.header_length import header_length
 from anemonefish.errors import ClipTooLarge, InvalidBundle, OutOfTime, ParityError
-from anemonefish.jobs.costs import CostModel, read_calibration
+from anemonefish.jobs.calibration import read_calibration
+from anemonefish.jobs.costs import CostModel
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Analysis, Plan
 from anemonefish.jobs.request import MOST_CLIP_BYTES, RecordingRequest

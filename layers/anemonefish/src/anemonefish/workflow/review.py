@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from anemonefish.audio.reader import open_audio
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
+from anemonefish.jobs.parts import read_scores
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plots.pictures import Span, activity, score_timeline, spectrogram
 from anemonefish.results.clips import Clip, Clips, ClipSource, cut_clips
-from anemonefish.results.decide import decide, read_scores
+from anemonefish.results.decide import decide
 from anemonefish.results.events import Event
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.review_state import (

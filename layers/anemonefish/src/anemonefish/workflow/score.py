@@ -1,16 +1,12 @@
-"""Score: one range of one recording becomes one part.
+"""Score the ranges of a job: the scores of each range are stored as one part (:mod:`anemonefish.jobs.parts`).
 
-Owns the way from bytes to scores and the part's format: raw scores before any smoothing, as the bytes of a
-``.npy`` array, float32, ``(n_windows, n_classes)``, and behind it one line of JSON with what was seen of the
-samples (:class:`~anemonefish.audio.health.Observed`). The same range of the same recording version under the
-same model version has the same bytes, whoever computes it and how often; an existing part is never computed
-again, and that is resume. Holds a block of windows at a time, never the range and never the recording.
+A part depends only on the range, the version of the recording and the version of the model. A part that is stored
+already is not computed again, and so an interrupted job resumes. A block of windows is in memory at a time, so that
+memory does not grow with the length of the recording.
 """
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,14 +14,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
-from anemonefish.audio.health import Observed
 from anemonefish.audio.pieces import PieceReader, read_index
 from anemonefish.audio.reader import AudioFile, open_audio
 from anemonefish.audio.resample import at_rate
 from anemonefish.audio.samples import Samples
 from anemonefish.audio.signal_meter import SignalMeter
-from anemonefish.errors import AnemonefishError, DamagedPart, Failure, MissingParts
+from anemonefish.errors import AnemonefishError, Failure, MissingParts
 from anemonefish.jobs.job import Job
+from anemonefish.jobs.parts import part_to_bytes
 from anemonefish.jobs.plan import RangeTask
 from anemonefish.models.engine import Model
 from anemonefish.windows import WindowGrid, WindowRange
@@ -34,8 +30,6 @@ __all__ = [
     "Scored",
     "meter_of",
     "open_range",
-    "part_from_bytes",
-    "part_to_bytes",
     "score_range",
     "score_ranges",
     "score_windows",
@@ -164,34 +158,3 @@ def _cut_windows(
         fresh = samples.read(start + len(tail), stop)
         kept, kept_start = (np.concatenate((tail, fresh)) if len(tail) else fresh), start
         yield block, sliding_window_view(kept, grid.window)[:: grid.hop]
-
-
-def part_to_bytes(scores: NDArray[np.float32], observed: Observed) -> bytes:
-    """Return the content of a part."""
-    buffer = io.BytesIO()
-    np.save(buffer, scores, allow_pickle=False)
-    buffer.write(json.dumps(observed.to_dict(), separators=(",", ":")).encode() + b"\n")
-    return buffer.getvalue()
-
-
-def part_from_bytes(data: bytes, shape: tuple[int, int], where: str) -> tuple[NDArray[np.float32], Observed]:
-    """Read a part; one that was made before samples were looked at has seen nothing.
-
-    Raises
-    ------
-    DamagedPart
-        The bytes are not finite float32 scores of ``shape``.
-    """
-    buffer = io.BytesIO(data)
-    try:
-        scores: NDArray[np.float32] = np.load(buffer, allow_pickle=False)
-        line = buffer.read()
-        observed = Observed.from_dict(json.loads(line)) if line else Observed()
-    except (OSError, ValueError, EOFError, TypeError, KeyError):
-        raise DamagedPart(f"{where} is not a stored array; delete it and resume the job") from None
-    if scores.shape != shape or scores.dtype != np.float32 or not np.isfinite(scores).all():
-        raise DamagedPart(
-            f"{where} holds {scores.dtype} of shape {scores.shape}, its range needs finite float32 of shape {shape}; "
-            f"delete it and resume the job"
-        )
-    return scores, observed

@@ -1,0 +1,110 @@
+"""Parts: the stored scores of one range of windows, and the scores of a recording read from all of its parts.
+
+A part is a ``.npy`` array of raw scores, float32, shape ``(n_windows, n_classes)``, followed by one line of JSON with
+what was observed in the samples (:class:`~anemonefish.audio.health.Observed`). The workers that score ranges write
+parts, and results are decided from them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.audio.health import Observed
+from anemonefish.errors import DamagedPart
+from anemonefish.jobs.job import Job
+from anemonefish.jobs.plan import RangeTask
+from anemonefish.models.bundle import ModelSpec, sha256
+
+__all__ = ["StoredScores", "part_from_bytes", "part_to_bytes", "read_scores"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredScores:
+    """The scores of one recording, from all of its parts.
+
+    Attributes
+    ----------
+    scores : ndarray, shape (n_windows, n_classes), float32
+    observed : Observed
+        What was observed in the samples.
+    hashes : dict of str to str
+        SHA-256 of each part, by the part's name.
+    """
+
+    scores: NDArray[np.float32]
+    observed: Observed
+    hashes: dict[str, str]
+
+
+def part_to_bytes(scores: NDArray[np.float32], observed: Observed) -> bytes:
+    """Return the content of a part."""
+    buffer = io.BytesIO()
+    np.save(buffer, scores, allow_pickle=False)
+    buffer.write(json.dumps(observed.to_dict(), separators=(",", ":")).encode() + b"\n")
+    return buffer.getvalue()
+
+
+def part_from_bytes(data: bytes, shape: tuple[int, int], key: str) -> tuple[NDArray[np.float32], Observed]:
+    """Read the content of a part; parts of older versions have no line of JSON.
+
+    Parameters
+    ----------
+    data : bytes
+    shape : (int, int)
+        Numbers of windows and classes that the part must have.
+    key : str
+        The key of the part, for messages.
+
+    Raises
+    ------
+    DamagedPart
+        The content is not an array of finite float32 scores of this shape.
+    """
+    buffer = io.BytesIO(data)
+    try:
+        scores: NDArray[np.float32] = np.load(buffer, allow_pickle=False)
+        line = buffer.read()
+        observed = Observed.from_dict(json.loads(line)) if line else Observed()
+    except (OSError, ValueError, EOFError, TypeError, KeyError):
+        raise DamagedPart(f"{key} is not a stored array; delete it and resume the job") from None
+    if scores.shape != shape or scores.dtype != np.float32 or not np.isfinite(scores).all():
+        raise DamagedPart(
+            f"{key} holds {scores.dtype} of shape {scores.shape}, its range needs finite float32 of shape {shape}; "
+            f"delete it and resume the job"
+        )
+    return scores, observed
+
+
+def read_scores(job: Job, spec: ModelSpec, tasks: Sequence[RangeTask]) -> StoredScores:
+    """Read the parts of one recording and join them.
+
+    Parameters
+    ----------
+    tasks : sequence of RangeTask
+        All ranges of the recording, in order.
+
+    Raises
+    ------
+    DamagedPart
+        A part does not fit its range.
+    """
+    scores = np.empty((tasks[0].grid.n_windows if tasks else 0, len(spec.classes)), np.float32)
+    hashes, observed = {}, []
+    with ExitStack() as stack:
+        at_once = min(job.store.at_once, len(tasks))
+        apply = stack.enter_context(ThreadPoolExecutor(at_once)).map if at_once > 1 else map
+        contents = apply(lambda task: job.store.read(job.part_key(task)), tasks)
+        for task, data in zip(tasks, contents, strict=True):
+            part, of_range = part_from_bytes(data, (len(task.windows), len(spec.classes)), job.part_key(task))
+            scores[task.windows.start : task.windows.stop] = part
+            observed.append(of_range)
+            hashes[task.name] = sha256(data)
+    return StoredScores(scores, Observed.of_all(observed), hashes)
