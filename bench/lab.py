@@ -166,7 +166,8 @@ def _network(model: LabModel) -> Any:
 
 
 def _publish(model: LabModel) -> None:
-    from anemonefish.publishing.publish import PublishRequest, publish
+    from anemonefish.publishing.publish import publish
+    from anemonefish.publishing.publish_request import PublishRequest
 
     name, _, version = model.reference.partition("@")
     path = FOLDER / f"{version}.keras"

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from anemonefish.models import ModelRepository
 from anemonefish.models.keras import traced
 from anemonefish.profiles import profile_named
-from anemonefish.publishing.publish import PublishRequest, publish
+from anemonefish.publishing.publish import publish
+from anemonefish.publishing.publish_request import PublishRequest
 from anemonefish.publishing.trial import trial_windows
 from anemonefish.stores.folder import LocalStore
 

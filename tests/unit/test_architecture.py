@@ -35,7 +35,7 @@ ONLY_IN = {
         "models/keras.py",
         "models/portable.py",
         "publishing/head.py",
-        "publishing/precise.py",
+        "publishing/float64.py",
         "publishing/publish.py",
     },
     "h5py": {"models/keras.py"},

@@ -249,10 +249,10 @@ def publish(
     models_uri: str,
 ) -> None:
     """Turn a .keras or .h5 file into a bundle, refused unless it gives the training's scores."""
-    from anemonefish.models.description import lines_of
+    from anemonefish.models.description import description_lines
     from anemonefish.profiles import PROFILES, profile_named
-    from anemonefish.publishing.publish import PublishRequest
     from anemonefish.publishing.publish import publish as publish_model
+    from anemonefish.publishing.publish_request import PublishRequest
 
     repository = _repository(writable_models(models_uri))
     request = PublishRequest(
@@ -276,7 +276,7 @@ def publish(
         spec = publish_model(request, repository)
     if alias is not None:
         repository.set_alias(name, alias, version)
-    for line in lines_of(spec, repository.store.uri):
+    for line in description_lines(spec, repository.store.uri):
         OUT.print(line, highlight=False, soft_wrap=True)
 
 

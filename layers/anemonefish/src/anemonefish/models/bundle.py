@@ -1,11 +1,9 @@
 """``model.json``: everything about a model that is not its weights.
 
-Owns the file's format, its validation, and the checks that tie it to the other files of the bundle
-(``{name}/{version}/model.json, model.keras, golden.npz``; ``model.tflite`` unless Keras serves it, ``layers.py`` where
-the network has layers of its own, ``model.winograd.param`` and ``.bin`` where ncnn serves it, ``model.int8.tflite`` and
-the like for variants). A bundle's hash is the SHA-256 of
-its ``model.json``, which names the hash of every other file; it goes into every plan and every result.
-Never touches weights.
+A bundle is a folder ``{name}/{version}`` with ``model.json``, ``model.keras`` and ``golden.npz``; ``model.tflite``
+unless Keras serves the model; ``layers.py`` where the network has layers of its own; ``model.winograd.param`` and
+``.bin`` where ncnn serves it; ``model.int8.tflite`` for the variant ``int8``. ``model.json`` names the hash of every
+other file. Its own SHA-256 is the hash of the bundle, which goes into every plan and every result.
 """
 
 from __future__ import annotations
@@ -48,17 +46,17 @@ GOLDEN = "golden.npz"
 LAYERS = "layers.py"
 
 DEPLOYMENTS = ("litert", "keras")
-"""What a place has: zip-packaged workers with LiteRT and ncnn, or the container image with Keras."""
+"""What may be deployed: zip-packaged workers with LiteRT and ncnn, or the container image with Keras."""
 
 WINOGRAD = "winograd"
-"""The variant whose files ncnn runs, as a variant or as what serves the network by default."""
+"""The variant that ncnn runs. It may also serve the network by default."""
 
 TOLERANCE = 1e-5
-"""Largest difference of a score between Keras and what serves. Networks of the lab's two shapes differed by up to
-2.7e-6 when measured, the reference network by 5e-7."""
+"""Largest difference of a score between Keras and the engine that serves. Networks of the lab's two shapes differed by
+up to 2.7e-6 when measured, the reference network by 5e-7."""
 
 MOST_TOLERANCE = 1e-4
-"""The same for a network whose scores are that far from float64 in Keras as well; its bundle says how far."""
+"""The same limit for a network whose scores in Keras are as far from float64; its bundle says how far."""
 
 _WITHDRAWN = ("float16",)
 """Variants that older bundles have and nothing serves."""
@@ -99,7 +97,7 @@ class ModelSpec:
     name, version : str
         Together they name the bundle; a version never changes.
     description, license : str
-        What it was trained on and what may be done with it.
+        What it was trained on, and its licence.
     classes : tuple of str
         The network's outputs in order. A single sigmoid has one: the class its score is for.
     target_class : str
@@ -111,12 +109,12 @@ class ModelSpec:
     profile : Profile
         The preprocessing, every constant included, with window and hop.
     training, parity, compute : dict
-        Metadata and metrics of the training; how far the engines were from Keras, and the difference beyond which the
-        golden example refuses to serve; seconds a window took where it was published, in each variant.
+        Metadata and metrics of the training; how far the engines were from Keras, and the difference of a golden score
+        beyond which the model is refused; seconds per window on the machine that published it, for each variant.
     files : dict of str to FileFact
         The bundle's other files.
     engine : {"litert", "keras", "ncnn"}
-        What serves it: ncnn where Winograd's algorithm spares multiplications, Keras where LiteRT cannot.
+        What serves it: ncnn where Winograd's algorithm spares multiplications, Keras where LiteRT cannot run it.
     multi_label : bool
         Whether each class has a score by itself (a sigmoid) instead of one share of all (a softmax).
     variants : dict of str to dict
@@ -158,10 +156,10 @@ class ModelSpec:
         if self.engine == "ncnn" and WINOGRAD not in self.variants:
             raise InvalidBundle(f"{self.title}: served by ncnn, but without the variant {WINOGRAD}; publish it again")
         if self.sample_rate is not None:
-            made = self.profile.input_shape(self.sample_rate)
-            if made != self.input_shape:
+            shape = self.profile.input_shape(self.sample_rate)
+            if shape != self.input_shape:
                 raise IncompatibleModel(
-                    f"{self.title}: profile {self.profile.kind} makes {made} (time first) at {self.sample_rate} Hz, "
+                    f"{self.title}: profile {self.profile.kind} makes {shape} (time first) at {self.sample_rate} Hz, "
                     f"but the network takes {self.input_shape}; check window_seconds and sample_rate"
                 )
 
@@ -218,9 +216,9 @@ class ModelSpec:
         """
         try:
             document: dict[str, Any] = json.loads(data)
-            found = document.pop("format")
-            if found != FORMAT:
-                raise InvalidBundle(f"{where}: bundle format {found!r} is not {FORMAT}; publish the model again")
+            format_ = document.pop("format")
+            if format_ != FORMAT:
+                raise InvalidBundle(f"{where}: bundle format {format_!r} is not {FORMAT}; publish the model again")
             document["classes"] = tuple(document["classes"])
             document["input_shape"] = tuple(document["input_shape"])
             document["profile"] = profile_from_dict(document["profile"])
@@ -234,7 +232,7 @@ class ModelSpec:
 
 
 def _check_fields(document: dict[str, Any]) -> None:
-    """Raise :class:`TypeError` or :class:`ValueError` for a field whose type nobody would notice until it is used."""
+    """Check the types of fields that are used late; raise :class:`TypeError` or :class:`ValueError`."""
     rate = document["sample_rate"]
     if rate is not None and (not isinstance(rate, int) or isinstance(rate, bool) or rate < 1):
         raise ValueError(f"sample_rate must be a whole number above 0 or null, not {rate!r}")

@@ -1,4 +1,4 @@
-"""What a user is told of a model that was published: engine, parity, and what was left out and why."""
+"""Sentences about a published model: its engine, its parity, and what was left out and why."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from anemonefish.models.bundle import WINOGRAD, ModelSpec
 
-__all__ = ["lines_of"]
+__all__ = ["description_lines"]
 
 _ENGINES = {"litert": "LiteRT", "keras": "Keras, a window at a time,", "ncnn": "ncnn (Winograd)"}
 
 
-def lines_of(spec: ModelSpec, uri: str) -> Iterator[str]:
-    """Yield the sentences about a published model, the first of them always."""
+def description_lines(spec: ModelSpec, uri: str) -> Iterator[str]:
+    """Yield sentences about a published model; at least one."""
     parity = spec.parity
     difference = parity["ncnn_max_difference" if spec.engine == "ncnn" else "max_difference"]
     best = ", ".join(f"{label} {windows}" for label, windows in parity["best_class"].items())
@@ -37,14 +37,14 @@ def lines_of(spec: ModelSpec, uri: str) -> Iterator[str]:
         yield f"not served by ncnn: {parity['why_litert']}"
     if spec.engine == "keras":
         yield f"served by Keras, in the image (Engine=keras): {parity['why_keras']}"
-    for variant, how in spec.variants.items():
+    for variant, agreement in spec.variants.items():
         if variant == WINOGRAD and spec.engine == "ncnn":
             continue
-        f1 = how["event_f1"]
-        events = "no events to compare" if f1 is None else f"F1 {f1:.3f} of {how['events']} events"
+        f1 = agreement["event_f1"]
+        events = "no events to compare" if f1 is None else f"F1 {f1:.3f} of {agreement['events']} events"
         faster = spec.compute["seconds_per_window"] / spec.compute["variants"][variant]
         yield (
             f"{spec.name}@{spec.version}+{variant}: {faster:.2g} times as fast on this processor, within "
-            f"{how['max_difference']:.1e} of LiteRT's float32, {how['labels_flipped']} of {how['windows']} labels "
-            f"flipped, {events}"
+            f"{agreement['max_difference']:.1e} of LiteRT's float32, {agreement['labels_flipped']} of "
+            f"{agreement['windows']} labels flipped, {events}"
         )

@@ -1,8 +1,8 @@
 """A loaded model: spectrograms in, scores out, whichever engine runs the network.
 
-Owns what every engine promises: the shapes are the spec's, and windows go through one at a time. Batching gained
-nothing when measured, and a window whose score cannot depend on its neighbours makes every cut into ranges give the
-same bytes. One thread per process; more speed comes from more processes. Knows nothing of audio.
+Every engine scores one window at a time. So the score of a window does not depend on its neighbours, and a recording
+gives the same bytes however it is cut into ranges; batches gained no time when measured. An engine uses one thread;
+more processes give more speed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ __all__ = ["Model", "Network"]
 
 
 class Network(Protocol):
-    """What an engine makes of a network: :mod:`.litert`, :mod:`.keras` or :mod:`.ncnn`."""
+    """A network that an engine has loaded: by :mod:`.litert`, :mod:`.keras` or :mod:`.ncnn`."""
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Shape of one spectrogram and of its scores, each behind a batch of one."""
 
     def score(self, spectrogram: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scores of one spectrogram, shape (1, n_classes), for one with the same batch of one."""
+        """Return the scores of a batch of one spectrogram, shape (1, n_classes)."""
 
 
 class Model:
@@ -37,9 +37,9 @@ class Model:
     spec : ModelSpec
         What the network is.
     network : Network
-        What runs it.
+        The network, loaded by an engine.
     engine : {"litert", "keras", "ncnn"}
-        What that is called.
+        Name of that engine.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Model:
         Parameters
         ----------
         spectrograms : ndarray, float32
-            The windows one behind the other, each of shape ``spec.input_shape``.
+            One spectrogram for each window, each of shape ``spec.input_shape``.
 
         Returns
         -------

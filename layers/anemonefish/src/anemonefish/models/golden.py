@@ -1,8 +1,7 @@
 """The golden example: a few windows of audio with the scores the training stack gave.
 
-Owns ``golden.npz`` (``samples``: windows as mono audio, ``scores``: Keras's answer, ``sample_rate``) and the
-check that this process, on this processor, with this engine, still gives those scores. A worker runs it once
-before its first window.
+``golden.npz`` holds windows as mono audio (``samples``), Keras's scores of them (``scores``) and their ``sample_rate``.
+A worker scores them before its first window, to check that this engine on this processor gives the same scores.
 """
 
 from __future__ import annotations

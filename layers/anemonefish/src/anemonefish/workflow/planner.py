@@ -38,7 +38,7 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Analysis, Plan, PlannedRecording, Quote, RangeTask, Start, batched
 from anemonefish.jobs.request import RecordingRequest, unique_names
 from anemonefish.models.bundle import ModelSpec
-from anemonefish.models.proof import proven
+from anemonefish.models.ncnn_fallback import runnable
 from anemonefish.models.repository import ModelRepository
 from anemonefish.notes import Note
 from anemonefish.settings import Settings
@@ -143,7 +143,7 @@ def with_proven_engine(plan: Plan, models: ModelRepository) -> Plan:
 
     The engine is part of what scores are stored under, so this comes before the first range is scored.
     """
-    pinned = proven(models, plan.model)
+    pinned = runnable(models, plan.model)
     if pinned == plan.model:
         return plan
     calibration = read_calibration(models, pinned, plan.settings.architecture)

@@ -24,7 +24,7 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Analysis, Plan
 from anemonefish.jobs.request import MOST_CLIP_BYTES, RecordingRequest
 from anemonefish.models.engine import Model
-from anemonefish.models.proof import fallback
+from anemonefish.models.ncnn_fallback import fallback
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.results.decide import decide
 from anemonefish.results.recording_result import RecordingResult

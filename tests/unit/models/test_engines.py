@@ -119,7 +119,7 @@ def processors(repository: ModelRepository, tmp_path_factory: pytest.TempPathFac
     running = {
         setting: subprocess.Popen(
             [sys.executable, "-m", "tests.golden", repository.store.uri, str(folder / setting)],
-            cwd=Path(__file__).parents[2], env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": setting},
+            cwd=Path(__file__).parents[3], env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": setting},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for setting in ("0", "1")

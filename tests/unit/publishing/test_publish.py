@@ -26,8 +26,8 @@ from anemonefish.models.bundle import GOLDEN, KERAS, MODEL_JSON
 from anemonefish.models.golden import Golden
 from anemonefish.models.keras import load_keras, traced
 from anemonefish.profiles import profile_named
+from anemonefish.publishing.float64 import float64_scores
 from anemonefish.publishing.head import activation_of, check_scores, with_activation
-from anemonefish.publishing.precise import float64_scores
 from anemonefish.publishing.publish import publish
 from anemonefish.publishing.trial import Trial, check_parity, trial_windows
 from anemonefish.results.decide import decide

@@ -16,9 +16,9 @@ from anemonefish import errors
 from anemonefish.cli.main import main
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models import ModelRepository, PinnedModel
-from anemonefish.models import proof as module
+from anemonefish.models import ncnn_fallback as module
 from anemonefish.models.bundle import GOLDEN, KERAS, LITERT, MODEL_JSON, FileFact, ModelSpec, variant_files
-from anemonefish.models.proof import proven
+from anemonefish.models.ncnn_fallback import runnable
 from anemonefish.models.repository import ready_model
 from anemonefish.publishing.publish import publish
 from anemonefish.settings import Settings
@@ -86,7 +86,7 @@ def test_a_network_that_winograd_shortens_is_served_by_ncnn(repository: ModelRep
     assert spec.parity["ncnn_max_difference"] <= 1e-5
     assert spec.parity["winograd_share"] >= 0.5
     assert PinnedModel.from_dict(json.loads(json.dumps(pinned.to_dict()))) == pinned
-    assert proven(repository, pinned) == pinned
+    assert runnable(repository, pinned) == pinned
     litert = repository.pin("lab@deep+litert")
     assert (litert.engine, litert.variant, litert.reference) == ("litert", None, "lab@deep")
     explicit = repository.pin("lab@deep+winograd")
@@ -152,7 +152,7 @@ def test_litert_takes_over_where_the_golden_example_fails(
 def test_a_variant_that_was_asked_for_by_name_is_never_replaced(repository: ModelRepository, recording: Path) -> None:
     with_another_kernel(repository)
     pinned = repository.pin("lab@deep+winograd")
-    assert proven(repository, pinned) == pinned
+    assert runnable(repository, pinned) == pinned
     with pytest.raises(errors.ParityError):
         predict_clip(recording, "reef.wav", "lab@deep+winograd", Settings.load({}, {}), repository.store.uri, 1000)
 
@@ -162,7 +162,7 @@ def test_an_altered_file_is_refused_and_not_worked_around(repository: ModelRepos
     path = Path(repository.store.uri, "lab", "deep", variant_files("winograd")[1])
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(errors.InvalidBundle, match=r"model\.winograd\.bin is not the file that was published"):
-        proven(repository, pinned)
+        runnable(repository, pinned)
 
 
 def test_stored_scores_are_decided_again_without_asking_ncnn(

@@ -1,11 +1,12 @@
-"""Whether ncnn runs a network here, found out before a job is pinned to it.
+"""Check that ncnn runs a model on this machine, and use LiteRT where it does not.
 
-ncnn serves a network only where its golden example passes. A place where ncnn is missing, crashes or computes otherwise
-uses LiteRT's file of the same bundle. That is decided once, when a job is planned: a job has one engine, whose name is
-part of what its scores are stored under, so scores of two engines never meet. A worker whose golden example fails later
-refuses to serve.
+A model that ncnn serves has LiteRT's file in the same bundle. LiteRT runs it where ncnn is missing, crashes or gives
+other scores of the golden example. The choice is made once, when a job is planned. A job has one engine, and scores are
+stored under its name, so scores of two engines are never mixed. A worker whose golden example fails later refuses its
+range.
 
-Run as a program it loads a model and says what is wrong with it, if anything is: a crash ends that process alone.
+Run as a program, this module loads a model and prints what is wrong with it. A crash of ncnn then ends that process
+only.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from anemonefish.models.bundle import GOLDEN, LITERT, WINOGRAD, variant_files
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.stores import open_store
 
-__all__ = ["fallback", "proven"]
+__all__ = ["fallback", "runnable"]
 
 _LOG = logging.getLogger(__name__)
 _SECONDS = 300.0
 _VERDICT = 3
 
 
-def proven(models: ModelRepository, pinned: PinnedModel) -> PinnedModel:
-    """Return the model as it can be served here: itself, or run by LiteRT where ncnn cannot.
+def runnable(models: ModelRepository, pinned: PinnedModel) -> PinnedModel:
+    """Return the model with an engine that runs it on this machine: its own, or LiteRT where ncnn does not run it.
 
     Raises
     ------
     ModelNotFound, InvalidBundle
-        ncnn cannot, and the bundle is not as it was published.
+        ncnn does not run it, and the bundle was altered after it was published.
     """
     if pinned.engine != "ncnn" or pinned.variant is not None:
         return pinned
@@ -45,18 +46,18 @@ def proven(models: ModelRepository, pinned: PinnedModel) -> PinnedModel:
 
 
 def fallback(models: ModelRepository, pinned: PinnedModel, reason: str) -> PinnedModel:
-    """Return the model run by LiteRT, and log why; errors as of :func:`proven`."""
+    """Return the model with LiteRT as its engine, and log why; errors as of :func:`runnable`."""
     spec = models.spec(pinned)
     for name in (*variant_files(WINOGRAD), GOLDEN, LITERT):
-        models.read_file(spec, name)  # what was altered is refused, not worked around
+        models.read_file(spec, name)  # an altered file is refused, not worked around
     _LOG.warning("%s is run by LiteRT instead of ncnn here: %s", pinned.reference, reason)
     return replace(pinned, engine="litert")
 
 
 @lru_cache(maxsize=8)
 def _trouble(store_uri: str, pinned: PinnedModel) -> str | None:
-    """Return why ncnn does not serve a model here, None where it does or where that cannot be told."""
-    command = [sys.executable, "-m", "anemonefish.models.proof", store_uri, json.dumps(pinned.to_dict())]
+    """Return why ncnn does not run a model here; None where it does, or where another error hides the answer."""
+    command = [sys.executable, "-m", "anemonefish.models.ncnn_fallback", store_uri, json.dumps(pinned.to_dict())]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False)
