@@ -15,10 +15,10 @@ SLOW_MODULES = {
     "test_lab_models",  # TensorFlow
     "test_layers",  # every layer for both processors
     "test_noise",  # an hour of simulated sound
-    "test_pictures",  # matplotlib
     "test_profiles_oracle",  # librosa and matplotlib
     "test_review",  # jobs with clips and plots
     "test_scene",  # minutes of simulated sound
+    "test_style",  # every plot, in several processes
     "test_transcode",  # decoders of every format
     "test_to_ncnn",  # TensorFlow
 }

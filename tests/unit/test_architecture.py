@@ -12,6 +12,7 @@ PACKAGE = REPOSITORY / "layers/anemonefish/src/anemonefish"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 CLOUD = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("cloud/*.py")}
+PLOTS = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("plots/*.py")}
 API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("service/api/**/*.py")}
 TERMINAL = {
     "cli/main.py",
@@ -48,7 +49,7 @@ ONLY_IN = {
         "results/clips.py",
         "simulation/scene.py",
     },
-    "matplotlib": {"plots/pictures.py", "profiles/reference.py"},
+    "matplotlib": {*PLOTS, "profiles/reference.py"},
     "soxr": {"audio/resample.py"},
     "av": {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("audio/transcoding/*.py")},
     "pandas": {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("front/*.py")},
@@ -93,7 +94,7 @@ FLOORS = [
         "audio.sample_encoding",
         "audio.samples",
         "evaluation.matching",
-        "plots.pictures",
+        "plots",
         "service.upload_names",
         "service.webhook",
         "service.webhook_address",

@@ -23,7 +23,7 @@ from anemonefish.evaluation.evaluate import evaluate as evaluate_results
 from anemonefish.evaluation.evaluation_files import write_evaluation, write_evaluation_json
 from anemonefish.evaluation.evaluation_options import DEFAULT_THRESHOLDS, UNLABELLED, EvaluationOptions
 from anemonefish.evaluation.matching import CRITERIA, Rule
-from anemonefish.plots.pictures import Curve, CurvePoint, precision_recall
+from anemonefish.plots.precision_recall import Curve, CurvePoint, plot_precision_recall
 from anemonefish.stores.folder import atomic_file
 
 __all__ = ["evaluate"]
@@ -146,7 +146,7 @@ def _write(made: Evaluation, out: Path, picture: bool) -> None:
         ):
             write(file, made)
     if picture:
-        drawn = precision_recall([_curve(made, each) for each in made.classes], title="Precision and recall")
+        drawn = plot_precision_recall([_curve(made, each) for each in made.classes], title="Precision and recall")
         with atomic_file(out / "precision_recall.png") as path:
             path.write_bytes(drawn)
 

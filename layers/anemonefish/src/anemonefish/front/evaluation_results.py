@@ -24,7 +24,7 @@ from anemonefish.evaluation.matching import Counts, Rule
 from anemonefish.front.annotation_tables import Annotations
 from anemonefish.front.detections import Detections
 from anemonefish.front.display import Picture, count_of, data_frame, html_table, text_table
-from anemonefish.plots.pictures import Curve, CurvePoint, precision_recall
+from anemonefish.plots.precision_recall import Curve, CurvePoint, plot_precision_recall
 from anemonefish.stores.folder import atomic_file
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class EvaluationResult:
             matplotlib is not installed.
         """
         curves = [_curve(self.details, each) for each in self.details.classes]
-        return Picture(precision_recall(curves, title="Precision and recall"))
+        return Picture(plot_precision_recall(curves, title="Precision and recall"))
 
     def save(self, folder: str | os.PathLike[str], *, picture: bool = False) -> Path:
         """Write ``evaluation.csv`` and ``evaluation.json``, and ``precision_recall.png`` if asked for.

@@ -1,1 +1,1 @@
-"""Plots: timelines, activity, spectrograms and precision-recall curves."""
+"""Plots: score timelines, activity, spectrograms and precision over recall, as PNG."""

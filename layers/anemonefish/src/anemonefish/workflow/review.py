@@ -1,7 +1,7 @@
 """For review: clips of the events to listen to, and pictures of what was found.
 
 Owns which clips and pictures a finished job gets, and where they lie: below ``review`` in the folder of results.
-Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.plots.pictures`'. Changes no result::
+Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.plots`'. Changes no result::
 
     review/clips/{recording}_{time}_{class}_{score}.flac    each event with its padding; the best ones first
     review/clips/....png                                    its spectrogram
@@ -25,7 +25,10 @@ from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.parts import read_scores
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plots.pictures import Span, activity, score_timeline, spectrogram
+from anemonefish.plots.activity import plot_activity
+from anemonefish.plots.score_timeline import plot_score_timeline
+from anemonefish.plots.spectrogram import plot_spectrogram
+from anemonefish.plots.style import Span
 from anemonefish.results.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.results.decide import decide
 from anemonefish.results.events import Event
@@ -249,7 +252,7 @@ def draw_timeline(
         When the recording began, where that is known.
     """
     starts = np.arange(len(smoothed), dtype=np.int64) * grid.hop
-    return score_timeline(
+    return plot_score_timeline(
         smoothed,
         (starts + grid.window // 2) / sample_rate,
         threshold=settings.threshold,
@@ -299,11 +302,11 @@ def draw_activity(recordings: Sequence[tuple[datetime | None, float, Sequence[fl
         spans = [
             (clock, clock + timedelta(seconds=length)) for clock, (_, length, _) in zip(begun, recordings, strict=True)
         ]
-        return activity(events, title=title, recorded=spans)
+        return plot_activity(events, title=title, recorded=spans)
     lengths = [length for _, length, _ in recordings]
     before = [sum(lengths[:number]) for number in range(len(lengths))]
     offsets = [begin + start for begin, (_, _, starts) in zip(before, recordings, strict=True) for start in starts]
-    return activity(offsets, title=title, recorded=[(0.0, sum(lengths))])
+    return plot_activity(offsets, title=title, recorded=[(0.0, sum(lengths))])
 
 
 def _spectrogram(clip: Clip, rate: int) -> bytes:
@@ -312,4 +315,4 @@ def _spectrogram(clip: Clip, rate: int) -> bytes:
         samples = audio.read(0, audio.n_samples)
     begins = clip.start / clip.sample_rate
     span = Span(seconds(clip.event.start, rate), seconds(clip.event.stop, rate), clip.event.label)
-    return spectrogram(samples, clip.sample_rate, title=clip.path.stem, begins=begins, events=[span])
+    return plot_spectrogram(samples, clip.sample_rate, title=clip.path.stem, begins=begins, events=[span])

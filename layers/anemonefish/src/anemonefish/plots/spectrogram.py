@@ -1,0 +1,139 @@
+"""Draw the spectrogram of a clip with its events marked.
+
+The colours are cividis (Nuñez et al. 2018, PLoS ONE 13:e0199239), whose lightness rises evenly. This spectrogram is for
+people; the ones that a network sees are made in :mod:`anemonefish.profiles`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anemonefish.errors import InvalidRequest
+from anemonefish.plots.style import INK, MOST_COLUMNS, VERMILION, Span, make_figure, png_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_spectrogram"]
+
+_LEAST_RANGE_DB = 25.0
+"""Range of the colours at least, so that noise alone does not look like a signal."""
+_FFT_SECONDS = 0.032
+"""Length of the window: pulses of anemonefish calls follow one another after 35 ms or more, and stay apart."""
+_KILOHERTZ_FROM = 2_000  # Hz
+
+
+def plot_spectrogram(
+    samples: NDArray[Any],
+    sample_rate: int,
+    *,
+    title: str,
+    begins: float = 0.0,
+    events: Sequence[Span] = (),
+    band: tuple[float, float] | None = None,
+) -> bytes:
+    """Draw the spectrogram of a clip with its events marked.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n_samples,), float
+        Mono, within [-1, 1].
+    sample_rate : int
+        Samples per second.
+    title : str
+    begins : float
+        Where the clip begins, in seconds from the beginning of the recording; the time axis starts there.
+    events : sequence of Span
+        In seconds from the beginning of the recording.
+    band : (float, float), optional
+        Frequencies to show, in Hz; by default everything up to half the sample rate.
+
+    Returns
+    -------
+    bytes
+        A PNG.
+
+    Raises
+    ------
+    InvalidRequest
+        matplotlib is not installed, or the clip is shorter than one window of the spectrogram.
+    """
+    decibels, times, frequencies = _decibels(np.asarray(samples, np.float64), sample_rate)
+    figure, [axes] = make_figure(9, 4, title)
+    low, high = band or (0.0, sample_rate / 2)
+    inside = (frequencies >= low) & (frequencies <= high)
+    # The colours go from the quietest third to nearly the loudest value, so that a click or a hum does not darken
+    # everything else.
+    floor, top = np.percentile(decibels[inside], (35, 99.8)) if inside.any() else (0.0, 0.0)
+    half_time, half_frequency = (times[1] - times[0]) / 2 if len(times) > 1 else 0.01, frequencies[1] / 2
+    image = axes.imshow(
+        decibels,
+        origin="lower",
+        aspect="auto",
+        cmap="cividis",
+        interpolation="bilinear",
+        vmin=floor,
+        vmax=max(top, floor + _LEAST_RANGE_DB),
+        extent=(
+            begins + times[0] - half_time,
+            begins + times[-1] + half_time,
+            -half_frequency,
+            frequencies[-1] + half_frequency,
+        ),
+    )
+    for event in events:
+        _mark_event(axes, event)
+    axes.set(xlabel="Time in the recording (s)", ylim=(low, high), xlim=(begins, begins + len(samples) / sample_rate))
+    _set_frequency_axis(axes, high)
+    bar = figure.colorbar(image, ax=axes, pad=0.015)
+    bar.set_label("Power (dB re full scale)", fontsize=9, color=INK)
+    bar.ax.tick_params(labelsize=8, colors=INK)
+    return png_of(figure)
+
+
+def _decibels(
+    samples: NDArray[np.float64], sample_rate: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the power of each frequency and time, with the times of the frames' centres and the frequencies.
+
+    A sine of full scale has 0 dB.
+    """
+    size = 1 << max(4, round(np.log2(_FFT_SECONDS * sample_rate)))
+    if len(samples) < size:
+        raise InvalidRequest(f"a clip of {len(samples)} samples is too short for a spectrogram; it needs {size}")
+    hop = max(size // 8, -(-(len(samples) - size) // MOST_COLUMNS))
+    window = np.hanning(size + 1)[:-1]
+    frames = np.lib.stride_tricks.sliding_window_view(samples, size)[::hop]
+    amplitude = 2 * np.abs(np.fft.rfft(frames * window, 2 * size, axis=1)) / window.sum()
+    decibels: NDArray[np.float64] = 20 * np.log10(np.maximum(amplitude, 1e-10)).T
+    times: NDArray[np.float64] = (np.arange(len(frames)) * hop + size / 2) / sample_rate
+    frequencies = np.fft.rfftfreq(2 * size, 1 / sample_rate).astype(np.float64)
+    return decibels, times, frequencies
+
+
+def _mark_event(axes: Axes, event: Span) -> None:
+    axes.axvspan(event.start, event.stop, ymin=0.005, ymax=0.995, fill=False, edgecolor=VERMILION, linewidth=2)
+    if event.label:
+        axes.annotate(
+            event.label,
+            (event.start, 0.96),
+            xycoords=("data", "axes fraction"),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="top",
+            fontsize=9,
+            color="white",
+            fontweight="bold",
+        )
+
+
+def _set_frequency_axis(axes: Axes, high: float) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    if high >= _KILOHERTZ_FROM:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y / 1000:g}"))
+    axes.set_ylabel("Frequency (kHz)" if high >= _KILOHERTZ_FROM else "Frequency (Hz)")

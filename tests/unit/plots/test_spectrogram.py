@@ -1,0 +1,28 @@
+"""The spectrogram shows frequencies and levels as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anemonefish.errors import InvalidRequest
+from anemonefish.plots.spectrogram import _decibels, plot_spectrogram
+from tests.unit.plots.example_plots import pixels, sine
+
+
+@pytest.mark.parametrize("hz", [500.0, 1_000.0, 3_000.0])
+def test_tone_has_its_frequency_and_level(hz: float) -> None:
+    decibels, times, frequencies = _decibels(sine(hz, level=0.5), 8_000)
+    peaks = frequencies[decibels.argmax(axis=0)]
+    assert np.abs(peaks - hz).max() <= frequencies[1]
+    assert np.abs(decibels.max(axis=0) + 6.02).max() < 0.2
+    assert 0 < times[0] < times[-1] < 2
+
+
+def test_clip_that_is_too_short_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="too short for a spectrogram"):
+        plot_spectrogram(np.zeros(10), 48_000, title="x")
+
+
+def test_silence_is_drawn() -> None:
+    assert pixels(plot_spectrogram(np.zeros(48_000), 48_000, title="x", band=(0, 2_500))).size
