@@ -14,7 +14,7 @@ from anemonefish.front.model_location import model_or_default, models_or_default
 from anemonefish.front.preprocessor import AudioPreprocessor
 from anemonefish.front.scores import Scores
 from anemonefish.models.bundle import ModelSpec
-from anemonefish.models.proof import proven
+from anemonefish.models.ncnn_fallback import runnable
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.stores import open_store
 
@@ -55,7 +55,7 @@ class ModelInference:
     def __init__(self, model: str | None = None, models: str | os.PathLike[str] | None = None) -> None:
         self.models = models_or_default(models)
         repository = ModelRepository(open_store(self.models))
-        self._pinned = proven(repository, repository.pin(model_or_default(model)))
+        self._pinned = runnable(repository, repository.pin(model_or_default(model)))
         self._model = ready_model(self.models, self._pinned)
         self.preprocessor = AudioPreprocessor.of(self.spec)
 
