@@ -19,7 +19,7 @@ SLOW_MODULES = {
     "test_review",  # jobs with clips and plots
     "test_scene",  # minutes of simulated sound
     "test_style",  # every plot, in several processes
-    "test_transcode",  # decoders of every format
+    "test_transcoder",  # decoders of every format
     "test_to_ncnn",  # TensorFlow
 }
 SLOW_TESTS = {"test_calibrate_measures_this_machine_and_the_next_quote_knows"}

@@ -27,17 +27,27 @@ _SILENT_BLOCK = 1 << 16
 _FULL_SCALE = {"u8": 1 << 7, "s16": 1 << 15, "s32": 1 << 31, "s64": 1 << 63, "flt": 1, "dbl": 1}
 """The value of full scale in each of FFmpeg's sample formats."""
 
+_DTYPES = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
+
 
 def to_24_bit(frame: Any) -> Block:
     """Return the samples of a frame that PyAV decoded, rounded to 24 bits."""
-    kind = frame.format.name
-    decoded = frame.to_ndarray()
-    planes = decoded if kind.endswith("p") else decoded.reshape(-1, len(frame.layout.channels)).T
-    scale = _FULL_SCALE[kind.removesuffix("p")]
-    middle = 128 if kind.startswith("u8") else 0
-    samples = (planes.T.astype(np.float64) - middle) * ((1 << 23) / scale)
+    kind = frame.format.name.removesuffix("p")
+    middle = 128 if kind == "u8" else 0
+    samples = (_planes(frame).T.astype(np.float64) - middle) * ((1 << 23) / _FULL_SCALE[kind])
     whole = np.clip(np.rint(samples), -(1 << 23), (1 << 23) - 1).astype(np.int32)
     return np.ascontiguousarray(whole << 8)
+
+
+def _planes(frame: Any) -> NDArray[Any]:
+    """Return the samples of a frame, shape ``(channels, n)``."""
+    kind, channels = frame.format.name, len(frame.layout.channels)
+    if not kind.endswith("p"):
+        interleaved: NDArray[Any] = frame.to_ndarray()
+        return interleaved.reshape(-1, channels).T
+    # Of eight channels, PyAV lists nine planes, and its to_ndarray crashes the process by reading the ninth.
+    dtype = _DTYPES[kind.removesuffix("p")]
+    return np.stack([np.frombuffer(plane, dtype, frame.samples) for plane in frame.planes[:channels]])
 
 
 def with_silence(items: Iterator[BlockOrSilence]) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-"""Resampling on a fixed grid: any cut is the same, and close to one pass of soxr."""
+"""Resampling on a fixed grid: any cut gives the same bytes, close to those of one pass of soxr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time stamps: which steps are holes, how long the silence is, and what is an error of the stamps."""
+"""Time stamps: which steps are holes, how long the silence is, and which time stamps are wrong."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_first_time_stamp_is_the_beginning_whatever_it_is() -> None:
     assert not any(silences([3_600_000 + stamp for stamp in rounded(960, 100)]))
 
 
-def test_jitter_that_is_taken_back_inserts_nothing() -> None:
+def test_jitter_that_is_reversed_inserts_nothing() -> None:
     stamps = [20 * number + (15 if number % 7 == 0 else 0) - (12 if number % 11 == 0 else 0) for number in range(3_000)]
     assert not any(silences(stamps))
 
@@ -97,7 +97,7 @@ def test_a_cluster_with_a_wrong_time_inserts_nothing() -> None:
     assert not any(silences(stamps))
 
 
-def test_time_stamps_that_begin_anew_are_continued_and_their_holes_kept() -> None:
+def test_time_stamps_that_restart_are_continued_and_their_holes_kept() -> None:
     first, second = rounded(960, 500), rounded(960, 500)
     found = silences(first + second[:100] + second[200:])
     assert found[600] == sum(found) == 100 * 960
@@ -118,7 +118,7 @@ def test_a_leap_beyond_the_longest_hole_is_refused_and_reported() -> None:
     assert timed[100].refused == LONGEST_HOLE_SECONDS + 1
 
 
-def test_a_hole_of_hours_is_kept_unless_next_to_nothing_follows_it() -> None:
+def test_a_hole_of_hours_is_kept_unless_less_than_a_second_follows() -> None:
     hours = 8 * 3_600_000
     assert silences([20 * n + (hours if n >= 100 else 0) for n in range(200)])[100] == 8 * 3600 * RATE
     assert not any(silences([20 * n + (hours if n >= 190 else 0) for n in range(200)]))
@@ -150,7 +150,7 @@ def test_thousands_of_stretches_make_a_bounded_number_of_notes() -> None:
     }
 
 
-def test_neighbouring_stretches_are_one() -> None:
+def test_adjacent_stretches_share_a_note() -> None:
     stretches = Stretches("damaged", "{length} from {start} on")
     stretches.add(0, 10)
     stretches.add(10, 30)

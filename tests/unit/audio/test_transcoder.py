@@ -1,4 +1,4 @@
-"""Transcoding: what cannot be entered at any sample becomes pieces that can, whole and at the right place."""
+"""Transcoding: every lossy format becomes pieces that are complete and in their place in time, damaged or not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import tracemalloc
+import weakref
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -17,9 +18,11 @@ import soundfile
 
 from anemonefish import errors
 from anemonefish.audio import pieces
+from anemonefish.audio.blocks import BlockReader
 from anemonefish.audio.formats import CONTAINERS
 from anemonefish.audio.pieces import PieceReader, Transcoded, check_whole, piece_key, read_index, write_index
 from anemonefish.audio.samples import AudioFacts
+from anemonefish.audio.transcoding.mpeg_decoder import MpegDecoder
 from anemonefish.audio.transcoding.transcoder import transcode
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import TranscodeTask
@@ -126,7 +129,7 @@ def lag(found: np.ndarray, sound: np.ndarray) -> int:
 
 
 @pytest.mark.parametrize("name", LOSSY)
-def test_every_format_is_whole_and_in_its_place(
+def test_every_format_keeps_its_length_and_its_place(
     lossy: Callable[..., Path], sound: np.ndarray, tmp_path: Path, name: str
 ) -> None:
     store, facts = run(lossy(name), tmp_path)
@@ -137,7 +140,7 @@ def test_every_format_is_whole_and_in_its_place(
     assert lag(found, sound) == DELAY.get(name, 0)
 
 
-def test_samples_are_those_of_the_decoder_in_24_bit(
+def test_pieces_hold_the_decoders_samples_in_24_bits(
     lossy: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces, "PIECE_SAMPLES", 100_000)
@@ -158,7 +161,7 @@ def test_samples_are_those_of_the_decoder_in_24_bit(
         PieceReader(store, "audio/x", facts, "a", 3, "float64")
 
 
-def test_an_interrupted_transcoder_goes_on(
+def test_an_interrupted_transcoder_resumes(
     lossy: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces, "PIECE_SAMPLES", 100_000)
@@ -209,13 +212,13 @@ def test_a_cut_file_without_a_length_ends_inside_a_packet(
     assert int(made.notes[0].numbers["stop_sample"]) > made.facts.frames
 
 
-def test_an_index_at_the_end_that_was_cut_off(lossy: Callable[..., Path], tmp_path: Path) -> None:
+def test_an_mp4_without_its_index_is_refused(lossy: Callable[..., Path], tmp_path: Path) -> None:
     short = cut(lossy("a.m4a"), 0.5, tmp_path)
     with pytest.raises(errors.UnreadableRecording, match=r"cut-.*a\.m4a: not a readable recording \(.*copy the file"):
         run(short, tmp_path / "store")
 
 
-def test_a_film_without_sound(tmp_path: Path) -> None:
+def test_a_film_without_sound_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     with av.open(str(path), "w") as media:
         stream = media.add_stream("mpeg4", rate=24)
@@ -227,14 +230,14 @@ def test_a_film_without_sound(tmp_path: Path) -> None:
         run(path, tmp_path / "store")
 
 
-def test_noise_that_begins_like_a_recording(tmp_path: Path) -> None:
+def test_noise_with_the_first_bytes_of_a_recording_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "noise.mp3"
     path.write_bytes(b"\xff\xfb\x90\x64" + np.random.default_rng(1).bytes(100_000))
     with pytest.raises((errors.UnreadableRecording, errors.TruncatedRecording), match=r"noise\.mp3: "):
         run(path, tmp_path / "store")
 
 
-def test_a_storage_error_is_not_taken_for_the_end(
+def test_a_storage_error_is_raised_and_not_read_as_the_end(
     lossy: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from anemonefish.stores.folder import LocalSource
@@ -347,7 +350,7 @@ def test_a_hole_in_the_time_stamps_is_silence_of_its_length(sound: np.ndarray, t
 
 
 @pytest.mark.parametrize("name", ["live.webm", "a.webm", "a.mka", "streamed.m4a", "a.opus"])
-def test_a_stream_that_begins_at_any_time_is_not_moved(sound: np.ndarray, tmp_path: Path, name: str) -> None:
+def test_the_first_time_stamp_does_not_move_a_stream(sound: np.ndarray, tmp_path: Path, name: str) -> None:
     codec, container, options, live = CLOCKED[name]
     path = with_stamps(tmp_path / name, sound, codec, container, lambda seconds: seconds + 5_000, options, live=live)
     made = transcoded(path, tmp_path / "store")
@@ -454,7 +457,7 @@ def test_two_damaged_stretches_share_what_the_info_header_misses(lossy: Callable
     assert 1.5 * first < second < 2.5 * first
 
 
-def test_the_frames_of_a_stretch_without_an_info_header_are_estimated_and_it_is_said(
+def test_lost_frames_are_estimated_without_an_info_header_and_the_note_says_so(
     lossy: Callable[..., Path], tmp_path: Path
 ) -> None:
     made = transcoded(damaged(lossy("a.aac"), tmp_path), tmp_path / "store")
@@ -462,7 +465,7 @@ def test_the_frames_of_a_stretch_without_an_info_header_are_estimated_and_it_is_
 
 
 @pytest.mark.parametrize(("factor", "code"), [(0.5, "header-length"), (3.0, "header-length"), (0.0, None)])
-def test_an_info_header_that_lies_is_noted_and_every_frame_is_read(
+def test_a_wrong_info_header_is_noted_and_every_frame_is_read(
     lossy: Callable[..., Path], sound: np.ndarray, tmp_path: Path, factor: float, code: str | None
 ) -> None:
     data = bytearray(lossy("a.mp3").read_bytes())
@@ -498,7 +501,7 @@ JUNK = {
 
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize("name", ["bare.mp3", "a.aac"])
-def test_bytes_before_the_first_frame_are_passed_over(
+def test_bytes_before_the_first_frame_are_skipped(
     lossy: Callable[..., Path], tmp_path: Path, junk: str, name: str
 ) -> None:
     whole = transcoded(lossy(name), tmp_path / "whole")
@@ -511,7 +514,7 @@ def test_bytes_before_the_first_frame_are_passed_over(
 
 
 @pytest.mark.parametrize("tag", [id3(90_000) + bytes(90_000), ape(200_000), id3(50) + bytes(50) + ape(100)])
-def test_tags_before_the_first_frame_are_no_junk(lossy: Callable[..., Path], tmp_path: Path, tag: bytes) -> None:
+def test_tags_before_the_first_frame_make_no_note(lossy: Callable[..., Path], tmp_path: Path, tag: bytes) -> None:
     path = tmp_path / "a.mp3"
     path.write_bytes(tag + lossy("a.mp3").read_bytes() + ape(500) + b"TAG" + bytes(125))
     assert transcoded(path, tmp_path / "store") == transcoded(lossy("a.mp3"), tmp_path / "whole")
@@ -533,14 +536,14 @@ NO_SOUND = {
 
 
 @pytest.mark.parametrize("kind", NO_SOUND)
-def test_bytes_that_are_no_recording_are_refused(tmp_path: Path, kind: str) -> None:
+def test_bytes_of_no_recording_are_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.mp3"
     path.write_bytes(NO_SOUND[kind])
     with pytest.raises(errors.UnreadableRecording, match=r"a\.mp3: "):
         transcoded(path, tmp_path / "store")
 
 
-def test_a_flac_frame_that_is_damaged_is_silence_not_noise(sound: np.ndarray, tmp_path: Path) -> None:
+def test_a_damaged_flac_frame_becomes_silence(sound: np.ndarray, tmp_path: Path) -> None:
     whole = tmp_path / "a.flac"
     soundfile.write(whole, sound, RATE, subtype="PCM_24")
     made = transcoded(damaged(whole, tmp_path, 100, fill="noise"), tmp_path / "store")
@@ -564,7 +567,7 @@ def test_notes_are_kept_in_the_index_and_an_index_without_them_is_read(
     assert read_index(store, "audio/old") == Transcoded(made.facts, ())
 
 
-def test_a_refusal_stores_nothing_that_hinders_who_keeps(lossy: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_refused_recording_can_be_analysed_later(lossy: Callable[..., Path], tmp_path: Path) -> None:
     path = damaged(lossy("a.mp3"), tmp_path)
     source = open_source(str(path))
     source.close()
@@ -581,7 +584,7 @@ def test_a_refusal_stores_nothing_that_hinders_who_keeps(lossy: Callable[..., Pa
 
 
 @pytest.mark.parametrize(("codec", "container"), [("pcm_s16le", "caf"), ("pcm_s16be", "au"), ("aac", "mov")])
-def test_other_containers_that_ffmpeg_reads(sound: np.ndarray, tmp_path: Path, codec: str, container: str) -> None:
+def test_other_containers_are_transcoded(sound: np.ndarray, tmp_path: Path, codec: str, container: str) -> None:
     path = with_stamps(tmp_path / "a", sound, codec, container, lambda seconds: seconds)
     made = transcoded(path, tmp_path / "store")
     assert not made.notes
@@ -605,7 +608,7 @@ def test_vorbis_between_long_and_short_blocks_has_no_holes(tmp_path: Path, rate:
 
 
 @pytest.mark.parametrize("at", [0.1, 0.3, 0.5, 0.502, 0.7, 0.9])
-def test_a_damaged_webm_goes_on_within_the_same_cluster(lossy: Callable[..., Path], tmp_path: Path, at: float) -> None:
+def test_a_damaged_webm_is_recovered_within_a_cluster(lossy: Callable[..., Path], tmp_path: Path, at: float) -> None:
     path = lossy("a.webm")
     whole = transcoded(path, tmp_path / "whole")
     made = transcoded(damaged(path, tmp_path, 2_000, at, fill="noise"), tmp_path / "store")
@@ -618,9 +621,9 @@ def test_a_damaged_webm_goes_on_within_the_same_cluster(lossy: Callable[..., Pat
     assert same(found[stop + RATE // 2 :], expected[stop + RATE // 2 :])
 
 
-def test_predict_places_a_clip_with_a_hole_and_says_so(tmp_path: Path) -> None:
+def test_predict_keeps_times_behind_a_hole_and_notes_it(tmp_path: Path) -> None:
     reef = np.concatenate(list(scene(10, seed=9).blocks(RATE))).astype(np.float32)
-    models = str(Path(__file__).parents[2] / "models")
+    models = str(Path(__file__).parents[3] / "models")
 
     def found(name: str, stamp: Callable[[float], float | None], damaged: str = "keep") -> RecordingResult:
         path = with_stamps(tmp_path / name, reef, "libopus", "webm", stamp, {"live": "1"}, live=True)
@@ -637,10 +640,36 @@ def test_predict_places_a_clip_with_a_hole_and_says_so(tmp_path: Path) -> None:
     assert late
 
 
-def test_predict_refuses_a_damaged_clip_where_it_is_asked_to(lossy: Callable[..., Path], tmp_path: Path) -> None:
+def test_predict_refuses_a_damaged_clip_with_damaged_refuse(lossy: Callable[..., Path], tmp_path: Path) -> None:
     path = damaged(lossy("a.mp3"), tmp_path)
-    models = str(Path(__file__).parents[2] / "models")
+    models = str(Path(__file__).parents[3] / "models")
     kept = predict_clip(path, "a.mp3", "reef", Settings.load({}), models, path.stat().st_size)
     assert "damaged" in {note.code for note in kept.recording.notes}
     with pytest.raises(errors.TruncatedRecording, match=r"a\.mp3: .* cannot be decoded"):
         predict_clip(path, "a.mp3", "reef", Settings.load({"damaged": "refuse"}), models, path.stat().st_size)
+
+
+@pytest.mark.parametrize(("codec", "container"), [("aac", "mp4"), ("libopus", "webm")])
+def test_eight_channels_are_transcoded(tmp_path: Path, codec: str, container: str) -> None:
+    path = tmp_path / "a"
+    noise = np.random.default_rng(0).normal(0, 0.1, (8, 960 * 20)).astype(np.float32)
+    with av.open(str(path), "w", format=container) as media:
+        stream = media.add_stream(codec, rate=RATE, layout="7.1")
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(noise.T.reshape(1, -1)), format="flt", layout="7.1")
+        frame.sample_rate, frame.pts = RATE, 0
+        context = stream.codec_context
+        resampler = av.AudioResampler(context.format, "7.1", RATE, frame_size=context.frame_size or 960)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            media.mux(stream.encode(part))
+        media.mux(stream.encode(None))
+    made = transcoded(path, tmp_path / "store")
+    assert made.facts.channels == 8
+    assert made.facts.frames >= noise.shape[1]
+
+
+def test_decoded_mp3_blocks_are_released(lossy: Callable[..., Path]) -> None:
+    with BlockReader(open_source(str(lossy("bare.mp3")))) as reader:
+        blocks = MpegDecoder("a.mp3", reader).blocks()
+        some = (next(blocks) for _ in range(50))
+        memories = [weakref.ref(block if block.base is None else block.base) for block in some]
+        assert sum(memory() is not None for memory in memories) < 10

@@ -1,4 +1,4 @@
-"""FLAC whose header or frames are wrong: the number of samples, and the way around damage."""
+"""FLAC whose header or frames are wrong: the number of samples, and decoding around damage."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_wrong_total_loses_no_sample(opened, total: int, before: bytes) -> Non
 
 
 @pytest.mark.parametrize("behind", [b"", b"TAG" + bytes(125), bytes(65_536), bytes(5_000_000), b"x" * 3_000_000])
-def test_what_lies_behind_the_last_frame_changes_nothing(opened, behind: bytes) -> None:
+def test_bytes_after_the_last_frame_are_ignored(opened, behind: bytes) -> None:
     with opened(bytes(encoded()) + behind) as audio:
         assert (audio.n_samples, audio.notes) == (FRAMES, ())
 
@@ -79,7 +79,7 @@ def test_a_flac_that_ends_within_a_frame_is_partial_whatever_its_header_says(ope
         np.testing.assert_array_equal(audio.read(0, audio.n_samples), WORDS[: audio.n_samples, 0] / 2.0**15)
 
 
-def test_a_last_frame_without_its_header_is_missed(opened) -> None:
+def test_a_lost_last_frame_is_noted(opened) -> None:
     content = encoded()
     last = content.rindex(b"\xff\xf8")
     content[last : last + 16] = bytes(16)
@@ -113,7 +113,7 @@ def test_other_metadata_do_not_matter(opened, block: tuple[int, bytes], total: i
 
 
 @pytest.mark.parametrize("tag", [b"x" * 100 + b"fLaC" + b"y" * 24, bytes(1 << 21)], ids=["with the mark", "of 2 MiB"])
-def test_a_tag_in_front_is_passed_by_its_length(opened, tag: bytes) -> None:
+def test_a_tag_before_the_flac_mark_is_skipped(opened, tag: bytes) -> None:
     length = bytes([len(tag) >> 21 & 127, len(tag) >> 14 & 127, len(tag) >> 7 & 127, len(tag) & 127])
     with opened((b"ID3\x04\0\0" + length + tag) * 2 + with_total(encoded(), 0)) as audio:
         np.testing.assert_array_equal(audio.read(0, audio.n_samples), WORDS[:, 0] / 2.0**15)
@@ -126,7 +126,7 @@ def test_a_tag_in_front_is_passed_by_its_length(opened, tag: bytes) -> None:
     ids=["smallest block", "no block size", "largest block", "sample rate", "channels", "bits and channels"],
 )  # fmt: skip
 @pytest.mark.parametrize("total", [0, FRAMES])
-def test_the_first_frame_is_believed_where_streaminfo_is_damaged(
+def test_the_first_frame_is_trusted_where_streaminfo_is_damaged(
     opened, at: int, value: bytes, codes: list[str], total: int
 ) -> None:
     content = bytearray(with_total(encoded(), total))
@@ -178,7 +178,7 @@ def damaged(kind: str, channels: int) -> bytes:
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("kind", ["a cluster of zeros", "one byte", "bytes lost", "noise", "bytes added", "two holes"])
-def test_damage_is_silence_of_its_length_however_it_is_read(opened, kind: str, channels: int) -> None:
+def test_damage_becomes_silence_of_its_length_however_it_is_read(opened, kind: str, channels: int) -> None:
     content = damaged(kind, channels)
     right = WORDS[:, :channels].mean(axis=1) / 2.0**15
     with opened(content) as audio:

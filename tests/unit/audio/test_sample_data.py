@@ -1,4 +1,4 @@
-"""Headers of WAV, RF64, W64 and AIFF that are wrong: what is there is read, and said."""
+"""Wrong headers of WAV, RF64, W64 and AIFF: all samples that are there are read, and a note says so."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def test_a_right_length_and_a_stream_without_one_need_no_note(tmp_path: Path, de
      bytes(1_000_000), b"\x01"],
     ids=["a chunk", "two chunks", "zeros of a cluster", "many zeros", "an odd byte"],
 )  # fmt: skip
-def test_what_follows_the_samples_is_not_read_as_samples(tmp_path: Path, behind: bytes) -> None:
+def test_chunks_after_the_samples_are_not_read_as_samples(tmp_path: Path, behind: bytes) -> None:
     samples, notes = read(tmp_path, wav(fmt(), chunk(b"data", DATA)) + behind)
     np.testing.assert_array_equal(samples, SAMPLES)
     assert notes == []
 
 
-def test_leftovers_behind_the_samples_are_left_out_and_said(tmp_path: Path) -> None:
+def test_leftovers_after_the_samples_are_not_read_and_noted(tmp_path: Path) -> None:
     samples, notes = read(tmp_path, wav(fmt(), chunk(b"data", DATA)) + b"\xf0" * 5_000)
     np.testing.assert_array_equal(samples, SAMPLES)
     assert notes == ["header-length"]
@@ -117,7 +117,7 @@ def test_the_other_containers_lose_no_sample_either(tmp_path: Path, container: s
      chunk(b"junk", bytes(20), size=9_000_000), chunk(b"bext", bytes(602), size=600), chunk(b"FLLR", bytes(4_000))],
     ids=["odd without padding", "empty fact", "odd LIST without padding", "beyond the file", "too short", "FLLR"],
 )  # fmt: skip
-def test_odd_chunks_before_the_samples_are_passed(tmp_path: Path, before: bytes) -> None:
+def test_odd_chunks_before_the_samples_are_skipped(tmp_path: Path, before: bytes) -> None:
     samples, _ = read(tmp_path, wav(fmt(), before, chunk(b"data", DATA)))
     np.testing.assert_array_equal(samples, SAMPLES)
 
@@ -133,14 +133,14 @@ def _extensible(bits: int, block: int, valid: int) -> bytes:
 
 
 @pytest.mark.parametrize("head", [fmt(bits=24, block=4), _extensible(24, 4, 24), _extensible(24, 4, 0)])
-def test_24_bits_in_four_bytes_are_read_as_such(tmp_path: Path, head: bytes) -> None:
+def test_24_bits_in_four_bytes_are_read(tmp_path: Path, head: bytes) -> None:
     samples, notes = read(tmp_path, wav(head, chunk(b"data", (WORDS.astype("<i4") << 16).tobytes())))
     np.testing.assert_array_equal(samples, SAMPLES)
     assert notes == ["header-layout"]
 
 
 @pytest.mark.parametrize("block", [0, 1, 4])
-def test_block_align_alone_against_the_other_fields_is_overruled(tmp_path: Path, block: int) -> None:
+def test_a_wrong_block_align_alone_is_overruled(tmp_path: Path, block: int) -> None:
     samples, notes = read(tmp_path, wav(fmt(block=block, byte_rate=2 * RATE), chunk(b"data", DATA)))
     np.testing.assert_array_equal(samples, SAMPLES)
     assert notes == ["header-layout"]
@@ -180,7 +180,7 @@ def silent_start(samples: int) -> bytes:
 
 
 @pytest.mark.parametrize("declared", [0, 44])
-def test_a_silent_beginning_is_no_padding_where_the_length_was_never_filled_in(tmp_path: Path, declared: int) -> None:
+def test_silent_first_samples_are_no_padding_behind_a_placeholder(tmp_path: Path, declared: int) -> None:
     data = silent_start(40_000)
     samples, notes = read(tmp_path, wav(fmt(), chunk(b"data", data, size=declared)))
     np.testing.assert_array_equal(samples, np.frombuffer(data, "<i2") / 2.0**15)
@@ -194,16 +194,14 @@ def test_a_silent_beginning_is_no_padding_where_the_length_was_never_filled_in(t
      (b"APETAGEX" + b"\x21\x43" * 150_000, ["header-length"]), (chunk(b"data", DATA), ["header-length"])],
     ids=["erased flash", "padding and an older file", "ID3 with a picture", "APE", "a second data chunk"],
 )  # fmt: skip
-def test_much_that_is_no_sound_behind_a_right_length_is_not_scored(
-    tmp_path: Path, behind: bytes, notes: list[str]
-) -> None:
+def test_many_bytes_after_a_right_length_are_no_samples(tmp_path: Path, behind: bytes, notes: list[str]) -> None:
     samples, found = read(tmp_path, wav(fmt(), chunk(b"data", DATA)) + behind)
     np.testing.assert_array_equal(samples, SAMPLES)
     assert found == notes
 
 
 @pytest.mark.parametrize("declared", [0, 44, FRAMES, 0x7FFFFFFF])
-def test_chunks_behind_the_samples_are_no_samples_where_the_length_is_wrong(tmp_path: Path, declared: int) -> None:
+def test_chunks_after_the_samples_are_no_samples_where_the_length_is_wrong(tmp_path: Path, declared: int) -> None:
     behind = chunk(b"cue ", bytes(28)) + chunk(b"iXML", b"<BWFXML>" + b"x" * 601) + chunk(b"bext", bytes(602))
     samples, notes = read(tmp_path, wav(fmt(), chunk(b"data", DATA, size=declared), behind))
     np.testing.assert_array_equal(samples, SAMPLES)
@@ -235,7 +233,7 @@ def test_chunks_in_any_order_are_followed(tmp_path: Path, chunks: tuple[bytes, .
     np.testing.assert_array_equal(samples, SAMPLES)
 
 
-def test_an_odd_chunk_without_padding_is_followed_whatever_the_length_behind_it(tmp_path: Path) -> None:
+def test_an_odd_chunk_without_padding_is_skipped_whatever_the_next_length_is(tmp_path: Path) -> None:
     data = silent_start(10)[: 700 * 256 + 0x40]  # b"ata" and 0x40 could be a name, and its length 0x2BC
     samples, notes = read(tmp_path, wav(fmt(), chunk(b"inst", bytes(7), pad=False), chunk(b"data", data)))
     np.testing.assert_array_equal(samples, np.frombuffer(data, "<i2") / 2.0**15)
@@ -253,7 +251,7 @@ def test_a_header_with_a_placeholder_and_nothing_else_has_no_samples(tmp_path: P
     [("RF64", (1 << 64) - 1), ("RF64", (1 << 63) - 1), ("RF64", 0xFFFFFFFF), ("W64", (1 << 63) - 1),
      ("W64", 0x7FFFFFFF), ("AIFF", 0x7FFFFFFF), ("AIFF", 0x7F000008), ("AIFF", 0xFFFFFFFF), ("AIFF", 0)],
 )  # fmt: skip
-def test_a_placeholder_in_any_container_is_no_loss(tmp_path: Path, container: str, declared: int) -> None:
+def test_a_placeholder_in_any_container_loses_no_sample(tmp_path: Path, container: str, declared: int) -> None:
     path = tmp_path / "stream.bin"
     soundfile.write(path, WORDS, RATE, format=container, subtype="PCM_16")
     content = bytearray(path.read_bytes())
@@ -267,7 +265,7 @@ def test_a_placeholder_in_any_container_is_no_loss(tmp_path: Path, container: st
 
 
 @pytest.mark.parametrize("length", [1_000, 100_000])
-def test_a_chunk_of_wave64_behind_the_samples_is_found_where_it_is_aligned(tmp_path: Path, length: int) -> None:
+def test_an_aligned_wave64_chunk_after_the_samples_is_found(tmp_path: Path, length: int) -> None:
     path = tmp_path / "recording.w64"
     soundfile.write(path, WORDS[:-3], RATE, format="W64", subtype="PCM_16")
     content = path.read_bytes()
@@ -307,13 +305,13 @@ def test_every_order_of_bytes_in_aifc_is_read(tmp_path: Path, bits: int, compres
     assert notes == []
 
 
-def test_an_odd_chunk_of_aiff_without_padding_is_passed(tmp_path: Path) -> None:
+def test_an_odd_aiff_chunk_without_padding_is_skipped(tmp_path: Path) -> None:
     samples, notes = read(tmp_path, aiff(comm(), (b"NAME", b"abc"), (b"SSND", bytes(8) + BIG), pad=False))
     np.testing.assert_array_equal(samples, SAMPLES)
     assert notes == []
 
 
-def test_an_offset_in_ssnd_beyond_the_file_is_not_believed(tmp_path: Path) -> None:
+def test_an_offset_in_ssnd_beyond_the_file_is_ignored(tmp_path: Path) -> None:
     samples, notes = read(tmp_path, aiff(comm(), (b"SSND", struct.pack(">II", 0x7FFFFFFF, 0) + BIG)))
     np.testing.assert_array_equal(samples, SAMPLES)
     assert notes == ["header-layout"]

@@ -1,4 +1,4 @@
-"""Frames of MPEG audio and AAC: headers, Info headers, tags, and the walk around what is damaged."""
+"""Frames of MPEG audio and AAC: headers, Info headers, tags, and the walk around damage."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def test_a_gap_begins_with_the_frame_that_is_damaged_and_ends_with_the_next_whol
     assert gaps == [Gap(10 * 384, 6 * 384)]
 
 
-def test_a_false_frame_in_a_damaged_stretch_is_no_frame() -> None:
+def test_a_single_frame_header_in_a_damaged_stretch_is_ignored() -> None:
     data = 10 * frame() + b"\0" * 100 + frame(MONO_16, 288) + b"\0" * 380 + 10 * frame()
     items = found(data)
     assert {item.header.sample_rate for item in items if isinstance(item, Frame)} == {48_000}
     assert [item.length for item in items if isinstance(item, Gap)] == [384 + 100 + 288 + 380]
 
 
-def test_a_stream_that_changes_is_seen_as_changed() -> None:
+def test_frames_of_another_format_are_yielded_when_they_continue() -> None:
     items = found(10 * frame() + 10 * frame(MONO_16, 288))
     assert {item.header.sample_rate for item in items if isinstance(item, Frame)} == {48_000, 16_000}
 
@@ -84,13 +84,13 @@ def test_a_stream_that_changes_is_seen_as_changed() -> None:
 @pytest.mark.parametrize(
     "tail", [b"", b"TAG" + bytes(125), bytes(5_000), b"ID3\4\0\0\0\0\0\x0a" + bytes(10), b"\xff\xfb"]
 )
-def test_what_players_put_behind_the_last_frame_loses_no_frame(tail: bytes) -> None:
+def test_tags_after_the_last_frame_lose_no_frame(tail: bytes) -> None:
     items = found(10 * frame() + tail)
     assert sum(isinstance(item, Frame) for item in items) == 10
     assert all(item.zeros or not item.length or len(tail) < 10 for item in items if isinstance(item, Gap))
 
 
-def test_a_frame_that_the_end_of_the_file_cuts_off_is_told() -> None:
+def test_a_frame_cut_off_by_the_end_of_the_file_is_reported() -> None:
     *frames, gap = found(10 * frame() + frame()[:200])
     assert len(frames) == 10
     assert gap == Gap(3_840, 200, last=True, zeros=False, cut=True)
@@ -118,7 +118,7 @@ def test_random_bytes_hold_no_stream(seed: int) -> None:
     assert find_first_frame(io.BytesIO(MONO_48 + data), len(data) + 4) is None
 
 
-def test_few_frames_are_a_stream_where_they_are_the_whole_file() -> None:
+def test_a_file_of_a_few_frames_is_a_stream() -> None:
     assert find_first_frame(io.BytesIO(2 * frame()), 768) == (0, 0)
     assert find_first_frame(io.BytesIO(bytes(9) + 2 * frame()), 777) is None
     assert find_first_frame(io.BytesIO(b""), 0) is None

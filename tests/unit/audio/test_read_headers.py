@@ -1,4 +1,4 @@
-"""What headers say about themselves: every container, chunks before and behind the samples, and broken ones."""
+"""Descriptive texts of headers: every container, chunks before and after the samples, and broken headers."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def read(content: bytes) -> Metadata:
 FMT_CHUNK, DATA = chunk(b"fmt ", FMT), chunk(b"data", bytes(1000))
 
 
-def test_a_plain_recording_says_nothing_but_its_rate() -> None:
+def test_a_plain_recording_has_only_its_sample_rate() -> None:
     assert read(wav(FMT_CHUNK, DATA)) == Metadata(sample_rate=48_000)
 
 
 @pytest.mark.parametrize("form", [b"RIFF", b"RF64", b"BW64"])
-def test_chunks_before_and_behind_the_samples(form: bytes) -> None:
+def test_chunks_before_and_after_the_samples_are_read(form: bytes) -> None:
     found = read(wav(FMT_CHUNK, info(ICMT=COMMENT + b"\0"), bext(reference=12), DATA, chunk(b"guan", GUANO), form=form))
     assert found.info == {"ICMT": COMMENT.decode()}
     assert found.broadcast == BroadcastExtension("2020-02-14", "19:17:30", 12)
@@ -89,7 +89,7 @@ class Sparse(io.RawIOBase):
 
 
 @pytest.mark.parametrize("declared", [5 * 2**30, (5 * 2**30) % 2**32])
-def test_samples_above_4_gib_are_jumped_over(declared: int) -> None:
+def test_samples_above_4_gib_are_skipped(declared: int) -> None:
     size, tail = 5 * 2**30, chunk(b"guan", GUANO)
     if declared == size:
         ds64 = chunk(b"ds64", struct.pack("<QQQI", 0, size, 0, 0))
@@ -119,14 +119,14 @@ def test_no_more_than_64_kib_of_a_chunk_are_read() -> None:
     assert sum(taken) < 70_000
 
 
-def test_a_stream_that_never_learned_its_length_has_nothing_behind_its_samples() -> None:
+def test_nothing_is_read_after_the_samples_of_a_stream_without_a_length() -> None:
     stream = FMT_CHUNK + info(ICMT=COMMENT) + b"data" + struct.pack("<I", 0) + chunk(b"guan", GUANO)
     found = read(wav(stream))
     assert found.info
     assert not found.guano
 
 
-def test_ixml_stands_in_for_a_missing_bext() -> None:
+def test_ixml_replaces_a_missing_bext() -> None:
     xml = (
         b"<?xml version='1.0'?><BWFXML><SPEED><MASTER_SPEED>1</MASTER_SPEED></SPEED><BEXT>"
         b"<BWF_ORIGINATION_DATE>2021-05-06</BWF_ORIGINATION_DATE><BWF_ORIGINATION_TIME>07:08:09</BWF_ORIGINATION_TIME>"
@@ -302,7 +302,7 @@ def test_tags_of_every_other_container() -> None:
     [("mp3", "mp3"), ("ogg", "libopus"), ("ipod", "aac"), ("mp4", "aac"), ("webm", "libopus"),
      ("matroska", "libopus"), ("wav", "pcm_s16le"), ("flac", "flac")],
 )  # fmt: skip
-def test_what_ffmpeg_writes_can_be_read(container: str, codec: str) -> None:
+def test_tags_that_ffmpeg_writes_are_read(container: str, codec: str) -> None:
     av = pytest.importorskip("av")
     file = io.BytesIO()
     with av.open(file, "w", format=container) as made:
@@ -323,7 +323,7 @@ def test_what_ffmpeg_writes_can_be_read(container: str, codec: str) -> None:
         assert found.tags["RECORDINGSTART"] == "2020-02-14T19:17:30Z"
 
 
-def test_hostile_boxes_cost_no_more_reads_than_honest_ones() -> None:
+def test_many_small_boxes_cost_no_more_reads_than_few() -> None:
     nested = box(b"udta", box(b"meta", bytes(4) + box(b"ilst", box(b"junk", b"") * 20)) * 200) * 200
     file = io.BytesIO(box(b"ftyp", b"M4A \0\0\0\0") + box(b"moov", nested))
     reads = 0
@@ -369,7 +369,7 @@ def test_entities_of_a_log_are_not_expanded() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_no_log_is_an_error(content: bytes) -> None:
+def test_a_broken_log_is_never_an_error(content: bytes) -> None:
     soundtrap_start(content)
     soundtrap_start(LOG[: len(content)] + content + LOG[len(content) :])
 
@@ -377,7 +377,7 @@ def test_no_log_is_an_error(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("suffix", "subtype"), [("wav", "PCM_16"), ("flac", "PCM_16"), ("aiff", "PCM_16"), ("ogg", "VORBIS")]
 )
-def test_what_libsndfile_writes_can_be_read(suffix: str, subtype: str) -> None:
+def test_texts_that_libsndfile_writes_are_read(suffix: str, subtype: str) -> None:
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", 48_000, 1, subtype, format=suffix.upper()) as sound:
         sound.comment = COMMENT.decode()
@@ -386,14 +386,14 @@ def test_what_libsndfile_writes_can_be_read(suffix: str, subtype: str) -> None:
     assert COMMENT.decode() in {*found.info.values(), *found.tags.values()}
 
 
-def test_texts_that_are_not_utf_8() -> None:
+def test_texts_that_are_not_utf_8_are_read_as_latin_1() -> None:
     assert read(wav(FMT_CHUNK, info(ICMT=b"10 \xb0C"), DATA)).info == {"ICMT": "10 °C"}
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"RIFF", b"fLaC", b"FORM\0\0\0\0AIFF", b"ID3", b"OggS" + bytes(100), b"no audio"]
 )
-def test_what_has_no_header_says_nothing(content: bytes) -> None:
+def test_a_file_without_a_known_header_has_no_metadata(content: bytes) -> None:
     assert read(content) == Metadata()
 
 
@@ -411,6 +411,11 @@ WHOLE: dict[str, Callable[[], bytes]] = {
 }
 
 
+def test_an_odd_chunk_without_padding_is_skipped() -> None:
+    unpadded = b"junk" + struct.pack("<I", 3) + b"abc"
+    assert read(wav(FMT_CHUNK, unpadded, DATA, chunk(b"guan", GUANO))).guano["Note"] == "a: b"
+
+
 @pytest.mark.parametrize("kind", WHOLE)
 def test_a_header_cut_anywhere_is_never_an_error(kind: str) -> None:
     whole = WHOLE[kind]()
@@ -425,6 +430,6 @@ def test_a_header_broken_anywhere_is_never_an_error(kind: str, at: int, damage: 
     read(whole[:at] + damage + whole[at + len(damage) :])
 
 
-def test_chunks_without_end_are_given_up() -> None:
+def test_the_walk_ends_after_a_number_of_chunks() -> None:
     endless = wav(FMT_CHUNK, *(chunk(b"junk", b"") for _ in range(100_000)), chunk(b"guan", GUANO))
     assert not read(endless).guano

@@ -1,4 +1,4 @@
-"""Recordings by sample index: every container, any stretch, and what is said of broken ones."""
+"""Reading by sample index: every container, any stretch, and the errors for broken recordings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_any_stretch_equals_the_whole(make_recording: MakeRecording, container: 
             np.testing.assert_array_equal(audio.read(start, stop), expected[start:stop])
 
 
-def test_float32_is_libsndfiles_float32(make_recording: MakeRecording) -> None:
+def test_float32_samples_equal_those_of_libsndfile(make_recording: MakeRecording) -> None:
     path = make_recording(frames=1_000, subtype="PCM_24")
     with open_audio(str(path)) as audio:
         read = audio.read(0, 1_000)
@@ -51,7 +51,7 @@ def test_float32_is_libsndfiles_float32(make_recording: MakeRecording) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("container", ["WAV", "WAVEX", "RF64", "W64", "AIFF"])
-def test_every_16_bit_sample_is_libsndfiles(tmp_path: Path, container: str, dtype: str) -> None:
+def test_every_16_bit_sample_equals_that_of_libsndfile(tmp_path: Path, container: str, dtype: str) -> None:
     path = tmp_path / "every.bin"
     words = np.arange(-(1 << 15), 1 << 15, dtype=np.int16)
     soundfile.write(path, np.stack((words, words[::-1])).T, 48_000, format=container, subtype="PCM_16")
@@ -63,7 +63,7 @@ def test_every_16_bit_sample_is_libsndfiles(tmp_path: Path, container: str, dtyp
         np.testing.assert_array_equal(read, expected[:, channel - 1])
 
 
-def test_what_follows_the_samples_is_not_read_as_samples(make_recording: MakeRecording) -> None:
+def test_chunks_after_the_samples_are_not_read_as_samples(make_recording: MakeRecording) -> None:
     path = make_recording(frames=1_000, subtype="PCM_16")
     path.write_bytes(path.read_bytes() + b"LIST" + struct.pack("<I", 400) + b"INFO" + bytes(396))
     with open_audio(str(path)) as audio:
@@ -85,7 +85,7 @@ def test_random_stretches_of_flac(tmp_path_factory: pytest.TempPathFactory, data
             np.testing.assert_array_equal(audio.read(start, stop), whole[start:stop])
 
 
-def test_a_zero_frame_recording_is_sound(tmp_path: Path) -> None:
+def test_a_recording_without_samples_is_read(tmp_path: Path) -> None:
     path = tmp_path / "none.wav"
     soundfile.write(path, np.zeros(0), 48_000)
     with open_audio(str(path)) as audio:
@@ -162,7 +162,7 @@ def test_a_bad_file_is_refused_when_opened(case: str, make_recording: MakeRecord
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf"), float("-inf"), 1e30])
-def test_samples_that_are_no_numbers_are_found(tmp_path: Path, poison: float) -> None:
+def test_samples_that_are_not_finite_are_refused(tmp_path: Path, poison: float) -> None:
     samples = np.zeros(10_000, np.float32)
     samples[7_777] = poison
     path = tmp_path / "poison.wav"
@@ -173,7 +173,7 @@ def test_samples_that_are_no_numbers_are_found(tmp_path: Path, poison: float) ->
             audio.read(5_000, 10_000)
 
 
-def test_a_changed_file_is_not_read_as_the_planned_one(make_recording: MakeRecording) -> None:
+def test_a_file_that_changed_after_planning_is_refused(make_recording: MakeRecording) -> None:
     path = make_recording()
     with open_audio(str(path)) as audio:
         version = audio.source.version
@@ -183,7 +183,7 @@ def test_a_changed_file_is_not_read_as_the_planned_one(make_recording: MakeRecor
 
 
 @given(st.integers(1, 20), st.sampled_from([np.float32, np.float64]), st.integers(0, 99))
-def test_the_mean_of_channels_is_numpys_bit_for_bit(channels: int, dtype: type, seed: int) -> None:
+def test_the_mean_of_channels_equals_numpys_bit_for_bit(channels: int, dtype: type, seed: int) -> None:
     random = np.random.default_rng(seed)
     frames = (random.normal(size=(500, channels)) * 10.0 ** random.integers(-9, 2, (500, channels))).astype(dtype)
     assert mean_of_channels(frames).tobytes() == frames.mean(axis=1).tobytes()
@@ -232,6 +232,6 @@ def test_a_plain_wav_above_4_gb_is_read_to_its_end(tmp_path: Path, declared: int
         (b"", None),
     ],
 )
-def test_a_container_is_known_by_its_first_bytes(head: bytes, name: str | None, version: bytes) -> None:
+def test_a_container_is_recognised_by_its_first_bytes(head: bytes, name: str | None, version: bytes) -> None:
     found = recognise(io.BytesIO(version + head))
     assert (found and found.name) == name

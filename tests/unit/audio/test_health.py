@@ -1,4 +1,4 @@
-"""What the samples say about the recorder, and that no cut changes it."""
+"""Signal health: what is measured of the samples, which notes follow, and that no cut changes them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     return write_
 
 
-def test_a_sound_recording_has_no_notes(write: Callable[..., Path]) -> None:
+def test_an_intact_recording_has_no_notes(write: Callable[..., Path]) -> None:
     for samples in (NOISE, NOISE[:, 0], NOISE * 0.01, NOISE * 4):
         assert observe(write(samples))[1] == ()
 
@@ -145,7 +145,7 @@ def test_many_damaged_stretches_share_a_note() -> None:
     form=st.sampled_from(["PCM_16", "PCM_24", "FLOAT", "FLAC"]),
     channels=st.sampled_from([1, 2]),
 )
-def test_no_cut_changes_what_is_seen(
+def test_measured_values_are_the_same_however_ranges_are_cut(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], analysis_rate: int, hop: float, block: int, form: str,
     channels: int,
 ) -> None:  # fmt: skip
