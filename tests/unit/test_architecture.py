@@ -14,13 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 CLOUD = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("cloud/*.py")}
 PLOTS = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("plots/*.py")}
 API = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("service/api/**/*.py")}
-TERMINAL = {
-    "cli/main.py",
-    "cli/calibrate_command.py",
-    "cli/evaluate_command.py",
-    "cli/remote_commands.py",
-    "cli/terminal.py",
-}
+TERMINAL = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("cli/*.py")}
 
 ONLY_IN = {
     "csv": {"cells.py", "annotations/table_parser.py"},  # what is written is escaped, what is read is escaped back
@@ -141,9 +135,8 @@ FLOORS = [
     {"publishing", "workflow.calibrate", "workflow.local", "service", "workflow.review"},
     {"workflow.save_results"},
     {"front"},
-    {"service.api", "client", "cli.terminal"},
-    {"cli.calibrate_command", "cli.evaluate_command", "cli.remote_commands"},
-    {"cli.main"},
+    {"service.api", "client"},
+    {"cli"},
 ]
 
 

@@ -1,7 +1,6 @@
-"""The command ``anemonefish evaluate``: results held against labels.
+"""The command ``anemonefish evaluate``: compare results with labels.
 
-Owns the words, options, table and exit codes of this command: 0 done, 1 a recording was left out or a label file not
-read (the others are evaluated), 2 mistyped. What is counted and how is :mod:`anemonefish.evaluation.evaluate`'s.
+Exit codes: 0 done, 1 a recording was left out or a label file not read (the others are evaluated), 2 mistyped.
 """
 
 from __future__ import annotations
@@ -16,15 +15,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import anemonefish as af
 from anemonefish.cli.terminal import ERR, complain, require
 from anemonefish.errors import Failure, InvalidRequest, InvalidSettings
 from anemonefish.evaluation.curves import ClassEvaluation, Evaluation, Point
-from anemonefish.evaluation.evaluate import evaluate as evaluate_results
-from anemonefish.evaluation.evaluation_files import write_evaluation, write_evaluation_json
-from anemonefish.evaluation.evaluation_options import DEFAULT_THRESHOLDS, UNLABELLED, EvaluationOptions
-from anemonefish.evaluation.matching import CRITERIA, Rule
-from anemonefish.plots.precision_recall import Curve, CurvePoint, plot_precision_recall
-from anemonefish.stores.folder import atomic_file
+from anemonefish.evaluation.evaluation_options import UNLABELLED
+from anemonefish.evaluation.matching import CRITERIA
 
 __all__ = ["evaluate"]
 
@@ -90,24 +86,22 @@ def evaluate(
     """Hold a folder of RESULTS against LABELS: a Raven, Audacity or CSV file, or a folder of them."""
     if picture:
         require("matplotlib", "pictures", "--picture")
-    made = evaluate_results(
+    result = af.evaluate(
         results,
         labels,
-        EvaluationOptions(
-            rule=Rule(_fraction("--overlap", overlap), criterion),
-            bout_seconds=None if bout is None else _fraction("--bout", bout),
-            thresholds=DEFAULT_THRESHOLDS
-            if thresholds is None
-            else [_threshold(each) for each in thresholds.split(",")],
-            classes=classes,
-            mapping=dict(_pair(each) for each in mapping),
-            unlabelled=unlabelled,
-            label_column=label_column,
-            times_per_file=times_per_file,
-            pattern=pattern,
-        ),
+        overlap=_fraction("--overlap", overlap),
+        criterion=criterion,
+        bout_seconds=None if bout is None else _fraction("--bout", bout),
+        thresholds=None if thresholds is None else [_threshold(each) for each in thresholds.split(",")],
+        classes=classes,
+        mapping=dict(_pair(each) for each in mapping),
+        unlabelled=unlabelled,
+        label_column=label_column,
+        times_per_file=times_per_file,
+        pattern=pattern,
     )
-    _write(made, out, picture)
+    result.save(out, picture=picture)
+    made = result.details
     for each in made.classes:
         _show(made, each)
     _show_scope(made)
@@ -134,31 +128,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise InvalidSettings(f"--map {text!r} does not say what it means; write LABEL=CLASS")
     return label, name
-
-
-def _write(made: Evaluation, out: Path, picture: bool) -> None:
-    for name, write in (("evaluation.csv", write_evaluation), ("evaluation.json", write_evaluation_json)):
-        with (
-            atomic_file(out / name) as path,
-            path.open(
-                "w", encoding="utf-8", errors="backslashreplace", newline=""
-            ) as file,  # names are not always UTF-8
-        ):
-            write(file, made)
-    if picture:
-        drawn = plot_precision_recall([_curve(made, each) for each in made.classes], title="Precision and recall")
-        with atomic_file(out / "precision_recall.png") as path:
-            path.write_bytes(drawn)
-
-
-def _curve(made: Evaluation, each: ClassEvaluation) -> Curve:
-    points = [
-        CurvePoint(point.threshold, float(point.counts.recall), float(point.counts.precision))
-        for point in each.points
-        if point.counts.recall is not None and point.counts.precision is not None
-    ]
-    area = None if each.average_precision is None else float(each.average_precision)
-    return Curve(each.name, tuple(points), area, made.settings.threshold)
 
 
 def _show(made: Evaluation, each: ClassEvaluation) -> None:

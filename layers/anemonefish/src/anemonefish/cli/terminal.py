@@ -15,13 +15,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, InvalidSettings, RemoteError
+from anemonefish.front.model_location import MODEL_VARIABLE, MODELS_VARIABLE, default_models
 from anemonefish.interrupts import Stopped, end_workers, stoppable
+from anemonefish.jobs.request import DEFAULT_MODEL
 from anemonefish.notes import Note
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ __all__ = [
     "show_notes",
     "show_quote",
     "without_greetings",
-    "writable_models",
 ]
 
 _SHOWN_NOTES = 5
@@ -87,38 +87,19 @@ set_option = click.option(
 )
 
 
-_INSTALLED_MODELS = Path(__file__).parents[1] / "shipped"
-"""Where a wheel has the bundle that ships."""
-
-_OWN_MODELS = Path("models")
-
-
-def _default_models() -> str:
-    """Return the models of a checkout; else ``models`` here, where there are some; else those that were installed."""
-    checkout = Path(__file__).parents[5] / "models"
-    if (checkout / "reef").is_dir():
-        return str(checkout)
-    return str(_OWN_MODELS if _OWN_MODELS.is_dir() or not _INSTALLED_MODELS.is_dir() else _INSTALLED_MODELS)
-
-
-def writable_models(uri: str) -> str:
-    """Return where to publish: never among what was installed, because the next installation removes that."""
-    return str(_OWN_MODELS) if uri == str(_INSTALLED_MODELS) else uri
-
-
 model_option = click.option(
     "--model",
-    default="reef@production",
+    default=DEFAULT_MODEL,
     show_default=True,
-    envvar="ANEMONEFISH_MODEL",
+    envvar=MODEL_VARIABLE,
     help="NAME, NAME@ALIAS or NAME@VERSION.",
 )
 models_option = click.option(
     "--models",
     "models_uri",
-    default=_default_models,
+    default=default_models,
     show_default="./models, or the models that ship",
-    envvar="ANEMONEFISH_MODELS",
+    envvar=MODELS_VARIABLE,
     help="Folder or s3://bucket of the model bundles.",
 )
 
@@ -132,12 +113,12 @@ class LazyCommand(click.Command):
         Full name of the module.
     name : str
         Of the command, and of the module's attribute that holds it.
-    short_help : str
-        What the list of commands says of it.
+    text : str
+        The first line of the command's help, for the list of commands.
     """
 
-    def __init__(self, module: str, name: str, short_help: str) -> None:
-        super().__init__(name, short_help=short_help)
+    def __init__(self, module: str, name: str, text: str) -> None:
+        super().__init__(name, help=text)
         self._module = module
 
     def load(self) -> click.Command:

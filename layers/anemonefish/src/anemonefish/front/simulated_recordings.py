@@ -9,7 +9,8 @@ from pathlib import Path
 from anemonefish.annotations.audacity import write_audacity
 from anemonefish.annotations.raven import write_raven
 from anemonefish.annotations.selections import AudioReference
-from anemonefish.front.annotation_tables import Annotations, read_annotations
+from anemonefish.front.annotation_tables import Annotation, Annotations
+from anemonefish.sample_times import seconds as seconds_of
 from anemonefish.simulation.calls import ANEMONEFISH
 from anemonefish.simulation.scene import Scene, scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
@@ -29,7 +30,7 @@ class SimulatedRecording:
     raven_path, audacity_path : Path
         Its annotations as a Raven selection table and as Audacity labels.
     annotations : Annotations
-        The same, read from the selection table.
+        The same as a table.
     scene : Scene
         How the sound was drawn: seed, settings, every sound with its frequency and level.
     """
@@ -99,9 +100,16 @@ def simulate(
     with atomic_file(wav) as temporary:
         write_scene(made, temporary)
     raven, audacity = (wav.with_name(f"{wav.name}.{ending}") for ending in ("selections.txt", "audacity.txt"))
-    reference = AudioReference(path=str(wav.resolve()), name=wav.name, sample_rate=made.sample_rate)
+    rate = made.sample_rate
+    reference = AudioReference(path=str(wav.resolve()), name=wav.name, sample_rate=rate)
     with atomic_file(raven) as temporary, temporary.open("w", newline="") as file:
         write_raven(file, [(reference, made.labels)])
     with atomic_file(audacity) as temporary, temporary.open("w", newline="") as file:
-        write_audacity(file, made.labels, sample_rate=made.sample_rate)
-    return SimulatedRecording(wav, raven, audacity, read_annotations(raven), made)
+        write_audacity(file, made.labels, sample_rate=rate)
+    items = (
+        Annotation(
+            wav.name, seconds_of(each.start, rate), seconds_of(each.stop, rate), each.label, each.low_hz, each.high_hz
+        )
+        for each in made.labels
+    )
+    return SimulatedRecording(wav, raven, audacity, Annotations(raven, tuple(items)), made)

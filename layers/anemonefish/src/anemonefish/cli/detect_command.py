@@ -1,0 +1,212 @@
+"""The commands ``anemonefish detect`` and ``anemonefish plan``: find events in recordings, or say what that would take.
+
+Exit codes: 0 done, 1 a recording failed (the others are finished), 2 mistyped.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from anemonefish.cli.terminal import (
+    ERR,
+    OUT,
+    assigned,
+    complain,
+    model_option,
+    models_option,
+    progress_bar,
+    require,
+    set_option,
+    show_notes,
+    show_quote,
+)
+from anemonefish.interrupts import Stopped, command_line
+from anemonefish.settings import FORMATS, MOST_CLIPS, Settings
+from anemonefish.workflow.find_recordings import Found, find_recordings
+
+if TYPE_CHECKING:
+    from anemonefish.front.recording_detections import DetectedEvent
+    from anemonefish.jobs.plan import PlannedRecording
+    from anemonefish.models.repository import PinnedModel
+
+__all__ = ["detect", "plan"]
+
+_SHOWN_EVENTS = 20
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True)
+@model_option
+@models_option
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder for the reports."
+)
+@click.option("--formats", help=f"Comma-separated; of {', '.join(FORMATS)}.")
+@click.option("--threshold", type=float, help="Score above which a window belongs to an event.")
+@click.option("--start", help="When the only recording begins: ISO 8601 with a zone.  [default: name or header]")
+@click.option("--clips", is_flag=True, help="Cut each event out as FLAC, into review/clips.")
+@click.option("--pictures", is_flag=True, help="Draw timelines, activity and each clip, into review; needs matplotlib.")
+@click.option("--padding", type=click.FloatRange(0, 60), default=1.0, show_default=True, help="Seconds around a clip.")
+@click.option(
+    "--most-clips", type=click.IntRange(1), default=MOST_CLIPS, show_default=True, help="The best ones first."
+)
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes at once.  [default: one per core]")
+@set_option
+def detect(
+    paths: tuple[str, ...],
+    model: str,
+    models_uri: str,
+    out: Path,
+    formats: str | None,
+    threshold: float | None,
+    start: str | None,
+    clips: bool,
+    pictures: bool,
+    padding: float,
+    most_clips: int,
+    jobs: int | None,
+    assignments: Sequence[str],
+) -> None:
+    """Find events in recordings: files, folders (searched below) or s3:// objects."""
+    import anemonefish as af
+
+    given = _given(assignments, formats=_words(formats), threshold=threshold, start=start)
+    settings = Settings.load(given)
+    if pictures:
+        require("matplotlib", "pictures", "--pictures")
+    if "parquet" in settings.formats:
+        require("arro3.io", "cli", "the format parquet")
+    found = _found(paths)
+    with progress_bar("scoring") as bar, _resumable():
+        task = bar.add_task("scoring", total=None)
+        results = af.detect(
+            found,
+            model,
+            models=models_uri,
+            folder=out,
+            clips=clips,
+            pictures=pictures,
+            padding_seconds=padding,
+            most_clips=most_clips,
+            processes=jobs,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            failures="ignore",
+            **given,
+        )
+    _show_recordings(results.planned, results.model)
+    show_notes(results.notes.items())
+    _show_events(results.events)
+    OUT.print(
+        f"{len(results)} recordings, {len(results.events)} events; reports in {out}", highlight=False, soft_wrap=True
+    )
+    failed = _show_failures(results.planned)
+    if (review := results.review) is not None:
+        left_out = f" ({review.left_out} events above --most-clips have none)" if review.left_out else ""
+        OUT.print(f"{review.clips} clips{left_out} and {review.pictures} pictures in {out / 'review'}", highlight=False)
+    if failed:
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True)
+@model_option
+@models_option
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="Print the quote as JSON.")
+def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Sequence[str], as_json: bool) -> None:
+    """Say how an account would cut the work, and the time and cost to expect, before anything runs."""
+    import anemonefish as af
+
+    found, given = _found(paths), _given(assignments)
+    Settings.load(given)
+    made = af.plan(found, model, models=models_uri, **given)
+    if as_json:
+        OUT.print_json(json.dumps(asdict(made.quote)))
+    else:
+        _show_recordings(made.recordings, made.model)
+        show_notes((recording.name, recording.notes) for recording in made.recordings)
+        settings = made.settings
+        where = f"{settings.architecture}, {settings.memory_mb} MB a worker"
+        show_quote(f"{made.model.name} {made.model.version} on {where}", asdict(made.quote))
+    if _show_failures(made.recordings):
+        sys.exit(1)
+
+
+def _found(paths: Sequence[str]) -> Found:
+    """Return the recordings, and say what was not looked at beside them."""
+    found = find_recordings(paths)
+    for line in found.lines():
+        ERR.print(line, highlight=False, markup=False, soft_wrap=True)
+    return found
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Say how to go on when a signal ends the block."""
+    try:
+        yield
+    except Stopped:
+        words = "the results are as they were before; what is scored is kept, and this goes on there:"
+        ERR.print(words, highlight=False, soft_wrap=True)
+        ERR.print(command_line(), highlight=False, markup=False, soft_wrap=True)
+        raise
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",")]
+
+
+def _given(assignments: Sequence[str], **options: Any) -> dict[str, Any]:
+    """Return the settings of ``--set`` and of the options that have a name of their own."""
+    return Settings.read(assigned(assignments)) | {name: value for name, value in options.items() if value is not None}
+
+
+def _show_recordings(recordings: Sequence[PlannedRecording], model: PinnedModel) -> None:
+    """Say how recordings are read: resampled, or without a time."""
+    for recording in recordings:
+        if recording.analysis is not None and recording.analysis.resampled:
+            OUT.print(
+                f"{recording.name}: resampled from {recording.analysis.audio.sample_rate} Hz to "
+                f"{recording.analysis.sample_rate} Hz, the rate of {model.name} {model.version}",
+                highlight=False,
+            )
+    unknown = [each for each in recordings if each.begins is not None and each.begins.utc is None]
+    if unknown and unknown[0].begins is not None:
+        others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+        OUT.print(f"no UTC for {unknown[0].name}{others}: {unknown[0].begins.source}", highlight=False, soft_wrap=True)
+
+
+def _show_events(events: Sequence[DetectedEvent]) -> None:
+    from rich.table import Table
+
+    from anemonefish.sample_times import format_seconds
+
+    table = Table(title="events")
+    for name in ("recording", "start s", "end s", "class", "mean score", "max score", "windows"):
+        table.add_column(name, justify="left" if name in {"recording", "class"} else "right")
+    for event in events[:_SHOWN_EVENTS]:
+        times = (format_seconds(edge, event.sample_rate)[:-3] for edge in (event.start_sample, event.end_sample))
+        scores = f"{event.mean_score:.3f}", f"{event.max_score:.3f}"
+        table.add_row(event.recording, *times, event.label, *scores, str(event.n_windows))
+    if events:
+        OUT.print(table)
+    if len(events) > _SHOWN_EVENTS:
+        OUT.print(f"... and {len(events) - _SHOWN_EVENTS} more in the reports", highlight=False)
+
+
+def _show_failures(recordings: Sequence[PlannedRecording]) -> bool:
+    """Print why recordings failed; return whether any did."""
+    failures = [each.failure for each in recordings if each.failure is not None]
+    if failures:
+        ERR.print(f"{len(failures)} of {len(recordings)} recordings failed:", highlight=False)
+    for failure in failures:
+        complain(failure)
+    return bool(failures)
