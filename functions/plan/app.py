@@ -10,7 +10,7 @@ from anemonefish.models.repository import ModelRepository
 from anemonefish.service.limits import Limits
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
-from anemonefish.workflow.planner import plan_job, plan_resumed, with_proven_engine, without_transcodes
+from anemonefish.workflow.planner import plan_job, plan_resumed, with_runnable_engine, without_transcodes
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if transcodes := job.transcodes(plan):
         job.write_transcodes(transcodes)
         return _answer(job, plan, 0) | {"transcode_count": len(transcodes)}
-    plan = with_proven_engine(plan, models)
+    plan = with_runnable_engine(plan, models)
     job.write_plan(plan)
     return _answer(job, plan, sum(1 for _ in plan.batches()))
 

@@ -103,6 +103,7 @@ FLOORS = [
         "simulation",
         "evaluation",
         "jobs.request",
+        "workflow.folder_lock",
         "workflow.results_folder",
     },
     {"workflow.find_recordings", "audio.resample", "models", "audio.pieces", "audio.transcoding"},
@@ -110,6 +111,8 @@ FLOORS = [
     {"jobs.job", "jobs.parts"},
     {
         "service.limits",
+        "workflow.plan_recording",
+        "workflow.range_size",
         "workflow.planner",
         "workflow.score",
         "results.csv_tables",

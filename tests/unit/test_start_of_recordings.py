@@ -19,7 +19,8 @@ from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store, read_companion
-from anemonefish.workflow.planner import _begins, plan_job
+from anemonefish.workflow.plan_recording import _start_of
+from anemonefish.workflow.planner import plan_job
 
 NAME = "6075.220210084905.wav"
 LOG = (
@@ -181,11 +182,11 @@ def test_a_number_that_tells_two_recordings_apart_is_no_part_of_their_time(
 
 def test_what_is_known_of_a_start_becomes_notes() -> None:
     request = RecordingRequest("a/19700101_000554_PDT.WAV", "19700101_000554_PDT.WAV", "a")
-    begins, notes = _begins(request, Metadata(), Settings.load({"time_zone": "UTC"}, {}))
+    begins, notes = _start_of(request, Metadata(), Settings.load({"time_zone": "UTC"}, {}))
     assert begins.utc == "1970-01-01T07:05:54.000000Z"
     assert {note.code for note in notes} == {"start", "clock-not-set"}
     assert all(request.name not in note.message for note in notes)
     unknown = RecordingRequest("a/19700101_000554.WAV", "19700101_000554.WAV", "a")
-    begins, notes = _begins(unknown, Metadata(), Settings.load({}, {}))
+    begins, notes = _start_of(unknown, Metadata(), Settings.load({}, {}))
     assert begins.utc is None
     assert [note.code for note in notes] == ["clock-not-set"]

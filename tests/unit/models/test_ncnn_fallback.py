@@ -24,7 +24,7 @@ from anemonefish.publishing.publish import publish
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores.folder import LocalStore
-from anemonefish.workflow.planner import plan_job, with_proven_engine
+from anemonefish.workflow.planner import plan_job, with_runnable_engine
 from anemonefish.workflow.predict import predict_clip
 from tests.golden import deep, request_for, strides
 
@@ -136,7 +136,7 @@ def test_litert_takes_over_where_the_golden_example_fails(
     with_another_kernel(repository)
     request = RecordingRequest(str(recording), "reef.wav", "reef.wav")
     plan = plan_job([request], "lab@deep", Settings.load({}, {}), repository)
-    instead = with_proven_engine(plan, repository)
+    instead = with_runnable_engine(plan, repository)
     assert (plan.model.engine, instead.model.engine) == ("ncnn", "litert")
     assert "scores differ from the training stack's" in caplog.text
     # Scores of the two engines are stored apart, and those of LiteRT are the ones that are asked for by name.

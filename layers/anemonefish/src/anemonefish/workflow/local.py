@@ -33,7 +33,7 @@ from anemonefish.stores import open_store
 from anemonefish.stores.folder import local_path
 from anemonefish.workflow.aggregate import Aggregate, aggregate_job
 from anemonefish.workflow.content_hashes import with_contents
-from anemonefish.workflow.planner import plan_job, with_proven_engine, without_transcodes
+from anemonefish.workflow.planner import plan_job, with_runnable_engine, without_transcodes
 from anemonefish.workflow.results_folder import JOURNAL, ResultsFolder
 from anemonefish.workflow.score import score_range
 from anemonefish.workflow.transcode import transcode_task
@@ -189,7 +189,7 @@ class _Run:
         """Score what has no scores yet; return the job, whose results go below a prefix, and its plan."""
         scored = self.shared.scored()
         if not all(task.name in scored for task in plan.tasks()):
-            plan = with_proven_engine(plan, self.models)
+            plan = with_runnable_engine(plan, self.models)
         job = Job(self.shared.store, f"{JOURNAL}/plans/{plan.identity}", results, shared=JOURNAL)
         job.write_plan(plan)
         _score(job, plan, self.models.store.uri, self.workers, self.progress)

@@ -1,42 +1,36 @@
-"""A folder of results: one run at a time writes there, and replaces what the run before it wrote.
+"""A folder of results: one run at a time writes there, and its results replace those of the run before.
 
-Owns the lock, the manifest of the folder and the exchange of old results for new ones::
+The folder holds results, a lock (:mod:`.folder_lock`) and a manifest::
 
-    {out}/...                        results, clips, pictures; and whatever the user puts beside them
-    {out}/.anemonefish/lock          held by the run that works here, and free when that ends, however it ends
+    {out}/...                        results, clips, pictures; and files of the user
+    {out}/.anemonefish/lock          held by the run that writes here; free as soon as that run ends
     {out}/.anemonefish/manifest.json the files of the last run with their hashes; written last
     {out}/.anemonefish/new/          the results of a run that has not finished
 
-New results are written to ``new`` first. When all of them are there, each takes the place of the old one, files of the
-last run that the new one does not have are removed, and the manifest is written. Until then the old results are whole.
-A file that is not in the manifest, or was changed since, is the user's: it is never removed, and a run that would have
-to overwrite it refuses. Knows nothing of recordings and scores.
+New results are written to ``new`` first. When all are complete, each replaces the old one, files that only the last run
+had are removed, and the manifest is written. Until then the old results stay complete. A file that is not in the
+manifest, or that was changed since, belongs to the user: it is never removed, and a run that would overwrite it is
+refused.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import shutil
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from anemonefish.canonical import dump_json
 from anemonefish.errors import StorageError
 from anemonefish.recording_names import is_own_clip
 from anemonefish.stores.folder import UNFINISHED, LocalStore, atomic_file
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from anemonefish.workflow.folder_lock import FolderLock
 
 __all__ = ["JOURNAL", "ResultsFolder", "owned_files"]
 
@@ -45,16 +39,13 @@ JOURNAL = ".anemonefish"
 
 _MANIFEST = f"{JOURNAL}/manifest.json"
 _NEW = f"{JOURNAL}/new"
-_LAST = "summary.csv"  # takes its place when all others have
+_LAST = "summary.csv"  # replaced after all others
 _SHOWN = 3
-
-_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
-"""What file systems answer that have no locks."""
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file as it was written: nobody else has changed it while these facts hold.
+    """A file as a run wrote it: while its size and time are these, it is unchanged.
 
     Attributes
     ----------
@@ -73,7 +64,7 @@ class _File:
         return cls(sha256 or _sha256(path), facts.st_size, facts.st_mtime_ns)
 
     def is_unchanged(self, path: Path) -> bool:
-        """Say whether the file at a path is this one; it is read only when its time does not tell."""
+        """Say whether the file at a path is this one; its bytes are read only where its time differs."""
         try:
             facts = path.lstat()
             if (facts.st_size, facts.st_mtime_ns) == (self.size, self.modified):
@@ -84,11 +75,11 @@ class _File:
 
 
 _Files = dict[str, list[_File]]
-"""What each file may be, by its name: two things while old results are exchanged for new ones."""
+"""The known versions of each file, by its name: old and new while results are being replaced."""
 
 
 class ResultsFolder:
-    """A folder of results that this process alone writes to, as a context.
+    """A folder of results, as a context in which this process alone writes to it.
 
     Parameters
     ----------
@@ -103,7 +94,7 @@ class ResultsFolder:
     def __init__(self, out: Path) -> None:
         self._out = out
         self._store = LocalStore(out)
-        self._lock = _Lock(out)
+        self._lock = FolderLock(out, JOURNAL)
         self._owned: _Files = {}
         self._made = False
 
@@ -129,14 +120,14 @@ class ResultsFolder:
             self._sweep()
         shutil.rmtree(self.new, ignore_errors=True)
         self._lock.release()
-        with suppress(OSError):  # nothing was kept: the folder is not left behind
+        with suppress(OSError):  # a folder without results is removed
             (self._out / JOURNAL).rmdir()
             if self._made:
                 self._out.rmdir()
 
     @property
     def new(self) -> Path:
-        """Where new results are written before they take their place."""
+        """Folder where new results are written before they replace the old ones."""
         return self._out / _NEW
 
     @property
@@ -146,7 +137,8 @@ class ResultsFolder:
 
     def check_free(self, names: Iterable[str]) -> None:
         """Raise :class:`StorageError` where a result would overwrite a file of the user's."""
-        taken = [name for name in names if not self._is_free(name)]
+        folders: dict[Path, bool] = {}
+        taken = [name for name in names if not self._is_free(name, folders)]
         if taken:
             more = f" and {len(taken) - _SHOWN} more" if len(taken) > _SHOWN else ""
             raise StorageError(
@@ -155,7 +147,9 @@ class ResultsFolder:
             )
 
     def check_inputs(self, paths: Iterable[Path]) -> None:
-        """Raise :class:`StorageError` where a recording is a result of this folder, which the run would remove."""
+        """Raise :class:`StorageError` where a recording is itself a result in this folder, which the run would
+        remove.
+        """
         root = self._out.resolve()
         for path in paths:
             inside = path.relative_to(root).as_posix() if path.is_relative_to(root) else ""
@@ -166,12 +160,12 @@ class ResultsFolder:
                 )
 
     def publish(self, hashes: Mapping[str, str], not_looked_at: Sequence[str] = ()) -> None:
-        """Let the new results take the place of the old ones.
+        """Replace the old results by the new ones.
 
         Parameters
         ----------
         hashes : mapping of str to str
-            SHA-256 of new results by name, as far as somebody has computed them.
+            SHA-256 of new results by name, as far as they are known.
         not_looked_at : sequence of str
             Files that were found and are no recordings; kept in the manifest.
 
@@ -188,21 +182,22 @@ class ResultsFolder:
         files = {name: [_File.of(self.new / name, hashes.get(name))] for name in names}
         same = {name: file for name in names if (file := self._same(name, files[name][0].sha256)) is not None}
         files |= {name: [file] for name, file in same.items()}
-        # Should the exchange be cut short, the next run knows both the old and the new files as its own.
+        # If this is interrupted, the next run recognises both the old and the new files as results.
         self._write_manifest(
             {name: files.get(name, []) + self._owned.get(name, []) for name in files | self._owned}, not_looked_at
         )
         for name in names:
-            if name not in same:  # a result that is the same stays where it is, with its time
+            if name not in same:  # an unchanged result keeps its file and its time
                 self._move(name)
         for name in self._owned.keys() - files.keys():
             self._remove(name)
         self._write_manifest(files, not_looked_at)
         self._owned = files
 
-    def _is_free(self, name: str) -> bool:
+    def _is_free(self, name: str, folders: dict[Path, bool]) -> bool:
+        """Say whether a result may be written; ``folders`` keeps what is known of folders from one name to the next."""
         path = self._store.path(name)
-        if any(folder.exists() and not folder.is_dir() for folder in path.parents):
+        if not _may_be_folder(path.parent, folders):
             return False
         return not os.path.lexists(path) or any(file.is_unchanged(path) for file in self._owned.get(name, ()))
 
@@ -246,14 +241,21 @@ class ResultsFolder:
             path.write_bytes(dump_json(document))
 
     def _sweep(self) -> None:
-        """Remove what a run that was stopped had not finished writing."""
+        """Remove the unfinished files of a run that was stopped."""
         for path in (self._out / JOURNAL).rglob(f"{UNFINISHED}*"):
             with suppress(OSError):
                 path.unlink()
 
 
+def _may_be_folder(path: Path, known: dict[Path, bool]) -> bool:
+    """Say whether a path is a folder, or can become one because no file is in the way."""
+    if path not in known:
+        known[path] = path.is_dir() or (not path.exists() and _may_be_folder(path.parent, known))
+    return known[path]
+
+
 def owned_files(out: Path) -> frozenset[str]:
-    """Return the names of the files that the last run wrote to a folder of results; of another folder none."""
+    """Return the names of the files that the last run wrote to a folder of results; none for another folder."""
     return frozenset(_read_owned(out))
 
 
@@ -264,11 +266,11 @@ def _read_owned(out: Path) -> _Files:
     except FileNotFoundError:
         return _read_owned_by_jobs(out)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}  # a damaged manifest owns nothing: all files are taken for the user's
+        return {}  # without a readable manifest every file counts as the user's
 
 
 def _read_owned_by_jobs(out: Path) -> _Files:
-    """Return the results of versions that kept no manifest of the folder, by the manifests of their jobs."""
+    """Return the results of older versions, which wrote a manifest for each job and none for the folder."""
     owned: _Files = {}
     manifests = list((out / JOURNAL / "plans").glob("*/manifest.json"))
     for manifest in manifests:
@@ -288,142 +290,3 @@ def _read_owned_by_jobs(out: Path) -> _Files:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-# --- one run at a time -----------------------------------------------------------------------------------------------
-
-
-class _Lock:
-    """The right to write to a folder, which ends with the process that has it.
-
-    The system's lock on a file where the file system has locks; otherwise a file that names its process, which another
-    run takes over when that process is gone.
-    """
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
-        self._path = out / JOURNAL / "lock"
-        self._owner = out / JOURNAL / "lock.owner"
-        self._handle: int | None = None
-
-    def acquire(self) -> bool:
-        """Take the lock; say whether the run before this one was killed.
-
-        Raises
-        ------
-        StorageError
-            Another run has it.
-        OSError
-            The folder cannot be written.
-        """
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            before = _read_record(os.pread(handle, 4096, 0))
-            if not _flock(handle) or self._owner.exists():
-                self._take_over()
-            if not self._path.exists() or not os.path.samestat(os.fstat(handle), self._path.stat()):
-                raise BlockingIOError  # another run has just ended and removed the file that was opened here
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, _record(), 0)
-        except BlockingIOError:
-            os.close(handle)
-            raise self._busy(before) from None
-        except BaseException:
-            os.close(handle)
-            raise
-        self._handle = handle
-        return bool(before)
-
-    def release(self) -> None:
-        """Give the lock back."""
-        if self._handle is not None:
-            with suppress(OSError):
-                self._owner.unlink(missing_ok=True)
-                self._path.unlink(missing_ok=True)
-            os.close(self._handle)
-            self._handle = None
-
-    def _take_over(self) -> None:
-        """Make the file that names this process; that of a process which is gone is taken over."""
-        try:
-            self._create_owner()
-        except FileExistsError:
-            mine = self._owner.with_name(f"lock.owner-{os.getpid()}")
-            text = self._owner.read_bytes()
-            record = _read_record(text)
-            if record and _may_live(record):
-                raise self._busy(record) from None
-            self._owner.replace(mine)  # one of several that try at the same time succeeds
-            try:
-                if mine.read_bytes() != text:
-                    raise self._busy(record)
-                self._create_owner()
-            except FileExistsError:
-                raise self._busy(record) from None
-            finally:
-                mine.unlink(missing_ok=True)
-
-    def _create_owner(self) -> None:
-        handle = os.open(self._owner, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            os.write(handle, _record())
-        finally:
-            os.close(handle)
-
-    def _busy(self, record: Mapping[str, Any]) -> StorageError:
-        who = f" (process {record['pid']} on {record['host']})" if record else ""
-        elsewhere = record and record.get("host") != socket.gethostname()
-        last = f"; if that computer has stopped, delete {self._owner}" if elsewhere and self._owner.exists() else ""
-        return StorageError(
-            f"{self._out}: another run writes there now{who}; wait until it has ended, or choose another folder with "
-            f"--out{last}"
-        )
-
-
-def _flock(handle: int) -> bool:
-    """Lock an open file; return False where the file system has no locks, raise BlockingIOError where it is locked."""
-    if fcntl is None:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
-    except OSError as error:
-        if error.errno in _NO_LOCKS:
-            return False
-        raise
-    return True
-
-
-def _record() -> bytes:
-    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "boot": _boot()}).encode()
-
-
-def _read_record(text: bytes) -> dict[str, Any]:
-    with suppress(ValueError):
-        record = json.loads(text)
-        if isinstance(record, dict) and {"pid", "host", "boot"} <= record.keys():
-            return record
-    return {}
-
-
-def _may_live(record: Mapping[str, Any]) -> bool:
-    """Say whether the process of a record may still run; of another computer nobody can tell."""
-    if record["host"] != socket.gethostname():
-        return True
-    if record["boot"] != _boot():
-        return False
-    try:
-        os.kill(int(record["pid"]), 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, ValueError, OverflowError):
-        return True
-    return True
-
-
-def _boot() -> str:
-    """Return what differs after every start of this computer; empty where the system does not say."""
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return ""

@@ -24,7 +24,7 @@ from anemonefish.errors import StorageError
 from anemonefish.recording_names import is_own_clip
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
-from anemonefish.workflow import results_folder
+from anemonefish.workflow import folder_lock
 from anemonefish.workflow.results_folder import ResultsFolder, owned_files
 
 
@@ -260,7 +260,7 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 def owner(out: Path, **record: object) -> Path:
     path = out / ".anemonefish" / "lock.owner"
     path.parent.mkdir(parents=True, exist_ok=True)
-    mine = {"pid": os.getpid(), "host": socket.gethostname(), "boot": results_folder._boot()}
+    mine = {"pid": os.getpid(), "host": socket.gethostname(), "boot": folder_lock.boot_id()}
     path.write_text(json.dumps(mine | record))
     return path
 
