@@ -105,7 +105,7 @@ def test_columns_of_classes_give_a_label_for_each_present_class(read, yes: str, 
 
 
 def test_missing_value_in_a_column_of_a_class_is_an_error(read) -> None:
-    with pytest.raises(InvalidRequest, match="line 3: fish: 'NaN' says neither 0 nor 1"):
+    with pytest.raises(InvalidRequest, match="line 3: fish: 'NaN' is neither 0 nor 1"):
         read("start_time,end_time,fish\n0,3,1\n3,6,NaN\n")
 
 

@@ -59,7 +59,7 @@ def microseconds_from_text(text: str) -> int:
         return int(whole + decimals.ljust(6, "0"))
     value = number_from_text(text) * MICROSECONDS
     if abs(value) > _LATEST:
-        raise ValueError(f"{text!r} is further than any recording reaches")
+        raise ValueError(f"{text!r} is longer than any recording")
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)
 
 

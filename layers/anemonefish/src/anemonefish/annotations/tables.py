@@ -146,7 +146,9 @@ class _Columns:
         for column, header in self.classes.items():
             present = presence(row.cells[column])
             if present is None:
-                raise ValueError(f"{header}: {row.cells[column]!r} says neither 0 nor 1; write one, or delete the line")
+                raise ValueError(
+                    f"{header}: {row.cells[column]!r} is neither 0 nor 1; write 0 or 1, or delete the line"
+                )
             if present:
                 yield header
 

@@ -154,7 +154,7 @@ def parse_start(text: str) -> datetime:
     reading = read_iso(text, "given") if re.match(r"\d{4}-", text) else None
     if reading is None:
         raise InvalidSettings(
-            f"start {text!r} is no time; write it as 2019-09-20T00:42:48Z or 2019-09-20T10:42:48+10:00"
+            f"start {text!r} is not a time; write it as 2019-09-20T00:42:48Z or 2019-09-20T10:42:48+10:00"
         )
     if reading.utc is None:
         raise InvalidSettings(f"start {text!r} has no offset; end it with Z for UTC, or with one such as +10:00")

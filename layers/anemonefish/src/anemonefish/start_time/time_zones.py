@@ -50,11 +50,11 @@ def parse_time_zone(text: str) -> tzinfo:
         pass
     if re.match(r"(?:UTC|GMT)?\s?[-+\d]", text.translate(DASHES), re.IGNORECASE):
         raise InvalidSettings(
-            f"time_zone {text!r} is no offset from UTC: those go from -12:00 to +14:00, e.g. +10:00 or -03:30"
+            f"time_zone {text!r} is not an offset from UTC; offsets go from -12:00 to +14:00, e.g. +10:00 or -03:30"
         )
     if not re.fullmatch(r"[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+", text):
         raise InvalidSettings(
-            f"time_zone {text!r} is no time zone; give UTC, an offset such as +10:00, or a place of the IANA "
+            f"time_zone {text!r} is not a time zone; give UTC, an offset such as +10:00, or a place in the IANA "
             f"database such as Australia/Brisbane"
         )
     place = _place(text)
@@ -65,7 +65,7 @@ def parse_time_zone(text: str) -> tzinfo:
             f"time_zone {text!r} cannot be looked up: this machine has no time zone database; give an offset such as "
             f"+10:00, or install the package tzdata"
         )
-    raise InvalidSettings(f"time_zone {text!r} is no place of the IANA database, such as Australia/Brisbane")
+    raise InvalidSettings(f"time_zone {text!r} is not a place in the IANA database, such as Australia/Brisbane")
 
 
 def _place(name: str) -> ZoneInfo | None:

@@ -190,17 +190,17 @@ def offset_zone(text: str) -> timezone:
         return UTC
     match = _OFFSET.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no offset from UTC")
+        raise ValueError(f"{text!r} is not an offset from UTC")
     sign, short, point, part, hours, minutes = match.groups()
     if short is not None:
         hours, minutes = short, part or "00"
     if point == ".":
         minutes = str(_FRACTIONS.get(minutes, 60))
     elif len(minutes) != 2:
-        raise ValueError(f"{text!r} is no offset from UTC")
+        raise ValueError(f"{text!r} is not an offset from UTC")
     total = 60 * int(hours) + int(minutes)
     if int(minutes) > 59 or total > _MOST_OFFSET:
-        raise ValueError(f"{text!r} is no offset from UTC: those go from -12:00 to +14:00")
+        raise ValueError(f"{text!r} is not an offset from UTC; offsets go from -12:00 to +14:00")
     return timezone(timedelta(minutes=-total if sign == "-" else total))
 
 
