@@ -15,7 +15,7 @@ prints and what ends up in an execution's error, so the three doors say the same
     │   ├── InvalidSamples         NaN or infinite samples
     │   ├── RecordingChanged       the object is not the version that was planned
     │   └── UnsupportedRecording   audio, but nothing the model can be given
-    │       └── InexactRecording   a format that cannot be entered at any sample: transcode it first
+    │       └── InexactRecording   a format that is not sample-accurately seekable; it is transcoded first
     ├── ModelError
     │   ├── ModelNotFound
     │   ├── InvalidBundle          a file is missing, altered or contradicts model.json
@@ -177,7 +177,7 @@ class UnsupportedRecording(RecordingError):
 
 
 class InexactRecording(UnsupportedRecording):
-    """The recording is sound, but its format cannot be entered at any sample: it must be transcoded first."""
+    """The recording is intact, but its format is not sample-accurately seekable; it is transcoded first."""
 
 
 class ModelError(AnemonefishError):

@@ -1,4 +1,4 @@
-"""Damaged FLAC files: count the samples that are there, and decode what lies around damage.
+"""Damaged FLAC files: count the samples that are there, and decode what is around damage.
 
 STREAMINFO may not state the number of samples (0 means unknown), or state a wrong one: :func:`count_samples` finds the
 last frame that can be decoded. Where a frame is damaged, libsndfile stops for good: :func:`decode_around_damage`
@@ -116,7 +116,7 @@ def decode_around_damage(
     hole : Hole or None
         The last hole in the file so far, for the next call.
     """
-    made = np.zeros((stop - start, info.channels), dtype)
+    frames = np.zeros((stop - start, info.channels), dtype)
     missing, reached = [], start
     begin = info.audio if hole is None or start < hole.start else hole.offset
     if hole is None or not hole.start <= start <= hole.stop + _FEW_FRAMES * (info.block or 4096):
@@ -130,7 +130,7 @@ def decode_around_damage(
         if frame.start >= stop:
             break
         first, end = max(frame.start, reached), min(frame.stop, stop)
-        made[first - start : end - start] = samples[first - frame.start : end - frame.start]
+        frames[first - start : end - start] = samples[first - frame.start : end - frame.start]
         if first > reached:
             missing.append((reached, first))
         reached = end
@@ -141,15 +141,15 @@ def decode_around_damage(
         hole = Hole(reached, 1 << 36, size)
     if reached < stop:
         missing.append((reached, stop))
-    return made, missing, hole
+    return frames, missing, hole
 
 
 def _decode(info: StreamInfo, frame: FlacFrame, data: bytes, dtype: DTypeLike) -> NDArray[Any] | None:
     """Decode one frame; None when it is damaged."""
     count = frame.stop - frame.start
     try:
-        with soundfile.SoundFile(io.BytesIO(info.with_samples(count) + data)) as sound:
-            samples: NDArray[Any] = sound.read(count, dtype=np.dtype(dtype).name, always_2d=True)
+        with soundfile.SoundFile(io.BytesIO(info.with_samples(count) + data)) as decoder:
+            samples: NDArray[Any] = decoder.read(count, dtype=np.dtype(dtype).name, always_2d=True)
     except soundfile.LibsndfileError:
         return None
     return samples if len(samples) == count else None

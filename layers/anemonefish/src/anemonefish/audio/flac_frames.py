@@ -176,7 +176,7 @@ def _corrected(info: StreamInfo, frame_head: bytes, largest: int) -> StreamInfo:
 
 
 def _parse(data: bytes, at: int, base: int, info: StreamInfo) -> FlacFrame | None:
-    """Read the frame header at ``data[at:]``, which lies in the file at ``base + at``; None where there is none."""
+    """Read the frame header at ``data[at:]``, at the byte ``base + at`` of the file; None where there is none."""
     head = data[at : at + _HEADER_BYTES]
     number = _coded_number(head, 4) if len(head) >= 6 and _fits(head, info) else None
     if number is None:

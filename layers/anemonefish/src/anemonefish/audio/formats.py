@@ -93,7 +93,7 @@ def container_name(head: bytes) -> str | None:
 
 
 def _search_mpeg_stream(file: BinaryFile) -> str | None:
-    """Return the name of an MPEG audio stream that begins behind bytes of no format."""
+    """Return the name of an MPEG audio stream that begins after bytes of no format."""
     found = find_first_frame(file, file.seek(0, SEEK_END))
     if found is None:
         return None

@@ -19,7 +19,7 @@ TAG_HEAD_BYTES = 32
 
 
 def after_tags(file: BinaryFile) -> int:
-    """Return the offset behind all tags at the beginning of a file.
+    """Return the offset after all tags at the beginning of a file.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ SURE = 4
 """Frames in a row that prove a stream: random bytes look like that at fewer than one position in 1e9."""
 
 SEARCHED = 1 << 16
-"""Bytes in which the first frame is searched for, behind the tags whose length is known."""
+"""Bytes in which the first frame is searched for, after the tags whose length is known."""
 
 _TAGGED_SEARCH = 1 << 20
 """The same for a file whose ID3 tag states a wrong length: the tag may hold a cover picture."""

@@ -39,7 +39,7 @@ _FLOAT_CODECS = frozenset({"FLOAT", "DOUBLE"})
 
 
 class AudioFile:
-    """One open recording; made by :func:`open_audio`.
+    """One open recording, as :func:`open_audio` returns it.
 
     Attributes
     ----------

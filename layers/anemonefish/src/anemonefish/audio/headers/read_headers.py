@@ -55,7 +55,7 @@ def read_metadata(file: BinaryFile, size: int) -> Metadata:
     Parameters
     ----------
     file : seekable binary file
-        Its position is moved. A :class:`.BlockReader` that met an error reads as if the file ended there, so its caller
+        Its position is moved. After an error, a :class:`.BlockReader` reads as if the file ended there, so its caller
         checks its ``error`` before using the result.
     size : int
         Length of the file in bytes.

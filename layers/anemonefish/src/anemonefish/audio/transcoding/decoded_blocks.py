@@ -53,7 +53,7 @@ def _planes(frame: Any) -> NDArray[Any]:
 def with_silence(items: Iterator[BlockOrSilence]) -> Iterator[Block]:
     """Yield the blocks, with silent blocks in place of the numbers.
 
-    Silence before the first block is yielded with that block, which tells the number of channels.
+    Silence before the first block is yielded with that block, which has the number of channels.
     """
     before = 0
     channels = 0

@@ -1,7 +1,7 @@
 """Recover the packets of a damaged Matroska or WebM file that FFmpeg skips.
 
 Where a cluster is damaged, FFmpeg continues with the next cluster and loses up to half a minute of sound. Owns
-:func:`recovered_packets`, which finds the blocks behind the damage by their bytes and derives their time stamps.
+:func:`recovered_packets`, which finds the blocks after the damage by their bytes and derives their time stamps.
 
 Source: RFC 9559 (clusters, SimpleBlock); RFC 8794 (EBML).
 """

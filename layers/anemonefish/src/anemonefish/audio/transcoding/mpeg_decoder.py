@@ -1,8 +1,8 @@
 """Decode a stream of MPEG audio or AAC frames, and place its samples by counting frames.
 
-Owns :class:`MpegDecoder`. Such streams have no time stamps: a sample lies behind as many frames as stand before it in
-the file (:mod:`anemonefish.audio.mpeg_stream`). A damaged stretch becomes silence of the frames it held, and a note.
-The samples that an encoder added before and after the recording are removed where the Info header states them.
+Owns :class:`MpegDecoder`. Such streams have no time stamps: the time of a sample follows from the number of frames
+before it (:mod:`anemonefish.audio.mpeg_stream`). A damaged stretch becomes silence as long as the frames it held, and a
+note. The samples that an encoder added before and after the recording are removed where the Info header states them.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class MpegDecoder:
         self._name = name
         self._reader = reader
         self._damage = Stretches("damaged", DAMAGED)
-        self._start = self._junk = 0
+        self._start = self._skipped = 0
         self._info: InfoHeader | None = None
         self._per_frame = 0
         self._frames = 0
@@ -89,15 +89,17 @@ class MpegDecoder:
                 f"{self._name}: not a readable recording (it begins like MPEG audio, but no frames follow each other); "
                 f"copy the file again, or convert it to FLAC"
             )
-        self._start, self._junk = found
+        self._start, self._skipped = found
         yield from self._trim(self._decode())
 
     def notes(self, frames: int) -> list[Note]:
         """Return what a user should know, once all blocks are read; as of ``MediaDecoder.notes``."""
         notes = self._damage.notes(self.rate)
-        if self._junk:
-            message = f"the first {self._junk} bytes belong to no frame; times count from the first frame behind them"
-            notes.insert(0, Note("start", message, {"bytes": self._junk}))
+        if self._skipped:
+            message = (
+                f"the first {self._skipped} bytes belong to no frame; times count from the first frame behind them"
+            )
+            notes.insert(0, Note("start", message, {"bytes": self._skipped}))
         end = self._end_note(frames)
         return notes if end is None else [*notes, end]
 
@@ -197,15 +199,15 @@ class MpegDecoder:
                 written += sum(map(block_length, held))
                 held = []
             kept = part_of(item, max(0, skip - at), max(0, min(length, end - at)))
-            behind = part_of(item, max(0, skip - at, end - at), length)
+            rest = part_of(item, max(0, skip - at, end - at), length)
             at += length
             if isinstance(kept, int) and kept:
                 self._damage.add(written, written + kept)
             written += block_length(kept)
             if block_length(kept):
                 yield kept
-            if block_length(behind):  # an empty slice would keep the samples of its block in memory
-                held.append(behind)
+            if block_length(rest):  # an empty slice would keep the samples of its block in memory
+                held.append(rest)
 
     def _bounds(self) -> tuple[int, int, int]:
         """Return the first sample to keep, the end of those to keep, and where the last frame ends by the header."""

@@ -1,7 +1,7 @@
 """Correct the time stamps of a damaged Ogg file by the granule positions of its pages.
 
-Behind lost pages, FFmpeg counts on for one page as if nothing were missing. A page's granule position counts samples to
-the end of the page, so it tells where the page's packets belong, and how much a page holds that the end of the file
+After lost pages, FFmpeg counts on for one page as if nothing were missing. A page's granule position counts samples to
+the end of the page, so it states where the page's packets belong, and how much a page holds that the end of the file
 cuts off.
 
 Source: RFC 3533 (Ogg).
@@ -39,7 +39,7 @@ class OggPages:
         self._last_page: tuple[int, Fraction] | None = None
 
     def with_corrected_stamps(self, packets: Iterator[Any]) -> Iterator[Any]:
-        """Yield the packets, and correct the time stamps of a page behind lost pages."""
+        """Yield the packets, and correct the time stamps of a page after lost pages."""
         number = 0
         before: list[Any] = []
         for _, group in groupby(packets, lambda packet: packet.pos):

@@ -9,10 +9,10 @@ because a lossy decoder's state depends on all samples before; decoding is a few
 
 Every sample keeps its place in time:
 
-* In containers with time stamps (WebM, Matroska, Ogg, MP4 and others), the time stamps tell it
+* In containers with time stamps (WebM, Matroska, Ogg, MP4 and others), it is where its time stamp says
   (:mod:`anemonefish.audio.transcoding.timestamps`). The recording begins with its first sample; a note reports a first
   time stamp of more than a tenth of a second, which a capture has that joined a live stream late.
-* In MP3 and AAC streams, which have no time stamps, the number of frames before it tells it
+* In MP3 and AAC streams, which have no time stamps, it is where the number of frames before it says
   (:mod:`anemonefish.audio.transcoding.mpeg_decoder`).
 * A stretch that is missing (a hole in the time stamps) or cannot be decoded (damage) becomes silence of the same
   length, with a note. A file that ends earlier than its header says ends there, with a note. A recording fails only
@@ -163,7 +163,7 @@ class _Transcoder:
                 if self._out_of_time():
                     for future in pending:
                         future.result()
-                    raise OutOfTime(f"{self._name}: {number + 1} pieces are transcoded; the next call goes on there")
+                    raise OutOfTime(f"{self._name}: {number + 1} pieces are transcoded; the next call resumes there")
             for future in pending:
                 future.result()
         return frames, channels
