@@ -95,7 +95,7 @@ LOCAL = [
     ("buoy_20171108_094819_123456.wav", "date_time", "2017-11-08 09:48:19.123456"),
     ("buoy_20171108_000101_120000.wav", "date_time", "2017-11-08 00:01:01.120000"),
     ("buoy_20171108_000101_120000_left.wav", "date_time", "2017-11-08 00:01:01"),  # not 2000-01-01 12:00:00
-    ("a_20171108_094819_125_left.wav", "date_time", "2017-11-08 09:48:19"),  # a counter, for all we know
+    ("a_20171108_094819_125_left.wav", "date_time", "2017-11-08 09:48:19"),  # may be a counter
     ("SanctSound_SB01_15_67403784_20210324_223239.wav", "date_time", "2021-03-24 22:32:39"),
     ("SNMS_20060629_023000.aif", "date_time", "2006-06-29 02:30:00"),
     ("channelA_2021-10-11_13-11-09.wav", "separated", "2021-10-11 13:11:09"),
@@ -126,7 +126,7 @@ def test_name_with_a_zone_gives_the_utc_time(name: str, pattern: str, utc: str) 
     start = find_start(name)
     assert start.utc is not None, start.reason
     assert (format_utc(start.utc), start.source, start.reason) == (utc, f"name ({pattern})", "")
-    # A time zone that was given for the others does not change them.
+    # A given time zone does not change the result.
     assert find_start(name, time_zone="+05:00").utc == start.utc
 
 
@@ -237,7 +237,7 @@ def test_given_pattern_replaces_all_known_patterns() -> None:
     found = find_start("20230210_000001.wav", pattern="%y%m%dT%H%M%S")
     assert found.local is None
     assert "does not fit the pattern %y%m%dT%H%M%S" in found.reason
-    # The header may still know, but what went wrong is said.
+    # The header may still have a time; the problem with the name becomes a note.
     known = find_start("20230210_000001.wav", guano("2023-02-10T00:00:01Z"), pattern="%y%m%dT%H%M%S")
     assert known.utc is not None
     assert [note.code for note in known.notes] == ["start"]

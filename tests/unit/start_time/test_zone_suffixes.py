@@ -39,7 +39,7 @@ def test_abbreviation_behind_the_time_is_its_zone(name: str, utc: str) -> None:
     alone = find_start(name)
     assert alone.utc is not None, alone.reason
     assert (format_utc(alone.utc), alone.notes) == (utc, ())
-    # Another zone that was given never replaces it, and is not dropped without a word.
+    # A given time zone does not replace it; a note says that it was not used.
     beside = find_start(name, time_zone="-05:45")
     assert beside.utc == alone.utc
     assert [note.code for note in beside.notes] == ["start"]
@@ -53,7 +53,7 @@ AMBIGUOUS = [text for text, abbreviation in ABBREVIATIONS.items() if abbreviatio
 @pytest.mark.parametrize("text", AMBIGUOUS)
 def test_ambiguous_abbreviation_is_reported_with_settings_that_decide_it(text: str) -> None:
     name = f"reef_20200115_120555_{text}.wav"
-    # An offset that is none of its meanings is not taken instead.
+    # A given offset that is none of its meanings does not replace it.
     for zone in (None, "-11:45"):
         start = find_start(name, time_zone=zone)
         assert (start.utc, start.local) == (None, datetime(2020, 1, 15, 12, 5, 55))
@@ -131,7 +131,7 @@ def test_every_meaning_is_an_offset_of_its_place() -> None:
 
 
 def test_table_has_every_offset_of_its_abbreviations() -> None:
-    """Every place of the database since 1991: letters of the table never mean an offset that it does not have."""
+    """Compared with every place of the time zone database since 1991."""
     import zoneinfo
 
     for place in zoneinfo.available_timezones():

@@ -1,7 +1,6 @@
 """The names of columns in label tables, as Raven, BirdNET, Kaleidoscope, OpenSoundscape, pandas and R write them.
 
-Every name is in lower case, and columns are compared so (:func:`column_key`). In each tuple the names stand in the
-order in which they are preferred.
+Columns are compared in lower case (:func:`column_key`). Each tuple has its names in the order of preference.
 
 Sources: Raven Pro 1.6 User's Manual, "Selection tables"; the headers that Kaleidoscope, BirdNET-Analyzer,
 OpenSoundscape, sed_eval and warbleR write.

@@ -213,12 +213,12 @@ def parse_zone(text: str) -> timezone | Abbreviation | None:
         The text begins like an offset but is none, such as ``UTC-001``, which may be a number.
     """
     text = re.sub(r"^[ _-]?\(?(?=[A-Za-z])|\)$", "", text)
-    found = ABBREVIATIONS.get(text.upper())
-    if found is None:
+    abbreviation = ABBREVIATIONS.get(text.upper())
+    if abbreviation is None:
         return offset_zone(text)
-    small = text.islower() and found.text not in ORDINARY_WORDS
+    small = text.islower() and abbreviation.text not in ORDINARY_WORDS
     # Programs write capitals, and some tools lower the case of whole names; `West` and `Cat` are words.
-    return found if text.isupper() or small or text == "ChST" else None
+    return abbreviation if text.isupper() or small or text == "ChST" else None
 
 
 def offset_text(minutes: int) -> str:
