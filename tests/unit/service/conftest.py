@@ -1,11 +1,12 @@
-"""Fixtures of the service's tests: a receiver of webhooks with its certificate."""
+"""Fixtures of the service's tests: AWS services of moto, a stack with its executions, a receiver of webhooks."""
 
 from __future__ import annotations
 
-import datetime
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from anemonefish.cloud.clients import client
+from anemonefish.cloud.dynamodb import Record
+from anemonefish.models.repository import ModelRepository
+from anemonefish.service.execution_record import Execution
+from anemonefish.stores import open_store
+from anemonefish.stores.folder import LocalStore
+from tests.fakes.aws import create_record_table, mocked_aws
+from tests.fakes.service_stack import NUMBERS, UPLOADS, FakeStack, make_request, write_plan
 from tests.fakes.webhook_receiver import HOST, Receiver, Resolver
 
 
@@ -22,15 +31,15 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key and a certificate for HOST that signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
@@ -64,3 +73,37 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
     made = Resolver(["127.0.0.1"], ["169.254.169.254"])
     monkeypatch.setattr(socket, "getaddrinfo", made)
     return made
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[None]:
+    """AWS services of moto."""
+    with mocked_aws("eu-central-1", "dynamodb", "stepfunctions", "sns", "sqs"):
+        yield
+
+
+@pytest.fixture
+def reef(cloud: None, models_uri: str, tmp_path: Path) -> FakeStack:
+    """A stack with two complete uploads and a state machine that ends at once."""
+    number = next(NUMBERS)
+    machine = client("stepfunctions").create_state_machine(
+        name=f"analyze-{number}",
+        definition='{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}',
+        roleArn="arn:aws:iam::123456789012:role/analyze",
+    )["stateMachineArn"]
+    table, store = create_record_table(f"records-{number}"), LocalStore(tmp_path / "output")
+    for upload in UPLOADS:
+        table.create(
+            Record(id=upload.id, owner="lab", created=upload.created_at, document=asdict(upload), expires=2_000_000_000)
+        )
+    models = ModelRepository(open_store(models_uri))
+    return FakeStack(table, store, models, machine)
+
+
+@pytest.fixture
+def planned(reef: FakeStack, make_recording: Callable[..., Path]) -> Execution:
+    """A running job of two recordings in three ranges."""
+    request = make_request(uploads=("u-a", "u-b"), settings={"max_range_seconds": 1, "formats": ["json", "csv"]})
+    execution = reef.executions.start("lab", request, UPLOADS, None)
+    write_plan(reef, execution, [make_recording("a.wav", frames=96_000), make_recording("b.wav", frames=48_000)])
+    return execution

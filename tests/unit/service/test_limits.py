@@ -1,0 +1,38 @@
+"""Limits come from the environment, and a job that is too expensive is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anemonefish.errors import (
+    JobTooExpensive,
+)
+from anemonefish.execution_states import RUNNING
+from anemonefish.jobs.request import RecordingRequest
+from anemonefish.service.limits import Limits
+from anemonefish.service.upload_record import Upload
+from anemonefish.simulation.scene import scene, write_scene
+from tests.fakes.service_stack import UPLOADS, FakeStack, make_request
+
+
+def test_job_above_the_cost_limit_is_refused(reef: FakeStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    write_scene(scene(20, seed=1), path)
+    monkeypatch.setattr(Upload, "request", lambda *_: RecordingRequest(str(path), "a.wav", "a.wav"))
+    cost = reef.executions.quote(make_request(), UPLOADS[:1]).quote.expected_usd
+    reef.set_limits(Limits(job_usd=cost * 0.99))
+    with pytest.raises(JobTooExpensive, match=r"expected to cost 0\.00 USD \(1 recordings, .* MaxJobUsd") as caught:
+        reef.start("key")
+    assert caught.value.status == 413
+    assert (reef.started(), reef.executions.page("lab", 1, None)) == ({}, [])
+    reef.set_limits(Limits(job_usd=cost))
+    assert reef.start("key").status == RUNNING
+
+
+def test_limits_are_read_from_the_environment() -> None:
+    assert Limits.from_environment({}) == Limits()
+    named = {"ANEMONEFISH_MAX_JOB_USD": "2.5", "ANEMONEFISH_MAX_JOBS": "3", "ANEMONEFISH_MAX_STORED_GB": "0.5"}
+    assert Limits.from_environment(named) == Limits(2.5, 3, 500_000_000)
+    assert Limits.from_environment(dict.fromkeys(named, "")) == Limits()
