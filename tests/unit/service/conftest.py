@@ -1,4 +1,4 @@
-"""Fixtures of the service's tests: AWS services of moto, a stack with its executions, a receiver of webhooks."""
+"""Fixtures of the service's tests: AWS on moto, a stack with executions, uploads, a receiver of webhooks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
@@ -16,13 +17,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from anemonefish.cloud.clients import client
-from anemonefish.cloud.dynamodb import Record
+from anemonefish.cloud.dynamodb import Record, RecordTable
+from anemonefish.cloud.s3_links import Transfers
 from anemonefish.models.repository import ModelRepository
+from anemonefish.service import upload_record
 from anemonefish.service.execution_record import Execution
+from anemonefish.service.uploads import Uploads
 from anemonefish.stores import open_store
 from anemonefish.stores.folder import LocalStore
 from tests.fakes.aws import create_record_table, mocked_aws
 from tests.fakes.service_stack import NUMBERS, UPLOADS, FakeStack, make_request, write_plan
+from tests.fakes.uploads import BEGAN, KEEP, MIB
 from tests.fakes.webhook_receiver import HOST, Receiver, Resolver
 
 
@@ -78,7 +83,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[None]:
     """AWS services of moto."""
-    with mocked_aws("eu-central-1", "dynamodb", "stepfunctions", "sns", "sqs"):
+    with mocked_aws("us-east-1", "s3", "dynamodb", "stepfunctions", "sns", "sqs"):
         yield
 
 
@@ -107,3 +112,41 @@ def planned(reef: FakeStack, make_recording: Callable[..., Path]) -> Execution:
     execution = reef.executions.start("lab", request, UPLOADS, None)
     write_plan(reef, execution, [make_recording("a.wav", frames=96_000), make_recording("b.wav", frames=48_000)])
     return execution
+
+
+@pytest.fixture
+def bucket(cloud: None) -> str:
+    name = f"reef-{next(NUMBERS)}"
+    client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def table(cloud: None) -> RecordTable:
+    return create_record_table(f"records-{next(NUMBERS)}")
+
+
+@pytest.fixture
+def time() -> SimpleNamespace:
+    """A clock that goes when it is told to."""
+    return SimpleNamespace(now=BEGAN)
+
+
+@pytest.fixture
+def store(table: RecordTable, bucket: str, time: SimpleNamespace) -> Uploads:
+    return Uploads(table=table, transfers=Transfers(bucket), keep=KEEP, now=lambda: time.now)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of one MiB from one MiB on."""
+    monkeypatch.setattr(upload_record, "_PART_BYTES", MIB)
+    monkeypatch.setattr(upload_record, "_SINGLE_BYTES", MIB)
+    monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
+
+
+@pytest.fixture
+def versioned(bucket: str) -> str:
+    """Let the bucket keep versions, as the stack's does."""
+    client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket

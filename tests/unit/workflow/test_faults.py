@@ -137,7 +137,7 @@ def plan_of(uri: str, models: ModelRepository) -> Plan:
     return plan_job([RecordingRequest(uri, "reef", "reef")], "reef", settings, models)
 
 
-def test_scores_are_the_same_whatever_befalls_the_store(
+def test_scores_are_the_same_after_faults_of_the_store(
     ill: Ill, recording: Path, models_uri: str, tmp_path: Path
 ) -> None:
     models = ModelRepository(open_store(models_uri))
@@ -151,9 +151,7 @@ def test_scores_are_the_same_whatever_befalls_the_store(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_one_fault_after_the_other_passes(
-    ill: Ill, recording: Path, models_uri: str, tmp_path: Path, fault: str
-) -> None:
+def test_faults_in_a_row_are_retried(ill: Ill, recording: Path, models_uri: str, tmp_path: Path, fault: str) -> None:
     models = ModelRepository(open_store(models_uri))
     server = ill(recording.read_bytes(), lambda number: fault if number % 4 else None)  # three, then an answer
     plan = plan_of("s3://bucket/reef", models)
@@ -163,7 +161,7 @@ def test_one_fault_after_the_other_passes(
 
 
 @pytest.mark.parametrize("fault", ["500", "truncated body"])
-def test_an_illness_that_stays_is_worth_another_try_later(
+def test_permanent_fault_is_a_retryable_storage_error(
     ill: Ill, recording: Path, models_uri: str, tmp_path: Path, fault: str
 ) -> None:
     models = ModelRepository(open_store(models_uri))
@@ -176,7 +174,7 @@ def test_an_illness_that_stays_is_worth_another_try_later(
     assert list(LocalStore(tmp_path).keys("")) == []
 
 
-def test_a_changed_object_is_never_read(ill: Ill, recording: Path, models_uri: str, tmp_path: Path) -> None:
+def test_changed_object_is_not_read(ill: Ill, recording: Path, models_uri: str, tmp_path: Path) -> None:
     models = ModelRepository(open_store(models_uri))
     server = ill(recording.read_bytes(), lambda number: None)
     plan = plan_of("s3://bucket/reef", models)
@@ -190,7 +188,9 @@ def test_a_changed_object_is_never_read(ill: Ill, recording: Path, models_uri: s
     assert len(list(job.store.keys(""))) == 1
 
 
-def test_an_object_that_goes_away_while_it_is_read(ill: Ill, recording: Path, models_uri: str, tmp_path: Path) -> None:
+def test_object_that_is_deleted_during_reading_is_a_changed_recording(
+    ill: Ill, recording: Path, models_uri: str, tmp_path: Path
+) -> None:
     models = ModelRepository(open_store(models_uri))
     ill(recording.read_bytes(), lambda number: None)
     plan = plan_of("s3://bucket/reef", models)

@@ -96,7 +96,7 @@ def ours(document: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_shape_of_a_clip_has_the_same_answer(ask: Ask, clip: bytes, path: str) -> None:
+def test_every_encoding_of_a_clip_has_the_same_answer(ask: Ask, clip: bytes, path: str) -> None:
     status, expected = ask(*a_form(("audio_file", "clip.wav", clip)), path=path)
     assert (status, set(expected)) == (200, {"predictions", "events", "metadata"})
     assert len(expected["events"]) > 1
@@ -124,7 +124,7 @@ def test_every_shape_of_a_clip_has_the_same_answer(ask: Ask, clip: bytes, path: 
         assert ("audacity" in answer) is (encoded or "data:" in name), name
 
 
-def test_the_labs_newest_front_end_finds_what_it_reads(ask: Ask, clip: bytes) -> None:
+def test_answer_has_the_fields_of_the_labs_newest_front_end(ask: Ask, clip: bytes) -> None:
     status, answer = ask(*as_json(audio_data=base64_of(clip)))
     assert status == 200
     assert answer["json"] == {name: answer[name] for name in ("predictions", "events", "metadata")}
@@ -145,7 +145,7 @@ def labels_of(predictions: list[dict[str, Any]]) -> str:
     return "".join(lines)
 
 
-def test_its_label_track_is_not_smoothed(ask: Ask, clip: bytes) -> None:
+def test_label_track_of_the_lab_is_not_smoothed(ask: Ask, clip: bytes) -> None:
     tracks = {
         ask(*as_json(audio_data=base64_of(clip), smoothing_window=kernel, confidence_threshold=threshold))[1][
             "audacity"
@@ -157,13 +157,13 @@ def test_its_label_track_is_not_smoothed(ask: Ask, clip: bytes) -> None:
     assert len(tracks.pop().splitlines()) > 2
 
 
-def test_a_token_beside_the_key_disturbs_nothing(ask: Ask, clip: bytes) -> None:
+def test_token_besides_the_key_is_ignored(ask: Ask, clip: bytes) -> None:
     headers = {"Authorization": "Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJvdGhlciJ9.x", "x-api-key": "secret"}
     status, answer = ask(*as_json(audio_data=base64_of(clip)), **headers)
     assert status == 200, answer
 
 
-def test_the_name_of_a_clip_tells_when_it_began(ask: Ask, clip: bytes) -> None:
+def test_file_name_of_a_clip_sets_its_start_time(ask: Ask, clip: bytes) -> None:
     name = "20230210_000001_LL_B55_M_R.wav"
     _, expected = ask(*a_form(("audio_file", name, clip), ("config", None, b'{"time_zone": "UTC"}')))
     assert expected["events"][0]["start_utc"].startswith("2023-02-10T00:00:0")
@@ -178,7 +178,7 @@ OURS = {"threshold": 0.9, "median_windows": 3, "min_duration_seconds": 0.5, "min
 THEIRS = {theirs: OURS[name] for theirs, name in SETTINGS.items()}
 
 
-def test_the_labs_names_of_settings_mean_ours(ask: Ask, clip: bytes) -> None:
+def test_labs_names_of_settings_are_translated(ask: Ask, clip: bytes) -> None:
     assert set(SETTINGS.values()) == set(OURS)
     text = base64_of(clip)
     file = ("audio_file", "clip.wav", clip)
@@ -243,7 +243,7 @@ def test_the_labs_names_of_settings_mean_ours(ask: Ask, clip: bytes) -> None:
         ({"audio_data": "", "filename": "../../a\nb.wav"}, "EmptyRecording", "a_b.wav"),
     ],
 )
-def test_what_is_wrong_with_a_clip_in_json_is_said(
+def test_malformed_json_clip_is_refused_with_a_reason(
     ask: Ask, clip: bytes, settings: dict[str, Any], error: str | None, words: str
 ) -> None:
     status, answer = ask(*as_json(**{"audio_data": base64_of(clip), **settings}))
@@ -253,7 +253,7 @@ def test_what_is_wrong_with_a_clip_in_json_is_said(
 
 
 @pytest.mark.parametrize("name", ["memory_mb", "architecture", "max_concurrency", "target_seconds", "formats", "x"])
-def test_a_form_sets_no_more_than_a_clip_has(ask: Ask, clip: bytes, name: str) -> None:
+def test_form_with_other_settings_is_refused(ask: Ask, clip: bytes, name: str) -> None:
     assert name not in LabConfig.model_fields
     for part in [(name, None, b"1"), ("config", None, json.dumps({name: 1}).encode())]:
         status, answer = ask(*a_form(("audio_file", "clip.wav", clip), part))
@@ -297,7 +297,7 @@ def test_hostile_json_in_a_form_is_a_fault_of_the_request(
     assert words in answer["message"]
 
 
-def test_forms_that_say_things_twice_or_too_much_are_refused(ask: Ask, clip: bytes) -> None:
+def test_form_with_repeated_or_unknown_fields_is_refused(ask: Ask, clip: bytes) -> None:
     file = ("audio_file", "a.wav", clip)
     for parts, words in [
         ((file, file), "'audio_file' 2 times"),
@@ -312,7 +312,7 @@ def test_forms_that_say_things_twice_or_too_much_are_refused(ask: Ask, clip: byt
         assert words in answer["message"]
 
 
-def test_a_form_that_the_gateway_took_for_text_is_not_analysed(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_form_that_the_gateway_decoded_as_text_is_refused(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     event = {
         "httpMethod": "POST", "path": "/predict", "headers": {"content-type": "Multipart/Form-Data; boundary=x"},
         "requestContext": {"identity": {"apiKeyId": "lab"}}, "isBase64Encoded": False,
@@ -324,7 +324,7 @@ def test_a_form_that_the_gateway_took_for_text_is_not_analysed(ask: Ask, monkeyp
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "audio/wav", "application/octet-stream", "application/jsonp"])
-def test_another_content_type_is_told_both_ways(ask: Ask, clip: bytes, content_type: str) -> None:
+def test_other_content_type_of_a_clip_is_refused(ask: Ask, clip: bytes, content_type: str) -> None:
     status, answer = ask(b"RIFF", content_type)
     assert (status, answer["error"]) == (415, "UnsupportedMediaType")
     assert "multipart/form-data" in answer["message"]
@@ -334,7 +334,7 @@ def test_another_content_type_is_told_both_ways(ask: Ask, clip: bytes, content_t
 # --- bounds ------------------------------------------------------------------------------------------------------
 
 
-def test_the_largest_clip_is_taken_and_one_byte_more_is_not(ask: Ask) -> None:
+def test_clip_above_the_size_limit_is_refused(ask: Ask) -> None:
     for size, expected in [(MOST_BYTES, 400), (MOST_BYTES + 1, 413)]:  # no recording: what is small enough is looked at
         for body, content_type in [as_json(audio_data=base64_of(bytes(size))), a_form(("audio", "a.wav", bytes(size)))]:
             status, answer = ask(body, content_type)
@@ -358,7 +358,7 @@ def a_flac(path: Path, frames: int, rate: int, channels: int) -> Path:
     return path
 
 
-def test_a_small_file_that_decodes_to_hours_is_refused_by_its_header(
+def test_clip_that_decodes_to_hours_is_refused_by_its_header(
     tmp_path: Path, models_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: Any, **__: Any) -> Any:
@@ -371,7 +371,7 @@ def test_a_small_file_that_decodes_to_hours_is_refused_by_its_header(
         predicted(path, models_uri, hop_seconds=60)
 
 
-def test_a_header_that_promises_what_the_file_does_not_hold_costs_nothing(tmp_path: Path, models_uri: str) -> None:
+def test_header_that_promises_too_much_is_refused_without_decoding(tmp_path: Path, models_uri: str) -> None:
     path = a_flac(tmp_path / "header.flac", 48_000, 48_000, 1)
     content = bytearray(path.read_bytes())
     info = struct.unpack_from(">Q", content, 18)[0]
@@ -382,16 +382,14 @@ def test_a_header_that_promises_what_the_file_does_not_hold_costs_nothing(tmp_pa
     assert "header-length" in [note.code for note in result.recording.notes]
 
 
-def test_a_clip_that_grows_at_the_rate_of_the_model_is_refused(tmp_path: Path, models_uri: str) -> None:
+def test_clip_that_is_too_long_after_resampling_is_refused(tmp_path: Path, models_uri: str) -> None:
     path = tmp_path / "slow.wav"
     soundfile.write(path, np.zeros(3_900_000, np.int16), 1_000, subtype="PCM_U8")
     with pytest.raises(ClipTooLarge, match="samples at the model's rate of 48000 Hz"):
         predicted(path, models_uri, hop_seconds=60)
 
 
-def test_transcoding_stops_at_the_bound_and_not_at_the_end(
-    tmp_path: Path, models_uri: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_transcoding_stops_at_the_limit(tmp_path: Path, models_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is made smaller here, which takes seconds where the real one takes a minute."""
     monkeypatch.setattr(predict, "MOST_SAMPLES", 3 * predict.PIECE_SAMPLES)
     path = tmp_path / "long.ogg"
@@ -403,7 +401,7 @@ def test_transcoding_stops_at_the_bound_and_not_at_the_end(
         predicted(path, models_uri)
 
 
-def test_an_hour_of_silence_between_two_time_stamps_is_not_made(tmp_path: Path, models_uri: str) -> None:
+def test_gap_of_an_hour_between_time_stamps_is_refused(tmp_path: Path, models_uri: str) -> None:
     """A live WebM tells no length; the stretch without sound between its time stamps is made of nothing."""
     import av
 
@@ -420,7 +418,7 @@ def test_an_hour_of_silence_between_two_time_stamps_is_not_made(tmp_path: Path, 
         predicted(path, models_uri)
 
 
-def test_a_container_that_tells_its_length_is_refused_before_it_is_decoded(
+def test_container_with_a_length_is_refused_before_decoding(
     tmp_path: Path, models_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import av
@@ -439,14 +437,14 @@ def test_a_container_that_tells_its_length_is_refused_before_it_is_decoded(
         predicted(path, models_uri)
 
 
-def test_more_windows_than_an_answer_holds_are_refused(tmp_path: Path, models_uri: str) -> None:
+def test_clip_with_too_many_windows_is_refused(tmp_path: Path, models_uri: str) -> None:
     path = tmp_path / "many.wav"
     soundfile.write(path, np.zeros(21 * 48_000), 48_000)
     with pytest.raises(ClipTooLarge, match="windows are more than the 20000 that one answer holds; upload it"):
         predicted(path, models_uri, hop_seconds=0.001)
 
 
-def test_two_hundred_channels_are_one_clip(ask: Ask) -> None:
+def test_clip_with_two_hundred_channels_is_analysed(ask: Ask) -> None:
     file = BytesIO()
     soundfile.write(file, np.zeros((4_000, 255)), 8_000, format="WAV", subtype="PCM_16")
     status, answer = ask(*a_form(("audio_file", "a.wav", file.getvalue())))

@@ -38,7 +38,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return open_store("s3://reef")
 
 
-def test_what_is_written_is_read(store: Store, tmp_path: Path) -> None:
+def test_written_bytes_are_read_back(store: Store, tmp_path: Path) -> None:
     store.write("jobs/a/1.json", b"one")
     store.write("jobs/a/1.json", b"two")
     (tmp_path / "file").write_bytes(b"three")
@@ -52,7 +52,7 @@ def test_what_is_written_is_read(store: Store, tmp_path: Path) -> None:
     assert list(store.keys("nothing/")) == []
 
 
-def test_what_is_absent_is_not_found(store: Store) -> None:
+def test_missing_key_is_not_found(store: Store) -> None:
     with pytest.raises(FileNotFoundError):
         store.read("jobs/none")
     assert not store.exists("jobs/none")
@@ -62,7 +62,7 @@ def source_of(store: Store, key: str, version: str | None = None) -> ByteSource:
     return open_source(f"{store.uri}/{key}", version)
 
 
-def test_a_source_reads_by_offset(store: Store) -> None:
+def test_source_reads_by_offset(store: Store) -> None:
     content = bytes(range(256)) * 40
     store.write("a.bin", content)
     source = source_of(store, "a.bin")
@@ -74,7 +74,7 @@ def test_a_source_reads_by_offset(store: Store) -> None:
     source.close()
 
 
-def test_a_source_is_pinned_to_its_version(store: Store) -> None:
+def test_source_reads_its_version_only(store: Store) -> None:
     store.write("a.bin", b"before")
     version = source_of(store, "a.bin").version
     store.write("a.bin", b"after it changed")
@@ -82,12 +82,12 @@ def test_a_source_is_pinned_to_its_version(store: Store) -> None:
         source_of(store, "a.bin", version)
 
 
-def test_a_missing_source_is_named(store: Store) -> None:
+def test_error_names_the_missing_source(store: Store) -> None:
     with pytest.raises(RecordingNotFound, match=r"none\.wav"):
         source_of(store, "none.wav")
 
 
-def test_an_s3_object_that_changes_while_it_is_read(bucket: Any) -> None:
+def test_s3_object_that_changes_during_reading_is_an_error(bucket: Any) -> None:
     bucket.put_object(Bucket="reef", Key="a.bin", Body=b"before")
     source = open_source("s3://reef/a.bin")
     bucket.put_object(Bucket="reef", Key="a.bin", Body=b"after!")
@@ -95,7 +95,7 @@ def test_an_s3_object_that_changes_while_it_is_read(bucket: Any) -> None:
         source.read(0, 4)
 
 
-def test_a_version_named_by_the_caller_outlives_the_next(bucket: Any) -> None:
+def test_requested_version_is_read_after_a_newer_one_was_written(bucket: Any) -> None:
     bucket.put_bucket_versioning(Bucket="reef", VersioningConfiguration={"Status": "Enabled"})
     version = bucket.put_object(Bucket="reef", Key="a.bin", Body=b"before")["VersionId"]
     bucket.put_object(Bucket="reef", Key="a.bin", Body=b"after!")
@@ -104,18 +104,18 @@ def test_a_version_named_by_the_caller_outlives_the_next(bucket: Any) -> None:
 
 
 @pytest.mark.parametrize("uri", ["s3://", "s3://bucket", "s3://bucket/"])
-def test_half_an_s3_uri_is_refused(uri: str) -> None:
+def test_incomplete_s3_uri_is_refused(uri: str) -> None:
     with pytest.raises(InvalidRequest, match="s3://bucket/key"):
         open_source(uri)
 
 
-def test_a_key_cannot_leave_the_folder(tmp_path: Path) -> None:
+def test_key_cannot_leave_the_folder(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
     with pytest.raises(InvalidRequest, match="leads out"):
         store.write("../secret", b"")
 
 
-def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+def test_failed_write_leaves_no_file(tmp_path: Path) -> None:
     target = tmp_path / "result.csv"
     target.write_text("old")
     with pytest.raises(ZeroDivisionError), atomic_file(target) as temporary:

@@ -17,8 +17,7 @@ from anemonefish.errors import InvalidRequest
 from anemonefish.service.api.bodies import MOST_BODY_BYTES, MOST_DEPTH, MOST_NUMBER, read_json
 from anemonefish.service.api.encoded import decode_audio, is_encoded_audio
 from anemonefish.service.api.forms import MOST_PARTS, Part, read_form
-
-from .test_caller import answer_to
+from tests.fakes.api_requests import answer_to
 
 # --- JSON --------------------------------------------------------------------------------------------------------
 
@@ -86,7 +85,7 @@ NO_OBJECTS = {"a list", "a number", "a text", "true", "too many bytes"}
 
 
 @pytest.mark.parametrize("name", sorted({*HOSTILE} - NO_OBJECTS))
-def test_json_inside_a_form_is_read_by_the_same_rules(name: str) -> None:
+def test_json_in_a_form_follows_the_same_rules(name: str) -> None:
     with pytest.raises(InvalidRequest, match=r"^config is"):
         read_json(HOSTILE[name][0], "config")
 
@@ -99,13 +98,13 @@ def test_json_inside_a_form_is_read_by_the_same_rules(name: str) -> None:
         max_leaves=8,
     )
 )  # fmt: skip
-def test_whatever_json_can_say_is_read_as_it_was_meant(value: Any) -> None:
+def test_every_json_value_is_read_back(value: Any) -> None:
     assert read_json(json.dumps(value).encode(), "it") == value
     assert read_json(json.dumps(value, ensure_ascii=False).encode(), "it") == value
     assert read_json(b"\xef\xbb\xbf" + json.dumps(value, indent=2).encode(), "it") == value
 
 
-def test_the_limits_are_the_last_that_are_taken() -> None:
+def test_values_at_the_limits_are_accepted() -> None:
     assert read_json(b"[" * MOST_DEPTH + b"]" * MOST_DEPTH, "it")
     assert read_json(b"9" * MOST_NUMBER, "it") == int("9" * MOST_NUMBER)
     for one_more in (b"[" * (MOST_DEPTH + 1) + b"]" * (MOST_DEPTH + 1), b"9" * (MOST_NUMBER + 1)):
@@ -127,19 +126,19 @@ OTHER_TYPES = [
 
 
 @pytest.mark.parametrize("content", JSON_TYPES)
-def test_json_is_json_however_its_content_type_is_written(content: str) -> None:
+def test_content_type_of_json_ignores_case_and_parameters(content: str) -> None:
     status, _, _ = answer_to(path="/numbers", headers={"Content-Type": content}, body='{"numbers": [1]}')
     assert status == 200
 
 
 @pytest.mark.parametrize("content", OTHER_TYPES)
-def test_another_content_type_is_refused(content: str) -> None:
+def test_other_content_type_of_json_is_refused(content: str) -> None:
     status, answer, _ = answer_to(path="/numbers", headers={"Content-Type": content}, body='{"numbers": [1]}')
     assert (status, answer["error"]) == (415, "UnsupportedMediaType")
     assert "content-type: application/json" in answer["message"]
 
 
-def test_base64_of_the_gateway_that_is_broken_is_no_fault_of_ours() -> None:
+def test_broken_base64_of_the_gateway_is_400() -> None:
     status, answer, _ = answer_to(path="/numbers", body="a", isBase64Encoded=True)
     assert (status, answer["error"]) == (400, "InvalidRequest")
 
@@ -154,7 +153,7 @@ def a_wav(frames: int = 200) -> bytes:
 
 
 @given(st.binary(max_size=200))
-def test_base64_is_read_in_every_form_browsers_make(content: bytes) -> None:
+def test_base64_is_read_in_every_form_of_browsers(content: bytes) -> None:
     plain = base64.b64encode(content).decode()
     urlsafe = base64.urlsafe_b64encode(content).decode()
     broken = "\r\n".join(plain[at : at + 76] for at in range(0, len(plain), 76))
@@ -186,13 +185,13 @@ def test_base64_is_read_in_every_form_browsers_make(content: bytes) -> None:
         ("data:audio/wav;base64;UklG", "':' at offset 4"),
     ],
 )
-def test_base64_that_is_none_is_refused_with_the_offset(text: str, words: str) -> None:
+def test_invalid_base64_is_refused_with_its_offset(text: str, words: str) -> None:
     with pytest.raises(InvalidRequest, match="audio_data is") as caught:
         decode_audio(text, "audio_data")
     assert words in str(caught.value)
 
 
-def test_base64_of_a_recording_is_told_from_a_recording() -> None:
+def test_base64_of_a_recording_differs_from_a_recording() -> None:
     wav = a_wav()
     for text in (base64.b64encode(wav), base64.urlsafe_b64encode(wav), base64.encodebytes(wav), b"data:a;base64,!"):
         assert is_encoded_audio(text)
@@ -245,7 +244,7 @@ def names_of(disposition: str | bytes) -> tuple[str, str | None]:
         ('name="a"', None),
     ],
 )
-def test_a_file_has_the_name_that_its_sender_gave_it(disposition: str | bytes, filename: str | None) -> None:
+def test_form_file_has_the_name_of_its_sender(disposition: str | bytes, filename: str | None) -> None:
     assert names_of(disposition) == ("a", filename)
 
 
@@ -253,14 +252,14 @@ def test_a_file_has_the_name_that_its_sender_gave_it(disposition: str | bytes, f
     "disposition",
     ["name=a; filename*=klingon''Gr%F6.wav", "name=a; filename*=UTF-8''Gr%F6.wav", "name=a; filename*=x.wav"],
 )
-def test_a_file_name_in_an_unknown_or_wrong_charset_stops_nothing(disposition: str) -> None:
+def test_file_name_in_a_wrong_charset_is_accepted(disposition: str) -> None:
     name, filename = names_of(disposition)
     assert name == "a"
     assert filename is not None
     assert filename.endswith(".wav")
 
 
-def test_content_transfer_encodings_are_undone() -> None:
+def test_content_transfer_encodings_are_decoded() -> None:
     head = 'Content-Disposition: form-data; name="a"\r\nContent-Transfer-Encoding: '
     content_type = 'Multipart/Form-Data; Boundary="x"'
     for name, sent, content in [
@@ -293,12 +292,12 @@ def test_content_transfer_encodings_are_undone() -> None:
          f"more than {MOST_PARTS} parts"),
     ],
 )  # fmt: skip
-def test_a_form_that_cannot_be_read_says_why(content_type: str, form: bytes, words: str) -> None:
+def test_malformed_form_is_refused_with_a_reason(content_type: str, form: bytes, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
         read_form(content_type, form)
 
 
-def test_as_many_parts_as_may_be_are_read() -> None:
+def test_form_with_the_largest_number_of_parts_is_read() -> None:
     form = a_form(*[(f'Content-Disposition: form-data; name="{number}"', b"") for number in range(MOST_PARTS)])
     assert [part.name for part in read_form("multipart/form-data; boundary=x", form)] == [
         str(number) for number in range(MOST_PARTS)

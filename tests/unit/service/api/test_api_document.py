@@ -44,7 +44,7 @@ from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.review import MOST_CLIPS
 from anemonefish.workflow.score import score_range
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[4]
 PAGE = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
 CODE = re.compile(r"^    .*$", re.MULTILINE)
 REQUEST = re.compile(r"^    (GET|POST|DELETE) (/\S*)(?: (form .*?|\{.*\}))?\s{2,}(\d{3})((?: [\w-]+)*)$", re.MULTILINE)
@@ -188,7 +188,7 @@ def world(monkeypatch: pytest.MonkeyPatch, models_uri: str) -> Iterator[World]:
 # --- requests ----------------------------------------------------------------------------------------------------
 
 
-def test_every_request_of_the_page_is_answered_as_it_says(world: World) -> None:
+def test_requests_of_the_page_have_the_documented_answers(world: World) -> None:
     """In the order of the page: a decision is made before its files are asked for, an execution is stopped last."""
     upload = world.upload(world.clip)
     names = world.names = {
@@ -221,7 +221,7 @@ def test_every_request_of_the_page_is_answered_as_it_says(world: World) -> None:
     assert {"Location", "Retry-After"} <= seen
 
 
-def test_every_line_that_looks_like_a_request_is_run() -> None:
+def test_every_request_line_of_the_page_is_run() -> None:
     lines = [line for line in CODE.findall(PAGE) if re.match(r"    (GET|POST|DELETE|HEAD|PUT|OPTIONS) ", line)]
     others = [line for line in lines if REQUEST.match(line) is None]
     assert [line for line in others if "(S3, not the API)" not in line] == []
@@ -380,7 +380,7 @@ LIMITS: dict[str, Probe] = {
 }  # fmt: skip
 
 
-def test_every_limit_of_the_page_is_the_one_that_holds(world: World) -> None:
+def test_limits_of_the_page_are_enforced(world: World) -> None:
     rows = table("## Limits")
     assert [row[0] for row in rows] == list(LIMITS)
     wrong = []
@@ -393,14 +393,14 @@ def test_every_limit_of_the_page_is_the_one_that_holds(world: World) -> None:
     assert wrong == []
 
 
-def test_the_gateway_names_the_limit_of_a_clip() -> None:
+def test_gateway_answer_names_the_limit_of_a_clip() -> None:
     template = (REPOSITORY / "template.yaml").read_text(encoding="utf-8")
     limits = {row[0]: int(row[1]) for row in table("## Limits")}
     size = limits["bytes of a clip"]
     assert f"a clip has {size / 1e6:g} MB ({size} bytes) at most" in template
 
 
-def test_a_quote_that_takes_too_long_is_refused_with_words(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quote_that_takes_too_long_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     row = next(row for row in table("## Limits") if row[0] == "seconds that a quote looks at recordings")
     upload = world.upload(world.clip)
     monkeypatch.setattr("anemonefish.service.executions.QUOTE_SECONDS", -1.0)
@@ -419,7 +419,7 @@ def document(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return openapi_document(app.make_app(), "/v1")
 
 
-def test_every_route_and_its_statuses_are_those_of_the_document(document: dict[str, Any]) -> None:
+def test_routes_and_statuses_of_the_page_are_those_of_the_document(document: dict[str, Any]) -> None:
     rows = table("## Routes")
     said: dict[str, tuple[set[str], set[str]]] = {}
     for routes_, answers, errors in rows[:-2]:
@@ -442,7 +442,7 @@ def test_every_route_and_its_statuses_are_those_of_the_document(document: dict[s
     ] == ["/health"]
 
 
-def test_every_route_of_the_prose_exists(document: dict[str, Any]) -> None:
+def test_routes_in_the_text_exist(document: dict[str, Any]) -> None:
     known = {f"{method.upper()} {path}" for path, operations in document["paths"].items() for method in operations}
     known |= {"GET /openapi.json", "GET /docs"}
     for text in code(PAGE):
@@ -451,20 +451,20 @@ def test_every_route_of_the_prose_exists(document: dict[str, Any]) -> None:
             assert text in known, text
 
 
-def test_another_path_and_another_method_are_answered_as_the_page_says(world: World) -> None:
+def test_unknown_path_and_method_have_the_documented_answers(world: World) -> None:
     said = set(table("## Routes")[-1][2].split())
     found = {str(world.json(method, path)[0]) for method, path in [("GET", "/nothing"), ("PUT", "/uploads")]}
     assert found == said
 
 
-def test_a_head_is_a_get_without_a_body(world: World) -> None:
+def test_head_is_a_get_without_a_body(world: World) -> None:
     for path in ("/health", "/openapi.json", "/docs", "/models", "/uploads/u-x"):
         status, _, headers = world.ask("GET", path)
         assert world.ask("HEAD", path)[:2] == (status, "")
         assert world.ask("HEAD", path)[2]["content-type"] == headers["content-type"]
 
 
-def test_every_error_of_the_page_has_its_status_and_none_is_missing() -> None:
+def test_page_lists_every_error_with_its_status() -> None:
     rows = {code(row[0])[0]: int(row[1]) for row in table("## Errors")}
     classes = error_classes()
     parents = {base for cls in classes.values() for base in cls.__mro__[1:]}
@@ -482,7 +482,7 @@ def test_every_error_of_the_page_has_its_status_and_none_is_missing() -> None:
         assert f'statusCode: "{status}"' in template or name == "InternalError"
 
 
-def test_what_a_key_may_spend_is_refused_by_the_errors_that_the_page_names() -> None:
+def test_limits_of_a_key_raise_the_documented_errors() -> None:
     template = (REPOSITORY / "template.yaml").read_text(encoding="utf-8")
     errors = {code(row[0])[0]: row[1] for row in table("## Errors")}
     rows = table("## What a key may spend")
@@ -498,11 +498,11 @@ def test_what_a_key_may_spend_is_refused_by_the_errors_that_the_page_names() -> 
     assert f"more than {MOST_QUOTED_AT_START} recordings" in rows[0][1]
 
 
-def test_the_labs_names_of_settings_are_those_of_the_page() -> None:
+def test_page_lists_the_labs_names_of_settings() -> None:
     assert {code(row[0])[0]: code(row[1])[0] for row in table("| the lab's name | ours |")} == SETTINGS
 
 
-def test_every_field_of_an_example_is_one_of_the_document(document: dict[str, Any]) -> None:
+def test_fields_of_examples_are_in_the_document(document: dict[str, Any]) -> None:
     known = {name for schema in document["components"]["schemas"].values() for name in schema.get("properties", {})}
     known |= {"content-type", "if-none-match"}  # of the headers of a link
     known |= {"tenant"}  # of the notice at the end
@@ -514,7 +514,7 @@ def test_every_field_of_an_example_is_one_of_the_document(document: dict[str, An
     assert len(examples) > 40
 
 
-def test_every_name_between_backticks_is_a_name_of_the_api(document: dict[str, Any]) -> None:
+def test_names_in_backticks_are_names_of_the_api(document: dict[str, Any]) -> None:
     page = PAGE.partition("## Who is who")[0]
     prose = "\n".join(line for line in page.splitlines() if not line.startswith("    "))
     known = {name for schema in document["components"]["schemas"].values() for name in schema.get("properties", {})}
@@ -532,7 +532,7 @@ def test_every_name_between_backticks_is_a_name_of_the_api(document: dict[str, A
     assert len(set(names)) > 80
 
 
-def test_statuses_stand_where_they_are_checked() -> None:
+def test_status_codes_stand_in_request_lines_and_tables_only() -> None:
     """In lines of requests and in tables, but nowhere in the prose."""
     prose = [line for line in PAGE.splitlines() if not line.startswith(("    ", "|"))]
     found = [line for line in prose if re.search(r"(?<![\w.:/-])[2-5]\d\d(?![\w:/-])|\b[45]xx\b", line)]

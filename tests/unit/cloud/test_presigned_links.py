@@ -12,7 +12,7 @@ import pytest
 from anemonefish.cloud.clients import OBJECT_BYTES, client
 from anemonefish.cloud.s3_links import LINK_SECONDS, Transfers
 
-PACKAGE = Path(__file__).parents[2] / "layers/anemonefish/src/anemonefish"
+PACKAGE = Path(__file__).parents[3] / "layers/anemonefish/src/anemonefish"
 BUCKET = "anemonefish-dev-inputbucket-1a2b3c"
 KEY = "uploads/lab/u-1/Riff südlich +1 %20.wav"
 REGIONS = {

@@ -127,7 +127,7 @@ LISTS = st.lists(st.one_of(st.sampled_from([*FORMATS, *REVIEWS]), WORDS, st.inte
 VALUES = st.one_of(NUMBERS, st.booleans(), WORDS, LISTS, st.just({}))
 
 
-def test_a_request_can_set_what_there_is_to_set() -> None:
+def test_request_can_set_every_setting() -> None:
     assert set(SettingsBody.model_fields) == set(NAMES)
     assert set(DecisionBody.model_fields) == set(names_for(Use.EVENTS))
     assert set(ClipConfig.model_fields) <= {"model", *NAMES}
@@ -135,7 +135,7 @@ def test_a_request_can_set_what_there_is_to_set() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(value=VALUES)
-def test_what_the_document_promises_is_taken_to_the_end(name: str, value: Any) -> None:
+def test_documented_values_are_accepted_by_api_and_settings(name: str, value: Any) -> None:
     if fits(documented(SettingsBody, name), value):
         body = SettingsBody.model_validate({name: value})
         assert body.changes() == {name: value}
@@ -144,7 +144,7 @@ def test_what_the_document_promises_is_taken_to_the_end(name: str, value: Any) -
 
 @pytest.mark.parametrize("name", NAMES)
 @given(value=VALUES)
-def test_what_the_api_takes_the_domain_takes(name: str, value: Any) -> None:
+def test_values_accepted_by_the_api_are_accepted_by_settings(name: str, value: Any) -> None:
     if takes(SettingsBody, **{name: value}):
         changes = SettingsBody.model_validate({name: value}).changes()
         even = name == "median_windows" and changes[name] % 2 == 0  # said by the domain, with the reason
@@ -156,13 +156,13 @@ def test_what_the_api_takes_the_domain_takes(name: str, value: Any) -> None:
 @example(value=math.nan)
 @example(value=math.inf)
 @example(value=-math.inf)
-def test_what_the_domain_takes_the_api_takes(name: str, value: Any) -> None:
+def test_values_accepted_by_settings_are_accepted_by_the_api(name: str, value: Any) -> None:
     if loads(name, value) and not (isinstance(value, str) and len(value) > 64):
         assert takes(SettingsBody, **{name: value})
 
 
 @pytest.mark.parametrize("value", [["clips"], ["pictures", "clips"], []])
-def test_every_review_the_domain_takes_the_api_takes(value: list[str]) -> None:
+def test_every_review_of_the_settings_is_accepted_by_the_api(value: list[str]) -> None:
     assert loads("review", value)
     assert takes(SettingsBody, review=value)
     assert fits(documented(SettingsBody, "review"), value)
@@ -183,14 +183,14 @@ def test_every_review_the_domain_takes_the_api_takes(value: list[str]) -> None:
         ("max_range_seconds", 1, 86_400, 1e-6),
     ],
 )
-def test_document_api_and_domain_have_the_same_limits(name: str, least: float, most: float, step: float) -> None:
+def test_document_api_and_settings_have_the_same_limits(name: str, least: float, most: float, step: float) -> None:
     schema = documented(SettingsBody, name)
     for value, right in [(least, True), (most, True), (least - step, False), (most + step, False)]:
         assert (fits(schema, value), takes(SettingsBody, **{name: value}), loads(name, value)) == (right,) * 3, value
 
 
 @pytest.mark.parametrize("name", sorted({*ClipConfig.model_fields} - {"model"}))
-def test_a_clip_has_the_limits_of_a_recording(name: str) -> None:
+def test_clip_has_the_limits_of_a_recording(name: str) -> None:
     def limits(model: type[BaseModel]) -> Any:
         return {key: value for key, value in documented(model, name).items() if key != "description"}
 
@@ -198,27 +198,27 @@ def test_a_clip_has_the_limits_of_a_recording(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["channel", "max_concurrency", "median_windows"])
-def test_a_whole_number_may_be_written_with_a_point(name: str) -> None:
+def test_whole_number_with_a_decimal_point_is_accepted(name: str) -> None:
     changes = SettingsBody.model_validate(json.loads(f'{{"{name}": 5.0}}')).changes()
     assert changes == {name: 5}
     assert type(changes[name]) is int
     assert not takes(SettingsBody, **{name: 5.5})
 
 
-def test_what_is_not_set_is_no_change() -> None:
+def test_unset_settings_are_no_changes() -> None:
     assert SettingsBody.model_validate({"threshold": None, "formats": None, "hop_seconds": 0.1}).changes() == {
         "hop_seconds": 0.1
     }
 
 
 @given(st.from_regex(documented(SettingsBody, "time_zone")["pattern"], fullmatch=True))
-def test_every_time_zone_of_the_document_is_one(zone: str) -> None:
+def test_documented_time_zones_are_valid(zone: str) -> None:
     assert takes(SettingsBody, time_zone=zone)
     parse_time_zone(zone)
 
 
 @given(st.from_regex(documented(SettingsBody, "name_pattern")["pattern"], fullmatch=True))
-def test_every_name_pattern_of_the_document_is_one(pattern: str) -> None:
+def test_documented_name_patterns_are_valid(pattern: str) -> None:
     assert takes(SettingsBody, name_pattern=pattern)
     parse_pattern(pattern)
 
@@ -228,7 +228,7 @@ def test_every_name_pattern_of_the_document_is_one(pattern: str) -> None:
 
 @pytest.mark.parametrize("model", BODIES)
 @pytest.mark.parametrize("name", ["tenant", "owner", "id", "key", "status", "Filename", "thresh0ld", "", "memory_mb"])
-def test_a_field_that_does_not_exist_is_refused(model: type[BaseModel], name: str) -> None:
+def test_unknown_field_is_refused(model: type[BaseModel], name: str) -> None:
     assert takes(model)
     assert not takes(model, **{name: "other"})
     assert model.model_json_schema()["additionalProperties"] is False
@@ -270,12 +270,12 @@ def test_a_field_that_does_not_exist_is_refused(model: type[BaseModel], name: st
         (SentPart, {"etag": "x" * 101}),
     ],
 )
-def test_what_does_not_fit_is_refused(model: type[BaseModel], values: dict[str, Any]) -> None:
+def test_value_out_of_range_is_refused(model: type[BaseModel], values: dict[str, Any]) -> None:
     assert not takes(model, **values)
 
 
 @pytest.mark.parametrize("size", [1, MOST_BYTES, float(MOST_BYTES)])
-def test_sizes_up_to_the_largest_are_taken(size: float) -> None:
+def test_sizes_up_to_the_largest_are_accepted(size: float) -> None:
     assert UploadBody.model_validate(BODIES[UploadBody] | {"size": size}).size == size
     assert not takes(UploadBody, size=MOST_BYTES + 1)
     assert not takes(UploadBody, size=0)
@@ -284,20 +284,20 @@ def test_sizes_up_to_the_largest_are_taken(size: float) -> None:
 
 
 @pytest.mark.parametrize(("number", "right"), [(0, False), (1, True), (1_000, True), (1_001, False)])
-def test_an_order_has_up_to_a_thousand_recordings(number: int, right: bool) -> None:
+def test_execution_has_up_to_a_thousand_recordings(number: int, right: bool) -> None:
     assert takes(ExecutionBody, recordings=[UPLOAD] * number) is right
     assert fits(documented(ExecutionBody, "recordings"), [UPLOAD] * number) is right
 
 
 @given(st.from_regex(FILENAME, fullmatch=True))
-def test_every_file_name_of_the_document_is_taken(name: str) -> None:
+def test_documented_file_names_are_accepted(name: str) -> None:
     assert documented(UploadBody, "filename")["pattern"] == FILENAME
     assert len(name) <= LONGEST_FILENAME
     assert takes(UploadBody, filename=name)
 
 
 @given(st.from_regex(documented(ExecutionBody, "webhook")["pattern"], fullmatch=True))
-def test_every_webhook_of_the_document_is_one(url: str) -> None:
+def test_documented_webhooks_are_accepted(url: str) -> None:
     assert takes(ExecutionBody, webhook=url)
     check_url(url)
 
@@ -305,7 +305,7 @@ def test_every_webhook_of_the_document_is_one(url: str) -> None:
 # --- names -------------------------------------------------------------------------------------------------------
 
 
-def test_identifiers_that_we_make_are_taken() -> None:
+def test_new_identifiers_are_accepted() -> None:
     for _ in range(100):
         assert re.search(shared_schemas.UPLOAD_ID, new_id("u"))
         assert re.search(shared_schemas.EXECUTION_ID, new_id("e"))
@@ -313,19 +313,19 @@ def test_identifiers_that_we_make_are_taken() -> None:
 
 
 @given(st.text(), st.text(min_size=1))
-def test_the_identifier_of_every_key_is_taken(owner: str, key: str) -> None:
+def test_identifier_of_every_key_is_accepted(owner: str, key: str) -> None:
     assert re.search(shared_schemas.EXECUTION_ID, execution_id(owner, key))
 
 
 @given(st.from_regex(shared_schemas.MODEL_REFERENCE, fullmatch=True))
-def test_a_model_that_the_api_takes_can_be_looked_for(models_uri: str, reference: str) -> None:
+def test_accepted_model_reference_can_be_looked_up(models_uri: str, reference: str) -> None:
     assert takes(ExecutionBody, model=reference)
     with suppress(ModelNotFound):  # and nothing worse
         ModelRepository(open_store(models_uri)).pin(reference)
 
 
 @pytest.mark.parametrize("reference", ["reef", "reef@production", "reef@1.0.0"])
-def test_a_model_that_there_is_is_taken(reference: str) -> None:
+def test_reference_of_a_published_model_is_accepted(reference: str) -> None:
     assert takes(ExecutionBody, model=reference)
     assert takes(ClipConfig, model=reference)
 
@@ -349,7 +349,7 @@ def limits(schema: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if key.startswith(("min", "max")) or key == "pattern"}
 
 
-def test_the_published_document_has_the_limits_of_the_shapes(document: dict[str, Any]) -> None:
+def test_published_document_has_the_limits_of_the_schemas(document: dict[str, Any]) -> None:
     for model in (UploadBody, ExecutionBody, DecisionBody, SettingsBody):
         published = document["components"]["schemas"][model.__name__]["properties"]
         assert set(published) == set(model.model_fields)
@@ -357,7 +357,7 @@ def test_the_published_document_has_the_limits_of_the_shapes(document: dict[str,
             assert limits(published[name]) == limits(documented(model, name)), name
 
 
-def test_the_published_document_has_the_limits_of_the_parameters(document: dict[str, Any]) -> None:
+def test_published_document_has_the_limits_of_the_parameters(document: dict[str, Any]) -> None:
     key = parameters(document["paths"]["/executions"]["post"])["idempotency-key"]
     assert limits(key) == {"minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"}
     page = parameters(document["paths"]["/executions"]["get"])
@@ -365,7 +365,7 @@ def test_the_published_document_has_the_limits_of_the_parameters(document: dict[
     assert limits(page["from"]) == {"pattern": shared_schemas.EXECUTION_ID}
 
 
-def test_a_stack_without_webhooks_documents_none(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stack_without_webhooks_documents_none(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     assert "webhook" in document["components"]["schemas"]["ExecutionBody"]["properties"]
     monkeypatch.delenv("ANEMONEFISH_WEBHOOK_QUEUE")
     assert "webhook" not in openapi_document(app._app, "/v1")["components"]["schemas"]["ExecutionBody"]["properties"]

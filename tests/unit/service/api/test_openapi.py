@@ -20,7 +20,7 @@ from anemonefish.jobs.request import MOST_CLIP_BYTES
 from anemonefish.service.api import app
 from anemonefish.service.api.documents import openapi_document
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[4]
 TOOLS = REPOSITORY / "lint" / "node_modules" / ".bin"
 
 
@@ -46,12 +46,12 @@ def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [operation for path in document["paths"].values() for operation in path.values()]
 
 
-def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+def test_document_is_valid_openapi(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(document).validate()  # type: ignore[arg-type]
 
 
-def test_the_validator_finds_what_does_not_resolve(document: dict[str, Any]) -> None:
+def test_validator_finds_a_missing_schema(document: dict[str, Any]) -> None:
     del document["components"]["schemas"]["Reason"]
     with pytest.raises(Exception, match="Reason"):
         OpenAPIV31SpecValidator(document).validate()  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ def test_every_reference_resolves_and_every_schema_is_used(document: dict[str, A
     assert not {name for name in schemas if "ValidationError" in name}
 
 
-def test_every_operation_has_a_name_of_its_own(document: dict[str, Any]) -> None:
+def test_operation_names_are_unique(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for operation in operations(document)]
     assert len(names) == len(set(names)) > 15
     assert [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)?", name)] == []
@@ -95,14 +95,14 @@ def test_every_schema_is_json_schema(document: dict[str, Any]) -> None:
         Draft202012Validator.check_schema(schema)
 
 
-def test_every_error_has_the_one_shape(document: dict[str, Any]) -> None:
+def test_every_error_has_the_same_schema(document: dict[str, Any]) -> None:
     for operation in operations(document):
         for status, answer in operation["responses"].items():
             if int(status) >= 400:
                 assert answer["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorOut"}
 
 
-def test_the_limit_of_a_clip_is_the_one_that_is_enforced(document: dict[str, Any]) -> None:
+def test_documented_limit_of_a_clip_is_enforced(document: dict[str, Any]) -> None:
     forms = document["paths"]["/predict"]["post"]["requestBody"]["content"]
     described = forms["multipart/form-data"]["schema"]["properties"]["audio_file"]["description"]
     assert f"({MOST_CLIP_BYTES} bytes)" in described
@@ -113,7 +113,7 @@ def test_the_limit_of_a_clip_is_the_one_that_is_enforced(document: dict[str, Any
     assert f"{MOST_CLIP_BYTES / 1e6:g} MB" in described
 
 
-def test_typescript_makes_types_of_it_and_compiles_a_client() -> None:
+def test_typescript_client_is_generated_and_compiled() -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     if shutil.which("node", path=path) is None or not (TOOLS / "openapi-typescript").exists():
         pytest.skip("node and its packages are not installed: npm ci --prefix lint (make lint does)")
@@ -128,7 +128,7 @@ def test_typescript_makes_types_of_it_and_compiles_a_client() -> None:
     assert done.stdout.count("ok ") == 2
 
 
-def test_the_served_document_is_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_document_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
     event = {
         "httpMethod": "GET",
         "path": "/openapi.json",
