@@ -85,7 +85,7 @@ $(BUILD)/layers/runtime.ready: localstack/runtime.txt localstack/Makefile | .ven
 	$(BUILD_LAYER) runtime
 	@touch $@
 
-# The layers as an account gets them, for both processors: what tests/unit/test_layers.py looks into. Their libraries change
+# The layers as an account gets them, for both processors: what tests/unit/test_lambda_layers.py looks into. Their libraries change
 # with the pins only, so an edit of the package makes nothing anew.
 lambda-layers: $(BUILD)/lambda/arm64/ready $(BUILD)/lambda/x86_64/ready
 $(BUILD)/lambda/%/ready: $(wildcard layers/*/Makefile layers/*/requirements*.txt) | .venv/app

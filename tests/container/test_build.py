@@ -1,6 +1,6 @@
 """Tests of the result of ``sam build`` for both processors: CloudFormation accepts the template, Lambda the layers.
 
-tests/unit/test_layers.py checks which symbols the libraries of the layers need.
+tests/unit/test_lambda_layers.py checks which symbols the libraries of the layers need.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ SLOW_MODULES = {
     "test_formats",  # a job for each format
     "test_identity",  # many cuts of one job
     "test_lab_models",  # TensorFlow
-    "test_layers",  # every layer for both processors
+    "test_lambda_layers",  # every layer for both processors
     "test_noise",  # an hour of simulated sound
     "test_profiles_oracle",  # librosa and matplotlib
     "test_review",  # jobs with clips and plots

@@ -20,12 +20,13 @@ from anemonefish.jobs.calibration import Calibration, Observation, fit, read_cal
 from anemonefish.jobs.costs import CostModel
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
+from anemonefish.layer_check import machine_architecture
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.settings import Settings
 from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.score import Scored
-from anemonefish.workflow.speed import NAMESPACE, Stopwatch, machine_architecture, score_metrics
+from anemonefish.workflow.speed import NAMESPACE, Stopwatch, score_metrics
 
 MEASURED = Calibration(
     model="reef@1.1.0",

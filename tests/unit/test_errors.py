@@ -50,7 +50,7 @@ def test_the_drawing_in_the_docstring_is_the_tree() -> None:
     drawn = errors.__doc__ or ""
     tree = {name for name, cls in error_classes().items() if cls.__module__ == errors.__name__}
     assert all(name in drawn for name in tree)
-    assert set(errors.__all__) - {"Failure", "error_classes", "first_line", "recording_error", "shown"} == tree
+    assert set(errors.__all__) - {"Failure", "error_classes", "first_line", "recording_error", "short_repr"} == tree
 
 
 def test_every_class_knows_its_status() -> None:

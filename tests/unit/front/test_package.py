@@ -42,7 +42,7 @@ def test_import_loads_neither_numpy_nor_the_interface() -> None:
         "or name in {'numpy', 'soundfile', 'pandas'}])"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "['anemonefish.errors', 'anemonefish.layers']"
+    assert done.stdout.strip() == "['anemonefish.errors', 'anemonefish.layer_check']"
 
 
 def test_errors_of_the_tree_are_there() -> None:

@@ -32,7 +32,7 @@ The command line and the AWS workflow use the same code; docs/architecture.md sa
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from anemonefish.layers import check_layers
+from anemonefish.layer_check import check_layers
 
 check_layers()  # before anything compiled is loaded: a library for another processor fails without saying why
 

@@ -1,56 +1,26 @@
-"""The one exception tree.
+"""The exception tree: every error that the package raises on purpose.
 
-Owns every error that the system raises on purpose. Each class knows the HTTP status an API answers
-with and whether a retry can help; its *name* is what the state machine matches, what the command line
-prints and what ends up in an execution's error, so the three doors say the same words::
+Each class has the HTTP status that the API answers with, and says whether a retry can help. The *name* of the class is
+the error of an execution, what the state machine matches and what the command line prints, so all of them use the same
+words::
 
     AnemonefishError
-    ├── InvalidSettings            a setting that is unknown, mistyped or out of range
-    ├── InvalidRequest             a job or range description that cannot be understood
-    ├── RecordingError             anything wrong with one recording; the others of a job go on
-    │   ├── RecordingNotFound
-    │   ├── EmptyRecording         zero bytes
-    │   ├── UnreadableRecording    not audio, a broken header, no channels
-    │   ├── TruncatedRecording     fewer samples than its header promises
-    │   ├── InvalidSamples         NaN or infinite samples
-    │   ├── RecordingChanged       the object is not the version that was planned
-    │   └── UnsupportedRecording   audio, but nothing the model can be given
-    │       └── InexactRecording   a format that is not sample-accurately seekable; it is transcoded first
+    ├── InvalidSettings, InvalidRequest, WrongArchitecture
+    ├── RecordingError                one recording; the other recordings of a job continue
+    │   ├── RecordingNotFound, EmptyRecording, UnreadableRecording, TruncatedRecording, InvalidSamples, RecordingChanged
+    │   └── UnsupportedRecording, and below it InexactRecording
     ├── ModelError
-    │   ├── ModelNotFound
-    │   ├── InvalidBundle          a file is missing, altered or contradicts model.json
-    │   ├── IncompatibleModel      the network's shapes do not fit its profile or classes
-    │   └── ParityError            scores differ from the ones the training stack gave
+    │   └── ModelNotFound, InvalidBundle, IncompatibleModel, ParityError
     ├── JobError
-    │   ├── DamagedPart            stored scores that do not fit their range
-    │   ├── MissingParts           an aggregate over ranges nobody has scored
-    │   ├── RangeFailed            a range that ended without a typed error: a crash, a timeout
-    │   ├── EveryRecordingFailed   a job of which nothing is left
-    │   ├── JobTooExpensive        a job that is expected to cost more than one job may
-    │   ├── LaunchFailed           an accepted execution that could not be started
-    │   └── OutOfTime              a call ended before its work, which the next one takes up
-    ├── RequestError               what a client of the API asked for; never raised inside an execution
-    │   ├── NotAllowed             nobody the API knows
-    │   ├── RouteNotFound          no such path
-    │   ├── MethodNotAllowed       a path that has other methods
-    │   ├── UnsupportedMediaType   a body of another content type
-    │   ├── UploadNotFound
-    │   ├── UploadIncomplete       bytes are missing, or are others than announced
-    │   ├── UploadExpired          the time to complete or use it is over
-    │   ├── ExecutionNotFound
-    │   ├── DecisionNotFound
-    │   ├── WrongState             an execution that has not ended, or has
-    │   ├── QuoteTooLarge          more recordings than can be looked at within one answer
-    │   ├── IdempotencyConflict    one key, two bodies
-    │   ├── ClipTooLarge           more than one synchronous answer can carry
-    │   ├── TooManyJobs            as many executions as one tenant may have at once
-    │   ├── StorageLimitReached    more bytes than one tenant may store
-    │   └── RemoteError            what an API answered its client instead, under the API's own name for it
-    ├── WrongArchitecture          a function whose layers were built for another processor
-    └── StorageError               the store did not answer; it and OutOfTime are worth a retry
+    │   └── DamagedPart, MissingParts, RangeFailed, EveryRecordingFailed, JobTooExpensive, LaunchFailed, OutOfTime
+    ├── RequestError                  a request to the API; no execution raises it
+    │   ├── NotAllowed, RouteNotFound, MethodNotAllowed, UnsupportedMediaType, UploadNotFound, UploadIncomplete
+    │   ├── UploadExpired, ExecutionNotFound, DecisionNotFound, WrongState, IdempotencyConflict
+    │   ├── QuoteTooLarge, ClipTooLarge, TooManyJobs, StorageLimitReached
+    │   └── RemoteError               raised by the client of an API, under the API's own name of the error
+    └── StorageError                  retried, as OutOfTime is
 
-Every message names the thing (file, setting, model), the place (offset, range) and the mend. This module
-never formats a traceback and imports nothing of ours.
+Every message names the thing (file, setting, model), the place (offset, range) and what to do about it.
 """
 
 from __future__ import annotations
@@ -107,7 +77,7 @@ __all__ = [
     "error_classes",
     "first_line",
     "recording_error",
-    "shown",
+    "short_repr",
 ]
 
 
@@ -119,7 +89,7 @@ class AnemonefishError(Exception):
     status : int
         The HTTP status an API answers with.
     retryable : bool
-        Whether the same call may succeed later without anything being mended.
+        Whether the same call may succeed later without any change.
     """
 
     status: ClassVar[int] = 500
@@ -159,7 +129,7 @@ class UnreadableRecording(RecordingError):
 
 
 class TruncatedRecording(RecordingError):
-    """The file ends before the samples its header promises."""
+    """The file has fewer samples than its header says."""
 
 
 class InvalidSamples(RecordingError):
@@ -173,11 +143,11 @@ class RecordingChanged(RecordingError):
 
 
 class UnsupportedRecording(RecordingError):
-    """The recording is sound, but the model cannot be given anything made from it."""
+    """The recording can be read, but the model cannot analyse it."""
 
 
 class InexactRecording(UnsupportedRecording):
-    """The recording is intact, but its format is not sample-accurately seekable; it is transcoded first."""
+    """The recording can be read, but its format is not sample-accurately seekable: it must be transcoded first."""
 
 
 class ModelError(AnemonefishError):
@@ -201,7 +171,7 @@ class IncompatibleModel(ModelError):
 
 
 class ParityError(ModelError):
-    """The engine's scores differ from the scores the training stack gave."""
+    """The engine's scores differ from those of the training stack."""
 
 
 class JobError(AnemonefishError):
@@ -209,15 +179,15 @@ class JobError(AnemonefishError):
 
 
 class DamagedPart(JobError):
-    """A stored part does not fit the range it stands for."""
+    """A stored part does not fit its range."""
 
 
 class MissingParts(JobError):
-    """Ranges of the plan have neither scores nor a reason."""
+    """Ranges of the plan have neither scores nor the reason of a failure."""
 
 
 class RangeFailed(JobError):
-    """A range ended without a typed error: its process died, ran out of memory or of time."""
+    """A range ended without one of these errors: its process crashed, or ran out of memory or time."""
 
 
 class EveryRecordingFailed(JobError):
@@ -233,24 +203,24 @@ class JobTooExpensive(JobError):
 
 
 class LaunchFailed(JobError):
-    """An accepted execution could not be started; a resume tries again."""
+    """An accepted execution could not be started; resume it to try again."""
 
 
 class OutOfTime(JobError):
-    """A call ended before its work; what it did is kept, and the next one goes on there."""
+    """A call stopped before its work was finished; the next call continues from there."""
 
     status = 503
     retryable = True
 
 
 class RequestError(AnemonefishError):
-    """What a client of the API asked for; the API answers, no execution ever raises it."""
+    """A request to the API is wrong; no execution raises this error."""
 
     status = 400
 
 
 class NotAllowed(RequestError):
-    """The caller is nobody the API knows."""
+    """The credentials are missing or unknown."""
 
     status = 403
 
@@ -262,13 +232,13 @@ class RouteNotFound(RequestError):
 
 
 class MethodNotAllowed(RequestError):
-    """The path has other methods."""
+    """The path does not have this method."""
 
     status = 405
 
 
 class UnsupportedMediaType(RequestError):
-    """The body has another content type than the route takes."""
+    """The route does not take a body of this content type."""
 
     status = 415
 
@@ -280,13 +250,13 @@ class UploadNotFound(RequestError):
 
 
 class UploadIncomplete(RequestError):
-    """Bytes are missing, or are others than announced."""
+    """Bytes are missing, or differ from those announced."""
 
     status = 409
 
 
 class UploadExpired(RequestError):
-    """The time to complete or to use an upload is over."""
+    """The time to complete or to use the upload is over."""
 
     status = 410
 
@@ -304,51 +274,51 @@ class DecisionNotFound(RequestError):
 
 
 class QuoteTooLarge(RequestError):
-    """So many recordings cannot be looked at within one answer."""
+    """There are more recordings than one answer has time to read."""
 
     status = 413
 
 
 class WrongState(RequestError):
-    """An execution that has not ended, or has ended, cannot do this."""
+    """Only an execution that has ended, or only one that has not, can do what was asked."""
 
     status = 409
 
 
 class IdempotencyConflict(RequestError):
-    """The same Idempotency-Key came with another body."""
+    """The same Idempotency-Key was sent with another body."""
 
     status = 409
 
 
 class ClipTooLarge(RequestError):
-    """The clip is more than one synchronous answer can carry."""
+    """The clip is too large for one synchronous answer."""
 
     status = 413
 
 
 class TooManyJobs(RequestError):
-    """The tenant has as many executions at once as it may."""
+    """The tenant has reached its limit of simultaneous executions."""
 
     status = 429
 
 
 class StorageLimitReached(RequestError):
-    """The tenant would store more bytes than it may."""
+    """The tenant would exceed its limit of stored bytes."""
 
     status = 413
 
 
 class RemoteError(RequestError):
-    """A deployed API, or the storage it points to, answered something else than was asked for; raised by its client.
+    """A deployed API, or the storage it links to, answered with an error; raised by the client.
 
     Attributes
     ----------
     name : str
-        The API's or the storage's name of it; ``NetworkError`` where nobody answered, ``UnexpectedAnswer`` where
-        somebody else did.
+        The API's or the storage's name of the error; ``NetworkError`` without an answer, ``UnexpectedAnswer`` for an
+        answer that is not the API's.
     http_status : int
-        0 where nobody answered.
+        0 without an answer.
     details : tuple of dict
         ``{"field", "message"}`` each.
     request_id : str or None
@@ -375,36 +345,35 @@ class RemoteError(RequestError):
 
 
 class WrongArchitecture(AnemonefishError):
-    """The layers of a function were built for another processor than it runs on."""
+    """The layers of a function were built for another processor than the one it runs on."""
 
 
 class StorageError(AnemonefishError):
-    """The store did not answer as it should; a later call may succeed."""
+    """The store did not answer, or answered with an error; a later call may succeed."""
 
     status = 503
     retryable = True
 
 
-def error_classes() -> dict[str, type[AnemonefishError]]:
+def error_classes(base: type[AnemonefishError] = AnemonefishError) -> dict[str, type[AnemonefishError]]:
     """Return every class of the tree by its name, the base included."""
-    found: dict[str, type[AnemonefishError]] = {}
-    pending: list[type[AnemonefishError]] = [AnemonefishError]
-    while pending:
-        cls = pending.pop()
-        found[cls.__name__] = cls
-        pending.extend(cls.__subclasses__())
-    return found
+    classes = {base.__name__: base}
+    for subclass in base.__subclasses__():
+        classes |= error_classes(subclass)
+    return classes
 
 
 def recording_error(name: str) -> bool:
-    """Say whether ``name`` is a class of :class:`RecordingError`: the recording is at fault, not the job."""
+    """Say whether ``name`` is a class of :class:`RecordingError`, so that the fault is the recording's and not the
+    job's.
+    """
     cls = error_classes().get(name)
     return cls is not None and issubclass(cls, RecordingError)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error of the tree as data: the name of its class and its message."""
+    """An error as data: the name of its class and its message."""
 
     error: str
     message: str
@@ -415,16 +384,16 @@ class Failure:
         return cls(type(error).__name__, str(error))
 
     def to_error(self) -> AnemonefishError:
-        """Make the error again; a name outside the tree becomes :class:`RangeFailed`."""
+        """Return the error; a name outside the tree becomes :class:`RangeFailed`."""
         return error_classes().get(self.error, RangeFailed)(self.message)
 
 
-def shown(value: object) -> str:
-    """Return a value as a message may show it: what a stranger sent can be of any length."""
+def short_repr(value: object) -> str:
+    """Return the ``repr`` of a value for a message, cut to 200 characters."""
     return repr(value)[:200]
 
 
 def first_line(error: BaseException) -> str:
-    """Return what a library says of its own trouble, without the pages that may follow."""
+    """Return the first line of a library's error message, or the name of its class."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MinLen
 
-from anemonefish.errors import InvalidSettings, shown
+from anemonefish.errors import InvalidSettings, short_repr
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -186,4 +186,6 @@ def refuse(name: str, must: str, value: object) -> None:
     InvalidSettings
         Always.
     """
-    raise InvalidSettings(f"{name} must be {must}, not {shown(list(value) if isinstance(value, tuple) else value)}")
+    raise InvalidSettings(
+        f"{name} must be {must}, not {short_repr(list(value) if isinstance(value, tuple) else value)}"
+    )

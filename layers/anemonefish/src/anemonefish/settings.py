@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from annotated_types import Interval, MinLen
 
-from anemonefish.errors import InvalidSettings, shown
+from anemonefish.errors import InvalidSettings, short_repr
 from anemonefish.field_checks import Odd, check_fields
 from anemonefish.typed_text import read_fields
 
@@ -198,7 +198,7 @@ class Settings:
             A name is unknown or a value invalid; one of the environment is named with its variable.
         """
         if overrides is not None and not isinstance(overrides, Mapping):
-            raise InvalidSettings(f"settings must be an object of names and values, not {shown(overrides)}")
+            raise InvalidSettings(f"settings must be an object of names and values, not {short_repr(overrides)}")
         names = names_for(*Use)
         for name in overrides or {}:
             if name not in names:

@@ -20,7 +20,7 @@ from anemonefish.annotations.label_numbers import (
 )
 from anemonefish.annotations.labels import Label, LabelFile, LabelSource, Problem, split_lines
 from anemonefish.annotations.selections import Selection
-from anemonefish.cells import escape, unescape
+from anemonefish.csv_cells import escape, unescape
 from anemonefish.sample_times import format_seconds
 
 __all__ = ["is_label_track", "read_audacity", "write_audacity"]

@@ -29,7 +29,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from anemonefish.annotations.selections import AudioReference, Selection
-from anemonefish.cells import write_rows
+from anemonefish.csv_cells import write_rows
 from anemonefish.sample_times import format_seconds
 
 __all__ = ["KALEIDOSCOPE_COLUMNS", "write_kaleidoscope"]

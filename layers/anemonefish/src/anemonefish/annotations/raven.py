@@ -1,7 +1,7 @@
 """Write Raven selection tables: over one recording, or over several that Raven opens as one sequence.
 
 A table without selections still has its header, and texts are escaped so that a spreadsheet does not run them as
-formulas (:mod:`anemonefish.cells`). :mod:`.tables` reads the tables back.
+formulas (:mod:`anemonefish.csv_cells`). :mod:`.tables` reads the tables back.
 
 Source: Raven Pro 1.6 User's Manual, "Selection tables".
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from anemonefish.annotations.selections import AudioReference, Selection
-from anemonefish.cells import escape
+from anemonefish.csv_cells import escape
 from anemonefish.sample_times import format_seconds
 
 __all__ = ["RAVEN_COLUMNS", "write_raven"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from anemonefish.annotations.column_names import STARTS, column_key
 from anemonefish.annotations.label_numbers import is_missing, looks_like_a_number
 from anemonefish.annotations.labels import LabelSource, UnreadableFileError
-from anemonefish.cells import unescape
+from anemonefish.csv_cells import unescape
 
 __all__ = ["Row", "Table", "parse_table", "without_missing"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, TextIO
 
-from anemonefish.cells import write_rows
+from anemonefish.csv_cells import write_rows
 from anemonefish.evaluation.curves import ClassEvaluation, Evaluation, Point
 from anemonefish.evaluation.matching import Counts
 

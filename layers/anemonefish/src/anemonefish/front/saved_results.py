@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from anemonefish.audio.resample import resampled_length
 from anemonefish.audio.samples import AudioFacts
-from anemonefish.cells import read_rows
+from anemonefish.csv_cells import read_rows
 from anemonefish.errors import Failure, InvalidRequest
 from anemonefish.front.detections import Detections
 from anemonefish.front.model_location import models_or_default

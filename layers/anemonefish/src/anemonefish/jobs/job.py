@@ -30,7 +30,7 @@ from typing import Self
 
 from anemonefish.audio.pieces import DECODING
 from anemonefish.canonical import digest, dump_json
-from anemonefish.errors import Failure, InvalidRequest, shown
+from anemonefish.errors import Failure, InvalidRequest, short_repr
 from anemonefish.jobs.plan import Plan, RangeTask, TranscodeTask
 from anemonefish.jobs.request import JobRequest
 from anemonefish.stores import Store
@@ -73,7 +73,7 @@ class Job:
         for word in (tenant, identifier):
             if not isinstance(word, str) or not _IDENTIFIER.fullmatch(word):
                 raise InvalidRequest(
-                    f"{shown(word)} cannot name a tenant or job; use up to 64 letters, digits, '_', '-'"
+                    f"{short_repr(word)} cannot name a tenant or job; use up to 64 letters, digits, '_', '-'"
                 )
         return cls.at(store, f"jobs/{tenant}/{identifier}")
 
@@ -82,7 +82,7 @@ class Job:
         """Return the job under the prefix that a plan answered with."""
         parts = prefix.split("/") if isinstance(prefix, str) else []
         if len(parts) != 3 or parts[0] != "jobs" or not all(_IDENTIFIER.fullmatch(part) for part in parts):
-            raise InvalidRequest(f"{shown(prefix)} is not a job; it must read jobs/tenant/job")
+            raise InvalidRequest(f"{short_repr(prefix)} is not a job; it must read jobs/tenant/job")
         return cls(store, str(prefix), f"{prefix}/results")
 
     @property

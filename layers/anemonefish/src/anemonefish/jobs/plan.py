@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from anemonefish.audio.samples import AudioFacts
 from anemonefish.canonical import digest, dump_json
-from anemonefish.errors import Failure, InvalidRequest, shown
+from anemonefish.errors import Failure, InvalidRequest, short_repr
 from anemonefish.jobs.costs import Assumptions
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
@@ -310,7 +310,9 @@ class RangeTask:
         except (TypeError, KeyError, ValueError) as error:
             raise InvalidRequest(f"not a range of a plan ({error}); ranges come from ranges.jsonl") from None
         if not isinstance(task.identity, str) or not _IDENTITY.fullmatch(task.identity):
-            raise InvalidRequest(f"{shown(task.identity)} is not the identity of a plan; ranges come from ranges.jsonl")
+            raise InvalidRequest(
+                f"{short_repr(task.identity)} is not the identity of a plan; ranges come from ranges.jsonl"
+            )
         if windows.stop > grid.n_windows:
             raise InvalidRequest(
                 f"the range ends at window {windows.stop}, but {task.path} has {grid.n_windows} windows"
@@ -321,7 +323,9 @@ class RangeTask:
     def list_from(cls, documents: Any) -> list[Self]:
         """Read one line of ``ranges.jsonl``; raise :class:`InvalidRequest` when it is not one."""
         if not isinstance(documents, list) or not documents:
-            raise InvalidRequest(f"ranges must be a list of ranges, not {shown(documents)}; it comes from ranges.jsonl")
+            raise InvalidRequest(
+                f"ranges must be a list of ranges, not {short_repr(documents)}; it comes from ranges.jsonl"
+            )
         return [cls.from_dict(document) for document in documents]
 
 

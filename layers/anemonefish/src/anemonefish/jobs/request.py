@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
 from anemonefish.canonical import dump_json
-from anemonefish.errors import InvalidRequest, RecordingNotFound, shown
+from anemonefish.errors import InvalidRequest, RecordingNotFound, short_repr
 from anemonefish.recording_names import is_hidden, is_own_clip, printable, recording_name, unique_names
 from anemonefish.start_time.start import parse_start
 from anemonefish.stores import open_store
@@ -68,12 +68,14 @@ class RecordingRequest:
     def from_dict(cls, document: Any) -> Self:
         """Read one recording of an execution's input."""
         if not isinstance(document, Mapping) or not isinstance(document.get("uri"), str):
-            raise InvalidRequest(f"a recording must be an object with a uri, not {shown(document)}")
+            raise InvalidRequest(f"a recording must be an object with a uri, not {short_repr(document)}")
         unknown = set(document) - {"uri", "name", "path", "version", "start"}
         if unknown:
-            raise InvalidRequest(f"recording {shown(document['uri'])}: there is no field {shown(sorted(unknown))}")
+            raise InvalidRequest(
+                f"recording {short_repr(document['uri'])}: there is no field {short_repr(sorted(unknown))}"
+            )
         if any(value is not None and not isinstance(value, str) for value in document.values()):
-            raise InvalidRequest(f"recording {shown(document['uri'])}: name, path, version and start must be text")
+            raise InvalidRequest(f"recording {short_repr(document['uri'])}: name, path, version and start must be text")
         uri = document["uri"]
         name = document.get("name") or recording_name(uri.rpartition("/")[2])
         path = document.get("path") or printable(uri)
@@ -82,10 +84,11 @@ class RecordingRequest:
     def __post_init__(self) -> None:
         parts = self.name.split("/")
         if self.name.startswith("/") or any(part in {"", ".", ".."} for part in parts) or "\\" in self.name:
-            raise InvalidRequest(f"recording name {shown(self.name)} must be a relative path without '..'")
+            raise InvalidRequest(f"recording name {short_repr(self.name)} must be a relative path without '..'")
         if any(ord(letter) < 32 or "\ud800" <= letter <= "\udfff" for letter in self.name + self.path):
             raise InvalidRequest(
-                f"recording {shown(self.name)}: name and path must not hold control characters or halves of characters"
+                f"recording {short_repr(self.name)}: name and path must not hold control characters or halves of "
+                f"characters"
             )
         if self.start is not None:
             parse_start(self.start)
@@ -129,7 +132,9 @@ class JobRequest:
         """Raise :class:`InvalidRequest` for a recording that does not lie below ``s3://bucket/``."""
         for recording in self.recordings:
             if not recording.uri.startswith(prefix):
-                raise InvalidRequest(f"{shown(recording.uri)}: recordings are read from {prefix} only; upload it there")
+                raise InvalidRequest(
+                    f"{short_repr(recording.uri)}: recordings are read from {prefix} only; upload it there"
+                )
 
     def to_json(self) -> bytes:
         """Return ``request.json``."""
@@ -155,7 +160,7 @@ def recordings_below(prefix: object) -> tuple[RecordingRequest, ...]:
         There are none.
     """
     if not isinstance(prefix, str) or not prefix.startswith("s3://") or not prefix.endswith("/"):
-        raise InvalidRequest(f"{shown(prefix)} is not a prefix; it must read s3://bucket/folder/")
+        raise InvalidRequest(f"{short_repr(prefix)} is not a prefix; it must read s3://bucket/folder/")
     bucket, _, folder = prefix.removeprefix("s3://").partition("/")
     keys = [
         key

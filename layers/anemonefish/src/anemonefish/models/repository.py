@@ -21,7 +21,7 @@ from anemonefish.errors import (
     InvalidRequest,
     InvalidSettings,
     ModelNotFound,
-    shown,
+    short_repr,
 )
 from anemonefish.models.bundle import (
     DEPLOYMENTS,
@@ -93,10 +93,10 @@ class PinnedModel:
             name, version, found = (str(document[key]) for key in ("name", "version", "hash"))
             engine, variant = document.get("engine", ENGINES[0]), document.get("variant")
         except (TypeError, KeyError, AttributeError):
-            raise InvalidRequest(f"a pinned model needs name, version and hash, not {shown(document)}") from None
+            raise InvalidRequest(f"a pinned model needs name, version and hash, not {short_repr(document)}") from None
         if engine not in (ENGINES if variant is None else (VARIANTS.get(variant),)):
             runs = f"{', '.join(ENGINES)}, or what runs its variant"
-            raise InvalidRequest(f"a pinned model's engine is one of {runs}, not {shown(engine)}")
+            raise InvalidRequest(f"a pinned model's engine is one of {runs}, not {short_repr(engine)}")
         return cls(name, version, found, engine, variant)
 
 

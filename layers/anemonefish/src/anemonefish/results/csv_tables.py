@@ -8,7 +8,7 @@ from typing import TextIO
 
 import numpy as np
 
-from anemonefish.cells import write_rows
+from anemonefish.csv_cells import write_rows
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.sample_times import format_seconds
 

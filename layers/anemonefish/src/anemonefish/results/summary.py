@@ -19,7 +19,7 @@ from pathlib import Path
 
 from anemonefish.annotations.raven import write_raven
 from anemonefish.annotations.selections import AudioReference, Selection
-from anemonefish.cells import write_rows
+from anemonefish.csv_cells import write_rows
 from anemonefish.errors import Failure
 from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.notes import Note, is_partial

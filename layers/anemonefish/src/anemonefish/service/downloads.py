@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from anemonefish.canonical import dump_json
-from anemonefish.errors import DecisionNotFound, Failure, RecordingNotFound, WrongState, shown
+from anemonefish.errors import DecisionNotFound, Failure, RecordingNotFound, WrongState, short_repr
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.parts import StoredScores, read_scores
 from anemonefish.jobs.plan import Plan, PlannedRecording
@@ -99,7 +99,9 @@ class JobResults:
         try:
             changes = json.loads(self._job.store.read(f"{self._folder(decision)}/settings.json"))
         except FileNotFoundError:
-            raise DecisionNotFound(f"there is no decision {shown(decision)} of this execution; decide first") from None
+            raise DecisionNotFound(
+                f"there is no decision {short_repr(decision)} of this execution; decide first"
+            ) from None
         return self._settings(changes)
 
     def result(self, number: int, settings: Settings) -> RecordingResult:

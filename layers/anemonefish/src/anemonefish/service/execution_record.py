@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import Record, RecordTable
-from anemonefish.errors import AnemonefishError, ExecutionNotFound, shown
+from anemonefish.errors import AnemonefishError, ExecutionNotFound, short_repr
 from anemonefish.execution_states import ENDED
 
 __all__ = [
@@ -147,7 +147,7 @@ def find_execution(table: RecordTable, owner: str, identifier: str) -> tuple[Rec
     """
     record = table.read(identifier)
     if record is None or record.owner != owner or not identifier.startswith("e-"):
-        raise ExecutionNotFound(f"there is no execution {shown(identifier)}; list them to find its id")
+        raise ExecutionNotFound(f"there is no execution {short_repr(identifier)}; list them to find its id")
     return record, Execution.from_record(record)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from anemonefish.audio.formats import AUDIO_EXTENSIONS
-from anemonefish.errors import InvalidRequest, shown
+from anemonefish.errors import InvalidRequest, short_repr
 
 __all__ = ["FILENAME", "LONGEST_FILENAME", "check_filename"]
 
@@ -35,8 +35,8 @@ def check_filename(filename: str) -> None:
         return
     if not filename.lower().endswith(tuple(AUDIO_EXTENSIONS)):
         extensions = " ".join(sorted(AUDIO_EXTENSIONS))
-        raise InvalidRequest(f"{shown(filename)}: a recording's name must end in one of {extensions}")
+        raise InvalidRequest(f"{short_repr(filename)}: a recording's name must end in one of {extensions}")
     raise InvalidRequest(
-        f"{shown(filename)}: send the name of the file, up to {LONGEST_FILENAME} characters without folders, "
+        f"{short_repr(filename)}: send the name of the file, up to {LONGEST_FILENAME} characters without folders, "
         f"control characters or a leading dot"
     )

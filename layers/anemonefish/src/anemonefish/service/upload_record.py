@@ -11,7 +11,7 @@ from typing import Self
 
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import Record, RecordTable
-from anemonefish.errors import UploadExpired, UploadIncomplete, UploadNotFound, shown
+from anemonefish.errors import UploadExpired, UploadIncomplete, UploadNotFound, short_repr
 from anemonefish.jobs.request import RecordingRequest
 
 __all__ = [
@@ -126,10 +126,10 @@ def find_upload(owner: str, identifier: str, record: Record | None) -> tuple[Rec
         The record is missing, belongs to another tenant, is no upload, or its upload was deleted.
     """
     if record is None or record.owner != owner or not identifier.startswith("u-"):
-        raise UploadNotFound(f"there is no upload {shown(identifier)}; it may have expired")
+        raise UploadNotFound(f"there is no upload {short_repr(identifier)}; it may have expired")
     upload = Upload.from_record(record)
     if upload.status == DELETED:
-        raise UploadNotFound(f"there is no upload {shown(identifier)}; it was deleted")
+        raise UploadNotFound(f"there is no upload {short_repr(identifier)}; it was deleted")
     return record, upload
 
 

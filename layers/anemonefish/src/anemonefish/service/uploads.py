@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import Record, RecordTable
 from anemonefish.cloud.s3_links import StoredObject, StoredPart, Transfers
-from anemonefish.errors import AnemonefishError, InvalidRequest, UploadIncomplete, WrongState, shown
+from anemonefish.errors import AnemonefishError, InvalidRequest, UploadIncomplete, WrongState, short_repr
 from anemonefish.service.storage_quota import StorageQuota
 from anemonefish.service.upload_names import check_filename
 from anemonefish.service.upload_record import (
@@ -89,7 +89,7 @@ class Uploads:
         """
         check_filename(filename)
         if not 1 <= size <= MOST_BYTES:
-            raise InvalidRequest(f"{filename}: size must be from 1 to {MOST_BYTES} bytes, not {shown(size)}")
+            raise InvalidRequest(f"{filename}: size must be from 1 to {MOST_BYTES} bytes, not {short_repr(size)}")
         self._quota.reserve(owner, filename, size)
         try:
             return self._begin(owner, filename, size, sha256)

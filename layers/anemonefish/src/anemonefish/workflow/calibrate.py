@@ -21,13 +21,14 @@ from anemonefish.errors import InvalidRequest
 from anemonefish.jobs.calibration import Calibration, Observation, fit
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import RecordingRequest
+from anemonefish.layer_check import machine_architecture
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.score import score_range
-from anemonefish.workflow.speed import NAMESPACE, dimensions_of, machine_architecture
+from anemonefish.workflow.speed import NAMESPACE, dimensions_of
 
 __all__ = ["calibrate_here", "calibrate_stack"]
 

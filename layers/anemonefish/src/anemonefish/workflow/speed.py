@@ -8,19 +8,17 @@ embedded metric format), so a worker needs no right and no call. ``anemonefish c
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Mapping
 
+from anemonefish.layer_check import machine_architecture
 from anemonefish.models.repository import PinnedModel
 from anemonefish.workflow.score import Scored
 
-__all__ = ["DIMENSIONS", "NAMESPACE", "Stopwatch", "dimensions_of", "machine_architecture", "score_metrics"]
+__all__ = ["DIMENSIONS", "NAMESPACE", "Stopwatch", "dimensions_of", "score_metrics"]
 
 NAMESPACE = "anemonefish"
 DIMENSIONS = ("Function", "Model", "Engine", "Architecture", "MemoryMB")
-
-_ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "AMD64": "x86_64"}
 
 
 class Stopwatch:
@@ -47,11 +45,6 @@ class Stopwatch:
     def scoring(self) -> float:
         """Seconds since scoring began."""
         return time.perf_counter() - self._ready
-
-
-def machine_architecture() -> str:
-    """Return this machine's processor in AWS's words."""
-    return _ARCHITECTURES.get(platform.machine(), "x86_64")
 
 
 def dimensions_of(function: str, model: PinnedModel, architecture: str, memory_mb: int) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.middlewares.openapi_validation import OpenAPIRequestValidationMiddleware
 
-from anemonefish.errors import InvalidRequest, UnsupportedMediaType, shown
+from anemonefish.errors import InvalidRequest, UnsupportedMediaType, short_repr
 
 __all__ = [
     "MOST_BODY_BYTES",
@@ -154,7 +154,7 @@ def _object(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise InvalidRequest(f"{what} is JSON with the name {shown(name)} twice in one object; send it once")
+            raise InvalidRequest(f"{what} is JSON with the name {short_repr(name)} twice in one object; send it once")
         found[name] = value
     return found
 
@@ -186,7 +186,7 @@ def _check_text(value: Any, what: str) -> None:
                 value.encode()
             except UnicodeEncodeError:
                 raise InvalidRequest(
-                    f"{what} is JSON with half of a surrogate pair in {shown(value)}; send whole characters"
+                    f"{what} is JSON with half of a surrogate pair in {short_repr(value)}; send whole characters"
                 ) from None
         case list():
             for item in value:

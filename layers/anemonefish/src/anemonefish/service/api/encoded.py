@@ -8,7 +8,7 @@ from contextlib import suppress
 from io import BytesIO
 
 from anemonefish.audio.formats import recognise
-from anemonefish.errors import InvalidRequest, shown
+from anemonefish.errors import InvalidRequest, short_repr
 
 __all__ = ["decode_audio", "is_encoded_audio"]
 
@@ -41,13 +41,13 @@ def decode_audio(text: str, what: str) -> bytes:
     if prefix is not None:
         if "base64" not in [part.strip().lower() for part in prefix[1].split(";")[1:]]:
             raise InvalidRequest(
-                f"{what} is a data: URL without ;base64 ({shown(prefix[0])}); send the audio in base64"
+                f"{what} is a data: URL without ;base64 ({short_repr(prefix[0])}); send the audio in base64"
             )
         begin = prefix.end()
     wrong = _FOREIGN.search(text, begin)
     if wrong is not None:
         raise InvalidRequest(
-            f"{what} is not base64: {shown(wrong[0])} at offset {wrong.start()}; send the audio file in base64"
+            f"{what} is not base64: {short_repr(wrong[0])} at offset {wrong.start()}; send the audio file in base64"
         )
     after = _AFTER_PADDING.search(text, begin)
     if after is not None:

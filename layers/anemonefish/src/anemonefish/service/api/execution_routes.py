@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from anemonefish import clock
-from anemonefish.errors import ExecutionNotFound, Failure, InvalidRequest, shown
+from anemonefish.errors import ExecutionNotFound, Failure, InvalidRequest, short_repr
 from anemonefish.execution_states import SUCCEEDED
 from anemonefish.jobs.plan import Plan
 from anemonefish.service.api.caller import tenant_of
@@ -146,7 +146,7 @@ def _check_listed(tenant: str, identifier: str) -> None:
         services().executions.get(tenant, identifier)
     except ExecutionNotFound:
         raise InvalidRequest(
-            f"from: your list has no execution {shown(identifier)}; begin again with GET /executions"
+            f"from: your list has no execution {short_repr(identifier)}; begin again with GET /executions"
         ) from None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from anemonefish.errors import InvalidRequest, shown
+from anemonefish.errors import InvalidRequest, short_repr
 from anemonefish.service.api.encoded import decode_audio
 
 if TYPE_CHECKING:
@@ -147,7 +147,9 @@ def _names(disposition: str) -> tuple[str, str | None]:
         else:
             found.setdefault(key.lower(), value)
     if "name" not in found:
-        raise InvalidRequest(f"a part of the form has no name ({shown(disposition)}); send it as form-data with a name")
+        raise InvalidRequest(
+            f"a part of the form has no name ({short_repr(disposition)}); send it as form-data with a name"
+        )
     filename = found.get("filename")
     return found["name"], None if filename is None else file_name(filename)
 
@@ -168,5 +170,5 @@ def _decoded(content: bytes, encoding: str, name: str) -> bytes:
             return quopri.decodestring(content)
         case other:
             raise InvalidRequest(
-                f"{shown(name)}: the transfer encoding {shown(other)} is unknown; send the bytes as is"
+                f"{short_repr(name)}: the transfer encoding {short_repr(other)} is unknown; send the bytes as is"
             )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anemonefish.annotations.audacity import write_audacity
-from anemonefish.errors import InvalidSettings, shown
+from anemonefish.errors import InvalidSettings, short_repr
 from anemonefish.results.decide import NOISE
 from anemonefish.results.events import find_class_runs
 from anemonefish.results.recording_result import RecordingResult
@@ -44,8 +44,8 @@ def our_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if name in settings and settings[name] != settings[theirs]:
             raise InvalidSettings(
-                f"{name} and {theirs} are one setting, given as {shown(settings[name])} and as "
-                f"{shown(settings[theirs])}; send one of them"
+                f"{name} and {theirs} are one setting, given as {short_repr(settings[name])} and as "
+                f"{short_repr(settings[theirs])}; send one of them"
             )
         ours[name] = settings[theirs]
     return ours

@@ -16,7 +16,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from anemonefish.errors import ClipTooLarge, InvalidRequest, InvalidSettings, UnsupportedMediaType, shown
+from anemonefish.errors import ClipTooLarge, InvalidRequest, InvalidSettings, UnsupportedMediaType, short_repr
 from anemonefish.jobs.request import DEFAULT_MODEL
 from anemonefish.service.api.bodies import body_bytes, kind_of, media_type, read_json
 from anemonefish.service.api.caller import tenant_of
@@ -152,16 +152,16 @@ def _of_form(parts: Sequence[Part]) -> _Clip:
     names = [part.name for part in parts]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise InvalidRequest(f"the form has {shown(twice)} {names.count(twice)} times; send it once")
+        raise InvalidRequest(f"the form has {short_repr(twice)} {names.count(twice)} times; send it once")
     found = {part.name: part for part in parts}
     audio = found.pop(
-        _only(AUDIO_FIELDS, found, "the form", f"; it has {shown(', '.join(sorted(names)) or 'nothing')}")
+        _only(AUDIO_FIELDS, found, "the form", f"; it has {short_repr(', '.join(sorted(names)) or 'nothing')}")
     )
     config: dict[str, Any] = {}
     for part in found.values():
         if len(part.content) > MOST_CONFIG:
             raise ClipTooLarge(
-                f"{shown(part.name)} has {len(part.content)} bytes; {MOST_CONFIG} are enough for all settings"
+                f"{short_repr(part.name)} has {len(part.content)} bytes; {MOST_CONFIG} are enough for all settings"
             )
         _add(config, _config(part.content) if part.name == "config" else _field(part))
     encoded = is_encoded_audio(audio.content)
@@ -224,7 +224,7 @@ def _add(config: dict[str, Any], more: Mapping[str, Any]) -> None:
     for name, value in more.items():
         if name in config and config[name] != value:
             raise InvalidSettings(
-                f"{name} is given twice, as {shown(config[name])} and as {shown(value)}; send it once"
+                f"{name} is given twice, as {short_repr(config[name])} and as {short_repr(value)}; send it once"
             )
         config[name] = value
 
@@ -236,7 +236,7 @@ def _settings(config: Mapping[str, Any]) -> tuple[str, Settings]:
     sent = {name: value for name, value in config.items() if value is not None}
     model = sent.pop("model", DEFAULT_MODEL)
     if not isinstance(model, str):
-        raise InvalidRequest(f"config: model must be text, not {shown(model)}")
+        raise InvalidRequest(f"config: model must be text, not {short_repr(model)}")
     try:
         return model, Settings.load(our_settings(sent))
     except InvalidSettings as error:
@@ -251,4 +251,6 @@ def _check_setting(name: str) -> None:
         raise InvalidSettings(f"{name} is set by whoever runs this service, not by a request; leave it out")
     if name in Settings.__dataclass_fields__:
         raise InvalidSettings(f"{name} is a setting of an execution and means nothing for one clip; leave it out")
-    raise InvalidSettings(f"there is no setting {shown(name)} of a clip; the settings are {', '.join(sorted(_TAKEN))}")
+    raise InvalidSettings(
+        f"there is no setting {short_repr(name)} of a clip; the settings are {', '.join(sorted(_TAKEN))}"
+    )

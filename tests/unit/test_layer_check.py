@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 
 from anemonefish.errors import WrongArchitecture
-from anemonefish.layers import MARKERS, check_layers, machine_architecture
+from anemonefish.layer_check import MARKERS, check_layers, machine_architecture
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "layers/anemonefish/src"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from anemonefish.layers import MARKERS
+from anemonefish.layer_check import MARKERS
 from tests.elf import PROVIDED, SYSTEM, Library, newest_of, too_new
 
 REPOSITORY = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anemonefish.cells import escape, unescape, write_rows
+from anemonefish.csv_cells import escape, unescape, write_rows
 
 AWKWARD = st.text(alphabet="'\"=+-@＝\t\r\n ;,.1a\u200b\ufeff", max_size=12) | st.text(max_size=20)
 
