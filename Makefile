@@ -168,7 +168,7 @@ bench: .venv/dev .venv-ministack/ready layers $(if $(PEERS),.venv-bench/ready)
 lint: lint-python lint-cloudformation lint-typescript
 
 lint-python: .venv/dev
-	$(TIMED) $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(TIMED) $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo
 
 lint-cloudformation: .venv-lint/ready
 	$(TIMED) PATH="$(abspath .venv-lint/bin):$$PATH" .venv-lint/bin/python lint/cloudformation.py
