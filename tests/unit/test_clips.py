@@ -23,11 +23,11 @@ from anemonefish.results.events import Event
 
 
 def event(start: int, stop: int, score: float = 0.5, label: str = "anemonefish") -> Event:
-    return Event(start, stop, label, score, score, 1)
+    return Event(start=start, stop=stop, label=label, mean_score=score, max_score=score, n_windows=1)
 
 
 def source(path: Path, *events: Event, rate: int = 48_000) -> ClipSource:
-    return ClipSource(path.name, str(path), rate, events)
+    return ClipSource(name=path.name, uri=str(path), sample_rate=rate, events=events)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_no_name_leaves_the_folder(recording: str, label: str) -> None:
 
 
 def test_the_highest_scores_come_first() -> None:
-    one = ClipSource("b", "b", 1, (event(5, 6, 0.9), event(1, 2, 0.7)))
-    two = ClipSource("a", "a", 1, (event(3, 4, 0.7), event(9, 10, 0.1)))
+    one = ClipSource(name="b", uri="b", sample_rate=1, events=(event(5, 6, 0.9), event(1, 2, 0.7)))
+    two = ClipSource(name="a", uri="a", sample_rate=1, events=(event(3, 4, 0.7), event(9, 10, 0.1)))
     kept, left_out = choose_clips([one, two], 2)
     assert [(each.name, [e.start for e in each.events]) for each in kept] == [("b", [5]), ("a", [3])]
     assert left_out == 2

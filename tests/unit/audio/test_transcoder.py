@@ -573,7 +573,9 @@ def test_a_refused_recording_can_be_analysed_later(lossy: Callable[..., Path], t
     source.close()
     job = Job(open_store(str(tmp_path / "store")), "", "", shared="kept")
     prefix = job.pieces_prefix(str(path), source.version)
-    assert transcode_task(job, TranscodeTask(str(path), source.version, "a.mp3", prefix)) is None
+    assert (
+        transcode_task(job, TranscodeTask(uri=str(path), version=source.version, path="a.mp3", prefix=prefix)) is None
+    )
     made = read_index(job.store, prefix)
     assert made is not None
     with pytest.raises(errors.TruncatedRecording, match=r"a\.mp3: .* cannot be decoded"):

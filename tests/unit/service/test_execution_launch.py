@@ -187,7 +187,8 @@ def test_accepted_execution_is_launched_by_the_next_call(
     )
     assert reef.started() == {left.name: "RUNNING"}
     request = reef.executions.job(left).read_request()
-    assert request.recordings == (RecordingRequest("s3://reef-input/uploads/lab/u-a/a.wav", "a.wav", "a.wav", '"a"'),)
+    uri = "s3://reef-input/uploads/lab/u-a/a.wav"
+    assert request.recordings == (RecordingRequest(uri, "a.wav", "a.wav", version='"a"'),)
     assert reef.record(left).due == "2026-11-24T11:00:21.000Z"
     assert reef.executions.heal() == []
 

@@ -62,7 +62,8 @@ def test_start_writes_record_and_request_and_starts_the_state_machine(reef: Fake
     named = {"tenant": "lab", "id": execution.id}
     assert reef.input_of(execution.name) == {"job": named, "resume": False}
     request = reef.executions.job(execution).read_request()
-    assert request.recordings == (RecordingRequest("s3://reef-input/uploads/lab/u-a/a.wav", "a.wav", "a.wav", '"a"'),)
+    uri = "s3://reef-input/uploads/lab/u-a/a.wav"
+    assert request.recordings == (RecordingRequest(uri, "a.wav", "a.wav", version='"a"'),)
     assert (request.model, request.settings) == ("reef@1.1.0", {"threshold": 0.6})
 
 

@@ -49,7 +49,7 @@ def test_accepted_name_ends_the_key_below_its_tenant(store: Uploads, bucket: str
     put(bucket, upload, b"1234")
     done = store.complete("lab-1", upload.id)
     request = done.request(bucket)  # refuses what no job could take
-    assert request == RecordingRequest(f"s3://{bucket}/{upload.key}", name, name, done.etag)
+    assert request == RecordingRequest(f"s3://{bucket}/{upload.key}", name, name, version=done.etag)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_process_that_dies_takes_one_task_with_it(
     names = [f"good {number}" for number in range(40)]
     names[5], names[6], names[30] = "kills 5", "bad 6", "kills 30"
     log = tmp_path / "log"
-    tasks = [TranscodeTask(str(log), "1", name, "") for name in names]
+    tasks = [TranscodeTask(uri=str(log), version="1", path=name, prefix="") for name in names]
     calls = [tasks[first : first + 3] for first in range(0, len(tasks), 3)]
     outcomes = {task.path: reason for task, reason in laptop._run_all(importable, calls, 2)}
     assert sorted(outcomes) == sorted(names)

@@ -203,7 +203,7 @@ def test_a_job_cannot_leave_its_tenant(tmp_path: Path, tenant: object, job: obje
 
 
 def test_the_same_object_twice_in_one_order_is_one_recording() -> None:
-    first = RecordingRequest("s3://reef/a.wav", "a.wav", "a.wav", '"1"')
-    again = RecordingRequest("s3://reef/a.wav", "other.wav", "a.wav", '"1"')
-    later = RecordingRequest("s3://reef/a.wav", "a.wav", "a.wav", '"2"')
+    first = RecordingRequest("s3://reef/a.wav", "a.wav", "a.wav", version='"1"')
+    again = RecordingRequest("s3://reef/a.wav", "other.wav", "a.wav", version='"1"')
+    later = RecordingRequest("s3://reef/a.wav", "a.wav", "a.wav", version='"2"')
     assert distinct([first, again, later, first]) == (first, later)

@@ -106,7 +106,7 @@ def test_a_review_tells_how_it_stands_and_which_event_has_which_clip(job: Job, m
     assert read_review_state(job, overdue=False) == ReviewState("PENDING")
     made = store_review(job, models)
     state = read_review_state(job, overdue=False)
-    assert state == ReviewState("SUCCEEDED", made.clips, 0, made.clips + 2)
+    assert state == ReviewState("SUCCEEDED", clips=made.clips, pictures=made.clips + 2)
     results = JobResults(job, models)
     reviewed = results.reviewed(0)
     events = results.result(0, results.settings_of(None)).events
@@ -145,4 +145,4 @@ def test_a_review_of_an_older_version_is_counted_by_its_files(tmp_path: Path) ->
     assert read_review_state(job, overdue=True).status == "FAILED"
     for name in ("review/clips/a.flac", "review/clips/a.png", "review/activity.png"):
         job.store.write(job.result_key(name), b"x")
-    assert read_review_state(job, overdue=True) == ReviewState("SUCCEEDED", 1, 0, 2)
+    assert read_review_state(job, overdue=True) == ReviewState("SUCCEEDED", clips=1, pictures=2)

@@ -223,7 +223,16 @@ def publish_summary(recordings: Sequence[RemoteRecording], folder: ResultsFolder
     with atomic_file(folder.new / SUMMARY) as temporary:
         write_summary(
             temporary,
-            [SummaryRow(each.name, each.windows, each.events, each.failure, each.notes) for each in recordings],
+            [
+                SummaryRow(
+                    name=recording.name,
+                    windows=recording.windows,
+                    events=recording.events,
+                    failure=recording.failure,
+                    notes=recording.notes,
+                )
+                for recording in recordings
+            ],
         )
     folder.publish({})
     show_notes((each.name, each.notes) for each in recordings)

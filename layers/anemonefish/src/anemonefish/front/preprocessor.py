@@ -150,11 +150,20 @@ class AudioPreprocessor:
         with TemporaryDirectory() as folder:
             job = shared_job(folder)
             pieces = job.pieces_prefix(uri, version)
-            failure = transcode_task(job, TranscodeTask(uri, version, uri, pieces))
+            failure = transcode_task(job, TranscodeTask(uri=uri, version=version, path=uri, prefix=pieces))
             if failure is not None:
                 raise failure.to_error()
-            nothing = WindowGrid(0, 1, 1), WindowRange(0, 0)
-            task = RangeTask("all", uri, version, uri, pieces, self.channel, 0, *nothing)
+            task = RangeTask(
+                identity="all",
+                uri=uri,
+                version=version,
+                path=uri,
+                pieces=pieces,
+                channel=self.channel,
+                sample_rate=0,
+                grid=WindowGrid(0, 1, 1),
+                windows=WindowRange(0, 0),
+            )
             with open_range(job, task, self.profile.sample_dtype) as audio:
                 samples = at_rate(audio, self.sample_rate)
                 return samples.read(0, samples.n_samples), samples.sample_rate

@@ -194,7 +194,14 @@ class RecordingDetections:
             matplotlib is not installed.
         """
         events = [
-            Event(event.start_sample, event.end_sample, event.label, event.mean_score, event.max_score, event.n_windows)
+            Event(
+                start=event.start_sample,
+                stop=event.end_sample,
+                label=event.label,
+                mean_score=event.mean_score,
+                max_score=event.max_score,
+                n_windows=event.n_windows,
+            )
             for event in self.events
         ]
         return Picture(

@@ -18,7 +18,7 @@ from anemonefish.errors import Failure, InvalidRequest
 from anemonefish.front.detections import Detections
 from anemonefish.front.model_location import models_or_default
 from anemonefish.front.recording_detections import RecordingDetections
-from anemonefish.jobs.plan import Analysis, PlannedRecording, Start
+from anemonefish.jobs.plan import Analysis, PlannedRecording, StartTime
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.notes import Note
 from anemonefish.results.decide import decide
@@ -136,11 +136,11 @@ def _planned(scored: ScoredRecording, notes: tuple[Note, ...]) -> PlannedRecordi
     length = resampled_length(facts.frames, facts.sample_rate, scored.sample_rate)
     grid = WindowGrid(length, scored.grid.window, scored.grid.hop)
     return PlannedRecording(
-        scored.name,
-        fields["path"],
-        fields["path"],
-        None if fields["start_source"] is None else Start(fields["start_utc"], fields["start_source"]),
-        Analysis("", facts, scored.sample_rate, grid),
+        name=scored.name,
+        path=fields["path"],
+        uri=fields["path"],
+        begins=None if fields["start_source"] is None else StartTime(fields["start_utc"], fields["start_source"]),
+        analysis=Analysis(version="", audio=facts, sample_rate=scored.sample_rate, grid=grid),
         notes=notes,
     )
 
@@ -170,9 +170,9 @@ def _failed(summary: Path) -> dict[str, PlannedRecording | None]:
         return {}
     return {
         row["recording"]: PlannedRecording(
-            row["recording"],
-            row["recording"],
-            row["recording"],
+            name=row["recording"],
+            path=row["recording"],
+            uri=row["recording"],
             failure=Failure(row["error"], row["message"]),
         )
         if row["status"] == "failed"

@@ -1,1 +1,1 @@
-"""Jobs: what is asked for, its plan, its cost, and the keys under which everything of a job is stored."""
+"""Jobs: the request, the plan, its cost, the parts, and the keys under which a job is stored."""

@@ -1,23 +1,22 @@
-"""A job: the keys everything lies under.
+"""The files of a job: under which keys they are stored, and reading and writing them.
 
-Owns the layout of a job in a store, and reading and writing what lies there::
+Every file of a job has its key here::
 
-    {work}/request.json          what was asked for, where an API started the job
+    {work}/request.json          the request, for a job that was started by the API
     {work}/plan.json             the plan: recordings, model, settings, quote
-    {work}/ranges.jsonl          one line per worker: the ranges it scores; the Map's items
+    {work}/ranges.jsonl          one line per worker with the ranges it scores; the items of the Distributed Map
     {kept}/parts/{identity}/{start}-{stop}.npy      scores of one range: raw, float32, (n_windows, n_classes)
     {kept}/failures/{identity}/{start}-{stop}-{path}.json  why a range has no part
-    {work}/transcodes.jsonl      recordings to transcode before there can be a plan
-    {kept}/audio/{recording}/... what became of each of them
+    {work}/transcodes.jsonl      recordings to transcode before the plan can be made
+    {kept}/audio/{recording}/... the transcoded pieces of each of them
     {work}/failure.json          why the whole job ended without results
-    {results}/...                reports, one set per recording, and what tells of all of them
-    {work}/review.json           how the making of clips and pictures stands
-    {work}/reviewed.json         which event has which clip and picture
+    {results}/...                reports of each recording, and job-level files
+    {work}/review.json           how far the clips and plots are
+    {work}/reviewed.json         which event has which clip and plot
     {work}/manifest.json         written last: what the job made, with hashes
 
-Parts are written once. In an account ``work`` is ``jobs/{tenant}/{job}``, ``kept`` is the same and ``results`` lies
-inside it; on a laptop ``results`` is the folder the user named, and ``kept`` is shared by all jobs of that folder.
-Never computes anything.
+Parts are written once. In an account, ``work`` and ``kept`` are both ``jobs/{tenant}/{job}``, and ``results`` is a
+folder in it. On a laptop, ``results`` is the folder that the user named, and all jobs of that folder share ``kept``.
 """
 
 from __future__ import annotations
@@ -42,16 +41,15 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Where one job lies.
+    """One job in a store.
 
     Attributes
     ----------
     store : Store
-        The store that holds it.
     work, results : str
-        Prefixes without a final slash; ``results`` may be empty: the top of the store.
+        Prefixes without a final slash. ``results`` may be empty: then results lie at the top of the store.
     shared : str or None
-        Prefix of the scores that other jobs may use as well; ``work`` unless given.
+        Prefix of the parts, for jobs that share them; None for a job with parts of its own, below ``work``.
     """
 
     store: Store
@@ -61,25 +59,25 @@ class Job:
 
     @classmethod
     def named(cls, store: Store, event: object) -> Self:
-        """Return the job that an execution's input names; raise :class:`InvalidRequest` when it names none."""
-        named = event.get("job") if isinstance(event, Mapping) else None
-        if not isinstance(named, Mapping):
+        """Return the job that an execution's input names; raise :class:`InvalidRequest` if it names none."""
+        names = event.get("job") if isinstance(event, Mapping) else None
+        if not isinstance(names, Mapping):
             raise InvalidRequest("job must be an object with tenant and id")
-        return cls.of_tenant(store, named.get("tenant"), named.get("id"))
+        return cls.of_tenant(store, names.get("tenant"), names.get("id"))
 
     @classmethod
     def of_tenant(cls, store: Store, tenant: object, identifier: object) -> Self:
-        """Return the job ``identifier`` of a tenant; raise :class:`InvalidRequest` for unusable names."""
-        for word in (tenant, identifier):
-            if not isinstance(word, str) or not _IDENTIFIER.fullmatch(word):
+        """Return the job ``identifier`` of a tenant; raise :class:`InvalidRequest` for names that are not allowed."""
+        for name in (tenant, identifier):
+            if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
                 raise InvalidRequest(
-                    f"{short_repr(word)} cannot name a tenant or job; use up to 64 letters, digits, '_', '-'"
+                    f"{short_repr(name)} cannot name a tenant or job; use up to 64 letters, digits, '_', '-'"
                 )
         return cls.at(store, f"jobs/{tenant}/{identifier}")
 
     @classmethod
     def at(cls, store: Store, prefix: object) -> Self:
-        """Return the job under the prefix that a plan answered with."""
+        """Return the job under a prefix ``jobs/{tenant}/{job}``, as the answer of a plan holds it."""
         parts = prefix.split("/") if isinstance(prefix, str) else []
         if len(parts) != 3 or parts[0] != "jobs" or not all(_IDENTIFIER.fullmatch(part) for part in parts):
             raise InvalidRequest(f"{short_repr(prefix)} is not a job; it must read jobs/tenant/job")
@@ -87,7 +85,7 @@ class Job:
 
     @property
     def kept(self) -> str:
-        """Prefix of parts and of their failures."""
+        """Prefix of parts, of their failures and of transcoded pieces."""
         return self.work if self.shared is None else self.shared
 
     @property
@@ -112,7 +110,7 @@ class Job:
 
     @property
     def failure_key(self) -> str:
-        """Key of the reason why the job ended without results."""
+        """Key of ``failure.json``, which says why the job ended without results."""
         return f"{self.work}/failure.json"
 
     @property
@@ -122,32 +120,37 @@ class Job:
 
     @property
     def review_key(self) -> str:
-        """Key of how the making of clips and pictures stands."""
+        """Key of ``review.json``, which says how far the clips and plots are."""
         return f"{self.work}/review.json"
 
     @property
     def reviewed_key(self) -> str:
-        """Key of the list of events that have a clip."""
+        """Key of ``reviewed.json``, the list of events that have a clip."""
         return f"{self.work}/reviewed.json"
 
     def part_key(self, task: RangeTask) -> str:
-        """Key of the scores of a range."""
+        """Key of the part of a range."""
         return f"{self.kept}/parts/{task.name}.npy"
 
     def range_failure_key(self, task: RangeTask) -> str:
-        """Key of the reason why a range has no scores."""
+        """Key of the file that says why a range has no part."""
         return f"{self.kept}/failures/{task.reason_name}.json"
 
     def pieces_prefix(self, uri: str, version: str) -> str:
-        """Prefix of what a recording is transcoded into."""
+        """Prefix of the transcoded pieces of a recording."""
         return f"{self.kept}/audio/{digest([uri, version, DECODING])}"
 
     def transcodes(self, plan: Plan) -> list[TranscodeTask]:
-        """Return the recordings that must be transcoded before the plan is one."""
+        """Return the recordings that must be transcoded before the plan can be made."""
         return [
-            TranscodeTask(each.uri, each.inexact, each.path, self.pieces_prefix(each.uri, each.inexact))
-            for each in plan.recordings
-            if each.inexact is not None
+            TranscodeTask(
+                uri=recording.uri,
+                version=recording.inexact,
+                path=recording.path,
+                prefix=self.pieces_prefix(recording.uri, recording.inexact),
+            )
+            for recording in plan.recordings
+            if recording.inexact is not None
         ]
 
     def write_transcodes(self, tasks: Iterable[TranscodeTask]) -> None:
@@ -156,11 +159,11 @@ class Job:
         self.store.write(self.transcodes_key, "".join(lines).encode())
 
     def write_transcode_failure(self, task: TranscodeTask, failure: Failure) -> None:
-        """Keep the reason why a recording cannot be transcoded."""
+        """Store why a recording cannot be transcoded."""
         self.store.write(f"{task.prefix}/failure.json", dump_json(asdict(failure)))
 
     def read_transcode_failure(self, prefix: str) -> Failure | None:
-        """Return the reason why a recording cannot be transcoded, if one was kept."""
+        """Return why a recording cannot be transcoded, or None if that was not stored."""
         return self._read_failure(f"{prefix}/failure.json")
 
     def result_key(self, name: str) -> str:
@@ -172,11 +175,13 @@ class Job:
         self.store.write(self.request_key, request.to_json())
 
     def read_request(self) -> JobRequest:
-        """Read ``request.json``; raise :class:`InvalidRequest` when there is none."""
+        """Read ``request.json``; raise :class:`InvalidRequest` if there is none."""
         try:
             return JobRequest.from_dict(json.loads(self.store.read(self.request_key)))
         except FileNotFoundError:
-            raise InvalidRequest(f"{self.work}: nothing says what to analyse; start the job with recordings") from None
+            raise InvalidRequest(
+                f"{self.work}: there is no request.json that names recordings; start the job with recordings"
+            ) from None
 
     def write_plan(self, plan: Plan) -> None:
         """Write ``ranges.jsonl``, then ``plan.json``."""
@@ -192,7 +197,7 @@ class Job:
         self.store.write(self.ranges_key, "".join(lines).encode())
 
     def read_plan(self) -> Plan:
-        """Read ``plan.json``; raise :class:`InvalidRequest` when the job was never planned."""
+        """Read ``plan.json``; raise :class:`InvalidRequest` if the job was not planned."""
         try:
             return Plan.from_json(self.store.read(self.plan_key))
         except FileNotFoundError:
@@ -203,18 +208,18 @@ class Job:
         return self._names(f"{self.kept}/parts/")
 
     def failed(self) -> set[str]:
-        """Return the names of the reasons that were kept; a part outweighs its reason."""
+        """Return the names of the ranges that failed; a range that was scored later has a part as well."""
         return self._names(f"{self.kept}/failures/")
 
     def _names(self, prefix: str) -> set[str]:
         return {key.removeprefix(prefix).rpartition(".")[0] for key in self.store.keys(prefix)}
 
     def write_range_failure(self, task: RangeTask, failure: Failure) -> None:
-        """Keep the reason why a range has no scores."""
+        """Store why a range has no part."""
         self.store.write(self.range_failure_key(task), dump_json(asdict(failure)))
 
     def read_range_failure(self, task: RangeTask) -> Failure | None:
-        """Return the reason why a range has no scores, if one was kept."""
+        """Return why a range has no part, or None if that was not stored."""
         return self._read_failure(self.range_failure_key(task))
 
     def _read_failure(self, key: str) -> Failure | None:

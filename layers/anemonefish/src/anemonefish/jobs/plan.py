@@ -1,8 +1,8 @@
-"""What was decided before the first window is scored: the values that travel between plan, score and aggregate.
+"""The plan of a job: how each recording is analysed, which ranges of windows are scored, and what the job will take.
 
-Owns plan, ranges and what is to be transcoded, as values and as JSON. The identity of a recording is a hash of all that
-decides its scores, its content included: a part that is found under it is the part that is wanted, whatever job it was
-made for. Decides nothing itself: :mod:`anemonefish.workflow.planner` does.
+:mod:`anemonefish.workflow.planner` makes it, and scoring and aggregating read it. The identity of a recording is a hash
+of everything that its scores depend on, its content included. Parts are stored under this identity, so a part that
+exists can be used by any job, whichever job scored it.
 """
 
 from __future__ import annotations
@@ -28,49 +28,49 @@ __all__ = [
     "PlannedRecording",
     "Quote",
     "RangeTask",
-    "Start",
+    "StartTime",
     "TranscodeTask",
     "batched",
 ]
 
 _MOST_RANGES = 100
-"""Ranges of one worker: their line must fit a state's input of 256 KiB, and each may have a path of 1,024 bytes."""
+"""Ranges of one worker. Their line must fit the 256 KiB of a state's input, and each may have a path of 1,024 bytes."""
 
 _IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """When a recording began, as far as that is known.
+class StartTime:
+    """When a recording began, if that is known.
 
     Attributes
     ----------
     utc : str or None
-        ISO 8601 with six decimals and a Z; None while it is not known.
+        ISO 8601 with six decimals and a Z; None where it is not known.
     source : str
-        Where it is from, or why it is not known and what to do.
+        Where the time comes from, or why it is not known and what to do.
     """
 
     utc: str | None
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """How a recording is analysed.
 
     Attributes
     ----------
     version : str
-        The version every worker must read.
+        The version of the recording that every worker must read.
     audio : AudioFacts
-        What its header says.
+        The facts in its header.
     sample_rate : int
-        The rate it is analysed at, in Hz.
+        Sample rate of the analysis, in Hz.
     grid : WindowGrid
-        Its windows, in samples of ``sample_rate``.
+        The windows, in samples of ``sample_rate``.
     pieces : str or None
-        Where its transcoded pieces lie in the job's store; None for a recording that is read in place.
+        Prefix of the transcoded pieces in the job's store; None for a recording that is read directly.
     """
 
     version: str
@@ -81,36 +81,42 @@ class Analysis:
 
     @property
     def resampled(self) -> bool:
-        """Whether the recording is analysed at another rate than its own."""
+        """Whether the recording is analysed at another sample rate than its own."""
         return self.audio.sample_rate != self.sample_rate
 
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Self:
+        """Read the analysis of a recording in ``plan.json``."""
+        audio, grid = AudioFacts(**document["audio"]), WindowGrid(**document["grid"])
+        return cls(**{**document, "audio": audio, "grid": grid})
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRecording:
-    """One recording of a plan: how it is analysed, or the reason it is not.
+    """One recording of a plan: how it is analysed, or why it cannot be.
 
     Attributes
     ----------
     name, path, uri : str
-        As in :class:`RecordingRequest`.
-    begins : Start or None
-        When its first sample was taken, or why that is not known; None when it cannot be opened.
+        As in :class:`anemonefish.jobs.request.RecordingRequest`.
+    begins : StartTime or None
+        When its first sample was taken, or why that is not known; None where it cannot be opened.
     analysis : Analysis or None
-        None when it cannot be analysed.
+        None where it cannot be analysed, or must be transcoded first.
     failure : Failure or None
         Why it cannot be analysed.
     inexact : str or None
-        The version of a recording that must be transcoded before it can be analysed.
+        The version of a recording that is not sample-accurately seekable and must be transcoded first.
     content : str or None
-        A hash of its bytes, where somebody has read them all; None where uri and version stand for them.
+        A hash of its bytes, where they were all read; None where uri and version identify them.
     notes : tuple of Note
-        What a user should know about it; more may come when it is scored.
+        What a user should know about the recording. Scoring it may add more.
     """
 
     name: str
     path: str
     uri: str
-    begins: Start | None = None
+    begins: StartTime | None = None
     analysis: Analysis | None = None
     failure: Failure | None = None
     inexact: str | None = None
@@ -120,42 +126,34 @@ class PlannedRecording:
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Self:
         """Read one recording of ``plan.json``."""
-        analysis, failure = document["analysis"], document["failure"]
-        if analysis is not None:
-            analysis = Analysis(
-                analysis["version"],
-                AudioFacts(**analysis["audio"]),
-                analysis["sample_rate"],
-                WindowGrid(**analysis["grid"]),
-                analysis["pieces"],
-            )
+        begins, analysis, failure = document["begins"], document["analysis"], document["failure"]
         return cls(
-            document["name"],
-            document["path"],
-            document["uri"],
-            None if document["begins"] is None else Start(**document["begins"]),
-            analysis,
-            None if failure is None else Failure(**failure),
-            document["inexact"],
-            document["content"],
-            Note.list_from(document.get("notes", ())),  # plans made before there were notes have none
+            **{
+                **document,
+                "begins": None if begins is None else StartTime(**begins),
+                "analysis": None if analysis is None else Analysis.from_dict(analysis),
+                "failure": None if failure is None else Failure(**failure),
+                "notes": Note.list_from(document.get("notes", ())),  # plans of older versions have no notes
+            }
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """What a job is expected to take.
+    """The expected duration and price of a job.
 
     Attributes
     ----------
     recordings, ranges, windows : int
-        How many of each.
-    audio_seconds, expected_seconds : float
-        Length of the recordings and wall time of the job.
+        Their numbers.
+    audio_seconds : float
+        Total length of the recordings.
+    expected_seconds : float
+        Wall time of the job.
     expected_usd : float
-        Cost in an AWS account, free tier not counted.
+        Price in an AWS account, free tier not counted.
     assumptions : Assumptions or None
-        What the two rest on; None in plans made before quotes said so.
+        The figures that duration and price are calculated from; None in plans of older versions.
     """
 
     recordings: int
@@ -173,9 +171,19 @@ class Quote:
         return cls(**{**document, "assumptions": None if assumptions is None else Assumptions(**assumptions)})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that was decided before the first window is scored."""
+    """Everything that is decided before the first window is scored.
+
+    Attributes
+    ----------
+    model : PinnedModel
+    settings : Settings
+    recordings : tuple of PlannedRecording
+    windows_per_range : int
+        The most windows of one range.
+    quote : Quote
+    """
 
     model: PinnedModel
     settings: Settings
@@ -185,15 +193,15 @@ class Plan:
 
     @property
     def identity(self) -> str:
-        """Return 16 hexadecimal digits that differ when a recording, its scores or the cut would."""
+        """16 hexadecimal digits that depend on everything the scores depend on, and on the ranges."""
         identities = [self.identity_of(recording) for recording in self.recordings]
         return digest([identities, self.windows_per_range])
 
     def identity_of(self, recording: PlannedRecording) -> str:
-        """Return 16 hexadecimal digits that differ when a score of the recording would."""
-        how = recording.analysis
-        facts = None if how is None else [asdict(how.audio), how.sample_rate, asdict(how.grid)]
-        content = recording.content or [recording.uri, None if how is None else how.version]
+        """Return 16 hexadecimal digits that depend on everything the scores of the recording depend on."""
+        analysis = recording.analysis
+        facts = None if analysis is None else [asdict(analysis.audio), analysis.sample_rate, asdict(analysis.grid)]
+        content = recording.content or [recording.uri, None if analysis is None else analysis.version]
         return digest([self.model.hash, self.model.engine, self.model.variant, self.settings.scoring(), content, facts])
 
     def tasks(self) -> Iterator[RangeTask]:
@@ -202,27 +210,27 @@ class Plan:
             yield from self.tasks_of(number)
 
     def tasks_of(self, number: int) -> Iterator[RangeTask]:
-        """Yield the ranges of one recording, in order: as few as may be, and all but the last alike."""
+        """Yield the ranges of one recording, in order: as few as possible, and all but the last of equal length."""
         recording = self.recordings[number]
-        if (how := recording.analysis) is None:
+        if (analysis := recording.analysis) is None:
             return
         identity = self.identity_of(recording)
-        for windows in how.grid.split(self.windows_per_range):
+        for windows in analysis.grid.split(self.windows_per_range):
             yield RangeTask(
-                identity,
-                recording.uri,
-                how.version,
-                recording.path,
-                how.pieces,
-                self.settings.channel,
-                how.sample_rate,
-                how.grid,
-                windows,
-                self.settings.damaged,
+                identity=identity,
+                uri=recording.uri,
+                version=analysis.version,
+                path=recording.path,
+                pieces=analysis.pieces,
+                channel=self.settings.channel,
+                sample_rate=analysis.sample_rate,
+                grid=analysis.grid,
+                windows=windows,
+                damaged=self.settings.damaged,
             )
 
     def batches(self) -> Iterator[list[RangeTask]]:
-        """Yield what one worker is given: a range of a long recording, or several short recordings."""
+        """Yield the ranges of each worker: one range of a long recording, or several short recordings."""
         return batched(self.tasks(), self.windows_per_range)
 
     def to_json(self) -> bytes:
@@ -242,38 +250,38 @@ class Plan:
         """Read ``plan.json``."""
         document = json.loads(data)
         return cls(
-            PinnedModel.from_dict(document["model"]),
-            Settings.load(document["settings"], environment={}),
-            tuple(PlannedRecording.from_dict(recording) for recording in document["recordings"]),
-            document["windows_per_range"],
-            Quote.from_dict(document["quote"]),
+            model=PinnedModel.from_dict(document["model"]),
+            settings=Settings.load(document["settings"], environment={}),
+            recordings=tuple(PlannedRecording.from_dict(recording) for recording in document["recordings"]),
+            windows_per_range=document["windows_per_range"],
+            quote=Quote.from_dict(document["quote"]),
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RangeTask:
-    """One range to score: all a worker needs to know besides the model.
+    """One range to score: everything that a worker needs besides the model.
 
     Attributes
     ----------
     identity : str
-        The recording's.
+        Identity of the recording; see :meth:`Plan.identity_of`.
     uri, version : str
-        What to read, exactly.
+        The recording to read, and its version.
     path : str
-        Where its owner keeps it.
+        Where the owner of the recording keeps it; for messages.
     pieces : str or None
-        Where it lies transcoded, in the job's store.
+        Prefix of the transcoded pieces in the job's store.
     channel : int or None
-        The channel to listen to, counted from 1; None for the mean of all.
+        The channel to analyse, counted from 1; None for the mean of all channels.
     sample_rate : int
-        The rate to analyse at, in Hz.
+        Sample rate of the analysis, in Hz.
     grid : WindowGrid
-        The recording's windows.
+        The windows of the recording.
     windows : WindowRange
-        Which of them to score.
-    damaged : str
-        ``keep`` or ``refuse``: what to do with a stretch that cannot be decoded.
+        The windows to score.
+    damaged : {"keep", "refuse"}
+        What to do with a part of the recording that cannot be decoded.
     """
 
     identity: str
@@ -289,12 +297,15 @@ class RangeTask:
 
     @property
     def name(self) -> str:
-        """What its part is called, without a suffix."""
+        """Name of the part, without its suffix."""
         return f"{self.identity}/{self.windows.start:08d}-{self.windows.stop:08d}"
 
     @property
     def reason_name(self) -> str:
-        """What the reason is called why it has no part: scores are of a content, a reason is of one file."""
+        """Name of the file that says why the range has no part.
+
+        It includes the path, because recordings with the same content share their parts, but each may fail on its own.
+        """
         return f"{self.name}-{digest(self.path)[:8]}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -303,7 +314,7 @@ class RangeTask:
 
     @classmethod
     def from_dict(cls, document: Any) -> Self:
-        """Read a range of ``ranges.jsonl``; raise :class:`InvalidRequest` when it is not one."""
+        """Read a range of ``ranges.jsonl``; raise :class:`InvalidRequest` if it is not a range."""
         try:
             grid, windows = WindowGrid(**document["grid"]), WindowRange(**document["windows"])
             task = cls(**{**document, "grid": grid, "windows": windows})
@@ -321,7 +332,7 @@ class RangeTask:
 
     @classmethod
     def list_from(cls, documents: Any) -> list[Self]:
-        """Read one line of ``ranges.jsonl``; raise :class:`InvalidRequest` when it is not one."""
+        """Read one line of ``ranges.jsonl``; raise :class:`InvalidRequest` if it is not a list of ranges."""
         if not isinstance(documents, list) or not documents:
             raise InvalidRequest(
                 f"ranges must be a list of ranges, not {short_repr(documents)}; it comes from ranges.jsonl"
@@ -329,7 +340,7 @@ class RangeTask:
         return [cls.from_dict(document) for document in documents]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TranscodeTask:
     """One recording to transcode.
 
@@ -338,7 +349,7 @@ class TranscodeTask:
     uri, version, path : str
         As in :class:`RangeTask`.
     prefix : str
-        Where its pieces go.
+        Prefix under which its pieces are stored.
     """
 
     uri: str
@@ -348,18 +359,18 @@ class TranscodeTask:
 
     @classmethod
     def from_dict(cls, document: Any) -> Self:
-        """Read one line of ``transcodes.jsonl``; raise :class:`InvalidRequest` when it is not one."""
+        """Read one line of ``transcodes.jsonl``; raise :class:`InvalidRequest` if it is not valid."""
         try:
             task = cls(**document)
         except TypeError as error:
-            raise InvalidRequest(f"not a recording to transcode ({error}); they come from transcodes.jsonl") from None
+            raise InvalidRequest(f"not a recording to transcode ({error}); it comes from transcodes.jsonl") from None
         if not all(isinstance(value, str) for value in (task.uri, task.version, task.path, task.prefix)):
             raise InvalidRequest("uri, version, path and prefix must be text; they come from transcodes.jsonl")
         return task
 
 
 def batched(tasks: Iterable[RangeTask], windows: int) -> Iterator[list[RangeTask]]:
-    """Yield neighbours that have at most ``windows`` windows together."""
+    """Yield batches of consecutive ranges that have at most ``windows`` windows together."""
     batch: list[RangeTask] = []
     room = windows
     for task in tasks:

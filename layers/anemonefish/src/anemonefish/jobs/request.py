@@ -1,13 +1,13 @@
-"""What is asked for: recordings, a model, settings.
+"""The request of a job: recordings, a model and settings.
 
-Owns reading a request, from an execution's input or a document in a store, and the names that results go by. What it
-refuses it refuses with words; whether a recording can be analysed is the plan's to say.
+A request comes from an execution's input or from ``request.json``. Names are checked here, so that results can be
+stored under them. Whether a recording can be analysed is checked later, by the plan.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, Self
@@ -31,36 +31,37 @@ __all__ = [
 ]
 
 MOST_RECORDINGS = 10_000
-"""Reports of more take an aggregate longer than its 15 minutes: start several jobs."""
+"""The most recordings of one job. An aggregate would need more than its 15 minutes to write the reports of more."""
 
 MOST_CLIP_BYTES = 4_000_000
-"""Bytes of a clip that is answered at once. A synchronous call of Lambda carries 6 MiB, of which base64 leaves three
-quarters; the headers of the request are in them, and JSON around base64."""
+"""The most bytes of a clip that is sent with its request. A synchronous call of Lambda carries 6 MiB, headers and JSON
+included, and base64 leaves three quarters of them for the clip."""
 
 DEFAULT_MODEL = "reef@production"
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingRequest:
-    """One recording a user asks for.
+    """One recording of a request.
 
     Attributes
     ----------
     uri : str
         Where it is read from: a path or ``s3://bucket/key``.
     name : str
-        What its results are called; relative, with ``/`` between folders.
+        The name of its results; relative, with ``/`` between folders.
     path : str
-        Where its owner keeps it; goes into selection tables and messages.
+        Where the owner of the recording keeps it; for selection tables and messages.
     version : str or None
         The version to read; None for the current one.
     start : str or None
-        When it begins, as ISO 8601 with a zone; None where name or header are to tell.
+        When it begins, as ISO 8601 with an offset; None to find it in the file name or the header.
     """
 
     uri: str
     name: str
     path: str
+    _: KW_ONLY
     version: str | None = None
     start: str | None = None
 
@@ -79,7 +80,7 @@ class RecordingRequest:
         uri = document["uri"]
         name = document.get("name") or recording_name(uri.rpartition("/")[2])
         path = document.get("path") or printable(uri)
-        return cls(uri, name, path, document.get("version"), document.get("start"))
+        return cls(uri, name, path, version=document.get("version"), start=document.get("start"))
 
     def __post_init__(self) -> None:
         parts = self.name.split("/")
@@ -87,8 +88,7 @@ class RecordingRequest:
             raise InvalidRequest(f"recording name {short_repr(self.name)} must be a relative path without '..'")
         if any(ord(letter) < 32 or "\ud800" <= letter <= "\udfff" for letter in self.name + self.path):
             raise InvalidRequest(
-                f"recording {short_repr(self.name)}: name and path must not hold control characters or halves of "
-                f"characters"
+                f"recording {short_repr(self.name)}: name and path must not have control characters or lone surrogates"
             )
         if self.start is not None:
             parse_start(self.start)
@@ -96,7 +96,7 @@ class RecordingRequest:
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What a user asks for.
+    """The recordings, model and settings of a job.
 
     Attributes
     ----------
@@ -113,9 +113,9 @@ class JobRequest:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
-        """Read ``recordings``, ``model`` and ``settings``; raise :class:`InvalidRequest` for anything else in them.
+        """Read ``recordings``, ``model`` and ``settings``; raise :class:`InvalidRequest` where they are not valid.
 
-        ``recordings`` is a list, or ``{"prefix": "s3://bucket/deployment/"}`` for everything below it.
+        ``recordings`` is a list, or ``{"prefix": "s3://bucket/deployment/"}`` for all recordings below a prefix.
         """
         listed = document.get("recordings")
         if isinstance(listed, Mapping) and set(listed) == {"prefix"}:
@@ -129,7 +129,7 @@ class JobRequest:
         return cls(recordings, str(document.get("model") or DEFAULT_MODEL), document.get("settings") or {})
 
     def check_within(self, prefix: str) -> None:
-        """Raise :class:`InvalidRequest` for a recording that does not lie below ``s3://bucket/``."""
+        """Raise :class:`InvalidRequest` for a recording whose URI does not begin with ``prefix``."""
         for recording in self.recordings:
             if not recording.uri.startswith(prefix):
                 raise InvalidRequest(
@@ -142,7 +142,7 @@ class JobRequest:
 
 
 def distinct(recordings: Sequence[RecordingRequest]) -> tuple[RecordingRequest, ...]:
-    """Return the recordings in their order, the same version of the same object once, as it was named first."""
+    """Return the recordings in their order, without repeated ones: the same version of the same object."""
     first: dict[tuple[str, str | None], RecordingRequest] = {}
     for recording in recordings:
         first.setdefault((recording.uri, recording.version), recording)
@@ -150,14 +150,14 @@ def distinct(recordings: Sequence[RecordingRequest]) -> tuple[RecordingRequest, 
 
 
 def recordings_below(prefix: object) -> tuple[RecordingRequest, ...]:
-    """Return the recordings below ``s3://bucket/prefix/``, by their names; hidden ones and our own clips are left out.
+    """Return the recordings below ``s3://bucket/prefix/``; hidden files and clips of earlier results are left out.
 
     Raises
     ------
     InvalidRequest
-        That is no prefix, or there are too many below it.
+        ``prefix`` is not valid, or there are too many recordings below it.
     RecordingNotFound
-        There are none.
+        There is no recording below it.
     """
     if not isinstance(prefix, str) or not prefix.startswith("s3://") or not prefix.endswith("/"):
         raise InvalidRequest(f"{short_repr(prefix)} is not a prefix; it must read s3://bucket/folder/")
@@ -180,7 +180,7 @@ def recordings_below(prefix: object) -> tuple[RecordingRequest, ...]:
 
 
 def _is_recording(key: str) -> bool:
-    """Say whether an object is looked at, by its key below the prefix: as a file in a folder of a laptop is."""
+    """Say whether an object is a recording, by its key below the prefix; local folders follow the same rule."""
     if key.endswith("/") or is_hidden(key.split("/")) or is_own_clip(key):
         return False
     return PurePosixPath(key).suffix.lower() in AUDIO_EXTENSIONS

@@ -1,10 +1,8 @@
-"""Clips: each event as a small FLAC, to be heard and judged.
+"""Cut each event into a small FLAC file, a clip, so that people can listen to it.
 
-Owns cutting: which samples of the recording an event with its padding is, the clip's name, and which events are left
-out when there are too many. A clip has the recording's own rate and channels and, for integer samples up to 24 bit, its
-very samples. Reads only the bytes it needs, block by block, from a disk or from S3.
-
-A clip that is there is whole. Never scales, filters or resamples.
+A clip has the sample rate and the channels of the recording, and a padding before and after the event. Its samples are
+exactly those of the recording for integer PCM of up to 24 bit; others are stored in 24 bit. Only the bytes that a clip
+needs are read, from a disk or from S3. A clip is written under another name first, so a file that exists is complete.
 """
 
 from __future__ import annotations
@@ -38,31 +36,31 @@ __all__ = ["Clip", "ClipSource", "Clips", "choose_clips", "clip_name", "cut_clip
 _BLOCK_FRAMES = 1 << 16
 _MOST_CHANNELS = 8  # FLAC's limit
 _HIGHEST_RATE = 655_350  # Hz, FLAC's limit
-_LONGEST_NAME = 120  # letters of the recording in a clip's name: file systems end at 255 bytes
+_LONGEST_NAME = 120  # letters of the recording in a clip's name; file systems allow 255 bytes in all
 
-# What holds every sample of a codec, or comes nearest: FLAC has 24 bits at most, and no floats.
+# The FLAC subtype of each codec. FLAC has 24 bits at most and no floats, so all other codecs use the widest.
 _SUBTYPES = {"PCM_S8": "PCM_S8", "PCM_U8": "PCM_S8", "PCM_16": "PCM_16", "ULAW": "PCM_16", "ALAW": "PCM_16"}
 _WIDEST = "PCM_24"
 _FLOATS = frozenset({"FLOAT", "DOUBLE"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClipSource:
     """A recording and the events to cut from it.
 
     Attributes
     ----------
     name : str
-        As in the results.
+        Its name in the results.
     uri : str
         Path or ``s3://bucket/key``.
     sample_rate : int
-        Samples per second in which the events count: that of the analysis.
+        Sample rate of the analysis, in which the events are counted.
     events : tuple of Event
     version : str or None
-        The version that was analysed; another is refused.
+        The version that was analysed; another version is an error.
     pieces : (Store, str) or None
-        Where a transcoded recording lies.
+        Store and prefix of the transcoded pieces, for a recording that was transcoded.
     """
 
     name: str
@@ -73,7 +71,7 @@ class ClipSource:
     pieces: tuple[Store, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
     """One clip that was written.
 
@@ -83,9 +81,9 @@ class Clip:
     recording : str
     event : Event
     start, stop : int
-        Samples of the recording, at its own rate: padding included.
+        Samples of the recording at its own sample rate, padding included.
     sample_rate : int
-        The recording's own.
+        Sample rate of the recording.
     """
 
     path: Path
@@ -98,14 +96,14 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Clips:
-    """What :func:`cut_clips` made.
+    """The result of :func:`cut_clips`.
 
     Attributes
     ----------
     clips : tuple of Clip
-        By recording and start.
+        In order of recordings and starts.
     left_out : int
-        Events above the limit.
+        Number of events without a clip, because there are more than the limit.
     """
 
     clips: tuple[Clip, ...]
@@ -113,36 +111,37 @@ class Clips:
 
 
 def choose_clips(sources: Iterable[ClipSource], limit: int | None) -> tuple[list[ClipSource], int]:
-    """Keep the events with the highest mean scores; of equal ones the earlier recording's and the earlier.
+    """Choose the events with the highest mean scores; where scores are equal, the first by recording name and start.
 
     Parameters
     ----------
     sources : iterable of ClipSource
     limit : int or None
-        How many in all; None keeps every event.
+        The most events of all recordings together; None for all.
 
     Returns
     -------
     kept : list of ClipSource
-        Those of which anything is kept, in their order, events in order of their start.
+        The recordings with a chosen event, in the given order. Their events are in order of start.
     left_out : int
+        Number of the other events.
 
     Raises
     ------
     InvalidSettings
-        A limit below 0.
+        The limit is below 0.
     """
     if limit is not None and limit < 0:
         raise InvalidSettings(f"the number of clips must be at least 0, not {limit}")
-    listed = list(sources)
+    sources = list(sources)
     ranked = sorted(
-        ((number, event) for number, source in enumerate(listed) for event in source.events),
-        key=lambda each: (-each[1].mean_score, listed[each[0]].name, each[1].start, each[1].stop, each[1].label),
+        ((number, event) for number, source in enumerate(sources) for event in source.events),
+        key=lambda pair: (-pair[1].mean_score, sources[pair[0]].name, pair[1].start, pair[1].stop, pair[1].label),
     )
     chosen = ranked[:limit]
     kept = []
-    for number, source in enumerate(listed):
-        events = sorted((event for which, event in chosen if which == number), key=lambda event: event.start)
+    for number, source in enumerate(sources):
+        events = sorted((event for owner, event in chosen if owner == number), key=lambda event: event.start)
         if events:
             kept.append(replace(source, events=tuple(events)))
     return kept, len(ranked) - len(chosen)
@@ -151,40 +150,40 @@ def choose_clips(sources: Iterable[ClipSource], limit: int | None) -> tuple[list
 def cut_clips(
     sources: Iterable[ClipSource], folder: Path, *, padding_seconds: float = 1.0, limit: int | None = None
 ) -> Clips:
-    """Cut events out of recordings and write them as FLAC.
+    """Cut events from recordings and write them as FLAC.
 
     Parameters
     ----------
     sources : iterable of ClipSource
     folder : Path
-        Made if it is not there.
+        Created if it does not exist.
     padding_seconds : float
-        Sound before and after, as far as the recording reaches.
+        Length of sound before and after each event; less at the beginning and the end of the recording.
     limit : int, optional
-        The most clips to write; the highest mean scores first.
+        The most clips to write; events with the highest mean scores are chosen.
 
     Raises
     ------
     InvalidSettings
-        A padding or limit out of range.
+        Padding or limit is out of range.
     RecordingError
-        A recording cannot be read; clips that were written stay.
+        A recording cannot be read; clips that were written before are kept.
     UnsupportedRecording
-        More channels, or a higher rate, than FLAC holds.
+        A recording has more channels or a higher sample rate than FLAC allows.
     """
     if not 0 <= padding_seconds <= 3600:
         raise InvalidSettings(f"the padding of a clip must be from 0 to 3600 seconds, not {padding_seconds!r}")
     kept, left_out = choose_clips(sources, limit)
-    taken: set[str] = set()
-    made: list[Clip] = []
+    used_names: set[str] = set()
+    clips: list[Clip] = []
     for source in kept:
         cut = _cut if source.pieces is None else _cut_transcoded
-        made += cut(source, folder, Fraction(str(padding_seconds)), taken)
-    return Clips(tuple(made), left_out)
+        clips += cut(source, folder, Fraction(str(padding_seconds)), used_names)
+    return Clips(tuple(clips), left_out)
 
 
 def clip_name(recording: str, start_seconds: Fraction, label: str, score: float) -> str:
-    """Return a clip's file name, without its ending: sortable by recording and time, safe on every system.
+    """Return the file name of a clip, without its ending: it sorts by recording and time, and every system accepts it.
 
     Examples
     --------
@@ -199,27 +198,27 @@ def clip_name(recording: str, start_seconds: Fraction, label: str, score: float)
 
 
 def _safe(text: str) -> str:
-    """Keep plain letters, digits, points and hyphens; a name must survive every archive and every system."""
+    """Replace everything but ASCII letters, digits, points and hyphens, which every archive and system accepts."""
     kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-") else "_" for letter in text)
     return kept.lstrip(".") or "_"
 
 
-def _cut(source: ClipSource, folder: Path, padding: Fraction, taken: set[str]) -> list[Clip]:
-    made = []
+def _cut(source: ClipSource, folder: Path, padding: Fraction, used_names: set[str]) -> list[Clip]:
+    clips = []
     with open_audio(source.uri, version=source.version, name=source.name) as audio:
         facts = audio.facts
         _check_flac(source.name, facts)
         for event in source.events:
             start, stop = _interval(event, source.sample_rate, facts, padding)
             begins = Fraction(event.start, source.sample_rate)
-            path = folder / _free(clip_name(source.name, begins, event.label, event.mean_score), taken)
+            path = folder / _free(clip_name(source.name, begins, event.label, event.mean_score), used_names)
             _write(_frames(audio, source.name, start, stop), facts, path)
-            made.append(Clip(path, source.name, event, start, stop, facts.sample_rate))
-    return made
+            clips.append(_clip(path, source, event, start, stop, facts))
+    return clips
 
 
-def _cut_transcoded(source: ClipSource, folder: Path, padding: Fraction, taken: set[str]) -> list[Clip]:
-    """Cut out of pieces, which have 24 bits: channel by channel, for a clip is short."""
+def _cut_transcoded(source: ClipSource, folder: Path, padding: Fraction, used_names: set[str]) -> list[Clip]:
+    """Cut events from transcoded pieces, which have 24 bits; channels are read one after the other."""
     assert source.pieces is not None
     store, prefix = source.pieces
     transcoded = read_index(store, prefix)
@@ -229,35 +228,39 @@ def _cut_transcoded(source: ClipSource, folder: Path, padding: Fraction, taken: 
     readers = [
         PieceReader(store, prefix, facts, source.name, channel, "float64") for channel in range(1, facts.channels + 1)
     ]
-    made = []
+    clips = []
     for event in source.events:
         start, stop = _interval(event, source.sample_rate, facts, padding)
         begins = Fraction(event.start, source.sample_rate)
-        path = folder / _free(clip_name(source.name, begins, event.label, event.mean_score), taken)
+        path = folder / _free(clip_name(source.name, begins, event.label, event.mean_score), used_names)
         frames = np.stack([reader.read(start, stop) for reader in readers], axis=1)
         with atomic_file(path) as temporary:
             temporary.write_bytes(encode_flac((frames * 2.0**31).astype(np.int32), facts.sample_rate))
-        made.append(Clip(path, source.name, event, start, stop, facts.sample_rate))
+        clips.append(_clip(path, source, event, start, stop, facts))
     for reader in readers:
         reader.close()
-    return made
+    return clips
+
+
+def _clip(path: Path, source: ClipSource, event: Event, start: int, stop: int, facts: AudioFacts) -> Clip:
+    return Clip(path=path, recording=source.name, event=event, start=start, stop=stop, sample_rate=facts.sample_rate)
 
 
 def _interval(event: Event, rate: int, facts: AudioFacts, padding: Fraction) -> tuple[int, int]:
-    """Return the samples of an event with its padding, inside the recording."""
+    """Return the samples of an event with its padding, within the recording."""
     around = padding * facts.sample_rate
     start = Fraction(event.start * facts.sample_rate, rate) - around
     stop = Fraction(event.stop * facts.sample_rate, rate) + around
     return max(0, start.__floor__()), min(facts.frames, stop.__ceil__())
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """Return the file's name, numbered if another event has it already; systems may not tell cases apart."""
+def _free(name: str, used_names: set[str]) -> str:
+    """Return a file name that no other clip has; a number is added where needed. Some systems ignore upper case."""
     number, free = 1, name
-    while free.lower() in taken:
+    while free.lower() in used_names:
         number += 1
         free = f"{name}_{number}"
-    taken.add(free.lower())
+    used_names.add(free.lower())
     return f"{free}.flac"
 
 
@@ -282,7 +285,7 @@ def _write(blocks: Iterable[NDArray[Any]], facts: AudioFacts, path: Path) -> Non
 def _frames(audio: AudioFile, name: str, start: int, stop: int) -> Iterator[NDArray[Any]]:
     """Yield the samples ``[start, stop)`` of every channel in blocks, shape (n, channels), int32 or float64.
 
-    Integers travel as integers of 32 bit, whose upper bits are the sample: nothing is rounded on the way.
+    Integer PCM is read into the upper bits of int32, so nothing is rounded.
     """
     dtype = "float64" if audio.facts.codec in _FLOATS else "int32"
     for first in range(start, stop, _BLOCK_FRAMES):

@@ -1,8 +1,6 @@
-"""From scores to events: the post-processing the lab's users know.
+"""Find events in scores: the median filter, the events of the target class, and the runs of every class.
 
-Owns the median filter, the events of the target class and the runs of equal class. Everything is in window
-indices and samples; no second appears but in the settings. Decisions are cheap and repeatable: another
-threshold needs no inference.
+The steps are those that the lab's users know. Times are window indices and samples; only the settings are in seconds.
 """
 
 from __future__ import annotations
@@ -21,21 +19,20 @@ from anemonefish.windows import WindowGrid
 __all__ = ["Event", "find_class_runs", "find_events", "smooth"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A stretch of a recording that belongs to one class.
+    """A part of a recording that belongs to one class.
 
     Attributes
     ----------
     start, stop : int
-        First sample, and the first one after, at the rate of the analysis: from the start of its first
-        window to the end of its last.
+        The first sample of its first window, and the sample after its last window, at the sample rate of the analysis.
     label : str
         The class.
     mean_score, max_score : float
-        Over the smoothed scores of its windows.
+        Mean and maximum of the smoothed scores of its windows.
     n_windows : int
-        Windows above the threshold (or of the class) in it.
+        The number of its windows; windows in gaps that were closed by merging are not counted.
     """
 
     start: int
@@ -47,13 +44,13 @@ class Event:
 
 
 def smooth(scores: NDArray[np.float32], kernel: int) -> NDArray[np.float32]:
-    """Median-filter every class over time, zero-padded at both ends.
+    """Apply a median filter to the scores of every class, with zeros before the first and after the last window.
 
     Parameters
     ----------
     scores : ndarray, shape (n_windows, n_classes), float32
     kernel : int
-        Odd number of windows.
+        Length of the filter: an odd number of windows.
 
     Returns
     -------
@@ -70,7 +67,9 @@ def smooth(scores: NDArray[np.float32], kernel: int) -> NDArray[np.float32]:
 def find_events(
     smoothed: NDArray[np.float32], grid: WindowGrid, sample_rate: int, label: str, settings: Settings
 ) -> tuple[Event, ...]:
-    """Find the events of one class: runs above the threshold, long enough, merged across short gaps.
+    """Find the events of one class: runs of windows above the threshold.
+
+    Runs that are too short are dropped, and then the remaining runs are merged across short gaps.
 
     Parameters
     ----------
@@ -78,15 +77,15 @@ def find_events(
         Smoothed scores of the class.
     grid : WindowGrid
     sample_rate : int
-        Samples per second of the grid.
+        Samples per second of the analysis.
     label : str
         The class.
     settings : Settings
-        ``threshold``, ``min_duration_seconds`` and ``min_gap_seconds``, applied in this order.
+        ``threshold``, ``min_duration_seconds`` and ``min_gap_seconds`` are used, in this order.
     """
     shortest = _exact_samples(settings.min_duration_seconds, sample_rate)
     closest = _exact_samples(settings.min_gap_seconds, sample_rate)
-    # Both sides are widened: a float32 score against the setting as the user wrote it.
+    # A float64 comparison keeps the threshold as the user wrote it; in float32 it would be rounded.
     above = smoothed.astype(np.float64) > settings.threshold
     runs = [run for run in _runs(above) if _stop(grid, run[1]) - run[0] * grid.hop >= shortest]
     groups: list[list[tuple[int, int]]] = []
@@ -106,20 +105,20 @@ def find_class_runs(
     settings: Settings,
     exclusive: bool = True,
 ) -> tuple[Event, ...]:
-    """Merge runs of windows whose highest smoothed score belongs to the same class.
+    """Find the runs of windows of the same class, which is the class with the highest smoothed score.
 
-    The lab's second exporter, with its known defect mended: an event ends with its last window, not one hop
-    after that window's start. A network with a single score has no other class to compare with: its windows
-    belong to the class above the threshold and to nothing below.
+    This is the lab's second exporter, with one defect corrected: an event ends with its last window, and not one hop
+    after the start of that window. A network with a single class has nothing to compare: its windows above the
+    threshold belong to the class, and the others to none.
 
     Parameters
     ----------
     smoothed : ndarray, shape (n_windows, n_classes), float32
     dropped : str
-        The class that is no event: noise.
+        The class whose runs are left out: noise.
     exclusive : bool
-        False for a multi-label network: each class has runs of its own, of windows above the threshold, and runs of
-        different classes may overlap.
+        Whether a window belongs to one class only. It is False for a multi-label network, where each class has its own
+        runs of windows above the threshold, and runs of different classes may overlap.
     """
     if not exclusive:
         return _runs_of_each(smoothed, grid, classes, dropped, settings.threshold)
@@ -140,23 +139,23 @@ def find_class_runs(
 def _runs_of_each(
     smoothed: NDArray[np.float32], grid: WindowGrid, classes: Sequence[str], dropped: str, threshold: float
 ) -> tuple[Event, ...]:
-    found = [
+    runs = [
         _event(smoothed[:, column], grid, label, [run])
         for column, label in enumerate(classes)
         if label != dropped
         for run in _runs(smoothed[:, column].astype(np.float64) > threshold)
     ]
-    return tuple(sorted(found, key=lambda event: event.start))
+    return tuple(sorted(runs, key=lambda event: event.start))
 
 
 def _runs(above: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return the half-open runs of true windows."""
+    """Return the first window of each run of true values, and the window after its last."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], above, [False])).astype(np.int8)))
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
 def _stop(grid: WindowGrid, stop: int) -> int:
-    """Return the sample after the last window before window ``stop``."""
+    """Return the sample after the last window of a run that ends before window ``stop``."""
     return (stop - 1) * grid.hop + grid.window
 
 
@@ -173,5 +172,5 @@ def _event(scores: NDArray[np.float32], grid: WindowGrid, label: str, runs: Sequ
 
 
 def _exact_samples(seconds: float, sample_rate: int) -> Fraction:
-    """Return seconds as the user wrote them (0.2, not its nearest binary number) in samples."""
+    """Convert seconds to samples without rounding: 0.2 is taken as the decimal that the user wrote."""
     return Fraction(str(seconds)) * sample_rate

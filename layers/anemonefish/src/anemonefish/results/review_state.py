@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 
 from anemonefish.canonical import dump_json
 from anemonefish.errors import Failure
@@ -43,13 +43,14 @@ class ReviewState:
     """
 
     status: str
+    _: KW_ONLY
     clips: int = 0
     left_out: int = 0
     pictures: int = 0
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedEvent:
     """An event that has a clip.
 
@@ -94,7 +95,7 @@ def read_review_state(job: Job, *, overdue: bool) -> ReviewState:
         # Older versions stored clips and plots, but no review.json.
         if overdue and (keys := list(job.store.keys(job.result_key("review/")))):
             clips, pictures = (sum(key.endswith(suffix) for key in keys) for suffix in (".flac", ".png"))
-            return ReviewState(REVIEW_SUCCEEDED, clips, 0, pictures)
+            return ReviewState(REVIEW_SUCCEEDED, clips=clips, pictures=pictures)
     else:
         failure = document.pop("failure")
         state = ReviewState(**document, failure=failure and Failure(**failure))

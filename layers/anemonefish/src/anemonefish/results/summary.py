@@ -1,13 +1,13 @@
-"""What tells of a whole job: the summary of its recordings, and the tables over all of them.
+"""The job-level files of a job: the summary of its recordings, and the tables over all of them.
 
-Owns three files beside the reports of each recording::
+There are three, besides the reports of each recording::
 
     summary.csv               one line per recording: done, partial or failed, and why, and its notes
     combined.events.csv       the events of all recordings, in their order
-    combined.selections.txt   the same as one Raven selection table over all files, opened as one sequence of sound
+    combined.selections.txt   the same as one Raven selection table, for recordings opened in Raven as one sequence
 
-In the selection table ``Begin Time (s)`` counts over *all* files before, those without an event and those that failed
-while they were scored included; a file that could not even be opened is no part of the sequence. Knows no clock.
+In the selection table, ``Begin Time (s)`` counts from the beginning of the first recording. Recordings without an event
+and recordings that failed while they were scored are part of the sequence. A file that could not be opened is not.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
     "SUMMARY_COLUMNS",
     "Outcome",
     "SummaryRow",
-    "write_overview",
+    "write_job_files",
     "write_summary",
 ]
 
@@ -44,15 +44,15 @@ COMBINED_SELECTIONS = "combined.selections.txt"
 SUMMARY_COLUMNS = ("recording", "status", "windows", "events", "error", "message", "notes")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryRow:
-    """One recording in ``summary.csv``.
+    """The line of one recording in ``summary.csv``.
 
     Attributes
     ----------
     name : str
     windows, events : int or None
-        None where it failed.
+        None where the recording failed.
     failure : Failure or None
     notes : tuple of Note
     """
@@ -65,7 +65,7 @@ class SummaryRow:
 
     @property
     def status(self) -> str:
-        """``failed``, ``partial`` where recorded sound is missing from the analysis, or ``done``."""
+        """``failed``, ``partial`` where a part of the recorded sound was not analysed, or ``done``."""
         if self.failure is not None:
             return "failed"
         return "partial" if is_partial(self.notes) else "done"
@@ -80,7 +80,7 @@ class SummaryRow:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one recording; small, because a job may have thousands.
+    """The outcome of one recording of a job; it holds no scores, because a job may have thousands of recordings.
 
     Attributes
     ----------
@@ -88,9 +88,9 @@ class Outcome:
         With its failure, if it failed.
     n_windows : int
     result : RecordingResult or None
-        Without its scores; None when it failed.
+        The result without its scores; None where the recording failed.
     files : dict of str to str
-        SHA-256 of each result file by its key below the results prefix.
+        SHA-256 of each result file, by its key below the prefix of the results.
     """
 
     recording: PlannedRecording
@@ -105,24 +105,30 @@ class Outcome:
 
     @property
     def summary(self) -> SummaryRow:
-        """Its line in the summary."""
-        of = self.recording
-        return SummaryRow(of.name, self.n_windows, len(self.events), of.failure, of.notes)
+        """The line of the recording in ``summary.csv``."""
+        recording = self.recording
+        return SummaryRow(
+            name=recording.name,
+            windows=self.n_windows,
+            events=len(self.events),
+            failure=recording.failure,
+            notes=recording.notes,
+        )
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What was found."""
+        """The events of the recording."""
         return () if self.result is None else self.result.events
 
     @property
     def duration(self) -> Fraction:
         """Length of the recording in seconds; 0 where it could not be opened."""
-        how = self.recording.analysis
-        return Fraction(0) if how is None else Fraction(how.audio.frames, how.audio.sample_rate)
+        analysis = self.recording.analysis
+        return Fraction(0) if analysis is None else Fraction(analysis.audio.frames, analysis.audio.sample_rate)
 
 
-def write_overview(folder: Path, outcomes: Sequence[Outcome], formats: Iterable[str]) -> list[Path]:
-    """Write the files that tell of a whole job; the combined tables where there are several recordings.
+def write_job_files(folder: Path, outcomes: Sequence[Outcome], formats: Iterable[str]) -> list[Path]:
+    """Write the job-level files and return their paths.
 
     Parameters
     ----------
@@ -130,7 +136,7 @@ def write_overview(folder: Path, outcomes: Sequence[Outcome], formats: Iterable[
     outcomes : sequence of Outcome
         In the order of the job.
     formats : iterable of str
-        Formats of the reports: a combined table is written where its kind is among them.
+        Formats of the reports. With several recordings, ``csv`` and ``raven`` also have a combined table.
     """
     paths = [folder / SUMMARY]
     write_summary(paths[0], [outcome.summary for outcome in outcomes])
@@ -157,9 +163,9 @@ def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def _sequence(outcomes: Sequence[Outcome]) -> Iterator[tuple[AudioReference, Iterator[Selection]]]:
-    """Yield each recording with its selections and the seconds of sound before it."""
-    before = Fraction(0)
+    """Yield each recording with its selections; its reference holds the length of all recordings before it."""
+    seconds_before = Fraction(0)
     for outcome in outcomes:
         if (result := outcome.result) is not None:
-            yield result.audio_reference(before), result.selections(result.events)
-        before += outcome.duration
+            yield result.audio_reference(seconds_before), result.selections(result.events)
+        seconds_before += outcome.duration

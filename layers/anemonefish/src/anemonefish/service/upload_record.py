@@ -104,7 +104,7 @@ class Upload:
 
     def request(self, bucket: str) -> RecordingRequest:
         """Return the recording as a job reads it: exactly these bytes, under the file name that its owner gave."""
-        return RecordingRequest(f"s3://{bucket}/{self.key}", self.filename, self.filename, self.etag)
+        return RecordingRequest(f"s3://{bucket}/{self.key}", self.filename, self.filename, version=self.etag)
 
 
 def sent_in_parts(size: int) -> bool:

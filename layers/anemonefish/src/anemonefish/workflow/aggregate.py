@@ -27,7 +27,7 @@ from anemonefish.models.repository import ModelRepository
 from anemonefish.results.decide import decide
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.report_formats import REPORTS, write_report
-from anemonefish.results.summary import Outcome, write_overview
+from anemonefish.results.summary import Outcome, write_job_files
 from anemonefish.workflow.planner import check_recordings
 
 __all__ = ["Aggregate", "aggregate_job", "finished_recordings", "write_reports", "write_summaries"]
@@ -170,7 +170,7 @@ def _write_large(job: Job, name: str, form: str, result: RecordingResult) -> str
 def write_summaries(job: Job, outcomes: Sequence[Outcome], formats: Sequence[str]) -> dict[str, str]:
     """Write the summary and the tables of all recordings; return the SHA-256 of each by its name."""
     with tempfile.TemporaryDirectory() as folder:
-        return {path.name: _store(job, path.name, path) for path in write_overview(Path(folder), outcomes, formats)}
+        return {path.name: _store(job, path.name, path) for path in write_job_files(Path(folder), outcomes, formats)}
 
 
 def _store(job: Job, name: str, path: Path) -> str:

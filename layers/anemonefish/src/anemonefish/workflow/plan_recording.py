@@ -17,7 +17,7 @@ from anemonefish.audio.resample import resampled_length
 from anemonefish.audio.samples import AudioFacts, check_channel
 from anemonefish.errors import Failure, InexactRecording, RecordingError, UnsupportedRecording
 from anemonefish.jobs.job import Job
-from anemonefish.jobs.plan import Analysis, PlannedRecording, Start
+from anemonefish.jobs.plan import Analysis, PlannedRecording, StartTime
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.notes import Note
@@ -54,7 +54,7 @@ def plan_recording(
         With its window grid; with a failure where it cannot be analysed; with its version in ``inexact`` where it must
         be transcoded first.
     """
-    planned = PlannedRecording(name, request.path, request.uri)
+    planned = PlannedRecording(name=name, path=request.path, uri=request.uri)
     pieces = None
     try:
         try:
@@ -87,7 +87,8 @@ def plan_recording(
         return replace(planned, failure=Failure.of(error))
     grid = spec.profile_for(settings).grid(resampled_length(facts.frames, facts.sample_rate, sample_rate), sample_rate)
     notes = (*planned.notes, *_notes_of(facts, spec, settings, grid))
-    return replace(planned, analysis=Analysis(version, facts, sample_rate, grid, pieces), notes=notes)
+    analysis = Analysis(version=version, audio=facts, sample_rate=sample_rate, grid=grid, pieces=pieces)
+    return replace(planned, analysis=analysis, notes=notes)
 
 
 def _notes_of(facts: AudioFacts, spec: ModelSpec, settings: Settings, grid: WindowGrid) -> Iterator[Note]:
@@ -110,7 +111,7 @@ def _notes_of(facts: AudioFacts, spec: ModelSpec, settings: Settings, grid: Wind
         )
 
 
-def _start_of(request: RecordingRequest, metadata: Metadata, settings: Settings) -> tuple[Start, tuple[Note, ...]]:
+def _start_of(request: RecordingRequest, metadata: Metadata, settings: Settings) -> tuple[StartTime, tuple[Note, ...]]:
     """Return when a recording began, with notes on that. A recording without a known start is analysed as well."""
     start = request.start or settings.start
     try:
@@ -122,11 +123,11 @@ def _start_of(request: RecordingRequest, metadata: Metadata, settings: Settings)
             start=start,
         )
     except UnsupportedRecording as error:  # an hour that clocks showed twice or not at all
-        return Start(None, _without_name(str(error), request)), ()
+        return StartTime(None, _without_name(str(error), request)), ()
     if found.utc is None:
-        return Start(None, _without_name(found.reason, request)), found.notes
+        return StartTime(None, _without_name(found.reason, request)), found.notes
     remarks = (note.message for note in found.notes if note.code == "start")
-    return Start(format_utc(found.utc), "; ".join((found.source, *remarks))), found.notes
+    return StartTime(format_utc(found.utc), "; ".join((found.source, *remarks))), found.notes
 
 
 _SOUNDTRAP = re.compile(r"(?P<stem>(?:.*[/\\])?\d{3,10}\.\d{12})(?!\d)[^/\\]*")

@@ -42,6 +42,9 @@ __all__ = [
     "without_transcodes",
 ]
 
+_NO_QUOTE = Quote(recordings=0, ranges=0, windows=0, audio_seconds=0.0, expected_seconds=0.0, expected_usd=0.0)
+"""The quote of a plan whose ranges are not chosen yet."""
+
 _HEADERS_AT_ONCE = 16
 """Headers read at once. Each takes three round trips; thousands of recordings one by one would exceed the function's
 time."""
@@ -111,7 +114,8 @@ def plan_job(
         recordings = tuple(pool.map(plan_one, requests, names))
     check_recordings(recordings)
     cost = CostModel.of(spec, settings, read_calibration(models, pinned, settings.architecture), pinned)
-    return with_ranges(Plan(pinned, settings, recordings, 1, Quote(0, 0, 0, 0.0, 0.0, 0.0)), cost)
+    plan = Plan(model=pinned, settings=settings, recordings=recordings, windows_per_range=1, quote=_NO_QUOTE)
+    return with_ranges(plan, cost)
 
 
 def plan_resumed(job: Job) -> tuple[Plan, list[list[RangeTask]]] | None:

@@ -32,13 +32,13 @@ def with_ranges(plan: Plan, cost: CostModel) -> Plan:
     ranges = sum(1 for _ in cut.tasks())
     openings = ranges / max(1, len(loads))
     quote = Quote(
-        len(counts),
-        ranges,
-        sum(counts),
-        round(seconds, 6),
-        round(cost.makespan(len(loads), max(loads, default=0), openings), 1),
-        round(cost.usd(len(loads), ranges, sum(counts)), 6),
-        cost.assumptions,
+        recordings=len(counts),
+        ranges=ranges,
+        windows=sum(counts),
+        audio_seconds=round(seconds, 6),
+        expected_seconds=round(cost.makespan(len(loads), max(loads, default=0), openings), 1),
+        expected_usd=round(cost.usd(len(loads), ranges, sum(counts)), 6),
+        assumptions=cost.assumptions,
     )
     return replace(cut, quote=quote)
 

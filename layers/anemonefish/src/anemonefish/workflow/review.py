@@ -181,14 +181,23 @@ def store_review(job: Job, models: ModelRepository) -> Review:
         write_review_state(job, ReviewState(REVIEW_FAILED, failure=Failure.of(error)))
         raise
     write_reviewed_events(job, made.events)
-    write_review_state(job, ReviewState(REVIEW_SUCCEEDED, made.clips, made.left_out, made.pictures))
+    write_review_state(
+        job, ReviewState(REVIEW_SUCCEEDED, clips=made.clips, left_out=made.left_out, pictures=made.pictures)
+    )
     return made
 
 
 def _reviewed(clip: Clip, folder: Path, *, pictures: bool) -> ReviewedEvent:
     event, path = clip.event, clip.path.relative_to(folder)
     picture = path.with_suffix(".png").as_posix() if pictures else None
-    return ReviewedEvent(clip.recording, event.start, event.stop, event.label, path.as_posix(), picture)
+    return ReviewedEvent(
+        recording=clip.recording,
+        start=event.start,
+        stop=event.stop,
+        label=event.label,
+        clip=path.as_posix(),
+        picture=picture,
+    )
 
 
 def _keep(path: Path, png: bytes) -> None:
@@ -199,7 +208,14 @@ def _keep(path: Path, png: bytes) -> None:
 def _source(store: Store, result: RecordingResult) -> ClipSource:
     recording, how = result.recording, result.analysis
     pieces = None if how.pieces is None else (store, how.pieces)
-    return ClipSource(recording.name, recording.uri, how.sample_rate, result.events, how.version or None, pieces)
+    return ClipSource(
+        name=recording.name,
+        uri=recording.uri,
+        sample_rate=how.sample_rate,
+        events=result.events,
+        version=how.version or None,
+        pieces=pieces,
+    )
 
 
 def _results(job: Job, models: ModelRepository) -> Iterator[RecordingResult]:
