@@ -7,13 +7,14 @@
 #   make docs      the documentation as a site in .build/docs, with the reference out of the docstrings
 #   make bench     every figure of docs/benchmarks.md, measured here
 #   make deploy    the stack of a stage into an account (docs/deploy.md): make deploy STAGE=dev
+#   make smoke     check a deployed API over HTTP in a minute: make smoke URL=https://... KEY=...
 #   make image     the container image of Engine=keras (docs/deploy.md); make push-image STACK=name puts it into ECR
 PYTHON ?= python3
 BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript unit workflow test-container test-browser docs links bench image push-image layers lambda-layers deploy lock format bundle clean
+.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript unit workflow smoke test-container test-browser docs links bench image push-image layers lambda-layers deploy lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -35,6 +36,10 @@ $(BIN)/python:
 
 .venv/dev: requirements/dev.txt .venv/app
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/dev.txt
+	@touch $@
+
+.venv/smoke: requirements/smoke.txt .venv/app
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/smoke.txt
 	@touch $@
 
 .venv-ministack/ready: localstack/requirements.txt
@@ -121,6 +126,12 @@ unit: .venv/dev .venv-ministack/ready lambda-layers
 workflow: .venv/dev .venv-ministack/ready layers
 	$(TIMED) $(BIN)/python -m pytest tests/workflow -n $(PROCESSES) --dist loadfile
 
+# Everything that a user does with a deployed API, by its URL and a key alone. It needs no AWS credentials.
+smoke: .venv/smoke
+	@test -n "$$URL" && test -n "$$KEY" || { echo "Say which API: make smoke URL=https://... KEY=..."; exit 2; }
+	@ANEMONEFISH_API_URL="$$URL" ANEMONEFISH_API_KEY="$$KEY" \
+		$(BIN)/python -m pytest tests/smoke --confcutdir=tests/smoke -q -p no:cacheprovider
+
 # Starts a Docker daemon of its own where none answers and it may; says why it skips where there cannot be one.
 test-container: .venv/dev .venv-ministack/ready .venv-sam/ready layers
 	$(BIN)/python -m pytest tests/container
@@ -190,7 +201,7 @@ bundle: .venv/dev
 # Exact versions of everything, from the names in requirements/*.in.
 lock:
 	$(PYTHON) -m venv $(BUILD)/uv && $(BUILD)/uv/bin/python -m pip install --quiet uv
-	cd requirements && for set in app "dev -c app.txt"; do set -- $$set; name=$$1; shift; \
+	cd requirements && for set in app "dev -c app.txt" "smoke -c dev.txt"; do set -- $$set; name=$$1; shift; \
 		../$(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header "$$@" $$name.in -o $$name.txt; done
 	cd image && ../$(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes \
