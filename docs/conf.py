@@ -38,7 +38,7 @@ html_theme = "furo"
 html_title = "anemonefish"
 
 CONTENTS = {
-    "Use it": ["results", "settings", "formats", "time", "evaluate", "models", "bring-your-model"],
+    "Use it": ["notebook", "results", "settings", "formats", "time", "evaluate", "models", "bring-your-model"],
     "Run it": ["api", "deploy", "../clients/javascript/README"],
     "Work on it": [
         "architecture",

@@ -15,6 +15,7 @@ SLOW_MODULES = {
     "test_lab_models",  # TensorFlow
     "test_lambda_layers",  # every layer for both processors
     "test_noise",  # an hour of simulated sound
+    "test_notebook",  # a whole session, with plots
     "test_profiles_oracle",  # librosa and matplotlib
     "test_review",  # jobs with clips and plots
     "test_scene",  # minutes of simulated sound

@@ -107,8 +107,9 @@ TEXTS = [*MESSAGES, *DOCUMENTED]
 
 def code_lines(text: Text) -> Iterator[str]:
     """Yield the lines of the code blocks of a document, continued ones as one, and its inline code."""
+    without_outputs = re.sub(r"^```text\n.*?^```", "", text.words, flags=re.M | re.S)
     blocks = re.sub(
-        r"^```[^\n]*\n(.*?)^```", lambda found: re.sub("(?m)^", "    ", found[1]), text.words, flags=re.M | re.S
+        r"^```[^\n]*\n(.*?)^```", lambda found: re.sub("(?m)^", "    ", found[1]), without_outputs, flags=re.M | re.S
     )
     joined = blocks.replace("\\\n", " ")
     yield from (line.strip().removeprefix("$ ") for line in joined.splitlines() if line.startswith("    "))

@@ -75,3 +75,10 @@ def test_overlap_is_taken_as_it_is_written(reef: SimulatedRecording, results: af
     assert af.evaluate(results, reef.raven_path, overlap=0.1).details.rule.overlap == Fraction(1, 10)
     with pytest.raises(af.InvalidSettings, match="the overlap must be above 0"):
         af.evaluate(results, reef.raven_path, overlap=0)
+
+
+def test_scene_can_be_changed_by_its_settings(tmp_path: Path) -> None:
+    quiet = af.simulate(tmp_path / "quiet.wav", seconds=20, seed=6, calls_per_minute=0, biological_per_minute=0)
+    assert len(quiet.annotations) == 0
+    with pytest.raises(af.InvalidSettings, match="a scene has no setting 'loudness'; it has calls_per_minute"):
+        af.simulate(tmp_path / "loud.wav", loudness=3)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from anemonefish.annotations.audacity import write_audacity
 from anemonefish.annotations.raven import write_raven
 from anemonefish.annotations.selections import AudioReference
+from anemonefish.errors import InvalidSettings
 from anemonefish.front.annotation_tables import Annotation, Annotations
 from anemonefish.sample_times import seconds as seconds_of
 from anemonefish.simulation.calls import ANEMONEFISH
@@ -62,7 +65,7 @@ def simulate(
     seconds: float = 60.0,
     seed: int = 0,
     sample_rate: int = 48_000,
-    settings: SceneSettings | None = None,
+    **settings: Any,
 ) -> SimulatedRecording:
     """Write a simulated reef scene with its annotations beside it.
 
@@ -76,8 +79,8 @@ def simulate(
         The same seed gives the same scene.
     sample_rate : int
         Samples per second, at least 8000.
-    settings : SceneSettings, optional
-        How many sounds, how loud, and in which noise.
+    **settings
+        Fields of :class:`.SceneSettings`: how many sounds, how loud, and in which noise.
 
     Returns
     -------
@@ -86,7 +89,7 @@ def simulate(
     Raises
     ------
     InvalidSettings
-        A length, seed or rate that makes no scene.
+        A length, seed or rate that makes no scene, or a setting that is unknown or out of range.
     StorageError
         The files cannot be written.
 
@@ -96,7 +99,7 @@ def simulate(
     >>> af.simulate("reef.wav", seconds=20, seed=6)
     reef.wav: 20 s, 9 anemonefish calls, 4 other sounds
     """
-    made, wav = scene(seconds, seed, sample_rate, settings), Path(path)
+    made, wav = scene(seconds, seed, sample_rate, _settings(settings)), Path(path)
     with atomic_file(wav) as temporary:
         write_scene(made, temporary)
     raven, audacity = (wav.with_name(f"{wav.name}.{ending}") for ending in ("selections.txt", "audacity.txt"))
@@ -113,3 +116,11 @@ def simulate(
         for each in made.labels
     )
     return SimulatedRecording(wav, raven, audacity, Annotations(raven, tuple(items)), made)
+
+
+def _settings(given: Mapping[str, Any]) -> SceneSettings:
+    known = [field.name for field in fields(SceneSettings)]
+    for name in given:
+        if name not in known:
+            raise InvalidSettings(f"a scene has no setting {name!r}; it has {', '.join(known)}")
+    return SceneSettings(**given)
