@@ -221,19 +221,19 @@ def test_labs_names_of_settings_are_translated(ask: Ask, clip: bytes) -> None:
         ({"threshold": 0.5, "config": {"threshold": 0.6}}, "InvalidSettings", "threshold is given twice"),
         ({"treshold": 0.5}, "InvalidSettings", "there is no setting 'treshold' of a clip"),
         ({"config": {"treshold": 0.5}}, "InvalidSettings", "there is no setting 'treshold' of a clip"),
-        ({"memory_mb": 10_240}, "InvalidSettings", "memory_mb is set by whoever runs this service"),
-        ({"config": {"architecture": "x86_64"}}, "InvalidSettings", "architecture is set by whoever runs this service"),
-        ({"max_concurrency": 1}, "InvalidSettings", "max_concurrency is a setting of an execution"),
-        ({"target_seconds": 1}, "InvalidSettings", "target_seconds is a setting of an execution"),
-        ({"max_range_seconds": 1}, "InvalidSettings", "max_range_seconds is a setting of an execution"),
-        ({"formats": ["csv"]}, "InvalidSettings", "formats is a setting of an execution"),
-        ({"review": ["clips"]}, "InvalidSettings", "review is a setting of an execution"),
+        ({"memory_mb": 10_240}, "InvalidSettings", "memory_mb is a setting of the stack"),
+        ({"config": {"architecture": "x86_64"}}, "InvalidSettings", "architecture is a setting of the stack"),
+        ({"max_concurrency": 1}, "InvalidSettings", "max_concurrency is a setting of executions"),
+        ({"target_seconds": 1}, "InvalidSettings", "target_seconds is a setting of executions"),
+        ({"max_range_seconds": 1}, "InvalidSettings", "max_range_seconds is a setting of executions"),
+        ({"formats": ["csv"]}, "InvalidSettings", "formats is a setting of executions"),
+        ({"review": ["clips"]}, "InvalidSettings", "review is a setting of executions"),
         ({"memory_mb": None}, None, ""),
         ({"model": 1}, "InvalidRequest", "model must be text"),
         ({"config": []}, "InvalidRequest", "config must be an object"),
         ({"settings": "all"}, "InvalidRequest", "settings must be an object"),
         ({"filename": 1}, "InvalidRequest", "filename must be a text"),
-        ({"audio_base64": "UklG"}, "InvalidRequest", "audio_data and audio_base64, which are one thing"),
+        ({"audio_base64": "UklG"}, "InvalidRequest", "audio_data and audio_base64, which are the same field"),
         ({"audio_data": None}, "InvalidRequest", "no audio_data"),
         ({"audio_data": 1}, "InvalidRequest", "audio_data must be a text"),
         ({"audio_data": ["UklG"]}, "InvalidRequest", "not a list"),
@@ -301,7 +301,7 @@ def test_form_with_repeated_or_unknown_fields_is_refused(ask: Ask, clip: bytes) 
     file = ("audio_file", "a.wav", clip)
     for parts, words in [
         ((file, file), "'audio_file' 2 times"),
-        ((file, ("audio", "b.wav", clip)), "audio_file and audio, which are one thing"),
+        ((file, ("audio", "b.wav", clip)), "audio_file and audio, which are the same field"),
         ((file, ("config", None, b"{}"), ("config", None, b"{}")), "'config' 2 times"),
         ((file, *((f"p{number}", None, b"1") for number in range(MOST_PARTS))), f"more than {MOST_PARTS} parts"),
         ((("other", "a.wav", clip),), "no audio_file; it has 'other'"),
@@ -320,7 +320,7 @@ def test_form_that_the_gateway_decoded_as_text_is_refused(ask: Ask, monkeypatch:
     }  # fmt: skip
     answer = app.handler(event, CONTEXT)
     assert answer["statusCode"] == 400
-    assert "lost bytes on the way" in json.loads(answer["body"])["message"]
+    assert "decoded as text and has lost bytes" in json.loads(answer["body"])["message"]
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "audio/wav", "application/octet-stream", "application/jsonp"])

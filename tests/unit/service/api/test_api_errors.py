@@ -34,7 +34,7 @@ def test_unexpected_error_is_500_without_details(error: Exception) -> None:
     status, body, _ = answer_to(error)
     assert (status, body["error"], body["request_id"]) == (500, "InternalError", "r-1")
     assert "secret" not in json.dumps(body)
-    assert "tell us the request_id" in body["message"]
+    assert "report the request_id" in body["message"]
 
 
 @pytest.mark.parametrize("content", ["text/plain", "application/xml", "text/csv", "image/png"])

@@ -1,14 +1,11 @@
-"""Results: what a job that has ended answers with.
+"""Read the results of a job, decide again with other settings, and write files on demand.
 
-Owns re-deciding (events of other settings from stored scores), the files of a decision, made when somebody asks
-for them, and the table of a job's recordings. Files lie under keys that name what decided them, so a file that is
-there is the file that is wanted::
+Events of other settings are found in the stored scores; no window is scored again. The key of a file contains the id of
+its decision, which depends on the settings only, so an existing file can be returned as it is::
 
     {work}/results/{recording}{suffix}                 written by the aggregate
-    {work}/decisions/{decision}/settings.json          what a decision asked for
-    {work}/decisions/{decision}/{recording}{suffix}    made on demand
-
-Never scores a window.
+    {work}/decisions/{decision}/settings.json          the settings of a decision
+    {work}/decisions/{decision}/{recording}{suffix}    written on demand
 """
 
 from __future__ import annotations
@@ -41,12 +38,12 @@ from anemonefish.workflow.planner import check_settings
 __all__ = ["JobResults", "RecordingSummary"]
 
 _MOST_REVIEWED = 3_000
-"""Links of a kilobyte each; an answer may have six megabytes."""
+"""Largest number of clips and plots in an answer: a link has a kilobyte, and an answer may have six megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingSummary:
-    """What became of one recording."""
+    """The outcome of one recording."""
 
     name: str
     windows: int | None
@@ -62,29 +59,29 @@ class JobResults:
     def __init__(self, job: Job, models: ModelRepository) -> None:
         self._job = job
         self._models = models
-        self._plan, self._spec, self._manifest = _facts_of(job, models)
+        self._plan, self._spec, self._manifest = _read_job(job, models)
 
     def recordings(self) -> list[RecordingSummary]:
-        """Return what the manifest says of each recording."""
+        """Return the outcome of each recording, from the manifest."""
         return [
             RecordingSummary(
-                found["name"],
-                None if planned.analysis is None or found["failure"] else planned.analysis.grid.n_windows,
-                found["events"],
-                None if found["failure"] is None else Failure(**found["failure"]),
-                found["status"],
-                Note.list_from(found.get("notes", ())),  # jobs that ended before there were notes have none
+                outcome["name"],
+                None if planned.analysis is None or outcome["failure"] else planned.analysis.grid.n_windows,
+                outcome["events"],
+                None if outcome["failure"] is None else Failure(**outcome["failure"]),
+                outcome["status"],
+                Note.list_from(outcome.get("notes", ())),  # manifests of older versions have no notes
             )
-            for found, planned in zip(self._manifest["recordings"], self._plan.recordings, strict=True)
+            for outcome, planned in zip(self._manifest["recordings"], self._plan.recordings, strict=True)
         ]
 
     def decide(self, number: int, changes: Mapping[str, Any]) -> tuple[str, RecordingResult]:
-        """Decide again and remember the settings; return the decision's id and the result.
+        """Decide again and store the settings; return the decision's id and the result.
 
         Raises
         ------
         RecordingNotFound, InvalidSettings
-            There is no such recording, or a setting is not usable.
+            There is no such recording, or a setting is invalid.
         """
         settings = self._settings(changes)
         result = self.result(number, settings)
@@ -112,17 +109,17 @@ class JobResults:
         RecordingNotFound
             There is no such recording.
         RecordingError
-            It was not analysed; the error is its own.
+            It could not be analysed; this is its error.
         """
         planned = self._planned(number)
         failure = self.recordings()[number].failure
         if failure is not None:
             raise failure.to_error()
-        stored = _scores_of(self._job, self._models, number)
+        stored = _read_scores(self._job, self._models, number)
         return decide(planned, self._spec, self._plan.model, settings, stored.scores, stored.observed)
 
     def file(self, number: int, form: str, decision: str | None) -> tuple[str, str]:
-        """Return key and file name of a report, which is made unless it is there."""
+        """Return key and file name of a report; it is written unless it exists."""
         settings = self.settings_of(decision)
         name = f"{self._planned(number).name}{REPORTS[form].suffix}"
         key = self._job.result_key(name)
@@ -133,9 +130,9 @@ class JobResults:
         return key, name.rpartition("/")[2]
 
     def files(self) -> list[tuple[str, str]]:
-        """Return key and name of what tells of the whole job: summary, combined tables, clips and pictures.
+        """Return key and name of each job-level file: summary, combined tables, and the clips and plots written so far.
 
-        At most so many that an answer can hold their links; clips and pictures come when they are made.
+        The number of clips and plots is limited, because an answer must hold the links.
         """
         prefix = self._job.result_key("")
         reviewed = islice(self._job.store.keys(f"{prefix}review/"), _MOST_REVIEWED)
@@ -187,8 +184,8 @@ def _decision_id(settings: Settings) -> str:
 
 
 @lru_cache(maxsize=16)
-def _facts_of(job: Job, models: ModelRepository) -> tuple[Plan, ModelSpec, dict[str, Any]]:
-    """Return plan, model and manifest: a job that has a manifest never changes again."""
+def _read_job(job: Job, models: ModelRepository) -> tuple[Plan, ModelSpec, dict[str, Any]]:
+    """Return plan, model and manifest, cached: a job that has a manifest does not change."""
     plan = job.read_plan()
     try:
         manifest: dict[str, Any] = json.loads(job.store.read(job.manifest_key))
@@ -198,7 +195,7 @@ def _facts_of(job: Job, models: ModelRepository) -> tuple[Plan, ModelSpec, dict[
 
 
 @lru_cache(maxsize=2)
-def _scores_of(job: Job, models: ModelRepository, number: int) -> StoredScores:
-    """Return the scores of a recording, kept for the next threshold of whoever moves a slider."""
-    plan, spec, _ = _facts_of(job, models)
+def _read_scores(job: Job, models: ModelRepository, number: int) -> StoredScores:
+    """Return the scores of a recording, cached for the next decision with another threshold."""
+    plan, spec, _ = _read_job(job, models)
     return read_scores(job, spec, list(plan.tasks_of(number)))

@@ -1,6 +1,6 @@
-"""The HTTP API: routes that parse, call the domain and answer.
+"""The HTTP API: routes that parse a request, call the service and answer.
 
-One application (:mod:`.api.app`) serves both functions; ``predict`` only has its own because it scores.
-The OpenAPI document is made of the very types that check requests and answers. Powertools for AWS Lambda routes,
-validates, logs, traces and counts; nothing outside this package knows it.
+One application (:mod:`.api.app`) serves both functions, Api and Predict. Powertools for AWS Lambda routes, validates,
+logs, traces and counts; only this package imports it. The OpenAPI document is generated from the types that validate
+requests and answers.
 """

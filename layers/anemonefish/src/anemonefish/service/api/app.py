@@ -1,7 +1,7 @@
-"""The application: all routes under one roof, and a handler for Lambda.
+"""The application with all routes, and its handler for Lambda.
 
-Owns what every request goes through: a log line with its id, a trace, metrics, CORS, headers of safety. The API
-function and the predict function run the same application; the gateway says who gets what.
+Every request gets a log line with its id, a trace, metrics, CORS and security headers. The functions Api and Predict
+run the same application; the gateway sends clips to Predict and everything else to Api.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ tracer = Tracer(service="anemonefish")
 metrics = Metrics(namespace="anemonefish", service="api")
 
 _SAFETY = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Vary": "Origin"}
-"""Keeps answers out of caches and browsers from guessing."""
+"""Answers are not cached, and browsers do not guess their content type."""
 
 _TITLE = "anemonefish"
 _ABOUT = (
@@ -61,10 +61,10 @@ def make_app() -> APIGatewayRestResolver:
         "/health", summary="Whether the API answers", tags=["about"], security=OPEN, responses=answers(200, Health)
     )
     def health() -> Health:
-        """Asks nothing of any other service."""
+        """Calls no other service."""
         return Health(status="ok", version=__version__)
 
-    # Both take no key: each is made once, because making one takes a tenth of a second of computing.
+    # Neither route needs a key. Each page is made once, because that takes a tenth of a second.
     @lru_cache(maxsize=4)
     def document(base: str) -> str:
         return json.dumps(openapi_document(app, base))
@@ -85,14 +85,14 @@ def make_app() -> APIGatewayRestResolver:
 
 
 def _base(app: APIGatewayRestResolver) -> str:
-    """Return where the API lies, as this request found it."""
+    """Return the base path of the API in this request."""
     context = app.current_event.raw_event.get("requestContext") or {}
     full, path = str(context.get("path") or ""), str(app.current_event.path)
     return full.removesuffix(path) or "/"
 
 
 def _cors() -> CORSConfig | None:
-    """Allow the configured origins only; without any, no browser may call."""
+    """Allow the configured origins; without any, browsers cannot call the API from other sites."""
     origins = [origin.strip() for origin in os.environ.get("ANEMONEFISH_ORIGINS", "").split(",") if origin.strip()]
     if not origins:
         return None
@@ -113,7 +113,7 @@ _app = make_app()
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of API Gateway (REST, proxy integration)."""
-    head = event.get("httpMethod") == "HEAD"  # a GET whose answer has no body
+    head = event.get("httpMethod") == "HEAD"  # answered as GET, without the body
     answer: dict[str, Any] = _app.resolve({**event, "httpMethod": "GET"} if head else event, context)
     if head:
         answer |= {"body": "", "isBase64Encoded": False}

@@ -1,8 +1,8 @@
-"""Request bodies: bytes and JSON as a stranger sends them.
+"""Read the bodies of requests: which content types and which JSON are accepted.
 
-Owns which content types and which JSON are taken. JSON that a parser would trip over, or read other than its sender
-meant, is an :class:`~anemonefish.errors.InvalidRequest` that says what is wrong and where: nesting that is too deep,
-numbers that are too long or not finite, a name twice in one object, half a surrogate pair, bytes that are not UTF-8.
+JSON that a parser could misread is refused with :class:`~anemonefish.errors.InvalidRequest`, which says what is wrong
+and where: nesting that is too deep, numbers that are too long or not finite, a repeated name in one object, half of a
+surrogate pair, bytes that are not UTF-8.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ __all__ = [
 ]
 
 MOST_BODY_BYTES = 2_000_000
-"""Bytes of a JSON body: ten thousand parts of an upload with their tags have a million."""
+"""Largest JSON body in bytes; ten thousand parts of an upload with their tags have a million."""
 
 MOST_DEPTH = 32
-"""Levels of lists and objects in JSON; the deepest body that a route takes has four."""
+"""Largest depth of nested lists and objects; the deepest body of a route has four levels."""
 
 MOST_NUMBER = 100
-"""Characters of a number in JSON; a double has 17 significant digits."""
+"""Largest number of characters of a JSON number; a double has 17 significant digits."""
 
 _JSON = "application/json"
 _TOKENS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
@@ -45,7 +45,10 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class _JsonBodies(OpenAPIRequestValidationMiddleware):
-    """Checks requests against their routes; reads bodies by the rules of this module and not by Powertools'."""
+    """Validates requests as Powertools does, but reads their bodies by the rules of this module.
+
+    ``_get_body`` is private in Powertools; tests/unit/service/api/test_powertools.py fails if an upgrade changes it.
+    """
 
     def _get_body(self, app: Any) -> Any:
         content = body_bytes(app.current_event)
@@ -54,7 +57,9 @@ class _JsonBodies(OpenAPIRequestValidationMiddleware):
         if media_type(app.current_event) not in {"", _JSON}:
             raise UnsupportedMediaType(f"the body must be JSON; send it with content-type: {_JSON}")
         if len(content) > MOST_BODY_BYTES:
-            raise InvalidRequest(f"the body has {len(content)} bytes; JSON of up to {MOST_BODY_BYTES} bytes is taken")
+            raise InvalidRequest(
+                f"the body has {len(content)} bytes; at most {MOST_BODY_BYTES} bytes of JSON are accepted"
+            )
         body = read_json(content, "the body")
         if body is not None and not isinstance(body, dict):
             raise InvalidRequest(f"the body must be a JSON object with names and values, not {kind_of(body)}")
@@ -62,12 +67,16 @@ class _JsonBodies(OpenAPIRequestValidationMiddleware):
 
 
 def install(app: APIGatewayRestResolver) -> None:
-    """Let an application read its bodies by these rules. Powertools has no public way to; its version is pinned."""
+    """Let an application read its bodies by these rules.
+
+    The attribute is private in Powertools, which has no public one for it; its version is pinned, and
+    tests/unit/service/api/test_powertools.py fails if an upgrade changes it.
+    """
     app._request_validation_middleware = _JsonBodies()
 
 
 def media_type(event: Any) -> str:
-    """Return the content type of a request in lower case, without parameters; empty where it has none."""
+    """Return the content type of a request in lower case without parameters, or an empty string."""
     return str(event.headers.get("content-type") or "").partition(";")[0].strip().lower()
 
 
@@ -77,7 +86,7 @@ def body_bytes(event: Any) -> bytes:
     Raises
     ------
     InvalidRequest
-        The gateway's base64 is broken.
+        The gateway's base64 is invalid.
     """
     body = str(event.body or "")
     if event.is_base64_encoded:
@@ -85,7 +94,7 @@ def body_bytes(event: Any) -> bytes:
             return base64.b64decode(body, validate=True)
         except (binascii.Error, ValueError):
             raise InvalidRequest("the body is marked as base64 and is not; send it again") from None
-    return body.encode("utf-8", "surrogatepass")  # half a pair is refused when the text is read
+    return body.encode("utf-8", "surrogatepass")  # read_json refuses half of a surrogate pair
 
 
 def read_json(content: bytes, what: str) -> Any:
@@ -96,12 +105,12 @@ def read_json(content: bytes, what: str) -> Any:
     content : bytes
         UTF-8, with or without a byte order mark.
     what : str
-        What messages call it.
+        Name of the content in messages.
 
     Raises
     ------
     InvalidRequest
-        It is not JSON, or JSON that is not taken.
+        It is not JSON, or JSON that is not accepted.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -114,9 +123,9 @@ def read_json(content: bytes, what: str) -> Any:
         value = json.loads(
             text,
             object_pairs_hook=lambda pairs: _object(pairs, what),
-            parse_int=lambda number: int(_of_length(number, what)),
-            parse_float=lambda number: _finite(number, what),
-            parse_constant=lambda name: _not_json(name, what),
+            parse_int=lambda number: int(_check_length(number, what)),
+            parse_float=lambda number: _parse_float(number, what),
+            parse_constant=lambda name: _refuse_constant(name, what),
         )
     except json.JSONDecodeError as error:
         raise InvalidRequest(
@@ -128,7 +137,7 @@ def read_json(content: bytes, what: str) -> Any:
 
 
 def kind_of(value: Any) -> str:
-    """Return what JSON calls a value that is no object."""
+    """Return the kind of a JSON value, for messages."""
     if value is None:
         return "null"
     kinds: dict[type, str] = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
@@ -136,7 +145,7 @@ def kind_of(value: Any) -> str:
 
 
 def _check_depth(text: str, what: str) -> None:
-    """Raise for nesting that a parser might not survive."""
+    """Raise for nesting that is deeper than :data:`MOST_DEPTH`."""
     depth = 0
     for token in _TOKENS.finditer(text):
         match token[0][0]:
@@ -151,15 +160,15 @@ def _check_depth(text: str, what: str) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
+        if name in result:
             raise InvalidRequest(f"{what} is JSON with the name {short_repr(name)} twice in one object; send it once")
-        found[name] = value
-    return found
+        result[name] = value
+    return result
 
 
-def _of_length(number: str, what: str) -> str:
+def _check_length(number: str, what: str) -> str:
     if len(number) > MOST_NUMBER:
         raise InvalidRequest(
             f"{what} is JSON with a number of {len(number)} characters ({number[:12]}...); send at most {MOST_NUMBER}"
@@ -167,19 +176,19 @@ def _of_length(number: str, what: str) -> str:
     return number
 
 
-def _finite(number: str, what: str) -> float:
-    value = float(_of_length(number, what))
+def _parse_float(number: str, what: str) -> float:
+    value = float(_check_length(number, what))
     if not math.isfinite(value):
         raise InvalidRequest(f"{what} is JSON with the number {number}, which is larger than a double can hold")
     return value
 
 
-def _not_json(name: str, what: str) -> Any:
+def _refuse_constant(name: str, what: str) -> Any:
     raise InvalidRequest(f"{what} is not JSON: {name} is no number of JSON; send a finite number or null")
 
 
 def _check_text(value: Any, what: str) -> None:
-    """Raise for a text that no encoding can carry; the depth of ``value`` has been checked."""
+    """Raise for a string that cannot be encoded; the depth of ``value`` was checked before."""
     match value:
         case str():
             try:

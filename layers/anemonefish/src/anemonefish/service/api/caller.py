@@ -1,4 +1,4 @@
-"""Who is calling: the tenant, from what the gateway has checked and from nothing else."""
+"""The tenant of a request, taken only from what the gateway has authenticated."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from anemonefish.errors import NotAllowed
 __all__ = ["tenant_of"]
 
 OPEN_TENANT = "ANEMONEFISH_OPEN_TENANT"
-"""Names the tenant of calls that no gateway has checked: for ``sam local start-api``, which checks no key."""
+"""Environment variable with the tenant of unauthenticated calls: for ``sam local start-api``, which checks no key."""
 
 
 def tenant_of(event: dict[str, Any]) -> str:
     """Return the tenant of a request of API Gateway (REST, proxy integration).
 
-    In this order: ``sub`` of the token that a Cognito authoriser accepted, the id of the user or role that signed
-    (IAM), the id of the API key.
+    It is the first of these: ``sub`` of the token that a Cognito authoriser accepted, the id of the IAM user or role
+    that signed the request, the id of the API key.
 
     Raises
     ------
     NotAllowed
-        The gateway has let somebody through whom it did not identify.
+        The gateway has not identified the caller.
     """
     context = event.get("requestContext") or {}
     identity = context.get("identity") or {}
     claims = (context.get("authorizer") or {}).get("claims") or {}
-    found = (
+    tenant = (
         claims.get("sub")
-        # A role's id is followed by the name of the session, which its user chooses.
+        # The id of a role is followed by the name of the session, which the caller chooses.
         or str(identity.get("user") or "").partition(":")[0]
         or identity.get("apiKeyId")
         or os.environ.get(OPEN_TENANT)
     )
-    if not found:
+    if not tenant:
         raise NotAllowed("the request carries no key; send the header x-api-key")
-    return re.sub(r"[^A-Za-z0-9_-]", "-", str(found))[:64]
+    return re.sub(r"[^A-Za-z0-9_-]", "-", str(tenant))[:64]

@@ -1,4 +1,4 @@
-"""What every route says of itself in the OpenAPI document: its answers, and who may call it."""
+"""The OpenAPI document: answers and errors of every route, authorization, and the page that shows the document."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from anemonefish.service.api.schemas.shared_schemas import ErrorOut
 __all__ = ["OPEN", "answers", "openapi_document", "readable_page", "reference", "security_schemes"]
 
 OPEN: list[dict[str, list[str]]] = []
-"""Security of a route that takes no key."""
+"""Security of a route that needs no key."""
 
 _WITHOUT_KEY = frozenset({"/health"})
 
 _SCHEMAS = "#/components/schemas/"
 
 _IN_EXTENSIONS = (ClipBody, LabConfig)
-"""Shapes of bodies that routes read by themselves: Powertools does not see them."""
+"""Schemas of bodies that routes read themselves, so Powertools does not find them."""
 
 _OPERATIONS = {
     ("post", "/uploads"): "begin_upload",
@@ -50,20 +50,20 @@ _OPERATIONS = {
     ("post", "/predict"): "predict_short",
     ("get", "/health"): "get_health",
 }
-"""Names of the operations: what generated clients call their functions."""
+"""Names of the operations: generated clients name their functions after them."""
 
 _REASONS = {
     400: "The request is wrong; the message says where",
-    403: "No key, a wrong one, or nobody we know",
-    404: "Nothing here by that name",
-    405: "Another method",
-    409: "Not in this state",
+    403: "Missing or unknown credentials",
+    404: "Nothing with this name",
+    405: "This path has other methods",
+    409: "Not possible in this state",
     410: "Expired",
-    413: "Too large, or more than one key may spend",
-    415: "Another content type",
-    429: "Too many requests, or executions at once, for this key",
-    500: "Our fault",
-    503: "A service did not answer; try again",
+    413: "Too large, or above a limit of the key",
+    415: "Unsupported content type",
+    429: "Too many requests or running executions for this key",
+    500: "Internal error",
+    503: "An AWS service did not answer; try again",
 }
 _ALWAYS = (403, 429, 500, 503)
 
@@ -71,7 +71,7 @@ _ALWAYS = (403, 429, 500, 503)
 def answers(
     status: int, model: type[BaseModel] | UnionType | None, *errors: int, text: str = "Done", **more: Any
 ) -> Any:
-    """Return the ``responses`` of a route: its answer and the errors it can end with."""
+    """Return the ``responses`` of a route: its answer, and the errors that it can return."""
     empty = {"text/plain": {"schema": {"type": "string", "maxLength": 0}}}
     content = {"content": empty if model is None else {"application/json": {"model": model}}}
     documented: dict[int, Any] = {status: {"description": text, **content, **more}}
@@ -84,16 +84,16 @@ def answers(
 
 
 def reference(model: type[BaseModel]) -> dict[str, str]:
-    """Return a reference to the schema of a shape; :func:`openapi_document` adds it."""
+    """Return a reference to the schema of a model; :func:`openapi_document` adds the schema."""
     return {"$ref": f"{_SCHEMAS}{model.__name__}"}
 
 
 def openapi_document(app: APIGatewayRestResolver, base: str) -> dict[str, Any]:
-    """Return the OpenAPI document of an application that lies at ``base``.
+    """Return the OpenAPI document of an application at the address ``base``.
 
-    What Powertools makes is corrected: its 422 on every route (ours answers 400), a route without a key, names of
-    operations, shapes that nothing refers to, and defaults. Generators of typed clients take a field with a default for
-    one that is always there, which in a request it need not be; a description says what is taken instead.
+    It corrects the document of Powertools: 422 on every route (this API answers 400), the route without a key, names of
+    operations, unused schemas, and defaults. Generators of typed clients require a field that has a default, although a
+    request may leave it out; so descriptions state the defaults.
     """
     document: dict[str, Any] = json.loads(app.get_openapi_json_schema())
     for path, operations in document["paths"].items():
@@ -119,34 +119,34 @@ def openapi_document(app: APIGatewayRestResolver, base: str) -> dict[str, Any]:
 
 def _reachable(part: Any, schemas: dict[str, Any]) -> set[str]:
     """Return the names of the schemas that a part of a document refers to, directly or through others."""
-    found: set[str] = set()
+    names: set[str] = set()
     pending = [part]
     while pending:
         match pending.pop():
             case {"$ref": str() as target}:
                 name = target.removeprefix(_SCHEMAS)
-                if name not in found:
-                    found.add(name)
+                if name not in names:
+                    names.add(name)
                     pending.append(schemas[name])
             case dict() as values:
                 pending.extend(values.values())
             case list() as values:
                 pending.extend(values)
-    return found
+    return names
 
 
 def readable_page(document: dict[str, Any]) -> str:
-    """Return the document as a page: Swagger UI, its script inside, so that the page asks nobody else for anything."""
+    """Return the document as an HTML page: Swagger UI with its script included, so the page loads nothing else."""
     folder = Path(swagger_ui.__file__).parent
     script, style = (
         (folder / name).read_text(encoding="utf-8") for name in ("swagger-ui-bundle.min.js", "swagger-ui.min.css")
     )
-    text = json.dumps(document).replace("</", "<\\/")  # nothing in it may end the script
+    text = json.dumps(document).replace("</", "<\\/")  # so that no text can end the script
     return swagger_ui.generate_swagger_html(text, script, style, "", None, False)
 
 
 def security_schemes() -> dict[str, Any]:
-    """Return the scheme that this stack was deployed with."""
+    """Return the security scheme of this stack."""
     match os.environ.get("ANEMONEFISH_AUTHORIZATION", "api-key"):
         case "cognito":
             return {"token": HTTPBearer(bearerFormat="JWT", description="Token of the user pool")}

@@ -1,4 +1,4 @@
-"""Audio as text: base64, as browsers make it."""
+"""Decode audio files that browsers send as base64."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _FOREIGN = re.compile(r"[^A-Za-z0-9+/_=\-\s]")
 _AFTER_PADDING = re.compile(r"=\s*[^=\s]")
 _SPACE = re.compile(r"\s+", re.ASCII)
 _HEAD = 96
-"""Characters that are looked at: 72 bytes, more than any container needs to be recognised."""
+"""Number of characters that are decoded to recognise a container: 72 bytes, more than any container needs."""
 
 
 def decode_audio(text: str, what: str) -> bytes:
-    """Return the bytes of base64.
+    """Decode base64.
 
-    Both alphabets are taken, with and without padding, line breaks and the prefix of a ``data:`` URL.
+    Both alphabets are accepted, with or without padding, line breaks and the prefix of a ``data:`` URL.
 
     Parameters
     ----------
     text : str
     what : str
-        What messages call it.
+        Name of the audio in messages.
 
     Raises
     ------
@@ -52,18 +52,18 @@ def decode_audio(text: str, what: str) -> bytes:
     after = _AFTER_PADDING.search(text, begin)
     if after is not None:
         raise InvalidRequest(
-            f"{what} is not base64: it goes on behind its padding at offset {after.start()}; send one file in one piece"
+            f"{what} is not base64: text follows its padding at offset {after.start()}; send one file in one piece"
         )
     digits = _SPACE.sub("", text[begin:]).rstrip("=")
     if len(digits) % 4 == 1:
         raise InvalidRequest(
-            f"{what} is not base64: it breaks off at offset {len(text)}, in the middle of a byte; send all of it"
+            f"{what} is not base64: it ends at offset {len(text)}, in the middle of a byte; send all of it"
         )
     return base64.b64decode(digits.replace("-", "+").replace("_", "/") + "=" * (-len(digits) % 4))
 
 
 def is_encoded_audio(content: bytes) -> bool:
-    """Say whether bytes are the base64 of a recording: a ``data:`` URL, or text whose first bytes are a container's."""
+    """Return whether bytes are an audio file in base64: a ``data:`` URL, or text that begins as a container does."""
     head = content[:_HEAD].decode("latin-1")
     if _DATA_URL.match(head):
         return True
@@ -72,5 +72,5 @@ def is_encoded_audio(content: bytes) -> bool:
     digits = _SPACE.sub("", head).rstrip("=")
     with suppress(InvalidRequest):
         begin = decode_audio(digits[: len(digits) // 4 * 4], "audio")
-        return begin.startswith(b"ID3") or recognise(BytesIO(begin)) is not None  # tags are longer than this
+        return begin.startswith(b"ID3") or recognise(BytesIO(begin)) is not None  # an ID3 tag is longer than the head
     return False

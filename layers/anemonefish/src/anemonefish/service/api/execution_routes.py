@@ -1,4 +1,4 @@
-"""``/executions``: start, follow, stop, resume."""
+"""The routes ``/executions`` and ``/usage``: start, follow, stop and resume executions."""
 
 from __future__ import annotations
 
@@ -43,8 +43,11 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[\x21-\x7e]+$",
-        description="The same key and body is the same execution, however often it is sent",
+        description="Requests with the same key and body start one execution",
     ),
+]
+After = Annotated[
+    str | None, Query(alias="from", pattern=EXECUTION_ID, description="Last execution of the previous page")
 ]
 _POLL_SECONDS = "2"
 
@@ -55,18 +58,18 @@ _POLL_SECONDS = "2"
     tags=["executions"],
     responses={
         **answers(202, ExecutionOut, 400, 404, 409, 410, 413, 415, text="Accepted; poll status_url"),
-        **answers(200, QuoteOut, text="With dry_run: the plan; nothing was started"),
+        **answers(200, QuoteOut, text="With dry_run: the plan; nothing is started"),
     },
 )
 def start(
     body: ExecutionBody,
     idempotency_key: IdempotencyKey = None,
-    dry_run: Annotated[bool, Query(description="Answer with the plan only")] = False,
+    dry_run: Annotated[bool, Query(description="Return the plan only")] = False,
 ) -> Response[Any]:
-    """Analyse complete uploads. ``dry_run`` says ranges, seconds and USD to expect and starts nothing."""
+    """Analyse complete uploads. ``dry_run`` returns the expected ranges, seconds and USD, and starts nothing."""
     if body.webhook is not None:
         if not services().webhooks:
-            raise InvalidRequest("webhook: this stack calls none; deploy it with Webhooks=enabled, or poll")
+            raise InvalidRequest("webhook: this stack has no webhooks; deploy it with Webhooks=enabled, or poll")
         check_url(body.webhook)
     tenant, request = tenant_of(router.current_event.raw_event), _request(body)
     executions = services().executions
@@ -78,9 +81,9 @@ def start(
     return _accepted(executions.start(tenant, request, uploads, idempotency_key))
 
 
-@router.get("/usage", summary="What is used, and the limits", tags=["executions"], responses=answers(200, UsageOut))
+@router.get("/usage", summary="Get usage and limits", tags=["executions"], responses=answers(200, UsageOut))
 def usage() -> UsageOut:
-    """Executions at once and bytes stored of this key, and what the stack allows."""
+    """Running executions and stored bytes of this key, and the limits of the stack."""
     tenant, limits = tenant_of(router.current_event.raw_event), services().limits
     return UsageOut(
         jobs=JobsUsage(used=services().executions.count_unfinished(tenant), limit=limits.jobs),
@@ -92,16 +95,15 @@ def usage() -> UsageOut:
 @router.get("/executions", summary="List executions", tags=["executions"], responses=answers(200, ExecutionPage, 400))
 def page(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    after: Annotated[str | None, Query(alias="from", pattern=EXECUTION_ID, description="Last one of the page before")]
-    = None,
-) -> ExecutionPage:  # fmt: skip
-    """The tenant's, newest first."""
+    after: After = None,
+) -> ExecutionPage:
+    """The executions of this key, newest first."""
     tenant, executions = tenant_of(router.current_event.raw_event), services().executions
     if after is not None:
         _check_listed(tenant, after)
-    found = executions.page(tenant, limit, after)
-    following = f"/executions?limit={limit}&from={found[-1].id}" if len(found) == limit else None
-    return ExecutionPage(executions=[_summary(each) for each in found], next=following)
+    listed = executions.page(tenant, limit, after)
+    next_page = f"/executions?limit={limit}&from={listed[-1].id}" if len(listed) == limit else None
+    return ExecutionPage(executions=[_summary(execution) for execution in listed], next=next_page)
 
 
 @router.get(
@@ -111,9 +113,8 @@ def page(
     responses=answers(200, ExecutionOut, 404),
 )
 def status(execution: ExecutionId) -> Response[Any]:
-    """Poll this until status is SUCCEEDED, FAILED or CANCELLED, and wait as long as Retry-After says."""
-    found = services().executions.get(tenant_of(router.current_event.raw_event), execution)
-    return _answer(200, found)
+    """Poll until status is SUCCEEDED, FAILED or CANCELLED; wait as long as Retry-After says between two polls."""
+    return _answer(200, services().executions.get(tenant_of(router.current_event.raw_event), execution))
 
 
 @router.delete(
@@ -124,7 +125,7 @@ def status(execution: ExecutionId) -> Response[Any]:
     responses=answers(202, ExecutionOut, 404, 409, text="Stopped"),
 )
 def stop(execution: ExecutionId) -> Response[Any]:
-    """Ranges that are scored stay for a resume."""
+    """Stored scores are kept, so the execution can be resumed."""
     return _answer(202, services().executions.stop(tenant_of(router.current_event.raw_event), execution))
 
 
@@ -136,12 +137,12 @@ def stop(execution: ExecutionId) -> Response[Any]:
     responses=answers(202, ExecutionOut, 404, 409, text="Started again"),
 )
 def resume(execution: ExecutionId) -> Response[Any]:
-    """One that failed or was stopped; only the ranges that have no scores are computed."""
+    """Run an execution again that failed or was stopped; only ranges without scores are computed."""
     return _accepted(services().executions.resume(tenant_of(router.current_event.raw_event), execution))
 
 
 def _check_listed(tenant: str, identifier: str) -> None:
-    """Raise for a page behind an execution that the list does not have: its first page would be taken for the next."""
+    """Raise for a page after an unknown execution; otherwise the first page would be returned as the next one."""
     try:
         services().executions.get(tenant, identifier)
     except ExecutionNotFound:
@@ -183,19 +184,19 @@ def _answer(status_code: int, execution: Execution, headers: dict[str, str] | No
         "recordings": [
             {
                 "recording": number,
-                "name": each.name,
-                "ranges_done": each.ranges_done,
-                "ranges_total": each.ranges_total,
-                "error": _reason(each.failure),
+                "name": recording.name,
+                "ranges_done": recording.ranges_done,
+                "ranges_total": recording.ranges_total,
+                "error": _reason(recording.failure),
             }
-            for number, each in enumerate(progress.recordings)
+            for number, recording in enumerate(progress.recordings)
         ],
         "review": _review(execution),
         "error": _public(execution.error),
     }
     waiting = {} if execution.ended else {"Retry-After": _POLL_SECONDS}
-    shown = ExecutionOut.model_validate(document)
-    return Response(status_code, "application/json", shown, {**waiting, **(headers or {})})
+    answer = ExecutionOut.model_validate(document)
+    return Response(status_code, "application/json", answer, {**waiting, **(headers or {})})
 
 
 def _review(execution: Execution) -> dict[str, Any] | None:
@@ -219,13 +220,15 @@ def _summary(execution: Execution) -> ExecutionSummary:
 def _quote(plan: Plan) -> QuoteOut:
     recordings = []
     for number, recording in enumerate(plan.recordings):
-        how = recording.analysis
+        analysis = recording.analysis
         recordings.append(
             {
                 "name": recording.name,
-                "sample_rate": None if how is None else how.audio.sample_rate,
-                "duration_seconds": None if how is None else round(how.audio.frames / how.audio.sample_rate, 6),
-                "windows": None if how is None else how.grid.n_windows,
+                "sample_rate": None if analysis is None else analysis.audio.sample_rate,
+                "duration_seconds": None
+                if analysis is None
+                else round(analysis.audio.frames / analysis.audio.sample_rate, 6),
+                "windows": None if analysis is None else analysis.grid.n_windows,
                 "ranges": sum(1 for _ in plan.tasks_of(number)),
                 "error": _reason(recording.failure),
             }

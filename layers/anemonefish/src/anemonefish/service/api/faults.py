@@ -1,7 +1,7 @@
-"""Errors as answers: one shape, the right status, nothing internal.
+"""Answer errors in one shape, ``{error, message, details?, request_id}``, without internal information.
 
-Owns ``{error, message, details?, request_id}``. The words of an error of the tree are for its user and go out as they
-are, but for the names of our buckets; what is our fault is logged in full and answered with the request's id only.
+Messages of our exceptions are written for users and are sent, except the names of our buckets. Unexpected errors are
+logged completely, and answered with the request's id only.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from anemonefish.service.api import bodies
 __all__ = ["install", "public_words"]
 
 _BUCKETS = ("ANEMONEFISH_INPUT_BUCKET", "ANEMONEFISH_OUTPUT_BUCKET", "ANEMONEFISH_MODELS_BUCKET")
-_OURS = "this is our fault, not yours; try again, and tell us the request_id if it stays"
+_INTERNAL = "an internal error, which your request did not cause; try again, and report the request_id if it persists"
 _WAIT_SECONDS = "30"
-_BUSY = "a service we need did not answer; try again in a moment"
+_UNAVAILABLE = "an AWS service did not answer; try again in a moment"
 
 
 def public_words(message: str) -> str:
@@ -42,49 +42,51 @@ def public_words(message: str) -> str:
 
 
 def install(app: APIGatewayRestResolver, logger: Logger) -> None:
-    """Answer every error that a route can raise, or that reading its body can."""
+    """Install the handlers for every error of a route and of reading its body."""
     bodies.install(app)
 
     def answer(
         error: str, status: int, message: str, headers: dict[str, str] | None = None, **more: Any
     ) -> Response[str]:
         body = {"error": error, "message": message, **more, "request_id": _request_id(app)}
-        text = json.dumps(body, ensure_ascii=False).encode(errors="replace").decode()  # half a surrogate pair
+        text = (
+            json.dumps(body, ensure_ascii=False).encode(errors="replace").decode()
+        )  # replaces half of a surrogate pair
         return Response(status, "application/json", text, headers)
 
-    def ours() -> Response[str]:
-        logger.exception("a request failed unforeseen")
-        return answer("InternalError", HTTPStatus.INTERNAL_SERVER_ERROR, _OURS)
+    def internal_error() -> Response[str]:
+        logger.exception("a request failed unexpectedly")
+        return answer("InternalError", HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL)
 
     @app.exception_handler(Exception)
-    def _unforeseen(_: Exception) -> Response[str]:
-        return ours()
+    def _unexpected(_: Exception) -> Response[str]:
+        return internal_error()
 
     @app.exception_handler(AnemonefishError)
-    def _of_the_tree(error: AnemonefishError) -> Response[str]:
+    def _anemonefish_error(error: AnemonefishError) -> Response[str]:
         if isinstance(error, StorageError):
             logger.exception("a service did not answer")
-            return answer("StorageError", error.status, _BUSY, {"Retry-After": "2"})
+            return answer("StorageError", error.status, _UNAVAILABLE, {"Retry-After": "2"})
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             logger.exception("a request failed")
-            return answer(type(error).__name__, error.status, _OURS)
+            return answer(type(error).__name__, error.status, _INTERNAL)
         wait = {"Retry-After": _WAIT_SECONDS} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
         return answer(type(error).__name__, error.status, public_words(str(error)), wait)
 
     @app.exception_handler(RequestValidationError)
-    def _of_the_request(error: RequestValidationError) -> Response[str]:
-        faults = error.errors()
-        if any(fault["loc"][0] == "path" for fault in faults):
+    def _validation_error(error: RequestValidationError) -> Response[str]:
+        errors = error.errors()
+        if any(entry["loc"][0] == "path" for entry in errors):
             return answer(RouteNotFound.__name__, RouteNotFound.status, "there is nothing here by that name")
         details = [
-            {"field": ".".join(str(part) for part in fault["loc"]), "message": str(fault.get("msg") or fault["type"])}
-            for fault in faults[:20]
+            {"field": ".".join(str(part) for part in entry["loc"]), "message": str(entry.get("msg") or entry["type"])}
+            for entry in errors[:20]
         ]
-        message = "; ".join(f"{each['field']}: {each['message']}" for each in details[:3])
+        message = "; ".join(f"{detail['field']}: {detail['message']}" for detail in details[:3])
         return answer(InvalidRequest.__name__, InvalidRequest.status, message, details=details)
 
     @app.not_found
-    def _of_the_path(_: NotFoundError) -> Response[str]:
+    def _not_found(_: NotFoundError) -> Response[str]:
         allowed = _methods(app, app.current_event.path)
         if not allowed:
             return answer(RouteNotFound.__name__, RouteNotFound.status, "there is no such path; see GET /openapi.json")
@@ -93,7 +95,11 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
 
 
 def _methods(app: APIGatewayRestResolver, path: str) -> list[str]:
-    """Return the methods of a path. Powertools has no public list of its routes; its version is pinned."""
+    """Return the methods of a path.
+
+    Powertools has no public list of its routes; its version is pinned, and tests/unit/service/api/test_powertools.py
+    fails if an upgrade changes these attributes.
+    """
     routes = [*app._static_routes, *app._dynamic_routes]
     return sorted({route.method for route in routes if route.rule.match(path)})
 

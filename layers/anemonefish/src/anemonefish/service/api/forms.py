@@ -1,4 +1,4 @@
-"""Multipart forms: parts with their names, file names and bytes."""
+"""Read multipart forms: their parts with names, file names and bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_PARTS", "Part", "file_name", "read_form"]
 
 MOST_PARTS = 20
-"""Parts of a form: a clip, a configuration, and every setting as a field of its own."""
+"""Largest number of parts: a clip, a configuration, and one field for each setting."""
 
 _LONGEST_NAME = 200
 
@@ -32,9 +32,9 @@ class Part:
     Attributes
     ----------
     name : str
-        Of the field.
+        Name of the field.
     filename : str or None
-        Without folders; None for a field that is no file.
+        Without folders; None for a field that is not a file.
     content : bytes
     """
 
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(slots=True)
 class _Reader:
-    """Collects what the parser calls out."""
+    """Collects the parts from the callbacks of the parser."""
 
     parts: list[Part] = field(default_factory=list)
     ended: bool = False
@@ -88,17 +88,17 @@ def read_form(content_type: str, body: bytes) -> list[Part]:
     Parameters
     ----------
     content_type : str
-        The header, with its boundary.
+        The header ``content-type``, with its boundary.
     body : bytes
 
     Raises
     ------
     InvalidRequest
-        It cannot be read, breaks off, or has too many parts.
+        The form is malformed or incomplete, or has too many parts.
     """
     try:
         boundary = parse_options_header(content_type)[1].get(b"boundary")
-    except ValueError:  # of characters that no header has
+    except ValueError:  # for characters that a header cannot have
         boundary = None
     if not boundary:
         raise InvalidRequest("the form has no boundary; send content-type: multipart/form-data; boundary=...")
@@ -120,13 +120,13 @@ def read_form(content_type: str, body: bytes) -> list[Part]:
         raise InvalidRequest(f"the form cannot be read ({error}); send multipart/form-data with a boundary") from None
     if not reader.ended:
         raise InvalidRequest(
-            f"the form breaks off before its end, after {len(reader.parts)} whole parts; send all of it"
+            f"the form is incomplete, it ends after {len(reader.parts)} complete parts; send all of it"
         )
     return reader.parts
 
 
 def _text(value: bytes) -> str:
-    """Return a header's value: UTF-8 as browsers send it, or else Latin-1."""
+    """Decode a header's value: as UTF-8, which browsers send, or as Latin-1 if it is not UTF-8."""
     try:
         return value.decode().strip(" \t")
     except UnicodeDecodeError:
@@ -136,26 +136,26 @@ def _text(value: bytes) -> str:
 def _names(disposition: str) -> tuple[str, str | None]:
     """Return the name of a field and of its file.
 
-    RFC 7578 wants plain UTF-8 in ``filename``; clients that send ``filename*`` (RFC 8187) mean it to be preferred.
+    RFC 7578 asks for plain UTF-8 in ``filename``; ``filename*`` (RFC 8187) takes precedence if a client sends it.
     """
     header = Message()
     header["content-disposition"] = disposition.replace("\r", " ").replace("\n", " ")
-    found: dict[str, str] = {}
+    params: dict[str, str] = {}
     for key, value in header.get_params(failobj=[], header="content-disposition"):
         if isinstance(value, tuple):
-            found[key.lower()] = collapse_rfc2231_value(value)
+            params[key.lower()] = collapse_rfc2231_value(value)
         else:
-            found.setdefault(key.lower(), value)
-    if "name" not in found:
+            params.setdefault(key.lower(), value)
+    if "name" not in params:
         raise InvalidRequest(
             f"a part of the form has no name ({short_repr(disposition)}); send it as form-data with a name"
         )
-    filename = found.get("filename")
-    return found["name"], None if filename is None else file_name(filename)
+    filename = params.get("filename")
+    return params["name"], None if filename is None else file_name(filename)
 
 
 def file_name(sent: str) -> str:
-    """Return a file name without folders and without what no terminal shows."""
+    """Return a file name without folders; characters that cannot be printed become ``_``."""
     name = sent.replace("\\", "/").rpartition("/")[2]
     return "".join(letter if letter.isprintable() else "_" for letter in name)[:_LONGEST_NAME]
 

@@ -1,8 +1,8 @@
-"""The lab's front ends: their names of the settings, and the answer that the newest of them reads.
+"""Support for the lab's front ends: their names of settings, and the answer that the newest of them reads.
 
 That front end sends a clip as base64 and reads ``json``, ``audacity`` and ``raw``. Its label track is made of the raw
-scores: a run of windows with the same highest class is a label, noise left out. A label ends with its last window; the
-lab's own exporter ends it one hop after that window's start.
+scores: consecutive windows with the same highest class are one label, except noise. A label ends with its last window;
+the lab's own exporter ends it one hop after the start of that window.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ SETTINGS = {
     "window_duration": "window_seconds",
     "stride_duration": "hop_seconds",
 }
-"""The lab's names of settings, and ours."""
+"""Our name of each setting that the lab names otherwise."""
 
 
 def our_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings under our names.
+    """Translate settings to our names.
 
     Raises
     ------
     InvalidSettings
-        A setting is given under both names with two values.
+        A setting is given under both names with different values.
     """
     ours = {name: value for name, value in settings.items() if name not in SETTINGS}
     for theirs, name in SETTINGS.items():
@@ -52,7 +52,7 @@ def our_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def their_words(error: InvalidSettings, settings: Mapping[str, Any]) -> InvalidSettings:
-    """Return an error that calls a setting by the name under which it was sent."""
+    """Return the error with the name under which the setting was sent."""
     message = str(error)
     for theirs, name in SETTINGS.items():
         if theirs in settings and message.startswith(f"{name} "):
@@ -61,7 +61,7 @@ def their_words(error: InvalidSettings, settings: Mapping[str, Any]) -> InvalidS
 
 
 def lab_answer(result: RecordingResult, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer of a clip as the lab's newest front end reads it, our own fields beside.
+    """Return the answer that the lab's newest front end reads, in addition to the fields of the lab's JSON.
 
     Parameters
     ----------

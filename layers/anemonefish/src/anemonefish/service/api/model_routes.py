@@ -1,4 +1,4 @@
-"""``/models``: what there is to analyse with."""
+"""The routes ``/models``: list the models and describe one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Name = Annotated[str, Path(pattern=MODEL_NAME)]
 
 @router.get("/models", summary="List models", tags=["models"], responses=answers(200, Catalog))
 def catalog() -> Catalog:
-    """Names, versions and what the aliases mean."""
+    """Names, versions and aliases."""
     tenant_of(router.current_event.raw_event)
     entries = [
         CatalogEntry(name=entry.name, versions=list(entry.versions), aliases=entry.aliases)
@@ -31,11 +31,9 @@ def catalog() -> Catalog:
     return Catalog(models=entries)
 
 
-@router.get(
-    "/models/<name>/<version>", summary="Look at a model", tags=["models"], responses=answers(200, ModelOut, 404)
-)
+@router.get("/models/<name>/<version>", summary="Get a model", tags=["models"], responses=answers(200, ModelOut, 404))
 def model(name: Name, version: Name) -> ModelOut:
-    """A version or an alias."""
+    """By a version or an alias."""
     tenant_of(router.current_event.raw_event)
     pinned = services().models.pin(f"{name}@{version}")
     spec = services().models.spec(pinned)

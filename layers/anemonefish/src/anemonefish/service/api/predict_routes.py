@@ -1,7 +1,7 @@
-"""``/inference/predict`` and ``/predict``: one clip, answered at once.
+"""The routes ``/inference/predict`` and ``/predict``: analyse one clip and return the result at once.
 
-A clip comes as a form with a file, which answers with the lab's JSON, or as base64 in JSON or in a form, which is what
-the lab's newest front end sends; that answers with what it reads beside the lab's JSON.
+A clip is sent as a file in a form, and the answer is the lab's JSON. The lab's newest front end sends base64, in JSON
+or in a form; its answer has additional fields.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ __all__ = ["router"]
 router = Router()
 
 MOST_CONFIG = 16_384
-"""Bytes of a configuration; all settings take a tenth."""
+"""Largest configuration in bytes; all settings together have a tenth of it."""
 
 MOST_LAB_WINDOWS = 6_000
-"""Windows of an answer that lists them three times."""
+"""Largest number of windows in an answer that lists them three times."""
 
 _TAKEN = frozenset(LabConfig.model_fields)
 _OF_THE_STACK = {"memory_mb", "architecture"}
@@ -78,7 +78,7 @@ _FORM = {
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
-    """A clip, its name, its settings as they were sent, and whether it came as text."""
+    """A clip, its name, its settings as they were sent, and whether it was sent as base64."""
 
     name: str
     audio: bytes
@@ -106,13 +106,13 @@ def inference_predict() -> Response[Any]:
     openapi_extensions=_FORM,
 )
 def predict() -> Response[Any]:
-    """The same under the path that older front ends know."""
+    """The same route for older front ends."""
     return _predict()
 
 
 def _predict() -> Response[Any]:
     from anemonefish.results.lab_json import lab_document
-    from anemonefish.workflow.predict import MOST_WINDOWS, predict_clip  # the engine is loaded where it is meant only
+    from anemonefish.workflow.predict import MOST_WINDOWS, predict_clip  # imported here, because Api has no engine
 
     began = time.monotonic()
     event = router.current_event
@@ -129,18 +129,18 @@ def _predict() -> Response[Any]:
 
 
 def _clip(event: Any) -> _Clip:
-    """Read a clip and its settings out of a request."""
+    """Read a clip and its settings from a request."""
     match media_type(event):
         case "multipart/form-data":
             content = body_bytes(event)
             if not event.is_base64_encoded and "\N{REPLACEMENT CHARACTER}".encode() in content:
                 raise InvalidRequest(
-                    "the form came as text and has lost bytes on the way; "
+                    "the form was decoded as text and has lost bytes; "
                     "send content-type: multipart/form-data in lower case"
                 )
-            return _of_form(read_form(str(event.headers.get("content-type")), content))
+            return _clip_from_form(read_form(str(event.headers.get("content-type")), content))
         case "application/json" | "":
-            return _of_json(read_json(body_bytes(event), "the body"))
+            return _clip_from_json(read_json(body_bytes(event), "the body"))
         case _:
             raise UnsupportedMediaType(
                 "send the clip as a form (content-type multipart/form-data, field audio_file) or in base64 as JSON "
@@ -148,17 +148,17 @@ def _clip(event: Any) -> _Clip:
             )
 
 
-def _of_form(parts: Sequence[Part]) -> _Clip:
+def _clip_from_form(parts: Sequence[Part]) -> _Clip:
     names = [part.name for part in parts]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InvalidRequest(f"the form has {short_repr(twice)} {names.count(twice)} times; send it once")
-    found = {part.name: part for part in parts}
-    audio = found.pop(
-        _only(AUDIO_FIELDS, found, "the form", f"; it has {short_repr(', '.join(sorted(names)) or 'nothing')}")
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise InvalidRequest(f"the form has {short_repr(repeated)} {names.count(repeated)} times; send it once")
+    fields = {part.name: part for part in parts}
+    audio = fields.pop(
+        _audio_field(AUDIO_FIELDS, fields, "the form", f"; it has {short_repr(', '.join(sorted(names)) or 'nothing')}")
     )
     config: dict[str, Any] = {}
-    for part in found.values():
+    for part in fields.values():
         if len(part.content) > MOST_CONFIG:
             raise ClipTooLarge(
                 f"{short_repr(part.name)} has {len(part.content)} bytes; {MOST_CONFIG} are enough for all settings"
@@ -169,10 +169,10 @@ def _of_form(parts: Sequence[Part]) -> _Clip:
     return _Clip(audio.filename or "clip", content, config, encoded)
 
 
-def _of_json(body: Any) -> _Clip:
-    sent = _object(body, "the body", "audio_data in base64, and settings by name")
-    fields = {name: value for name, value in sent.items() if value is not None}
-    name = _only(ENCODED_FIELDS, fields, "the body", "")
+def _clip_from_json(body: Any) -> _Clip:
+    document = _object(body, "the body", "audio_data in base64, and settings by name")
+    fields = {name: value for name, value in document.items() if value is not None}
+    name = _audio_field(ENCODED_FIELDS, fields, "the body", "")
     text, filename = fields.pop(name), fields.pop("filename", None)
     if not isinstance(text, str):
         raise InvalidRequest(f"{name} must be a text, the audio file in base64, not {kind_of(text)}")
@@ -186,13 +186,13 @@ def _of_json(body: Any) -> _Clip:
     return _Clip(file_name(filename or "") or "clip", decode_audio(text, name), config, encoded=True)
 
 
-def _only(names: Sequence[str], found: Mapping[str, Any], what: str, has: str) -> str:
-    """Return the one of several names under which the audio was sent."""
-    sent = [name for name in names if name in found]
+def _audio_field(names: Sequence[str], fields: Mapping[str, Any], what: str, has: str) -> str:
+    """Return the name of the field that holds the audio; it has one of several names."""
+    sent = [name for name in names if name in fields]
     if not sent:
         raise InvalidRequest(f"{what} has no {names[0]}{has}; send the clip as {names[0]}")
     if len(sent) > 1:
-        raise InvalidRequest(f"{what} has {' and '.join(sent)}, which are one thing; send one of them")
+        raise InvalidRequest(f"{what} has {' and '.join(sent)}, which are the same field; send one of them")
     return sent[0]
 
 
@@ -203,15 +203,15 @@ def _config(content: bytes) -> dict[str, Any]:
 
 
 def _field(part: Part) -> dict[str, Any]:
-    """Return a setting that was sent as a field of its own."""
+    """Return a setting that was sent as a form field."""
     if part.name not in _TAKEN:
-        return {part.name: None}  # refused with the others
+        return {part.name: None}  # an unknown setting, which is refused later
     if part.name == "model":
         return {part.name: part.content.decode(errors="replace")}
     try:
         return {part.name: read_json(part.content, part.name)}
     except InvalidRequest:
-        return {part.name: part.content.decode(errors="replace")}  # a word without quotation marks
+        return {part.name: part.content.decode(errors="replace")}  # text without quotation marks
 
 
 def _object(value: Any, what: str, content: str) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def _add(config: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 def _settings(config: Mapping[str, Any]) -> tuple[str, Settings]:
-    """Return the model and the settings that a caller asks for; null is what nobody has set."""
+    """Return the model and the settings of a request; a setting that is null counts as not set."""
     for name in config:
         _check_setting(name)
     sent = {name: value for name, value in config.items() if value is not None}
@@ -244,13 +244,13 @@ def _settings(config: Mapping[str, Any]) -> tuple[str, Settings]:
 
 
 def _check_setting(name: str) -> None:
-    """Raise for a name that is no setting of a clip."""
+    """Raise for a name that is not a setting of a clip."""
     if name in _TAKEN:
         return
     if name in _OF_THE_STACK:
-        raise InvalidSettings(f"{name} is set by whoever runs this service, not by a request; leave it out")
+        raise InvalidSettings(f"{name} is a setting of the stack and cannot be set in a request; leave it out")
     if name in Settings.__dataclass_fields__:
-        raise InvalidSettings(f"{name} is a setting of an execution and means nothing for one clip; leave it out")
+        raise InvalidSettings(f"{name} is a setting of executions and has no effect on one clip; leave it out")
     raise InvalidSettings(
         f"there is no setting {short_repr(name)} of a clip; the settings are {', '.join(sorted(_TAKEN))}"
     )

@@ -1,4 +1,4 @@
-"""``/executions/{id}/results`` and ``/decisions``: what was found."""
+"""The routes ``/executions/{id}/results``, ``/decisions`` and ``/files``: read results and decide again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["router"]
 router = Router()
 
 MOST_INLINE = 10_000
-"""Predictions in an answer: 2 MB. An answer may have 6."""
+"""Largest number of predictions in an answer; they have 2 MB, and an answer may have 6."""
 
 ExecutionId = Annotated[str, Path(pattern=EXECUTION_ID)]
 Recording = Annotated[int, Query(ge=0, le=999, description="Number of the recording in the execution")]
@@ -58,8 +58,8 @@ def results(
     format: Annotated[Format | None, Query(description="A file instead")] = None,
     redirect: Annotated[bool, Query(description="false: answer with the link, not with a redirect")] = True,
 ) -> Response[Any]:
-    """Events, metadata and up to 10,000 predictions; all of them are in the file."""
-    found, job = _of(execution)
+    """Events, metadata and up to 10,000 predictions; the file has all of them."""
+    record, job = _find(execution)
     if format is not None:
         link = _file(job, recording, format, decision)
         return (
@@ -68,7 +68,7 @@ def results(
             else Response(200, "application/json", link)
         )
     settings = job.settings_of(decision)
-    return _answer(found, job, recording, decision, lambda: job.result(recording, settings), predictions=True)
+    return _answer(record, job, recording, decision, lambda: job.result(recording, settings), predictions=True)
 
 
 @router.post(
@@ -78,33 +78,33 @@ def results(
     responses=answers(200, ResultsOut, 400, 404, 409, 415, text="Events under the new settings, and the decision's id"),
 )
 def decide(execution: ExecutionId, body: DecisionBody, recording: Recording = 0) -> Response[Any]:
-    """From stored scores, without inference; the same as a fresh execution with these settings, byte for byte."""
-    found, job = _of(execution)
+    """Finds events in the stored scores, without inference; a new execution with these settings has the same bytes."""
+    record, job = _find(execution)
     decision, result = job.decide(recording, body.changes())
-    return _answer(found, job, recording, decision, lambda: result, predictions=False)
+    return _answer(record, job, recording, decision, lambda: result, predictions=False)
 
 
 @router.get(
     "/executions/<execution>/files",
-    summary="What tells of the whole job",
+    summary="List job-level files",
     tags=["results"],
-    responses=answers(200, FilesOut, 404, 409, text="Summary, combined tables, clips and pictures"),
+    responses=answers(200, FilesOut, 404, 409, text="Summary, combined tables, clips and plots"),
 )
 def files(execution: ExecutionId) -> FilesOut:
-    """Clips and pictures, where the setting review asked for them, are made after the results."""
-    _, job = _of(execution)
-    found = [
+    """Summary and combined tables; clips and plots, if the setting review requests them, follow after the results."""
+    _, job = _find(execution)
+    links = [
         FileLink(name=name, url=services().downloads.get_link(key, name.rpartition("/")[2], _type_of(name)))
         for key, name in job.files()
     ]
-    return FilesOut(files=found, expires_at=_expiry())
+    return FilesOut(files=links, expires_at=_expiry())
 
 
 def _type_of(name: str) -> str:
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-def _of(identifier: str) -> tuple[Execution, JobResults]:
+def _find(identifier: str) -> tuple[Execution, JobResults]:
     executions = services().executions
     execution = executions.get(tenant_of(router.current_event.raw_event), identifier)
     if execution.status != SUCCEEDED:
@@ -134,29 +134,29 @@ def _answer(
         "recordings": [
             {
                 "recording": number,
-                "name": each.name,
-                "windows": each.windows,
-                "events": each.events,
+                "name": summary.name,
+                "windows": summary.windows,
+                "events": summary.events,
                 "error": None
-                if each.failure is None
-                else {"error": each.failure.error, "message": public_words(each.failure.message)},
-                "status": each.status,
-                "notes": [asdict(note) for note in each.notes],
+                if summary.failure is None
+                else {"error": summary.failure.error, "message": public_words(summary.failure.message)},
+                "status": summary.status,
+                "notes": [asdict(note) for note in summary.notes],
             }
-            for number, each in enumerate(job.recordings())
+            for number, summary in enumerate(job.recordings())
         ],
     }
     return Response(200, "application/json", document)
 
 
 def _add_review(events: list[dict[str, Any]], job: JobResults, recording: int) -> None:
-    """Add clip and picture to the events that have them."""
+    """Add the links of clip and plot to the events that have them."""
     reviewed = job.reviewed(recording)
     for event in events:
-        found = reviewed.get((event["start_sample"], event["end_sample"], event["class"]))
-        if found is not None:
-            event["clip"] = _review_link(job, found.clip)
-            event["picture"] = None if found.picture is None else _review_link(job, found.picture)
+        clip = reviewed.get((event["start_sample"], event["end_sample"], event["class"]))
+        if clip is not None:
+            event["clip"] = _review_link(job, clip.clip)
+            event["picture"] = None if clip.picture is None else _review_link(job, clip.picture)
 
 
 def _review_link(job: JobResults, name: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""``/uploads``: a recording goes up."""
+"""The routes ``/uploads``: announce, send, complete and delete an upload."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ UploadId = Annotated[str, Path(pattern=UPLOAD_ID)]
     responses=answers(201, UploadOut, 400, 413, 415, text="Where to send the bytes"),
 )
 def begin(body: UploadBody) -> UploadOut:
-    """Up to 64 MiB a file is one PUT, above it is cut into parts that are PUT in any order."""
+    """A file of up to 64 MiB is sent in one PUT; a larger one is cut into parts that are sent in any order."""
     uploads = services().uploads
     upload = uploads.open(tenant_of(router.current_event.raw_event), body.filename, body.size, body.sha256)
-    document = _shown(upload)
+    document = _describe(upload)
     if upload.multipart is None:
         url, headers = uploads.put_link(upload)
         document |= {"put": {"url": url, "headers": headers}}
@@ -45,17 +45,15 @@ def begin(body: UploadBody) -> UploadOut:
     return UploadOut.model_validate(document)
 
 
-@router.get(
-    "/uploads/<upload>", summary="Look at an upload", tags=["uploads"], responses=answers(200, UploadOut, 404, 410)
-)
+@router.get("/uploads/<upload>", summary="Get an upload", tags=["uploads"], responses=answers(200, UploadOut, 404, 410))
 def look(upload: UploadId) -> UploadOut:
-    """Without links; ask for its parts to have those."""
-    return UploadOut.model_validate(_shown(_get(upload)))
+    """Its state, without links; the links are in its parts."""
+    return UploadOut.model_validate(_describe(_get(upload)))
 
 
 @router.get(
     "/uploads/<upload>/parts",
-    summary="Links of the parts",
+    summary="Get links of the parts",
     tags=["uploads"],
     responses=answers(200, PartPage, 400, 404, 409, 410),
 )
@@ -63,7 +61,7 @@ def parts(
     upload: UploadId,
     first: Annotated[int, Query(alias="from", ge=1, le=10_000, description="Number of the first part")] = 1,
 ) -> PartPage:
-    """A hundred from a number on, with fresh links; a part that has arrived carries its tag."""
+    """Up to a hundred parts from a number on, with fresh links; a part that has arrived has its tag."""
     return _page(_get(upload), first)
 
 
@@ -74,21 +72,21 @@ def parts(
     responses=answers(200, UploadOut, 400, 404, 409, 410, 415, text="A recording"),
 )
 def complete(upload: UploadId, body: Annotated[CompleteBody | None, Body()] = None) -> UploadOut:
-    """Joins the parts and compares the size. A second time changes nothing."""
+    """Joins the parts and compares the size. An upload that is complete stays as it is."""
     tags = {part.number: part.etag for part in body.parts or ()} if body else None
-    done = services().uploads.complete(tenant_of(router.current_event.raw_event), upload, tags)
-    return UploadOut.model_validate(_shown(done))
+    complete_upload = services().uploads.complete(tenant_of(router.current_event.raw_event), upload, tags)
+    return UploadOut.model_validate(_describe(complete_upload))
 
 
 @router.delete(
     "/uploads/<upload>",
-    summary="Forget an upload and its bytes",
+    summary="Delete an upload and its bytes",
     tags=["uploads"],
     status_code=204,
-    responses=answers(204, None, 404, text="Gone"),
+    responses=answers(204, None, 404, text="Deleted"),
 )
 def delete(upload: UploadId) -> Response[str]:
-    """Also a complete one; executions that still need it fail."""
+    """Open or complete; executions that still read it fail."""
     services().uploads.delete(tenant_of(router.current_event.raw_event), upload)
     return Response(204, content_type="text/plain", body="")
 
@@ -97,13 +95,13 @@ def _get(identifier: str) -> Upload:
     return services().uploads.get(tenant_of(router.current_event.raw_event), identifier)
 
 
-def _shown(upload: Upload) -> dict[str, object]:
+def _describe(upload: Upload) -> dict[str, object]:
     return {**asdict(upload), "sha256_checked": upload.sha256_checked, "multipart": None}
 
 
 def _page(upload: Upload, first: int) -> PartPage:
-    links, following = services().uploads.part_links(upload, first)
+    links, next_part = services().uploads.part_links(upload, first)
     return PartPage(
         parts=[Part(**asdict(link)) for link in links],
-        next=None if following is None else f"/uploads/{upload.id}/parts?from={following}",
+        next=None if next_part is None else f"/uploads/{upload.id}/parts?from={next_part}",
     )

@@ -33,18 +33,18 @@ CLIP_LIMIT = (
 
 
 class ClipConfig(AnalysisBody):
-    """What a clip is analysed with."""
+    """Model and settings for a clip."""
 
     model: str = Field(DEFAULT_MODEL, pattern=MODEL_REFERENCE, description=f"{DEFAULT_MODEL} unless given")
 
 
 @with_settings(SETTINGS, "The lab's name of {name}")
 class LabConfig(ClipConfig):
-    """What a clip is analysed with, by the names here or by those of the lab; one setting has one of them."""
+    """Model and settings for a clip, by our names or the lab's; send each setting under one of its names."""
 
 
 class ClipBody(LabConfig):
-    """A clip as the lab's newest front end sends it."""
+    """A clip in base64, as the lab's newest front end sends it."""
 
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": [name]} for name in ENCODED_FIELDS]},
@@ -52,22 +52,24 @@ class ClipBody(LabConfig):
 
     audio_data: str | None = Field(
         None,
-        description=f"The audio file in base64, of either alphabet, also as a data: URL. {CLIP_LIMIT}",
+        description=f"The audio file in base64, in either alphabet, or as a data: URL. {CLIP_LIMIT}",
         json_schema_extra={"contentEncoding": "base64"},
     )
     audio_base64: str | None = Field(None, description="Another name of audio_data")
     audio_file: str | None = Field(None, description="Another name of audio_data")
-    filename: str | None = Field(None, description="Name of the file: it may tell when the recording began")
+    filename: str | None = Field(
+        None, description="Name of the file, from which the start time of the recording is read"
+    )
     config: LabConfig | None = Field(None, description="Settings by name, as in the form")
     settings: LabConfig | None = Field(None, description="Another name of config")
 
 
 class LabPredictionOut(PredictionOut):
-    """The answer to a clip that came as base64: what the lab's newest front end reads, beside the lab's JSON."""
+    """The answer to a clip in base64: the lab's JSON, and the fields that the lab's newest front end reads."""
 
     json_: PredictionOut = Field(alias="json", description="predictions, events and metadata again")
     audacity: str = Field(
-        description="Label track: runs of windows with the same highest raw score, noise left out",
+        description="Label track: consecutive windows with the same class of highest raw score, without noise",
         examples=["1.200000\t2.000000\tanemonefish\n"],
     )
     raw: list[Prediction] = Field(description="predictions again")

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 MOST_UPLOADS = 1_000
-"""Recordings of one order: each is looked up before the answer."""
+"""Largest number of recordings in one request; each is looked up before the answer."""
 
 
 class ExecutionBody(RequestBody):
@@ -49,7 +49,7 @@ class ExecutionBody(RequestBody):
     model: str = Field(
         DEFAULT_MODEL,
         pattern=MODEL_REFERENCE,
-        description=f"name, name@alias or name@version; +variant for other arithmetic; {DEFAULT_MODEL} unless given",
+        description=f"name, name@alias or name@version; +variant for another arithmetic; {DEFAULT_MODEL} unless given",
     )
     settings: SettingsBody = SettingsBody()
     webhook: str | None = Field(
@@ -62,7 +62,7 @@ class ExecutionBody(RequestBody):
 
 
 class RecordingState(BaseModel):
-    """How far one recording is."""
+    """Progress of one recording."""
 
     recording: int
     name: str
@@ -91,18 +91,18 @@ class ExecutionSummary(BaseModel):
 
 
 class ExecutionPage(BaseModel):
-    """Some of the executions, newest first."""
+    """A page of executions, newest first."""
 
     executions: list[ExecutionSummary]
     next: str | None
 
 
 class ReviewOut(BaseModel):
-    """How the clips and pictures stand that the setting ``review`` asks for; they are made after the results."""
+    """State of the clips and plots that the setting ``review`` requests; they are made after the results."""
 
     status: Literal["PENDING", "SUCCEEDED", "FAILED"]
     clips: int
-    left_out: int = Field(description="Events that have no clip, because there are too many")
+    left_out: int = Field(description="Number of events without a clip, because there are too many")
     pictures: int
     error: Reason | None
 
@@ -122,16 +122,16 @@ class ExecutionOut(BaseModel):
     model: PinnedModel
     settings: dict[str, Any]
     ranges_done: int
-    ranges_total: int | None = Field(description="null until the plan is made")
+    ranges_total: int | None = Field(description="null until the job is planned")
     recordings: list[RecordingState]
-    review: ReviewOut | None = Field(description="null unless settings.review asks for it and the job succeeded")
+    review: ReviewOut | None = Field(description="null unless settings.review requests it and the job succeeded")
     error: Reason | None
 
 
 class Assumptions(BaseModel):
-    """What a quote rests on."""
+    """Assumptions of a quote."""
 
-    basis: str = Field(description="Where the constants below come from")
+    basis: str = Field(description="Source of the constants below")
     seconds_per_window: float
     seconds_per_range: float
     seconds_per_job: float
@@ -143,7 +143,7 @@ class Assumptions(BaseModel):
 
 
 class Quote(BaseModel):
-    """What a job is expected to take."""
+    """Expected size, duration and cost of a job."""
 
     recordings: int
     ranges: int
@@ -155,7 +155,7 @@ class Quote(BaseModel):
 
 
 class QuotedRecording(BaseModel):
-    """One recording of a plan."""
+    """A recording of a plan."""
 
     name: str
     sample_rate: int | None
@@ -166,7 +166,7 @@ class QuotedRecording(BaseModel):
 
 
 class QuoteOut(BaseModel):
-    """The plan of a job that was not started."""
+    """The plan of a job that is not started."""
 
     model: PinnedModel
     quote: Quote
@@ -174,22 +174,22 @@ class QuoteOut(BaseModel):
 
 
 class JobsUsage(BaseModel):
-    """Executions that have not ended."""
+    """Number of executions that have not ended, and its limit."""
 
     used: int
     limit: int | None
 
 
 class StorageUsage(BaseModel):
-    """Bytes of uploads that are announced or kept."""
+    """Bytes of announced and stored uploads, and their limit."""
 
     used: int
     limit: int | None
 
 
 class UsageOut(BaseModel):
-    """What the key uses, and what it may; a limit of null is none."""
+    """Usage and limits of the key; null means no limit."""
 
     jobs: JobsUsage
     stored_bytes: StorageUsage
-    job_usd_limit: float | None = Field(description="USD that one job may be expected to cost")
+    job_usd_limit: float | None = Field(description="Largest expected cost of one job in USD")

@@ -44,5 +44,5 @@ class ModelOut(BaseModel):
     training: dict[str, Any]
     parity: dict[str, Any]
     engine: Literal["litert", "keras", "ncnn"]
-    multi_label: bool = Field(description="Whether each class has a score by itself, several of them high")
+    multi_label: bool = Field(description="Whether classes have independent scores, so that several can be high")
     variants: dict[str, dict[str, Any]]

@@ -26,7 +26,7 @@ __all__ = [
 
 
 class Prediction(BaseModel):
-    """One window, as the lab's front end knows it. ``confidence`` and ``probabilities`` are scores."""
+    """One window in the lab's JSON; ``confidence`` and ``probabilities`` are scores."""
 
     timestamp: str
     start_time: float
@@ -48,11 +48,11 @@ class EventOut(BaseModel):
     num_windows: int
     start_sample: int
     end_sample: int
-    start_utc: str | None = Field(description="null while nobody has said when the recording began")
+    start_utc: str | None = Field(description="null if the start time of the recording is unknown")
 
 
 class NoteOut(BaseModel):
-    """What a user should know about a recording."""
+    """A note about a recording."""
 
     code: str = Field(description=f"One of {', '.join(CODES)}")
     message: str
@@ -60,12 +60,12 @@ class NoteOut(BaseModel):
 
 
 RecordingStatus = Annotated[
-    Literal["done", "partial", "failed"], Field(description="partial: recorded sound is missing from the analysis")
+    Literal["done", "partial", "failed"], Field(description="partial: part of the recorded sound could not be analysed")
 ]
 
 
 class Metadata(BaseModel):
-    """About a result. Of each pair of names the longer is the one to use; the other is kept for older front ends."""
+    """Metadata of a result. Of each pair of names use the longer one; the other is kept for older front ends."""
 
     audio_duration: float
     audio_duration_seconds: float
@@ -82,7 +82,7 @@ class Metadata(BaseModel):
     notes: list[NoteOut]
     variant_agreement: dict[str, Any] | None = Field(
         None,
-        description="Where a variant of the model was asked for: how far it agrees with the network as it was trained",
+        description="If a variant of the model was requested: its agreement with the network as it was trained",
     )
 
 
@@ -95,14 +95,14 @@ class PredictionOut(BaseModel):
 
 
 class ResultEvent(EventOut):
-    """An event of an execution; with the setting ``review``, where its clip and its spectrogram are."""
+    """An event of an execution; with the setting ``review`` it has links to its clip and spectrogram."""
 
     clip: FileLink | None = None
     picture: FileLink | None = None
 
 
 class RecordingOutcome(BaseModel):
-    """What became of one recording."""
+    """Outcome of one recording."""
 
     recording: int
     name: str
@@ -114,7 +114,7 @@ class RecordingOutcome(BaseModel):
 
 
 class ResultsOut(BaseModel):
-    """The results of one recording of an execution: the lab's JSON and more."""
+    """The results of one recording of an execution: the lab's JSON with additional fields."""
 
     predictions: list[Prediction]
     events: list[ResultEvent]
@@ -122,7 +122,9 @@ class ResultsOut(BaseModel):
     execution: str
     decision: str | None
     recording: int
-    predictions_url: str | None = Field(description="All predictions as a file, where they are too many to be here")
+    predictions_url: str | None = Field(
+        description="Link to all predictions as a file, if they are too many for this answer"
+    )
     recordings: list[RecordingOutcome]
 
 
@@ -136,7 +138,7 @@ class FileOut(BaseModel):
 
 
 class FilesOut(BaseModel):
-    """What tells of the whole job; links hold until ``expires_at``."""
+    """Job-level files; the links are valid until ``expires_at``."""
 
     files: list[FileLink]
     expires_at: Moment

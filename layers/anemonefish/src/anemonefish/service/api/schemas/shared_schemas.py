@@ -34,7 +34,7 @@ MODEL_REFERENCE = r"^[a-z0-9][a-z0-9._-]{0,63}(@[a-z0-9][a-z0-9._-]{0,63})?(\+[a
 
 
 def take_whole(value: Any) -> Any:
-    """Take ``5.0`` for 5, as JSON does."""
+    """Return ``5.0`` as 5, because JSON has one kind of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -42,42 +42,42 @@ Moment = Annotated[str, Field(description="ISO 8601, UTC", examples=["2026-11-23
 
 
 class RequestBody(BaseModel):
-    """Something a client sends: a name that does not exist is an error."""
+    """The body of a request; an unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Detail(BaseModel):
-    """One field that is wrong, and why."""
+    """An invalid field, and the reason."""
 
     field: str
     message: str
 
 
 class ErrorOut(BaseModel):
-    """Every error."""
+    """An error."""
 
     error: str = Field(description="Name of the error", examples=["InvalidSettings"])
-    message: str = Field(description="What is wrong, where, and the mend")
+    message: str = Field(description="What is wrong, where, and how to correct it")
     details: list[Detail] | None = None
-    request_id: str = Field(description="To ask us about")
+    request_id: str = Field(description="Id of the request, for questions to the operator")
 
 
 class Reason(BaseModel):
-    """Why something failed."""
+    """The error of a recording or an execution."""
 
     error: str
     message: str
 
 
 class PinnedModel(BaseModel):
-    """Exactly one model."""
+    """A version of a model."""
 
     name: str
     version: str
     hash: str
-    engine: Literal["litert", "keras", "ncnn"] = Field("litert", description="What runs the network")
-    variant: str | None = Field(None, description="The other arithmetic that was asked for, as name+variant")
+    engine: Literal["litert", "keras", "ncnn"] = Field("litert", description="Engine that runs the network")
+    variant: str | None = Field(None, description="Variant with another arithmetic, if requested as name+variant")
 
 
 class FileLink(BaseModel):

@@ -42,14 +42,14 @@ class UploadBody(RequestBody):
 
 
 class PutLink(BaseModel):
-    """Where to PUT the whole file, and with which headers."""
+    """Link and headers to PUT the whole file."""
 
     url: str
     headers: dict[str, str]
 
 
 class Part(BaseModel):
-    """Where to PUT one part; ``etag`` once it has arrived."""
+    """Link to PUT one part; ``etag`` is set when the part has arrived."""
 
     number: int
     size: int
@@ -58,14 +58,14 @@ class Part(BaseModel):
 
 
 class PartPage(BaseModel):
-    """Some of the parts."""
+    """A page of parts."""
 
     parts: list[Part]
     next: str | None = Field(description="Path of the next page")
 
 
 class Multipart(PartPage):
-    """How the file is cut, and the first parts."""
+    """Size and number of the parts, and the first page of them."""
 
     part_size: int
     part_count: int
@@ -79,21 +79,23 @@ class UploadOut(BaseModel):
     size: int
     status: Literal["OPEN", "COMPLETE"]
     created_at: Moment
-    expires_at: Moment = Field(description="Complete it, or once it is complete use it, before this moment")
+    expires_at: Moment = Field(
+        description="Time before which an open upload must be completed, and a complete one used"
+    )
     sha256: str | None
-    sha256_checked: bool = Field(description="Whether S3 compares the hash; it does for a single PUT")
+    sha256_checked: bool = Field(description="Whether S3 compares the hash; it can for a single PUT only")
     put: PutLink | None = None
     multipart: Multipart | None = None
 
 
 class SentPart(RequestBody):
-    """A part as its sender knows it."""
+    """A part that the client has sent."""
 
     number: PartNumber
     etag: str = Field(min_length=1, max_length=100)
 
 
 class CompleteBody(RequestBody):
-    """Tags of the parts, to compare; without them what has arrived counts."""
+    """Tags of the parts, which are compared; without tags every part that has arrived is accepted."""
 
     parts: list[SentPart] | None = Field(None, max_length=10_000)
