@@ -24,7 +24,7 @@ from anemonefish.cli.main import main
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 PACKAGE = REPOSITORY / "layers" / "anemonefish" / "src" / "anemonefish"
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")),
              REPOSITORY / "training" / "README.md", REPOSITORY / "clients" / "javascript" / "README.md"]  # fmt: skip
