@@ -23,7 +23,7 @@ SLOW_MODULES = {
     "test_transcoder",  # decoders of every format
     "test_to_ncnn",  # TensorFlow
 }
-SLOW_TESTS = {"test_calibrate_measures_this_machine_and_the_next_quote_knows"}
+SLOW_TESTS = {"test_calibration_of_this_machine_is_used_by_the_next_quote"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from math import ceil
@@ -14,13 +13,11 @@ from hypothesis import strategies as st
 
 from anemonefish import errors
 from anemonefish.jobs.costs import _SLOWER_THAN_PUBLISHER, CostModel
-from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan
-from anemonefish.jobs.request import RecordingRequest, distinct, unique_names
+from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
-from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.planner import plan_job
 
 
@@ -129,30 +126,9 @@ def test_short_recordings_share_a_worker_and_long_ones_are_cut(
     assert max(map(len, loads)) > 3
 
 
-def test_a_line_of_many_short_recordings_fits_a_state(
-    models: ModelRepository, make_recording: Callable[..., Path]
-) -> None:
-    path = make_recording(frames=48_000)
-    request = RecordingRequest(str(path), path.name, "d" * 1_024)
-    made = plan_job([request] * 250, "reef", Settings.load({}, {}), models)
-    lines = [json.dumps([task.to_dict() for task in batch]) for batch in made.batches()]
-    assert len(lines) == 3
-    assert max(map(len, lines)) < 200_000
-
-
 def test_a_channel_that_is_not_there(models: ModelRepository, make_recording: Callable[..., Path]) -> None:
     with pytest.raises(errors.UnsupportedRecording, match=r"there is no channel 2, the recording has 1; set channel"):
         plan(models, make_recording(frames=48_000), channel=2)
-
-
-def test_a_plan_survives_its_json(models: ModelRepository, make_recording: Callable[..., Path], tmp_path: Path) -> None:
-    (tmp_path / "bad.wav").write_bytes(b"")
-    made = plan(models, make_recording(rate=44_100), tmp_path / "bad.wav")
-    job = Job(LocalStore(tmp_path / "store"), "jobs/lab/1", "jobs/lab/1/results")
-    job.write_plan(made)
-    assert job.read_plan() == made
-    assert made.recordings[1].failure is not None
-    assert made.recordings[1].failure.error == "EmptyRecording"
 
 
 def test_nothing_left_is_an_error_that_names_the_reasons(models: ModelRepository, tmp_path: Path) -> None:
@@ -170,40 +146,3 @@ def test_impossible_sample_rates_are_refused(
 ) -> None:
     with pytest.raises(errors.UnsupportedRecording, match=f"sample rate of {rate} Hz"):
         plan(models, make_recording(rate=rate))
-
-
-@pytest.mark.parametrize(
-    ("names", "expected"),
-    [
-        (["a.wav", "b.wav"], ["a.wav", "b.wav"]),
-        (["a.wav", "a.wav", "a.wav"], ["a.wav", "a-2.wav", "a-3.wav"]),
-        (["a.wav", "a-2.wav", "a.wav"], ["a.wav", "a-2.wav", "a-3.wav"]),
-        (["x.d/a", "x.d/a"], ["x.d/a", "x.d/a-2"]),
-    ],
-)
-def test_names_are_made_unique(names: list[str], expected: list[str]) -> None:
-    assert unique_names(names) == expected
-
-
-@pytest.mark.parametrize("document", [
-    "s3://b/k", {}, {"uri": 3}, {"uri": "s3://b/k", "secret": 1}, {"uri": "s3://b/k", "name": 3},
-    {"uri": "s3://b/k", "name": "../x"}, {"uri": "s3://b/k", "name": "/x"}, {"uri": "s3://b/k", "name": "a\nb"},
-])  # fmt: skip
-def test_a_malformed_recording_is_refused(document: object) -> None:
-    with pytest.raises(errors.InvalidRequest):
-        RecordingRequest.from_dict(document)
-
-
-@pytest.mark.parametrize(
-    ("tenant", "job"), [("", "j"), ("a/b", "j"), ("lab", ".."), (None, "j"), ("lab", 3), ("lab", "x" * 65)]
-)
-def test_a_job_cannot_leave_its_tenant(tmp_path: Path, tenant: object, job: object) -> None:
-    with pytest.raises(errors.InvalidRequest, match="cannot name a tenant or job"):
-        Job.of_tenant(LocalStore(tmp_path), tenant, job)
-
-
-def test_the_same_object_twice_in_one_order_is_one_recording() -> None:
-    first = RecordingRequest("s3://reef/a.wav", "a.wav", "a.wav", version='"1"')
-    again = RecordingRequest("s3://reef/a.wav", "other.wav", "a.wav", version='"1"')
-    later = RecordingRequest("s3://reef/a.wav", "a.wav", "a.wav", version='"2"')
-    assert distinct([first, again, later, first]) == (first, later)

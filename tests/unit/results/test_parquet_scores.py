@@ -1,4 +1,4 @@
-"""The Parquet report: exact values, what it says of itself, and the same bytes in every process."""
+"""The Parquet file holds exact values and its metadata, and has the same bytes in every process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WINDOWS = 1_000
 
 @pytest.fixture
 def result(models_uri: str, make_recording: Callable[..., Path]) -> RecordingResult:
-    """Random scores for a recording of that many windows; its length is only said."""
+    """Return random scores for a recording; its planned length is adapted to the number of windows."""
     return made_result(models_uri, make_recording("töne, day 2.wav"))
 
 
@@ -46,13 +46,13 @@ def made_result(models_uri: str, recording: Path, windows: int = WINDOWS) -> Rec
     settings = Settings.load({"target_class": "anemonefish"}, {})
     plan = plan_job([request], "reef", settings, models)
     planned, spec = plan.recordings[0], models.spec(plan.model)
-    how = planned.analysis
-    assert how is not None
-    samples = (windows - 1) * how.grid.hop + how.grid.window if windows else 0
+    analysis = planned.analysis
+    assert analysis is not None
+    samples = (windows - 1) * analysis.grid.hop + analysis.grid.window if windows else 0
     scores = np.random.default_rng(7).dirichlet(np.ones(len(spec.classes)), windows).astype(np.float32)
     return RecordingResult(
         recording=planned,
-        analysis=replace(how, grid=replace(how.grid, n_samples=samples)),
+        analysis=replace(analysis, grid=replace(analysis.grid, n_samples=samples)),
         spec=spec,
         model=plan.model,
         settings=settings,
@@ -77,7 +77,7 @@ def column(table: Table, name: str) -> np.ndarray[Any, Any]:
 
 
 def footer(content: bytes) -> bytes:
-    """Return the file's metadata: Thrift, whose strings stand in it as they are."""
+    """Return the metadata of the file, in Thrift's format, in which strings are plain bytes."""
     assert content[:4] == content[-4:] == b"PAR1"
     return content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
 
@@ -90,7 +90,7 @@ def test_tables_refer_to_the_channel_that_was_analysed(
     assert analysed.audio_reference().channel == referred
 
 
-def test_every_value_is_exact(result: RecordingResult, tmp_path: Path) -> None:
+def test_every_value_equals_the_result(result: RecordingResult, tmp_path: Path) -> None:
     table = read_back(written(result, tmp_path))
     windows = list(result.windows())
     assert column(table, "start_sample").tolist() == [start for start, _ in windows]
@@ -103,7 +103,7 @@ def test_every_value_is_exact(result: RecordingResult, tmp_path: Path) -> None:
     assert column(table, "smoothed_anemonefish").tobytes() == smoothed.tobytes()
 
 
-def test_columns_and_their_types(result: RecordingResult, tmp_path: Path) -> None:
+def test_columns_have_the_documented_names_and_types(result: RecordingResult, tmp_path: Path) -> None:
     schema = read_back(written(result, tmp_path)).schema
     expected = [
         ("start_sample", DataType.int64()),
@@ -120,7 +120,7 @@ def test_columns_and_their_types(result: RecordingResult, tmp_path: Path) -> Non
     assert not any(field.nullable for field in fields)
 
 
-def test_rounded_it_is_the_csv(result: RecordingResult, tmp_path: Path) -> None:
+def test_rounded_values_equal_the_csv(result: RecordingResult, tmp_path: Path) -> None:
     table = read_back(written(result, tmp_path))
     write_report("scores", tmp_path / "scores.csv", result)
     rows = list(csv.DictReader((tmp_path / "scores.csv").open(encoding="utf-8")))
@@ -129,20 +129,20 @@ def test_rounded_it_is_the_csv(result: RecordingResult, tmp_path: Path) -> None:
         assert [f"{value:.6f}" for value in column(table, name)] == [row[name] for row in rows], name
 
 
-def test_it_names_recording_model_and_settings(result: RecordingResult, tmp_path: Path) -> None:
+def test_metadata_hold_recording_model_and_settings(result: RecordingResult, tmp_path: Path) -> None:
     content = written(result, tmp_path)
     write_report("json", tmp_path / "json", result)
     document = json.loads((tmp_path / "json").read_text(encoding="utf-8"))
-    said = json.loads(read_back(content).schema.metadata_str["anemonefish"])
-    assert said == {name: document[name] for name in ("recording", "model", "settings")}
-    assert said["recording"]["name"] == "töne, day 2.wav"
-    assert (said["model"]["name"], said["model"]["hash"]) == (result.model.name, result.model.hash)
+    metadata = json.loads(read_back(content).schema.metadata_str["anemonefish"])
+    assert metadata == {name: document[name] for name in ("recording", "model", "settings")}
+    assert metadata["recording"]["name"] == "töne, day 2.wav"
+    assert (metadata["model"]["name"], metadata["model"]["hash"]) == (result.model.name, result.model.hash)
     assert b"anemonefish version 1" in footer(content)
     assert b"parquet-rs" not in content  # the library's version would change the bytes
     assert b"ARROW:schema" not in content
 
 
-def test_a_recording_without_a_window_has_its_columns(
+def test_recording_without_windows_has_every_column(
     models_uri: str, make_recording: Callable[..., Path], tmp_path: Path
 ) -> None:
     table = read_back(written(made_result(models_uri, make_recording(), windows=0), tmp_path))
@@ -151,7 +151,7 @@ def test_a_recording_without_a_window_has_its_columns(
 
 
 @pytest.mark.parametrize("rows", [1, 999, 1_000, 1_001])
-def test_the_size_of_row_groups_changes_no_value(
+def test_size_of_row_groups_changes_no_value(
     result: RecordingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
     whole = read_back(written(result, tmp_path))
@@ -173,14 +173,14 @@ def test_row_groups_are_bounded(result: RecordingResult, tmp_path: Path, monkeyp
     monkeypatch.setattr(parquet_scores, "_columns", watched)
     monkeypatch.setattr(parquet_scores, "_ROW_GROUP", 300)
     content = written(result, tmp_path)
-    assert groups == [0, 300, 300, 300, 100]  # the first asks for names and types
-    assert footer(content).count(b"smoothed_anemonefish") == 1 + 4  # in the schema, and in every group
+    assert groups == [0, 300, 300, 300, 100]  # the first call returns names and types
+    assert footer(content).count(b"smoothed_anemonefish") == 1 + 4  # once in the schema, and once in every row group
 
 
 IN_ANOTHER_PROCESS = """
 import hashlib, importlib.util, sys
 from pathlib import Path
-spec = importlib.util.spec_from_file_location("test_report_parquet", sys.argv[1])
+spec = importlib.util.spec_from_file_location("test_parquet_scores", sys.argv[1])
 tests = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tests)
 result = tests.made_result(sys.argv[2], Path(sys.argv[3]))
@@ -203,20 +203,22 @@ def test_every_process_writes_the_same_bytes(
         assert answer.stdout.strip() == expected
 
 
-def test_the_library_is_loaded_only_by_who_writes_parquet() -> None:
+def test_aggregate_does_not_load_the_parquet_library() -> None:
     script = "import sys, anemonefish.workflow.aggregate; print(any(name.startswith('arro3') for name in sys.modules))"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
-@pytest.mark.parametrize("name", [name for name in FORMATS if name not in {"audacity", "classes"}])  # no label, no byte
-def test_a_full_disk_is_an_error_of_the_system_not_a_crash(result: RecordingResult, name: str) -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    "name", [name for name in FORMATS if name not in {"audacity", "classes"}]
+)  # without events these files are empty
+def test_full_disk_is_an_oserror(result: RecordingResult, name: str) -> None:
     with pytest.raises(OSError, match="No space left"):
         write_report(name, Path("/dev/full"), result)
 
 
-def test_awkward_class_names_stay_columns(result: RecordingResult, tmp_path: Path) -> None:
+def test_class_names_with_special_characters_are_columns(result: RecordingResult, tmp_path: Path) -> None:
     spec = replace(result.spec, classes=("Geräusch, laut", "anemonefish", "a.b"), target_class="anemonefish")
     table = read_back(written(replace(result, spec=spec), tmp_path))
     assert table.schema.names[4:] == ["Geräusch, laut", "anemonefish", "a.b", "smoothed_anemonefish"]
@@ -229,6 +231,6 @@ def test_awkward_class_names_stay_columns(result: RecordingResult, tmp_path: Pat
     rate=st.integers(1_000, 1_000_000),
     first=st.integers(0, 10**12),
 )
-def test_times_are_those_of_every_other_table(n_windows: int, hop: int, rate: int, first: int) -> None:
+def test_times_equal_those_of_the_other_tables(n_windows: int, hop: int, rate: int, first: int) -> None:
     samples = first + np.arange(n_windows, dtype=np.int64) * hop
     assert parquet_scores._seconds(samples, rate).tolist() == [seconds(int(sample), rate) for sample in samples]

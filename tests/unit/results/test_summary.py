@@ -1,4 +1,4 @@
-"""What tells of a whole job: one table over many files, with times that stay right."""
+"""Job-level files: combined tables hold the events of all recordings, with correct times."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def table(path: Path, delimiter: str) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text().splitlines(), delimiter=delimiter))
 
 
-def test_combined_tables_of_a_folder(folder: Path, tmp_path: Path) -> None:
+def test_combined_tables_hold_the_events_of_every_recording(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert CliRunner().invoke(main, ["detect", str(folder), "--out", str(out)]).exit_code == 1  # the empty one
+    assert CliRunner().invoke(main, ["detect", str(folder), "--out", str(out)]).exit_code == 1  # c.wav is empty
     before, rows = Fraction(0), []
     for path in sorted(folder.glob("*.wav")):
         if path.stat().st_size == 0:
@@ -66,12 +66,12 @@ def test_combined_tables_of_a_folder(folder: Path, tmp_path: Path) -> None:
     assert len(read_labels(out / COMBINED_SELECTIONS).labels) == len(rows)
 
 
-def test_one_recording_needs_no_combined_table(make_recording: Callable[..., Path], tmp_path: Path) -> None:
+def test_single_recording_has_no_combined_table(make_recording: Callable[..., Path], tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["detect", str(make_recording()), "--out", str(tmp_path / "out")]).exit_code == 0
     assert not (tmp_path / "out" / COMBINED_EVENTS).exists()
 
 
-def test_a_gap_in_a_deployment_is_in_utc_and_not_in_raven_times(
+def test_gap_between_recordings_shows_in_utc_and_not_in_raven_times(
     real_recording: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """Five files of ten seconds each; twenty seconds are missing after the third."""
@@ -88,7 +88,7 @@ def test_a_gap_in_a_deployment_is_in_utc_and_not_in_raven_times(
     assert [row["Begin UTC"][11:19] for row in rows] == ["20:35:10", "20:35:20", "20:35:30", "20:36:00", "20:36:10"]
 
 
-def test_names_that_a_spreadsheet_would_run_are_text_in_every_table(tmp_path: Path) -> None:
+def test_names_that_look_like_formulas_are_escaped_in_every_table(tmp_path: Path) -> None:
     names = ["+2.wav", "=1+1.wav", '=HYPERLINK("x").wav', "@a.wav"]
     for seed, name in enumerate(names):
         path = tmp_path / "deployment" / name
@@ -115,7 +115,7 @@ def test_names_that_a_spreadsheet_would_run_are_text_in_every_table(tmp_path: Pa
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000])
-def test_no_frequency_of_a_table_lies_above_what_the_recording_holds(tmp_path: Path, rate: int) -> None:
+def test_frequencies_of_a_table_do_not_exceed_nyquist(tmp_path: Path, rate: int) -> None:
     write_scene(scene(20, seed=1, sample_rate=rate, settings=BUSY), tmp_path / "slow.wav")
     options = ["--out", str(tmp_path / "out"), "--set", "threshold=0.01"]
     assert CliRunner().invoke(main, ["detect", str(tmp_path / "slow.wav"), *options]).exit_code == 0

@@ -1,4 +1,4 @@
-"""A row per minute: what a season looks like before anybody looks at an event."""
+"""The table with a row per minute sums up the tables of windows and events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 
 
-def test_minutes_add_up_to_the_windows_and_events(tmp_path: Path) -> None:
+def test_rows_per_minute_sum_up_windows_and_events(tmp_path: Path) -> None:
     path = tmp_path / "a_20230210T000030Z.wav"
     write_scene(scene(150, seed=3, settings=SceneSettings(calls_per_minute=20, calls_per_bout=(1, 1))), path)
     done = CliRunner().invoke(main, ["detect", str(path), "--out", str(tmp_path / "out")])
@@ -38,6 +38,8 @@ def test_minutes_add_up_to_the_windows_and_events(tmp_path: Path) -> None:
         assert int(row["windows_above"]) == sum(score > 0.5 for score in scores)
         assert abs(float(row["mean_anemonefish"]) - np.mean(scores)) < 2e-6
         assert abs(float(row["max_anemonefish"]) - max(scores)) < 2e-6
-        assert int(row["events"]) == sum(number * 60 <= float(each["start_time"]) < number * 60 + 60 for each in events)
+        assert int(row["events"]) == sum(
+            number * 60 <= float(event["start_time"]) < number * 60 + 60 for event in events
+        )
     assert sum(int(row["windows"]) for row in rows) == len(windows)
     assert sum(int(row["events"]) for row in rows) == len(events) > 3

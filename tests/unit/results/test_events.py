@@ -1,4 +1,4 @@
-"""Post-processing against scipy and against a literal reading of the lab's rules."""
+"""Smoothing is compared with scipy, and events with a direct implementation of the lab's rules."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def load(**overrides: object) -> Settings:
     return Settings.load(overrides, environment={})
 
 
-@pytest.mark.filterwarnings("ignore:kernel_size exceeds volume extent")  # scipy zero-pads then, as we do
+@pytest.mark.filterwarnings("ignore:kernel_size exceeds volume extent")  # scipy then pads with zeros too
 @given(scores_3, st.sampled_from([1, 3, 5, 7, 51]))
-def test_smoothing_is_scipys_median_filter(scores: NDArray[np.float32], kernel: int) -> None:
+def test_smoothing_equals_scipys_median_filter(scores: NDArray[np.float32], kernel: int) -> None:
     smoothed = smooth(scores, kernel)
     assert smoothed.dtype == np.float32
     for column in range(3):
@@ -39,7 +39,7 @@ def test_smoothing_is_scipys_median_filter(scores: NDArray[np.float32], kernel: 
 def literal_events(
     scores: NDArray[np.float32], grid: WindowGrid, rate: int, settings: Settings
 ) -> list[tuple[int, int, int]]:
-    """The lab's rules, window by window, times in exact microseconds."""
+    """Apply the lab's rules window by window, with times in exact microseconds."""
     found: list[list[int]] = []
     run: list[int] = []
     for index, score in enumerate([*scores.tolist(), -1.0]):
@@ -79,9 +79,9 @@ def test_events_follow_the_labs_rules(
         assert settings.threshold < event.mean_score <= event.max_score <= 1
 
 
-def test_the_threshold_itself_is_not_above_it() -> None:
+def test_score_equal_to_the_threshold_is_not_above_it() -> None:
     grid = WindowGrid(48_000, 19_200, 9_600)
-    at = np.full(grid.n_windows, 0.7, np.float32)  # as float32 this is a little below the 0.7 of the setting
+    at = np.full(grid.n_windows, 0.7, np.float32)  # as float32 this is slightly below the 0.7 of the setting
     assert find_events(at, grid, 48_000, "anemonefish", load(threshold=0.7)) == ()
     assert len(find_events(at, grid, 48_000, "anemonefish", load(threshold=0.6999))) == 1
 
@@ -95,7 +95,7 @@ def test_mean_and_maximum_are_over_the_windows_above_the_threshold() -> None:
 
 
 @given(scores_3)
-def test_class_runs_are_the_runs_of_the_highest_score(scores: NDArray[np.float32]) -> None:
+def test_class_runs_are_runs_of_the_class_with_the_highest_score(scores: NDArray[np.float32]) -> None:
     grid = WindowGrid(max(0, len(scores) - 1) * 200 + (400 if len(scores) else 0), 400, 200)
     runs = find_class_runs(scores, grid, CLASSES, "noise", load())
     covered = {}
@@ -109,7 +109,7 @@ def test_class_runs_are_the_runs_of_the_highest_score(scores: NDArray[np.float32
         assert first.label != second.label or second.start > first.start + first.n_windows * 200
 
 
-def test_a_single_score_has_runs_above_the_threshold() -> None:
+def test_single_class_has_runs_above_the_threshold() -> None:
     grid = WindowGrid(400 + 4 * 200, 400, 200)
     scores = np.array([[0.9], [0.8], [0.1], [0.7], [0.2]], np.float32)
     runs = find_class_runs(scores, grid, ("anemonefish",), "noise", load())
