@@ -49,5 +49,5 @@ def score_function(stack: str) -> ScoreFunction:
         if name is None:
             raise InvalidRequest(f"stack {stack} has no score function; is it one of anemonefish's?")
         function = client("lambda").get_function_configuration(FunctionName=name)
-    around = tuple(resources[each] for each in ("PlanFunction", "AggregateFunction") if each in resources)
+    around = tuple(resources[name] for name in ("PlanFunction", "AggregateFunction") if name in resources)
     return ScoreFunction(name, function.get("Architectures", ["x86_64"])[0], int(function["MemorySize"]), around)

@@ -109,7 +109,7 @@ class RecordTable:
         records: dict[str, Record] = {}
         wanted = list(dict.fromkeys(identifiers))
         for start in range(0, len(wanted), _PER_BATCH):
-            keys: Any = [{"id": {"S": each}} for each in wanted[start : start + _PER_BATCH]]
+            keys: Any = [{"id": {"S": identifier}} for identifier in wanted[start : start + _PER_BATCH]]
             request: Any = {self._name: {"Keys": keys, "ConsistentRead": True}}
             while request:
                 with translate_errors("the records"):

@@ -55,6 +55,6 @@ class Limits:
             raise JobTooExpensive(
                 f"the job is expected to cost {quote.expected_usd:.2f} USD ({quote.recordings} recordings, "
                 f"{quote.audio_seconds / 3600:.1f} hours, {quote.windows} windows), and one job may cost "
-                f"{self.job_usd:.2f} USD here; start several smaller jobs, take a longer hop, or ask whoever runs this "
-                f"service to raise its parameter MaxJobUsd"
+                f"{self.job_usd:.2f} USD here; start several smaller jobs, take a longer hop, or ask the operator "
+                f"of this service to raise its parameter MaxJobUsd"
             )

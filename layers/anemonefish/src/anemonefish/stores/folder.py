@@ -238,5 +238,5 @@ def check_is_file(path: Path, name: str) -> None:
 
 def _absence(path: Path) -> str:
     if path.is_symlink():
-        return "this is a link to a file that is not there; mend the link, or leave it out"
+        return "this is a link to a file that is not there; repair the link, or leave it out"
     return "there is no such file; check the path"

@@ -136,8 +136,7 @@ class S3Source:
                 head = _client().head_object(Bucket=bucket, Key=key, **_pin(version))
         except FileNotFoundError:
             raise RecordingNotFound(f"{name}: there is no such object; upload it first") from None
-        found = version or str(head["ETag"])
-        return cls(uri, name, int(head["ContentLength"]), found)
+        return cls(uri, name, int(head["ContentLength"]), version or str(head["ETag"]))
 
     def read(self, offset: int, length: int) -> bytes:
         """Return the bytes ``[offset, offset + length)`` of the pinned version."""
