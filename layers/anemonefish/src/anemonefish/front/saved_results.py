@@ -43,7 +43,8 @@ def read_results(folder: str | os.PathLike[str], *, models: str | os.PathLike[st
     folder : path
         It must have the format parquet, whose scores are exact, or json, whose scores have six decimals.
     models : path, optional
-        Folder or ``s3://bucket`` of the models, which :meth:`.Detections.save` needs.
+        Folder or ``s3://bucket`` of the models. :meth:`.Detections.save` needs the model; events, scores, plots and
+        :meth:`.Detections.decide` do not.
 
     Returns
     -------
