@@ -69,35 +69,32 @@ $(BIN)/python:
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-# The layers as the template's functions get them, for this machine's Python. Each is made anew when what it is made of
-# changes: a change of the package leaves the libraries where they are.
-PACKAGES := dsp parquet media pictures api
-BUILD_LAYER = $(MAKE) --no-print-directory -C localstack LAYERS="$(abspath $(BUILD)/layers)" PYTHON="$(abspath $(BIN)/python)"
-layers: $(BUILD)/layers/anemonefish.ready $(PACKAGES:%=$(BUILD)/layers/%.ready) $(BUILD)/layers/runtime.ready
+# The layers for this machine's Python, as the local AWS runs them. A change of the package does not rebuild the libraries.
+LIBRARIES := Api Dsp Media Parquet Pictures
+PINS := layers/Makefile $(wildcard layers/*/requirements*.txt)
+BUILD_LAYER = $(MAKE) --no-print-directory -C layers PYTHON="$(abspath $(BIN)/python)"
+layers: $(patsubst %,$(BUILD)/layers/%Layer.ready,Anemonefish $(LIBRARIES)) $(BUILD)/layers/Runtime.ready
 
-$(BUILD)/layers/anemonefish.ready: layers/anemonefish/Makefile layers/anemonefish/pyproject.toml localstack/Makefile \
-		$(shell find layers/anemonefish/src -name '*.py' -o -name '*.yaml') | .venv/app
-	$(BUILD_LAYER) anemonefish
+$(LIBRARIES:%=$(BUILD)/layers/%Layer.ready): $(PINS)
+$(BUILD)/layers/AnemonefishLayer.ready: $(PINS) layers/anemonefish/pyproject.toml \
+	$(shell find layers/anemonefish/src -name '*.py' -o -name '*.yaml')
+$(BUILD)/layers/%Layer.ready: | .venv/app
+	$(BUILD_LAYER) build-$*Layer TARGET=host ARTIFACTS_DIR="$(abspath $(BUILD)/layers/$*Layer)"
 	@touch $@
 
-$(PACKAGES:%=$(BUILD)/layers/%.ready): $(BUILD)/layers/%.ready: layers/%/Makefile layers/%/requirements.txt localstack/Makefile | .venv/app
-	$(BUILD_LAYER) $*
+# What AWS's Python runtime has beside the layers: boto3 and the runtime client.
+$(BUILD)/layers/Runtime.ready: localstack/runtime.txt | .venv/app
+	rm -rf $(@D)/Runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(@D)/Runtime/python --requirement $<
 	@touch $@
 
-$(BUILD)/layers/dsp.ready: $(wildcard layers/dsp/requirements-*.txt)
-
-$(BUILD)/layers/runtime.ready: localstack/runtime.txt localstack/Makefile | .venv/app
-	$(BUILD_LAYER) runtime
-	@touch $@
-
-# The layers as an account gets them, for both processors: what tests/unit/test_lambda_layers.py looks into. Their libraries change
-# with the pins only, so an edit of the package makes nothing anew.
+# The libraries of the layers for both processors, as an account gets them; tests/unit/test_lambda_layers.py checks them. A change
+# of the package does not rebuild them.
 lambda-layers: $(BUILD)/lambda/arm64/ready $(BUILD)/lambda/x86_64/ready
-$(BUILD)/lambda/%/ready: $(wildcard layers/*/Makefile layers/*/requirements*.txt) | .venv/app
-	for layer in anemonefish/Anemonefish dsp/Dsp parquet/Parquet media/Media pictures/Pictures api/Api; do \
-		$(MAKE) --no-print-directory --silent -C "layers/$${layer%/*}" "build-$${layer#*/}Layer" ARCHITECTURE=$* \
-			TARGET=lambda COMPILER_lambda=true PYTHON="$(abspath $(BIN)/python)" \
-			ARTIFACTS_DIR="$(abspath $(@D))/$${layer#*/}Layer" || exit 1; \
+$(BUILD)/lambda/%/ready: $(PINS) | .venv/app
+	for layer in Anemonefish $(LIBRARIES); do \
+		$(BUILD_LAYER) --silent build-$${layer}Layer ARCHITECTURE=$* COMPILER_lambda=true \
+			ARTIFACTS_DIR="$(abspath $(@D))/$${layer}Layer" || exit 1; \
 	done
 	@touch $@
 

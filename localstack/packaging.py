@@ -136,7 +136,7 @@ def _bootstrap(layers: list[Path], runtime: Path) -> str:
     program = ["-m", "awslambdaric"] if (runtime / "awslambdaric").is_dir() else ["-P", str(_RUNTIME_LOOP)]
     for folder in [*layers, runtime]:
         if not folder.is_dir():
-            raise RuntimeError(f"there is no {folder}; build the layers for this host first (localstack/Makefile)")
+            raise RuntimeError(f"there is no {folder}; build the layers for this host first (make layers)")
     path = ":".join(["$LAMBDA_TASK_ROOT", *(str(folder) for folder in [*layers, runtime])])
     command = shlex.join([sys.executable, "-S", *program])
     return f'#!/bin/sh\nexport PYTHONPATH="{path}"\nexec {command} "$_HANDLER"\n'

@@ -103,7 +103,7 @@ class LocalAws:
             ``template.yaml``; paths in it are relative to it.
         layers : Path
             Folder with one folder per layer of the template, named by its logical id, and ``Runtime``; each
-            holds ``python/``. See ``localstack/Makefile``.
+            holds ``python/``. ``make layers`` builds it.
         parameters : mapping, optional
             Parameters of the template by name; ``MaxConcurrency`` is this machine's number of cores unless given.
         name : str
