@@ -308,7 +308,9 @@ def test_recovered_worker_does_not_change_the_results(
     [
         # A typed error is not retried, because it would occur again. The second task stores the reason.
         ("always-fails.wav", "InvalidSamples", "sample 5", ["InvalidSamples", "succeeded"]),
-        # An unknown error is retried.
+        # A defect of the code is not retried either.
+        ("has-a-defect.wav", "RangeFailed", "KeyError: 'window'", ["KeyError", "succeeded"]),
+        # A process that dies is retried.
         ("always-dies.wav", "RangeFailed", "its process died", ["Runtime.ExitError"] * 4 + ["succeeded"]),
     ],
 )

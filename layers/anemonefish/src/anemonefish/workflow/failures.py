@@ -27,6 +27,7 @@ _WORDS = {
     "Sandbox.Timedout": "it did not finish in the time it is given; cut finer with max_range_seconds",
     "Lambda.Unknown": "its process died, most likely for want of memory; raise the stack's ScoreMemory",
     "Runtime.ExitError": "its process died, most likely for want of memory; raise the stack's ScoreMemory",
+    "Runtime.OutOfMemory": "its process ran out of memory; raise the stack's ScoreMemory",
     "Lambda.TooManyRequestsException": "the account's concurrency is used up; lower max_concurrency and resume",
 }
 
