@@ -1,12 +1,14 @@
-"""Lints template.yaml and its state machine in every form they take on the way into an account.
+"""Lint template.yaml, monitoring.yaml and the state machine.
 
     python lint/cloudformation.py
 
-cfn-lint sees the template as written; as aws-sam-translator leaves it, because cfn-lint does not look through
-the transform and an undefined reference in a policy would pass; and the state machine after substitution, as a
-plain resource, because neither looks into a DefinitionUri. asl-validator then reads the same definition: it
-finds what cfn-lint does not, such as a Next that leads nowhere. checkov looks for what is open or unguarded; a
-skip stands in the template with its reason. Ends with status 1 when any of them complains.
+- cfn-lint checks the template as it is written, and as the transforms AWS::Include and AWS::Serverless leave it:
+  cfn-lint does not run them, so it would not find an undefined reference in a policy or an alarm.
+- cfn-lint checks the state machine after substitution, as a plain resource, because it does not read a DefinitionUri.
+- asl-validator checks the same definition. It finds errors that cfn-lint does not, such as an unknown state in Next.
+- checkov checks security settings. .checkov.yaml and the Metadata of resources list what is skipped, with reasons.
+
+The exit status is the number of linters that complained.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ ASL_VALIDATOR = ROOT / "lint" / "node_modules" / ".bin" / "asl-validator"
 
 
 def main() -> int:
-    """Run every linter and return how many complained."""
+    """Run every linter; return how many complained."""
     if not ASL_VALIDATOR.exists():
         raise SystemExit("asl-validator is not installed; run: npm ci --prefix lint")
     with tempfile.TemporaryDirectory() as folder:
@@ -45,16 +47,16 @@ def main() -> int:
             "asl-validator: the state machine": [ASL_VALIDATOR, "--json-path", definition],
             "checkov: the template": [
                 *(BIN / "checkov", "--file", TEMPLATE, "--framework", "cloudformation"),
-                *("--quiet", "--compact", "--skip-download"),
+                *("--quiet", "--compact", "--skip-download", "--config-file", ROOT / ".checkov.yaml"),
             ],
         }
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # each is a process of its own
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # each linter is a process
             passed = list(pool.map(_passes, checks.keys(), checks.values()))
     return passed.count(False)
 
 
 def _passes(name: str, command: list[str | Path]) -> bool:
-    """Run one linter; print what it took, and what it said where it complained."""
+    """Run one linter; print its time, and its output if it complained."""
     began = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = f"\n{done.stdout}{done.stderr}" if done.returncode else ""
@@ -63,18 +65,18 @@ def _passes(name: str, command: list[str | Path]) -> bool:
 
 
 def _definition() -> dict[str, Any]:
-    """Return the state machine's definition with every ``${Name}`` filled in."""
+    """Return the state machine's definition with every ``${Name}`` substituted."""
     machines = [
         resource["Properties"]
         for resource in yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Resources"].values()
-        if resource["Type"] == "AWS::Serverless::StateMachine"
+        if resource.get("Type") == "AWS::Serverless::StateMachine"  # AWS::Include has no type
     ]
     [machine] = machines
     values = {
         name: f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in machine["DefinitionSubstitutions"]
     } | {"Partition": "aws"}
     text = (ROOT / machine["DefinitionUri"]).read_text(encoding="utf-8")
-    # A name that the template does not substitute is a KeyError here: it would reach the account as it stands.
+    # A name without a substitution is a KeyError here; CloudFormation would deploy it unchanged.
     definition: dict[str, Any] = json.loads(re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text))
     return definition
 

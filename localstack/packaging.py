@@ -1,20 +1,16 @@
-"""From template.yaml to what the emulator can run.
+"""Package template.yaml for the emulator.
 
-Owns the reading of CloudFormation's YAML, the zips, and the places where the local stack differs from the
-deployed one::
+The local stack differs from the deployed one in four properties::
 
-    Runtime      python3.13 becomes provided.al2023 with a bootstrap that starts this host's Python, because
-                 ministack's own Python worker reports every exception as Runtime.HandlerError, and the state
-                 machine matches errors by name.
-    Layers       become PYTHONPATH in that bootstrap, because ministack does not mount /opt for it; same
-                 folders, same order, only those the function has.
-    BucketPolicy is left out: ours refuse plain HTTP, which is what a local endpoint speaks.
-    Timeout      of functions becomes Lambda's longest: a function starts here whenever a call comes, beside whatever
-                 else this machine does, and a limit of seconds would measure that.
+    Runtime      python3.13 becomes provided.al2023 with a bootstrap that starts this host's Python. ministack's own
+                 Python runtime reports every exception as Runtime.HandlerError, but the state machine matches
+                 errors by name.
+    Layers       become the PYTHONPATH of that bootstrap, in the same order, because ministack does not mount /opt.
+    BucketPolicy is left out, because ours refuse plain HTTP and the local endpoint has no TLS.
+    Timeout      of functions becomes Lambda's maximum, because a busy machine may start a function slowly.
 
-A fifth lies in the emulator's process, :mod:`localstack.ministack_main`: the Map's fields that end in Path.
-Everything else (roles and their policies, buckets, alarms, the state machine) is deployed as it is written. The
-template itself is never changed.
+Everything else (roles and policies, buckets, alarms, the state machine) is deployed as it is written, and the template
+file is not changed. :mod:`localstack.ministack_main` adds what the emulator itself lacks.
 """
 
 from __future__ import annotations
@@ -35,21 +31,21 @@ __all__ = ["CAPABILITIES", "Package", "load_template"]
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 _BUCKET = "packages"
 _LONGEST_TIMEOUT = 900
-"""Seconds; Lambda takes no more."""
+"""Lambda's maximum in seconds."""
 
 _RUNTIME_LOOP = Path(__file__).with_name("runtime_loop.py")
 
 
 @dataclass(slots=True)
 class Package:
-    """A template whose local paths have become objects of a bucket.
+    """A template whose local paths are replaced by objects in a bucket.
 
     Attributes
     ----------
     template : dict
-        The template, its tags in their long form.
+        The template, with intrinsic functions in their long form.
     objects : dict
-        What to upload, by key.
+        Content of the objects to upload, by key.
     """
 
     template: dict[str, Any]
@@ -85,9 +81,9 @@ class Package:
         return json.dumps(self.template, separators=(",", ":"))
 
     def upload(self, s3: Any) -> str:
-        """Put the objects where the packaged template looks for them, and it beside them; return its path.
+        """Upload the objects and the packaged template; return the template's path.
 
-        A template in a request may have 51,200 letters, one in a bucket a million.
+        CloudFormation accepts 51,200 bytes of template in a request and a million in a bucket.
         """
         s3.create_bucket(Bucket=_BUCKET)
         s3.put_object(Bucket=_BUCKET, Key="template.json", Body=self.body.encode())
@@ -101,8 +97,12 @@ class Package:
 
 
 def load_template(path: Path) -> dict[str, Any]:
-    """Read a CloudFormation template; ``!Ref x`` becomes ``{"Ref": "x"}`` and so on."""
+    """Read a CloudFormation template and the resources it includes; ``!Ref x`` becomes ``{"Ref": "x"}`` and so on."""
     template: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    include = template["Resources"].pop("Fn::Transform")
+    included = path.parent / include["Parameters"]["Location"]
+    # The loader of plain YAML, because CloudFormation accepts no short tags in an included file.
+    template["Resources"] |= yaml.safe_load(included.read_text(encoding="utf-8"))
     return template
 
 
@@ -117,7 +117,7 @@ def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
-        assert isinstance(node, yaml.MappingNode)  # there is no fourth kind
+        assert isinstance(node, yaml.MappingNode)
         value = loader.construct_mapping(node, deep=True)
     if name == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
@@ -128,10 +128,10 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 
 def _bootstrap(layers: list[Path], runtime: Path) -> str:
-    """Return the script Lambda starts: this Python, without its own packages (-S), on the function's path.
+    """Return the script that Lambda starts: this Python without its own packages (-S), with the function's path.
 
-    The order is Lambda's: the function, its layers, the runtime's boto3. awslambdaric is AWS's own client of
-    the runtime interface; it is published for Linux only, elsewhere :mod:`localstack.runtime_loop` stands in.
+    The path has Lambda's order: the function, its layers, the runtime's boto3. awslambdaric is AWS's runtime client; it
+    is published for Linux only, so :mod:`localstack.runtime_loop` replaces it elsewhere.
     """
     program = ["-m", "awslambdaric"] if (runtime / "awslambdaric").is_dir() else ["-P", str(_RUNTIME_LOOP)]
     for folder in [*layers, runtime]:

@@ -1,7 +1,6 @@
 """A deployed stack: its outputs, its executions, its logs.
 
-Owns waiting: for a stack to be made and for an execution to end. Polls, which a local AWS bears; against a real
-one, count parts instead (DescribeExecution is limited per account).
+Waiting for a stack or an execution polls. That is fine on a local AWS; a real one limits DescribeExecution per account.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ class Execution:
     status : str
         ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT`` or ``ABORTED``.
     error, cause : str or None
-        Name and words of the error, when it failed.
+        The error's name and message, if it failed.
     output : Any
-        What it answered, when it succeeded.
+        Its output, if it succeeded.
     history : list of dict
-        Every event, as GetExecutionHistory tells them.
+        All events, as GetExecutionHistory returns them.
     children : list of list of dict
-        The same of each range that the Distributed Map ran.
+        The histories of the child executions of the Distributed Map.
     """
 
     status: str
@@ -45,7 +44,7 @@ class Execution:
 
     @property
     def states(self) -> list[str]:
-        """The states it went through, in order."""
+        """The names of the states it entered, in order."""
         entered = (event.get("stateEnteredEventDetails") for event in self.history)
         return [details["name"] for details in entered if details]
 
@@ -60,7 +59,7 @@ class Stack:
     outputs : dict
         The template's Outputs by name.
     endpoint_url : str
-        Of the local AWS.
+        Endpoint of the local AWS.
     """
 
     name: str
@@ -70,19 +69,19 @@ class Stack:
 
     @property
     def api_url(self) -> str:
-        """Where the API of the stack lies on this machine."""
+        """The URL of the stack's API on this machine."""
         api = self.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
         return f"{self.endpoint_url}/restapis/{api}/v1/_user_request_"
 
     @property
     def api_key(self) -> str:
-        """The value of the first key."""
+        """The value of the first API key."""
         return str(
             self._client("apigateway").get_api_key(apiKey=self.outputs["FirstKeyId"], includeValue=True)["value"]
         )
 
     def run(self, document: Any, timeout: float = 900.0) -> Execution:
-        """Run the state machine on an input and wait for its end.
+        """Run the state machine on an input and wait until it ends.
 
         Raises
         ------
@@ -102,17 +101,17 @@ class Stack:
         history, children = _history(states, arn), [_history(states, child) for child in _children(states, arn)]
         return Execution(found["status"], found.get("error"), found.get("cause"), output, history, children)
 
-    def logs(self, function: str) -> str:
-        """Return what a function (``Plan``, ``Score`` ...) has logged so far."""
+    def logs(self) -> str:
+        """Return what all functions have logged so far."""
         group = self._client("cloudformation").describe_stack_resource(
-            StackName=self.name, LogicalResourceId=f"{function}LogGroup"
+            StackName=self.name, LogicalResourceId="FunctionLogGroup"
         )["StackResourceDetail"]["PhysicalResourceId"]
         pages = self._client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         return "".join(event["message"].rstrip("\n") + "\n" for page in pages for event in page["events"])
 
 
 def tell(history: list[dict[str, Any]]) -> list[str]:
-    """Return what became of the tasks of a history, in order: ``failed StorageError: ...`` or ``succeeded``."""
+    """Return the outcome of each task in a history, in order: ``failed StorageError: ...`` or ``succeeded``."""
     told = []
     for event in history:
         if event["type"] == "TaskFailed":
@@ -129,7 +128,7 @@ def _history(states: Any, arn: str) -> list[dict[str, Any]]:
 
 
 def _children(states: Any, arn: str) -> list[str]:
-    """Return the executions of the ranges of an execution."""
+    """Return the child executions of an execution's Maps."""
     paginator = states.get_paginator("list_executions")
     runs = states.list_map_runs(executionArn=arn)["mapRuns"]
     pages = [page for run in runs for page in paginator.paginate(mapRunArn=run["mapRunArn"])]
@@ -137,7 +136,7 @@ def _children(states: Any, arn: str) -> list[str]:
 
 
 def await_stack(cloudformation: Any, name: str, timeout: float = 900.0) -> dict[str, str]:
-    """Wait until a stack is made and return its outputs; raise :class:`RuntimeError` with the reasons if not."""
+    """Wait until a stack is created; return its outputs, or raise :class:`RuntimeError` with the reasons."""
     deadline = time.monotonic() + timeout
     while True:
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]

@@ -59,7 +59,8 @@ def stack(aws: LocalAws, s3: Any) -> Stack:
 def trouble_stack(aws: LocalAws, s3: Any, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """Deploy the stack with a score function that fails on demand (tests/workflow/trouble.py)."""
     folder = tmp_path_factory.mktemp("trouble")
-    shutil.copy(REPOSITORY / "template.yaml", folder)
+    for name in ("template.yaml", "monitoring.yaml"):
+        shutil.copy(REPOSITORY / name, folder)
     for name in ("functions", "statemachine"):
         shutil.copytree(REPOSITORY / name, folder / name)
     (folder / "functions/score/app.py").rename(folder / "functions/score/real_app.py")
