@@ -1,14 +1,14 @@
-# The commands of the README. Everything installs into folders of this checkout; nothing else is touched.
-#   make demo      a recording through the real workflow on a local AWS, no Docker, no account
-#   make check     lint and the quick tests, in two minutes: while you work
-#   make test      lint and every test that needs no container
-#   make test-container   the functions in containers by the SAM CLI, where there is Docker
-#   make test-browser     the API and its JavaScript client in Chromium, from a page of another origin
-#   make docs      the documentation as a site in .build/docs, with the reference out of the docstrings
-#   make bench     every figure of docs/benchmarks.md, measured here
-#   make deploy    the stack of a stage into an account (docs/deploy.md): make deploy STAGE=dev
+# The commands of the README. Everything is installed into folders of this checkout.
+#   make demo      analyse a recording with the real workflow on a local AWS, without Docker and without an account
+#   make check     lint and the quick tests, in about two minutes
+#   make test      lint and all tests that need no container
+#   make test-container   run the functions in containers with the SAM CLI; needs Docker
+#   make test-browser     test the API and its JavaScript client in Chromium, from a page of another origin
+#   make docs      build the documentation site in .build/docs, with the API reference
+#   make bench     measure every figure of docs/benchmarks.md on this machine
+#   make deploy    build and deploy the stack of a stage (docs/deploy.md): make deploy STAGE=dev
 #   make smoke     check a deployed API over HTTP in a minute: make smoke URL=https://... KEY=...
-#   make image     the container image of Engine=keras (docs/deploy.md); make push-image STACK=name puts it into ECR
+#   make image     build the container image of Engine=keras (docs/deploy.md); make push-image STACK=name pushes it to ECR
 PYTHON ?= python3
 BIN := .venv/bin
 BUILD := .build
@@ -21,14 +21,14 @@ help:
 	@echo "make detect FILE=recording.wav   find events in a recording of yours"
 	@echo "make unit, make workflow, make lint, make format, make links, make lock, make bundle, make clean"
 
-# --- environments: one per set of pins, made anew when its pins change -----------------------------------------
+# --- virtual environments: one for each set of pinned versions, updated when the set changes -------------------
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.13 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# The package itself comes last and without its dependencies: their exact versions are in requirements/.
+# The package is installed last and without its dependencies, whose exact versions are in requirements/.
 .venv/app: requirements/app.txt layers/anemonefish/pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/app.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable layers/anemonefish
@@ -63,7 +63,7 @@ $(BIN)/python:
 	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-# Public libraries to compare with, where they install: make bench PEERS=1
+# Public libraries to compare with: make bench PEERS=1
 .venv-bench/ready: requirements/bench.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
@@ -107,7 +107,7 @@ detect: .venv/app
 	@test -n "$(FILE)" || { echo "Say which recording: make detect FILE=recording.wav"; exit 2; }
 	$(BIN)/anemonefish detect "$(FILE)"
 
-# Each stage says what it took. The unit tests run in as many processes as there are cores: make unit PROCESSES=1
+# Each stage prints its time. Tests run in one process for each core, or in PROCESSES=1.
 PROCESSES ?= auto
 TIMED = @began=$$(date +%s); trap 'echo "$@: $$(($$(date +%s) - began)) s"' EXIT;
 
@@ -129,11 +129,11 @@ smoke: .venv/smoke
 	@ANEMONEFISH_API_URL="$$URL" ANEMONEFISH_API_KEY="$$KEY" \
 		$(BIN)/python -m pytest tests/smoke --confcutdir=tests/smoke -q -p no:cacheprovider
 
-# Starts a Docker daemon of its own where none answers and it may; says why it skips where there cannot be one.
+# Starts a Docker daemon if none is running and it is allowed to; without Docker the tests are skipped with the reason.
 test-container: .venv/dev .venv-ministack/ready .venv-sam/ready layers
 	$(BIN)/python -m pytest tests/container
 
-# Says why it skips where there is no Chromium.
+# Without Chromium the tests are skipped with the reason.
 test-browser: .venv/dev .venv-ministack/ready layers
 	$(BIN)/python -m pytest tests/browser
 
@@ -142,11 +142,11 @@ docs: .venv-docs/ready
 	.venv-docs/bin/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going --conf-dir docs . $(BUILD)/docs
 	@echo "$(BUILD)/docs/index.html"
 
-# The links into the internet as well; needs one.
+# Also checks the links to other sites; needs the internet.
 links: .venv-docs/ready
 	.venv-docs/bin/sphinx-build --quiet --builder linkcheck --conf-dir docs . $(BUILD)/links
 
-# Score and predict with TensorFlow and librosa. Lambda takes no attestations beside an image.
+# The score and predict functions with TensorFlow and librosa. Lambda rejects images with attestations.
 ARCHITECTURE ?= arm64
 TAG ?= $(shell git describe --always --dirty 2>/dev/null || echo local)
 IMAGE ?= anemonefish-engine:$(TAG)
@@ -162,14 +162,14 @@ push-image: image
 	docker tag $(IMAGE) "$$repository:$(TAG)" && docker push "$$repository:$(TAG)" && \
 	echo "deploy with: sam deploy --parameter-overrides Engine=keras EngineImage=$$repository:$(TAG) Architecture=$(ARCHITECTURE)"
 
-# Build, check and deploy a stage of samconfig.toml, for the processor that it names there: make deploy STAGE=dev
+# Build, check and deploy a stage of samconfig.toml, for the processor that it names.
 deploy:
 	@test -n "$(STAGE)" || { echo "Say which stage: make deploy STAGE=dev"; exit 2; }
 	architecture=$$($(PYTHON) lint/built.py --of "$(STAGE)") && ARCHITECTURE=$$architecture sam build
 	$(PYTHON) lint/built.py "$(STAGE)"
 	sam deploy --config-env "$(STAGE)" $(DEPLOY_OPTIONS)
 
-# One table in 15 minutes, docs/benchmarks.md: make bench ARGS="--only pipeline engine", ARGS=--record
+# Takes 15 minutes. Parts: make bench ARGS="--only pipeline engine"; ARGS=--record writes docs/benchmarks.md.
 bench: .venv/dev .venv-ministack/ready layers $(if $(PEERS),.venv-bench/ready)
 	$(BIN)/python -m bench $(ARGS)
 
@@ -188,14 +188,14 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The reference bundle, from a network that training/train.py made: make bundle FROM=folder VERSION=1.1.1
+# Publish the reference bundle from a network of training/train.py: make bundle FROM=folder VERSION=1.1.1
 bundle: .venv/dev
 	$(BIN)/anemonefish models publish "$(FROM)/model.keras" --metadata "$(FROM)/model_config.yaml" \
 		--name reef --version "$(VERSION)" --license Apache-2.0 \
 		--profile stft-db --sample-rate 48000 --profile-set hop_length=512 --profile-set fmax_hz=1000.0 \
 		--description "$$(cat training/description.txt)" --alias production
 
-# Exact versions of everything, from the names in requirements/*.in.
+# Pin the exact versions of everything that requirements/*.in names.
 lock:
 	$(PYTHON) -m venv $(BUILD)/uv && $(BUILD)/uv/bin/python -m pip install --quiet uv
 	cd requirements && for set in app "dev -c app.txt" "smoke -c dev.txt"; do set -- $$set; name=$$1; shift; \

@@ -1,9 +1,10 @@
-"""Refuses to deploy a build that is for another processor than the stage: make deploy runs it before `sam deploy`.
+"""Check that a build is for the processor of the stage; `make deploy` runs it before `sam deploy`.
 
-    python lint/built.py STAGE [FOLDER]     # FOLDER of `sam build`; .aws-sam/build unless given
+    python lint/built.py STAGE [FOLDER]     # FOLDER of `sam build`; .aws-sam/build by default
     python lint/built.py --of STAGE         # prints the stage's Architecture
 
-The processor of a stage is the parameter Architecture in samconfig.toml, that of a build is what its libraries are for.
+The stage's processor is the parameter Architecture in samconfig.toml. The build's processor is read from its libraries
+and from the marker file of each layer.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 MARKERS = "anemonefish_layers"
 MACHINES = {62: "x86_64", 183: "arm64"}
-"""Numbers of processors in the header of a library (ELF, e_machine)."""
+"""Processors by their number in the ELF header of a library (e_machine)."""
 
 
 def main(words: list[str]) -> int:
-    """Print the stage's processor, or compare a build with it; return 1 when the build is for another."""
+    """Print the stage's processor, or compare a build with it; return 1 if they differ."""
     if words[:1] == ["--of"]:
         print(architecture_of(words[1]))
         return 0
@@ -36,7 +37,7 @@ def main(words: list[str]) -> int:
 
 
 def architecture_of(stage: str) -> str:
-    """Return the parameter Architecture of a stage of samconfig.toml."""
+    """Return the parameter Architecture of a stage in samconfig.toml."""
     document = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     if stage not in document:
         stages = ", ".join(
@@ -48,7 +49,7 @@ def architecture_of(stage: str) -> str:
 
 
 def processors(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield each layer of a build with a processor that its marker or one of its libraries names."""
+    """Yield each layer of a build with the processor of its marker and of each of its libraries."""
     for layer in sorted(path.parents[1] for path in folder.glob(f"*/python/{MARKERS}")):
         for marker in layer.glob(f"python/{MARKERS}/*"):
             yield layer.name, marker.read_text(encoding="ascii").strip()

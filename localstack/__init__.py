@@ -1,15 +1,15 @@
-"""A local AWS without Docker: the real template on ministack, with the real Lambda runtime around our code.
+"""Run the real template on a local AWS without Docker: ministack, and AWS's runtime client around our functions.
 
-Owns starting and stopping the emulator (:mod:`~localstack.server`), fitting the template to it
-(:mod:`~localstack.packaging`) and running executions (:mod:`~localstack.stack`). Promises that nothing leaves
-this machine, that no credentials but dummies are used, and that every process ends with its parent::
+:mod:`~localstack.server` starts and stops the emulator, :mod:`~localstack.packaging` adapts the template to it and
+:mod:`~localstack.stack` runs executions. Nothing leaves this machine, all credentials are dummies, and every process
+ends with its parent::
 
     with LocalAws.start(Path(".build"), Path(".venv-ministack/bin/python")) as aws:
         stack = aws.deploy(Path("template.yaml"), Path(".build/layers"))
         print(stack.run({"job": {"tenant": "lab", "id": "j-1"}, "recordings": [...]}).output)
 
-Functions run as their own role with policies enforced, see only the layers the template gives them, and no
-package of the caller. What it cannot tell: memory limits, the 256 KiB limit, time on AWS's processors.
+Functions run with the permissions of their roles and import from their layers only, not from the caller's packages. The
+emulator does not enforce memory limits and the 256 KiB limit, and its times are not those of AWS's processors.
 """
 
 from localstack.server import LocalAws

@@ -1,9 +1,9 @@
-"""``make demo``: a recording goes in, events come out, by the real workflow on the local AWS.
+"""``make demo``: analyse a recording with the real workflow on the local AWS and print its events.
 
     python -m localstack.demo [RECORDING]
 
-Without a recording, a minute of a simulated reef is made first. Owns nothing but the order of the steps that
-a user of an account takes: deploy, put model and recording into their buckets, start, wait, fetch.
+The steps are those of a user of an account: deploy, upload models and recording, start an execution, wait, fetch the
+results. Without a recording, one minute of a reef is simulated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MINISTACK = REPOSITORY / ".venv-ministack" / "bin" / "python"
 
 
 def main() -> None:
-    """Run the demo and print the events."""
+    """Run the demo; print the events."""
     out = REPOSITORY / "demo"
     recording = Path(sys.argv[1]) if len(sys.argv) > 1 else _simulated(out / "reef.wav")
     print("starting a local AWS and deploying template.yaml into it ...", flush=True)
@@ -42,27 +42,27 @@ def main() -> None:
 
 
 def upload_models(s3: Any, stack: Stack, folder: Path) -> None:
-    """Put every bundle below ``folder`` into the models bucket."""
+    """Upload every bundle below ``folder`` to the models bucket."""
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             s3.upload_file(str(file), stack.outputs["ModelsBucketName"], file.relative_to(folder).as_posix())
 
 
 def analyse(s3: Any, stack: Stack, job: str, recordings: list[Path], timeout: float = 900.0, **more: Any) -> Execution:
-    """Upload recordings and run an execution on them; ``more`` goes into its input (model, settings)."""
+    """Upload recordings and run an execution on them; ``more`` is added to its input (model, settings)."""
     entries = []
     for number, recording in enumerate(recordings):
         key = f"uploads/local/{job}/{number}/{recording.name}"
         s3.upload_file(str(recording), stack.outputs["InputBucketName"], key)
         uri = f"s3://{stack.outputs['InputBucketName']}/{key}"
-        # The path its owner knows goes into the selection tables, not where the copy lies.
+        # Selection tables name the original path, not the uploaded copy.
         entries.append({"uri": uri, "name": recording.name, "path": str(recording.resolve())})
     document = {"job": {"tenant": "local", "id": job}, "recordings": entries, "model": "reef@production", **more}
     return stack.run(document, timeout=timeout)
 
 
 def fetch(s3: Any, stack: Stack, job: str, folder: Path) -> list[Path]:
-    """Copy the results of a job to a folder; return their paths."""
+    """Download the results of a job to a folder; return their paths."""
     bucket, prefix = stack.outputs["OutputBucketName"], f"{job}/results/"
     fetched = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
@@ -75,7 +75,7 @@ def fetch(s3: Any, stack: Stack, job: str, folder: Path) -> list[Path]:
 
 
 def _simulated(path: Path) -> Path:
-    """Make a minute of a reef with calls in it."""
+    """Simulate one minute of a reef with calls."""
     from anemonefish.simulation.scene import scene, write_scene
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,16 +1,14 @@
-"""Runs in ministack's own environment, as a script: ministack, ending with its parent, and with its gaps filled.
+"""Run ministack, in its own environment, until the parent process ends, with four features that it lacks.
 
-What template and state machine say, ministack 1.5.33 does but for four things, which are done here so that neither is
-changed for it:
+ministack 1.5.33 supports everything else that the template and the state machine use. This script adds, so that neither
+must be changed for it:
 
-* ``MaxConcurrencyPath`` and ``ToleratedFailurePercentagePath`` of a Distributed Map are looked up and handed on under
-  the names it reads.
-* ``x-amazon-apigateway-any-method``, ``-binary-media-types`` and ``-gateway-responses`` of an API's body are put in
-  place.
-* The id of the key that a request came with is told to the function.
-* Stopping an execution stops the children of its Map, and it stays stopped.
+* ``MaxConcurrencyPath`` and ``ToleratedFailurePercentagePath`` of a Distributed Map.
+* ``x-amazon-apigateway-any-method``, ``-binary-media-types`` and ``-gateway-responses`` in the definition of an API.
+* The id of a request's API key in the event of the function.
+* Stopping an execution stops the child executions of its Map, and the execution stays stopped.
 
-It touches private functions, which is why requirements.txt pins the version exactly.
+It replaces private functions of ministack, so requirements.txt pins the exact version.
 """
 
 from __future__ import annotations
@@ -81,12 +79,12 @@ def _fill_gaps() -> None:
     apigateway_v1._import_path_item = _with_any_method
     apigateway_v1._OPENAPI_HTTP_METHODS = {*apigateway_v1._OPENAPI_HTTP_METHODS, "any"}
     apigateway_v1._build_lambda_event_v1 = _with_key_id
-    # Its runtime interface sends head and body of an answer apart, and the kernel holds the second back for 40 ms.
+    # ministack sends header and body of an answer in two packets; Nagle's algorithm would delay the second by 40 ms.
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()  # comes back when the parent has ended, however it ended
+    sys.stdin.buffer.read()  # returns when the parent has ended, for whatever reason
     os.killpg(0, signal.SIGKILL)
 
 

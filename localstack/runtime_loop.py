@@ -1,7 +1,7 @@
-"""The Lambda runtime interface in its smallest form, for hosts that awslambdaric is not published for (macOS).
+"""A minimal client of Lambda's runtime API, for systems without awslambdaric (macOS).
 
-Promises what the state machine relies on: an exception's class name becomes the error's name. Knows no
-extensions, no SnapStart and no log formats.
+The name of an exception's class becomes the error's name, which the state machine matches. Extensions, SnapStart and
+log formats are not supported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _API = "http://{AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation"
 
 
 def serve(handler_name: str) -> None:
-    """Answer invocations until the process is ended."""
+    """Handle invocations until the process is killed."""
     api = _API.format(**os.environ)
     module, _, function = handler_name.rpartition(".")
     handler = getattr(importlib.import_module(module), function)

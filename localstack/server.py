@@ -1,7 +1,7 @@
-"""The emulator's process: one ministack on 127.0.0.1 and a free port, gone when its parent is gone.
+"""Start ministack on a free port of 127.0.0.1 and make clients for it; it ends with its parent process.
 
-Owns the process, its environment and the clients that talk to it. Never passes on the caller's environment:
-functions inherit ministack's, so a profile, a proxy or real credentials of the user would reach them.
+Functions inherit ministack's environment. It gets none of the caller's variables, so that no profile, proxy or real
+credentials reach the functions.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ from localstack.stack import Stack, await_stack
 __all__ = ["LocalAws"]
 
 REGION = "us-east-1"
-_ROOT_KEY = "test"  # ministack's root user; never a key of a real account
+_ROOT_KEY = "test"  # ministack's root user
 _START_SECONDS = 300.0
 _ANSWER_SECONDS = 600
-"""An answer may wait for a function that starts beside much other work."""
+"""Long enough for a function that starts slowly on a busy machine."""
 
 _MAIN = Path(__file__).with_name("ministack_main.py")
 
 
 class LocalAws:
-    """A running local AWS; made by :meth:`start`."""
+    """A running local AWS; :meth:`start` makes it."""
 
     def __init__(self, endpoint_url: str) -> None:
         self.endpoint_url = endpoint_url
-        # Explicitly no profile: a caller's AWS_PROFILE would be looked up, and may not exist.
+        # No profile, because botocore fails if the caller's AWS_PROFILE does not exist.
         session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
         self._session = boto3.Session(_ROOT_KEY, _ROOT_KEY, region_name=REGION, botocore_session=session)
 
     @classmethod
     @contextmanager
     def start(cls, build_dir: Path, ministack_python: Path) -> Iterator[Self]:
-        """Start ministack; stop it, and everything it started, on leaving.
+        """Start ministack; stop it and all its processes when the context ends.
 
         Parameters
         ----------
         build_dir : Path
-            Folder for the temporary state and for ``ministack.log``, which stays.
+            Folder of the temporary state and of ``ministack.log``, which is kept.
         ministack_python : Path
-            Interpreter of the environment ministack is installed in (it pins botocore, so it has its own).
+            Python of ministack's own environment (it pins botocore).
 
         Raises
         ------
@@ -69,7 +69,7 @@ class LocalAws:
             endpoint_url = f"http://127.0.0.1:{port}"
             with log.open("wb") as output:
                 process = subprocess.Popen(
-                    [ministack_python, "-P", _MAIN],  # -P: our modules are not its modules
+                    [ministack_python, "-P", _MAIN],  # -P: without this folder on its path
                     stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -80,8 +80,8 @@ class LocalAws:
                 _await_port(port, process, log)
                 yield cls(endpoint_url)
             finally:
-                # Functions are in ministack's process group. Nothing of the state is wanted: no farewell.
-                with suppress(ProcessLookupError):  # it may have died before it was of any use
+                # SIGKILL to the process group, which includes the functions; the state is not needed any more.
+                with suppress(ProcessLookupError):  # it may have died before
                     os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
 
@@ -102,17 +102,17 @@ class LocalAws:
         template : Path
             ``template.yaml``; paths in it are relative to it.
         layers : Path
-            Folder with one folder per layer of the template, named by its logical id, and ``Runtime``; each
-            holds ``python/``. ``make layers`` builds it.
+            Folder with a folder for each layer, named by its logical id, and ``Runtime``; each contains ``python/``.
+            ``make layers`` builds it.
         parameters : mapping, optional
-            Parameters of the template by name; ``MaxConcurrency`` is this machine's number of cores unless given.
+            Parameters of the template by name; ``MaxConcurrency`` defaults to this machine's number of cores.
         name : str
             Name of the stack.
 
         Raises
         ------
         RuntimeError
-            CloudFormation refused; the message says which resource and why.
+            CloudFormation failed; the message names the resource and the reason.
         """
         package = Package.of(template, layers.resolve())
         uploaded = package.upload(self.client("s3"))
@@ -128,11 +128,11 @@ class LocalAws:
 
 
 def _environment(endpoint_url: str, port: int, state: str) -> dict[str, str]:
-    """Return ministack's whole environment, which its functions inherit."""
+    """Return ministack's environment, which its functions inherit."""
     return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
-        "HOME": state,  # no ~/.aws
+        "HOME": state,  # without ~/.aws
         "TMPDIR": state,
         "STATE_DIR": state,
         "BIND_HOST": "127.0.0.1",
@@ -140,9 +140,9 @@ def _environment(endpoint_url: str, port: int, state: str) -> dict[str, str]:
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         "IOT_MTLS_ENABLED": "0",
-        "CLOUDTRAIL_RECORDING": "1",  # who called what, for tests that count calls
+        "CLOUDTRAIL_RECORDING": "1",  # for tests that count calls
         "CLOUDTRAIL_MAX_EVENTS": "100000",
-        "AUTH": "true",  # functions act as their roles, so a policy that is too narrow fails here
+        "AUTH": "true",  # enforces the roles of functions
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": _ROOT_KEY,
         "AWS_SECRET_ACCESS_KEY": _ROOT_KEY,
@@ -170,7 +170,7 @@ def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 @contextmanager
 def _sigterm_as_exit() -> Iterator[None]:
-    """Let SIGTERM unwind the stack, so that the state's folder goes too; signals reach the main thread only."""
+    """Turn SIGTERM into an exit that deletes the state's folder; only the main thread can handle signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -182,4 +182,4 @@ def _sigterm_as_exit() -> Iterator[None]:
 
 
 def _exit(number: int, _: object) -> None:
-    raise SystemExit(128 + number)  # as a shell reports a death by this signal
+    raise SystemExit(128 + number)  # the status with which a shell reports this signal
