@@ -1,11 +1,11 @@
-"""Keras: the training stack itself, as the engine of the container image and as what publishing starts from.
+"""Run a network by Keras, the training stack: the engine of the container image, and the start of publishing.
 
-Owns loading ``model.keras`` with the lab's own layers (``layers.py`` of the bundle, plain Python whose classes Keras
-is told of) and running it in one thread, on any processor (:mod:`.portable`). TensorFlow is imported here and in the
-modules that publish, nowhere else, and only when a model asks for it.
+``model.keras`` is loaded with the layers that the lab defined itself (``layers.py`` of the bundle, Python whose classes
+are given to Keras), and run in one thread, on any processor (:mod:`.portable`). Only this module and those that publish
+import TensorFlow, and only when a model needs it.
 
-``layers.py`` is code: whoever may write bundles may run it wherever they are scored. It is loaded once its hash was
-found to be the published one, never for a model that LiteRT runs.
+``layers.py`` is code: everybody who may write bundles may run it where they are scored. It is loaded after its hash was
+checked, and not at all for a model that LiteRT runs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Batches = Callable[[NDArray[Any]], NDArray[Any]]
 def traced(network: Any, shape: tuple[int | None, ...], title: str, dtype: str = "float32") -> Batches:
     """Return a network as a function of batches, which runs on any processor.
 
-    Traced once: eager Keras would spend longer on a small network's layers than on its arithmetic.
+    The network is traced once; without that, Keras spends more time between the layers of a small network than in them.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def traced(network: Any, shape: tuple[int | None, ...], title: str, dtype: str =
     shape : tuple of int or None
         Shape of a batch; None for a batch of any size.
     title : str
-        What messages call the model.
+        The model's name in messages.
     dtype : str
-        What the network computes in.
+        Precision in which the network computes.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def traced(network: Any, shape: tuple[int | None, ...], title: str, dtype: str =
 
 
 def _uncomputable(message: str) -> str:
-    """Name the layer that TensorFlow could not compute; its words name a node of its graph."""
+    """Return which layer TensorFlow could not compute; its message names a node of its graph."""
     words = message.partition("\n")[0].rpartition("}} ")[2]
     nodes = _NODE.findall(message)
     layer = f"the layer {nodes[-1]!r}" if nodes else "a layer"
@@ -88,14 +88,14 @@ def _uncomputable(message: str) -> str:
 
 
 class KerasNetwork:
-    """A network that Keras runs, as ``predict_on_batch`` would, a window at a time.
+    """A network that Keras runs, one window at a time.
 
     Parameters
     ----------
     network : keras.Model
         As :func:`load_keras` returns it.
     title : str
-        What messages call the model.
+        The model's name in messages.
     """
 
     def __init__(self, network: Any, title: str) -> None:
@@ -137,7 +137,7 @@ class KerasNetwork:
 
 
 def is_hdf5(path: Path) -> bool:
-    """Return whether a file has the format of ``model.save("model.h5")``, whatever it is called."""
+    """Say whether a file has the format of ``model.save("model.h5")``, by its content."""
     with path.open("rb") as file:
         return file.read(len(_HDF5)) == _HDF5
 
@@ -148,7 +148,7 @@ def load_keras(path: Path, layers: bytes | None) -> Any:
     Parameters
     ----------
     path : Path
-        The ``.keras`` or ``.h5`` file, optimiser state and all; its format is told by its content.
+        The ``.keras`` or ``.h5`` file, with or without optimiser state; its content tells the format.
     layers : bytes or None
         Python whose classes and functions the file refers to.
 
@@ -163,8 +163,8 @@ def load_keras(path: Path, layers: bytes | None) -> Any:
     IncompatibleModel
         Keras cannot load the file.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings are not about the user's model
-    # One core, one process, one thread, like the other engine. Read once, when TensorFlow starts.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # without TensorFlow's messages at start
+    # One thread in each process, as with LiteRT. TensorFlow reads these once, when it starts.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     import keras
@@ -172,7 +172,7 @@ def load_keras(path: Path, layers: bytes | None) -> Any:
     suffix = ".h5" if is_hdf5(path) else ".keras"
     with tempfile.TemporaryDirectory() as folder:
         named = path
-        if path.suffix != suffix:  # Keras goes by the name
+        if path.suffix != suffix:  # Keras reads the format from the name
             named = Path(folder, f"model{suffix}")
             shutil.copyfile(path, named)
         try:
@@ -186,7 +186,7 @@ def load_keras(path: Path, layers: bytes | None) -> Any:
 
 
 def _written_by(path: Path, here: str) -> str:
-    """Say which Keras wrote a file, where it tells, and which one is installed."""
+    """Return which version of Keras wrote a file, where the file says it, and which one is installed."""
     version: object = None
     try:
         if zipfile.is_zipfile(path):
@@ -207,7 +207,7 @@ def _written_by(path: Path, here: str) -> str:
 
 
 def custom_objects(layers: bytes | None) -> dict[str, Any]:
-    """Run ``layers.py``; return what it defines."""
+    """Run ``layers.py`` and return the classes and functions that it defines."""
     if layers is None:
         return {}
     module = ModuleType(LAYERS.removesuffix(".py"))

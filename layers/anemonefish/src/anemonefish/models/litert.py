@@ -1,7 +1,7 @@
-"""LiteRT: the engine of every worker that is a zip.
+"""Run a network by LiteRT, the engine of every zip-packaged worker.
 
-Owns loading ``model.tflite``, or a variant of it, and running it in one thread. Needs 10 MB where TensorFlow needs
-1.2 GB, and starts in a tenth of a second.
+``model.tflite``, or the file of a variant, is run in one thread. LiteRT has 10 MB where TensorFlow has 1.2 GB, and
+starts in a tenth of a second.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class LiteRtNetwork:
     Parameters
     ----------
     title : str
-        What messages call the model.
+        The model's name in messages.
     weights : bytes
         The content of ``model.tflite``.
     name : str
-        The file's, where it is that of a variant.
+        Name of the file, for messages; that of a variant differs.
 
     Raises
     ------
@@ -34,7 +34,7 @@ class LiteRtNetwork:
     """
 
     def __init__(self, title: str, weights: bytes, name: str = LITERT) -> None:
-        from ai_edge_litert.interpreter import Interpreter  # 0.1 s: only those who score pay it
+        from ai_edge_litert.interpreter import Interpreter  # takes 0.1 s, so only when a network is scored
 
         try:
             self._interpreter = Interpreter(model_content=weights, num_threads=1)
@@ -59,5 +59,5 @@ class LiteRtNetwork:
         return scores
 
 
-def _shape(found: NDArray[np.int32]) -> tuple[int, ...]:
-    return tuple(int(n) for n in found)
+def _shape(shape: NDArray[np.int32]) -> tuple[int, ...]:
+    return tuple(int(length) for length in shape)

@@ -1,9 +1,9 @@
-"""ncnn: the engine that convolves with fewer multiplications, by default or as the variant ``winograd``.
+"""Run a network by ncnn, which needs fewer multiplications, by default or as the variant ``winograd``.
 
-Owns loading ``model.winograd.param`` and ``model.winograd.bin`` and running them in one thread, in float32 throughout.
-Winograd's algorithm takes 2 to 5 times fewer multiplications for a convolution of 3 x 3 (Lavin and Gray, 2016,
-arXiv:1509.09308); LiteRT has no such kernel, and near the peak of a core it cannot be any faster. Sums come in another
-order, so scores differ from Keras's in the last bits, as LiteRT's do. :mod:`.winograd` makes the files.
+``model.winograd.param`` and ``model.winograd.bin`` are run in one thread, in float32 throughout. Winograd's algorithm
+takes 2 to 5 times fewer multiplications for a convolution of 3 x 3 (Lavin and Gray, 2016, arXiv:1509.09308). LiteRT
+does not have it. The order of sums differs, so scores differ from Keras's in the last bits, as LiteRT's do.
+:mod:`anemonefish.publishing.to_ncnn` writes the files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from anemonefish.errors import InvalidBundle
 __all__ = ["NcnnNetwork"]
 
 _INPUT = re.compile(r"^Input .* 0=(\d+) 1=(\d+) 2=(\d+)$", re.MULTILINE)
-"""Width, height and channels of what the network takes."""
+"""Width, height and channels of the network's input."""
 
 
 class NcnnNetwork:
@@ -29,7 +29,7 @@ class NcnnNetwork:
     Parameters
     ----------
     title : str
-        What messages call the model.
+        The model's name in messages.
     layers : bytes
         The content of the ``.param`` file: a line per layer.
     weights : bytes
@@ -43,7 +43,7 @@ class NcnnNetwork:
 
     def __init__(self, title: str, layers: bytes, weights: bytes) -> None:
         try:
-            import ncnn  # 28 MB that only such models ask for
+            import ncnn  # 28 MB, which only such models need
         except ImportError:
             raise InvalidBundle(
                 f"{title}: winograd is run by ncnn, which is not installed here; install it with: "
@@ -82,7 +82,7 @@ class NcnnNetwork:
 
 
 def _exactly(option: object) -> None:
-    """One thread, and float32 for every number: ncnn's own choice is half of that where the processor has it."""
+    """Set one thread and float32 for every number; by default ncnn uses half precision where the processor has it."""
     settings = {
         "num_threads": 1,
         "use_winograd_convolution": True,

@@ -1,4 +1,4 @@
-"""Layers that TensorFlow computes on some processors only, computed so that every processor can.
+"""Replace layers that TensorFlow computes on some processors only by calls that every processor computes.
 
 On a CPU TensorFlow has two implementations of a convolution: its own, and oneDNN's, which it uses where the processor
 has AVX-512 (or ``TF_ENABLE_ONEDNN_OPTS=1`` asks for it). Its own refuses three kinds of layers with an error:
@@ -28,12 +28,12 @@ __all__ = ["portable_layers"]
 
 @contextmanager
 def portable_layers(network: Any) -> Iterator[None]:
-    """Let every layer of a network compute what any CPU can, for as long as the network is traced.
+    """Replace such layers of a network while it is traced.
 
     Parameters
     ----------
     network : keras.Model
-        Is left as it was: a network that is converted afterwards has its own layers.
+        It is unchanged afterwards.
     """
     with ExitStack() as stack:
         for layer in network._flatten_layers():
@@ -46,7 +46,7 @@ def portable_layers(network: Any) -> Iterator[None]:
 
 
 def _portable_call(layer: Any) -> Callable[..., Any] | None:
-    """Return what replaces the ``call`` of a layer, None where that is portable; a lab's own ``call`` is left alone."""
+    """Return a replacement of a layer's ``call``; None where it needs none, as a ``call`` that the lab wrote."""
     from keras import layers
 
     def is_own(*kinds: str) -> bool:

@@ -1,9 +1,9 @@
 """Models in a store: names, versions and aliases.
 
-Owns the keys ``{name}/{version}/...`` and ``{name}/{alias}.json`` and turning a reference (``reef``,
-``reef@production``, ``reef@1.0.0``, ``reef@1.0.0+int8``) into a pinned model: name, version, hash, and what runs it;
-``+litert`` means LiteRT for a network that ncnn serves. A loaded model has had the hash of every file it needs checked
-and its golden example scored; what is not as published never serves.
+A model lies under ``{name}/{version}/...``, an alias under ``{name}/{alias}.json``. A reference (``reef``,
+``reef@production``, ``reef@1.0.0``, ``reef@1.0.0+int8``) is resolved to a pinned model: name, version, hash and engine;
+``+litert`` asks for LiteRT where ncnn serves the network. Loading a model checks the hash of every file that it needs
+and scores its golden example, so a model that was altered after it was published is refused.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from anemonefish.stores import Store, open_store
 __all__ = ["ALIASES", "CatalogEntry", "ModelRepository", "PinnedModel", "ready_model"]
 
 _REMEMBERED = 20
-"""Former versions of an alias that can be gone back to."""
+"""Former versions of an alias that are kept for a rollback."""
 
 _REFERENCE = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9._-]*)(@(?P<version>[a-z0-9][a-z0-9._-]*))?(\+(?P<variant>[a-z0-9]+))?"
@@ -58,7 +58,7 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PinnedModel:
-    """Exactly one network and what runs it: what a reference meant when the job was planned.
+    """One network and its engine: what a reference was resolved to when the job was planned.
 
     Attributes
     ----------
@@ -66,9 +66,9 @@ class PinnedModel:
     hash : str
         SHA-256 of the bundle's ``model.json``.
     engine : {"litert", "keras", "ncnn"}
-        They agree to within 1e-5, not to the last bit, so a job keeps to one.
+        Engines agree within 1e-5, not to the last bit, so a job has one engine.
     variant : str or None
-        What was asked for by name instead of the network as it was trained.
+        The variant that was asked for by name, if any.
     """
 
     name: str
@@ -88,7 +88,7 @@ class PinnedModel:
 
     @classmethod
     def from_dict(cls, document: Any) -> PinnedModel:
-        """Read :meth:`to_dict`'s answer back; what was pinned before there were engines ran on LiteRT."""
+        """Read the result of :meth:`to_dict`; a document without an engine means LiteRT."""
         try:
             name, version, found = (str(document[key]) for key in ("name", "version", "hash"))
             engine, variant = document.get("engine", ENGINES[0]), document.get("variant")
@@ -102,7 +102,7 @@ class PinnedModel:
 
 @dataclass(frozen=True, slots=True)
 class _Pointer:
-    """What an alias means, and what it meant before, the latest last."""
+    """The version of an alias, and its former versions, the latest last."""
 
     version: str
     before: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class _Pointer:
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A model with its versions, and what each alias means."""
+    """A model with its versions, and the version of each alias."""
 
     name: str
     versions: tuple[str, ...]
@@ -123,10 +123,10 @@ class ModelRepository:
     Parameters
     ----------
     store : Store
-        Where they lie.
+        Where the models lie.
     engine : {"litert", "keras"}, optional
-        What is deployed here: ``keras`` runs every network by Keras, ``litert`` has no Keras. ``ANEMONEFISH_ENGINE``
-        unless given, and each bundle's own engine where nothing says.
+        What is deployed: ``keras`` runs every network by Keras; with ``litert`` there is no Keras. The environment
+        variable ``ANEMONEFISH_ENGINE`` unless given; without either, each bundle's own engine.
     """
 
     def __init__(self, store: Store, engine: str | None = None) -> None:
@@ -152,9 +152,9 @@ class ModelRepository:
         return [CatalogEntry(name, tuple(sorted(found)), aliases.get(name, {})) for name, found in versions.items()]
 
     def pin(self, reference: str) -> PinnedModel:
-        """Resolve ``name``, ``name@alias`` or ``name@version``, with ``+variant`` behind it for other arithmetic.
+        """Resolve ``name``, ``name@alias`` or ``name@version``, each also with ``+variant``.
 
-        ``+litert`` is the network itself, run by LiteRT whatever serves it by default.
+        ``+litert`` means the network itself, run by LiteRT.
 
         Raises
         ------
@@ -163,9 +163,9 @@ class ModelRepository:
         ModelNotFound
             There is no such model, version, alias or variant.
         InvalidBundle
-            The bundle is not one.
+            The bundle is damaged.
         IncompatibleModel
-            Only Keras runs the network, and this place has LiteRT.
+            Only Keras runs the network, and LiteRT is deployed.
         """
         match = _REFERENCE.fullmatch(reference)
         if match is None:
@@ -220,7 +220,7 @@ class ModelRepository:
         return spec
 
     def read_file(self, spec: ModelSpec, name: str) -> bytes:
-        """Return a file of a bundle; raise :class:`InvalidBundle` unless it is the one that was published."""
+        """Return a file of a bundle; raise :class:`InvalidBundle` where it was altered after publishing."""
         try:
             data = self._store.read(f"{spec.name}/{spec.version}/{name}")
         except FileNotFoundError:
@@ -233,14 +233,14 @@ class ModelRepository:
         return data
 
     def load(self, pinned: PinnedModel) -> Model:
-        """Load a model ready to serve: hashes checked, golden example scored.
+        """Load a model after checking its hashes and its golden example.
 
         Raises
         ------
         ModelNotFound, InvalidBundle, IncompatibleModel, ParityError
-            The bundle may not serve, and why.
+            The bundle must not serve, and why.
         """
-        return self._proven(pinned)[0]
+        return self._load_checked(pinned)[0]
 
     def verify(self, reference: str) -> tuple[ModelSpec, float]:
         """Check every file of a bundle and its golden scores; return the spec and the largest difference."""
@@ -250,13 +250,13 @@ class ModelRepository:
             self.read_file(spec, name)
         for variant in spec.variants:
             if pinned.engine != "ncnn" or variant != WINOGRAD:  # the same files
-                self._proven(replace(pinned, engine=VARIANTS[variant], variant=variant))
+                self._load_checked(replace(pinned, engine=VARIANTS[variant], variant=variant))
         if pinned.engine == "ncnn":
-            self._proven(replace(pinned, engine=ENGINES[0]))  # what takes over where ncnn fails
-        return spec, self._proven(pinned)[1]
+            self._load_checked(replace(pinned, engine=ENGINES[0]))  # the engine that is used where ncnn does not run
+        return spec, self._load_checked(pinned)[1]
 
-    def _proven(self, pinned: PinnedModel) -> tuple[Model, float]:
-        """Load a model and score its golden example; Keras brings librosa along, which then makes them too."""
+    def _load_checked(self, pinned: PinnedModel) -> tuple[Model, float]:
+        """Load a model and score its golden example; with Keras, compare spectrograms with librosa's too."""
         spec = self.spec(pinned)
         golden = Golden.from_bytes(self.read_file(spec, GOLDEN), f"model {spec.title}")
         model = Model(spec, self._network(spec, pinned), pinned.engine)
@@ -276,38 +276,38 @@ class ModelRepository:
         return LiteRtNetwork(spec.title, self.read_file(spec, name), name)
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Let ``alias`` mean ``version``, which must exist; remember what it meant before."""
+        """Set an alias to a version, which must exist; its former version is kept for a rollback."""
         if alias not in ALIASES:
             raise InvalidRequest(f"{alias!r} is not an alias; use {' or '.join(ALIASES)}")
         self._read_spec(name, version)
         try:
             former = self._pointer(name, alias)
-        except (ModelNotFound, InvalidBundle):  # none yet, or one that is mended by being set
+        except (ModelNotFound, InvalidBundle):  # there is no alias yet, or setting it repairs a damaged one
             former = _Pointer(version)
         before = former.before if former.version == version else (*former.before, former.version)
         self._point(name, alias, _Pointer(version, before[-_REMEMBERED:]))
 
     def promote(self, name: str, version: str, alias: str) -> float:
-        """Let ``alias`` mean ``version`` once that was verified; return the largest difference of its golden scores.
+        """Verify a version and set an alias to it; return the largest difference of its golden scores.
 
         Raises
         ------
         ModelNotFound, InvalidBundle, IncompatibleModel, ParityError
-            The bundle may not serve, and why; the alias stays what it was.
+            The bundle must not serve, and why; the alias is unchanged.
         """
         _, difference = self.verify(f"{name}@{version}")
         self.set_alias(name, alias, version)
         return difference
 
     def rollback(self, name: str, alias: str) -> str:
-        """Let ``alias`` mean again what it meant before, once that was verified; return the version.
+        """Verify the former version of an alias and set the alias back to it; return that version.
 
         Raises
         ------
         ModelNotFound
-            There is no such alias, or it never meant anything else.
+            There is no such alias, or it has no former version.
         InvalidBundle, IncompatibleModel, ParityError
-            The former bundle may not serve, and why; the alias stays what it was.
+            The former bundle must not serve, and why; the alias is unchanged.
         """
         pointer = self._pointer(name, alias)
         if not pointer.before:
@@ -348,5 +348,5 @@ class ModelRepository:
 
 @lru_cache(maxsize=2)
 def ready_model(store_uri: str, pinned: PinnedModel) -> Model:
-    """Return a model that is loaded and verified once per process, however many ranges it scores."""
+    """Return a loaded and verified model, which is kept for the later ranges of this process."""
     return ModelRepository(open_store(store_uri)).load(pinned)

@@ -1,14 +1,13 @@
 """Preprocessing profiles: from samples to the spectrograms a network was trained on.
 
-:mod:`.profile`   what every profile has: constants, window grid, shape, the walk through the windows
+:mod:`.profile`   what every profile has: constants, window grid, shape, one window after the other
 :mod:`.stft`      the short-time Fourier transform and its decibels, bit for bit as librosa makes them
 :mod:`.stft_db`   profile ``stft-db``, of the lab's model v2
-:mod:`.image`     profile ``image``, of the lab's model v1: the picture matplotlib drew, without matplotlib
+:mod:`.image`     profile ``image``, of the lab's model v1: the picture that matplotlib draws, without matplotlib
 :mod:`.magma`     the colours of that picture
 
-Owns the names of the profiles and the form in which a model's bundle keeps them. Needs numpy and nothing else.
-A spectrogram depends on the samples of its own window only: whoever computes it, in whatever block and from
-whatever memory layout, gets the same bits.
+A profile has a name, and a model's bundle keeps all of its constants. A spectrogram depends on the samples of its own
+window only, so it has the same bits in every block and from every memory layout. Only numpy is needed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Profile ``image``: the picture of a spectrogram as librosa and matplotlib drew it, drawn with numpy.
+"""Profile ``image``: the picture of a spectrogram as librosa and matplotlib draw it, drawn with numpy.
 
-Owns the input of the lab's model v1: ``librosa.display.specshow`` on a canvas without margins, drawn by
-matplotlib's Agg, in the colours of magma. The picture equals theirs in every pixel (librosa 0.10 and later,
-matplotlib 3.8 and later), because a mesh of rectangles needs no renderer: where the edges of its cells fall
-is one affine and a rounding, the same for every window of a recording.
+It is the input of the lab's model v1: ``librosa.display.specshow`` on a canvas without margins, drawn by matplotlib's
+Agg, in the colours of magma. Every pixel equals theirs (librosa 0.10 and later, matplotlib 3.8 and later). A mesh of
+rectangles needs no renderer: an affine map and a rounding give the pixels of its cells, the same for every window.
 """
 
 from __future__ import annotations
@@ -49,9 +48,9 @@ class Image(Profile):
     The colours span the quietest to the loudest cell of the window over all bins, visible or not. A window
     whose cells are all equal, such as silence, has the lowest colour.
 
-    One accident is not repeated: librosa takes another colour map (coolwarm) where 2 % of the cells lie above
-    0 dB. None should, but the loudest may by a rounding, and at low rates a click in digital silence makes so
-    many cells equally loud: 10 of 40,000 random clicks at 4 kHz.
+    One defect of librosa is not repeated: it takes another colour map (coolwarm) where 2 % of the cells lie above
+    0 dB. The loudest cells may, by rounding; at low sample rates a click in digital silence makes so many cells
+    equally loud (10 of 40,000 random clicks at 4 kHz).
 
     See :class:`~anemonefish.profiles.profile.Profile` for the other constants.
     """
@@ -67,7 +66,7 @@ class Image(Profile):
     height: Pixels = 256
 
     def input_shape(self, sample_rate: int) -> tuple[int, ...]:
-        """Return (height, width, 3), once it is clear that there is a picture at this sample rate."""
+        """Return (height, width, 3); raise an error where there is no picture at this sample rate."""
         window = self.grid(0, sample_rate).window
         if stft.n_frames(window, self.hop_length) < 2:
             raise UnsupportedRecording(
@@ -91,19 +90,19 @@ class Image(Profile):
 
     def _fill(
         self,
-        made: NDArray[np.float32],
+        out: NDArray[np.float32],
         magnitudes: NDArray[np.floating],
         loudest: np.floating,
         sample_rate: int,
     ) -> None:
         mesh = _mesh(self.height, self.width, *magnitudes.shape, self._limit(sample_rate))
-        shown = magnitudes[:, mesh.bins]
-        cells = np.concatenate((shown.ravel(), stft.extremes(magnitudes, loudest)))
+        visible = magnitudes[:, mesh.bins]
+        cells = np.concatenate((visible.ravel(), stft.extremes(magnitudes, loudest)))
         values = stft.decibels(cells, loudest, amin=self.amin, top_db=self.top_db)
-        indices = _colour_indices(values[: shown.size].reshape(shown.shape), values.min(), values.max())
+        indices = _colour_indices(values[: visible.size].reshape(visible.shape), values.min(), values.max())
         colours = _COLOURS.take(indices.T, axis=0, mode="clip")  # each cell once, (bins, frames, 3); then the pixels
         rows = colours.reshape(len(colours), -1)[:, mesh.columns]
-        np.take(rows, mesh.rows, axis=0, out=made.reshape(self.height, -1), mode="clip")
+        np.take(rows, mesh.rows, axis=0, out=out.reshape(self.height, -1), mode="clip")
 
 
 def _colour_indices(cells: NDArray[np.floating], lowest: np.floating, highest: np.floating) -> NDArray[np.intp]:
@@ -141,7 +140,7 @@ class _Mesh:
 
 @lru_cache(maxsize=32)
 def _mesh(height: int, width: int, n_frames: int, n_bins: int, limit: int) -> _Mesh:
-    """Lay the cells of a spectrogram on the pixels, where matplotlib's Agg lays them.
+    """Return which cell of the spectrogram each pixel shows, as matplotlib's Agg draws it.
 
     A cell reaches half a step to either side of its index. The frequency axis goes from 0 to ``limit`` when
     that is below ``n_bins``, else it shows every cell whole; the time axis always does.

@@ -1,8 +1,7 @@
 """What every preprocessing profile has.
 
-Owns :class:`Profile`: the constants that both profiles share and their limits, the window grid at a sample
-rate, and the walk through the windows, one at a time. A profile that exists is valid, but for what depends
-on the sample rate. Never reads audio and never resamples it.
+:class:`Profile` has the constants that all profiles share, with their limits; the window grid at a sample rate; and
+the loop over windows. A profile that exists is valid; only its sample rate may still be refused.
 """
 
 from __future__ import annotations
@@ -39,16 +38,16 @@ class Profile(ABC):
         Length of an STFT frame and distance between two, in samples; n_fft even, from 16 to 65536,
         hop_length from 1 to n_fft. Frames are centred on multiples of hop_length, the window is padded with zeros.
     top_db : float
-        Cells quieter than the loudest of their window by more than this are raised to it, in dB; at least 0.
+        Range below the loudest cell of the window, in dB; quieter cells are raised to its lower end.
     amin : float
-        Amplitudes below this count as this, so that silence has a logarithm; above 0. librosa's default.
+        Smallest amplitude, so that silence has a logarithm; librosa's default.
 
     Attributes
     ----------
     kind : str
         The profile's name in bundles and on the command line.
     sample_dtype : type
-        The dtype the training code read audio in, and the one to read it in for the same bits.
+        The dtype in which the training code read audio. Read audio in it for the same bits.
     any_sample_rate : bool
         Whether spectrograms have the same shape at every sample rate.
 
@@ -115,14 +114,14 @@ class Profile(ABC):
     def spectrograms(self, windows: NDArray[np.floating], sample_rate: int) -> NDArray[np.float32]:
         """Return the spectrograms of windows.
 
-        Beside the result, no more memory is used than one window's STFT takes, a few MB; a thread keeps it.
+        Besides the result, the memory of one window's STFT is used, a few MB; each thread keeps it.
 
         Parameters
         ----------
         windows : ndarray, shape (n, window), float32 or float64
             Samples of each window, full scale 1; any strides, so overlapping windows need no copy.
         sample_rate : int
-            Samples per second; with ``window_seconds`` it says how long ``window`` is.
+            Samples per second; with ``window_seconds`` it determines the length of a window.
 
         Returns
         -------
@@ -146,7 +145,7 @@ class Profile(ABC):
                 f"not {windows.shape}"
             )
         dtype = np.result_type(windows.dtype, self.sample_dtype)
-        made = np.empty((len(windows), *self.input_shape(sample_rate)), np.float32)
+        spectrograms = np.empty((len(windows), *self.input_shape(sample_rate)), np.float32)
         transform = stft.Stft.of_this_thread(length, self.n_fft, self.hop_length, dtype)
         most = np.sqrt(np.finfo(dtype).max)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -158,18 +157,18 @@ class Profile(ABC):
                         f"window {index} of {len(windows)} holds samples that are NaN, infinite or far beyond full "
                         f"scale; repair the recording or leave it out"
                     )
-                self._fill(made[index], magnitudes, loudest, sample_rate)
-        return made
+                self._fill(spectrograms[index], magnitudes, loudest, sample_rate)
+        return spectrograms
 
     @abstractmethod
     def _fill(
         self,
-        made: NDArray[np.float32],
+        out: NDArray[np.float32],
         magnitudes: NDArray[np.floating],
         loudest: np.floating,
         sample_rate: int,
     ) -> None:
-        """Turn the STFT magnitudes of one window, shape (n_frames, n_bins), into its spectrogram ``made``."""
+        """Turn the STFT magnitudes of one window, shape (n_frames, n_bins), into its spectrogram ``out``."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the kind and every constant, JSON-ready."""

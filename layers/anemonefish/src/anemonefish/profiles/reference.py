@@ -1,8 +1,7 @@
-"""The pipelines that the lab trains with, by librosa and matplotlib themselves.
+"""The preprocessing of the lab's training, by librosa and matplotlib: the reference of every profile.
 
-Owns the reference that every profile is held to: slow, literal, and used to prove, never to serve. Publishing compares
-with it, the container image does so at every start, tests and benchmarks measure against it. librosa and matplotlib
-are imported when it is called; no worker that is a zip carries them.
+It is slow and is used for comparison only: by publishing, by the container image at every start, by tests and by
+benchmarks. librosa and matplotlib are imported when it is called; zip-packaged workers do not have them.
 """
 
 from __future__ import annotations

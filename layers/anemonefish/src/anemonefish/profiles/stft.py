@@ -1,9 +1,9 @@
 """The short-time Fourier transform and its decibels, bit for bit as librosa makes them.
 
-Owns what ``librosa.stft(y, n_fft=..., hop_length=...)`` (centred, padded with zeros, periodic Hann) and
-``librosa.amplitude_to_db(abs(D), ref=np.max)`` compute, with numpy alone, laid out ``(frame, bin)`` where librosa
-has ``(bin, frame)``. Every number goes through the same operations in the same precision and order as there; a
-comment stands where another order would look as good.
+It computes ``librosa.stft(y, n_fft=..., hop_length=...)`` (centred, padded with zeros, periodic Hann) and
+``librosa.amplitude_to_db(abs(D), ref=np.max)`` with numpy alone, in the layout ``(frame, bin)`` instead of librosa's
+``(bin, frame)``. Every number goes through the same operations in the same precision and order; a comment says so where
+another order would seem equal.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 __all__ = ["Stft", "decibels", "decibels_and_floor", "extremes", "hann", "n_frames"]
 
 _CHUNK_FRAMES = 128
-"""Most frames transformed at once, 3 MB at n_fft 1024: memory does not grow with the window, and any number from 64
-on was equally fast."""
+"""Most frames transformed at once, 3 MB at n_fft 1024, so that memory does not grow with the window. Numbers above 64
+were equally fast."""
 
 _MARGIN_DB = 0.01
-"""Far more than decibels are rounded by, in float32 too."""
+"""Far more than the rounding of decibels, in float32 too."""
 
 _last = threading.local()
 
@@ -42,10 +42,10 @@ def hann(n: int) -> NDArray[np.float64]:
 
 
 class Stft:
-    """The transform of windows of one length, one after the other in the same memory.
+    """The transform of windows of one length, which reuses its memory.
 
-    New arrays for every window would cost a tenth of the time or more (page faults). An instance belongs to one
-    thread; :meth:`of_this_thread` returns the same one again.
+    New arrays for every window would take a tenth more time (page faults). An instance belongs to one thread;
+    :meth:`of_this_thread` returns the same instance again.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Stft:
         self._frames = sliding_window_view(padded, n_fft)[::hop_length]
         chunks, bins = -(-len(self._frames) // _CHUNK_FRAMES), n_fft // 2 + 1
         chunk = -(-len(self._frames) // chunks)
-        self._hann = np.tile(hann(n_fft), (chunk, 1))  # one long product takes less than one a frame
+        self._hann = np.tile(hann(n_fft), (chunk, 1))  # one long product is faster than one product for each frame
         self._weighted = np.empty((chunk, n_fft))
         self._spectrum = np.empty((chunk, bins), np.complex128)
         self._rounded = np.empty((chunk, bins), np.complex64) if dtype == np.float32 else None
@@ -72,7 +72,7 @@ class Stft:
 
     @classmethod
     def of_this_thread(cls, window: int, n_fft: int, hop_length: int, dtype: np.dtype[np.floating]) -> Stft:
-        """Return the transform that this thread used last, if it is the one asked for, else a new one."""
+        """Return the last transform of this thread if it has these parameters, or else a new one."""
         wanted = window, n_fft, hop_length, dtype
         if getattr(_last, "wanted", None) != wanted:
             _last.transform = cls(*wanted)
@@ -109,9 +109,9 @@ class Stft:
 
 
 def extremes(magnitudes: NDArray[np.floating], loudest: np.floating) -> NDArray[np.floating]:
-    """Return the cells among which the least and the most decibels of a window are.
+    """Return the cells that may have the fewest or the most decibels of a window.
 
-    Several: a logarithm as computed may order two cells otherwise that differ by less than it is rounded by.
+    These are several, because rounding of the logarithm may exchange cells that are almost equal.
     """
     near = magnitudes.dtype.type(10 ** (_MARGIN_DB / 20))
     cells = magnitudes.reshape(-1)
@@ -145,22 +145,22 @@ def decibels(cells: NDArray[np.floating], loudest: np.floating, *, amin: float, 
 def decibels_and_floor(
     cells: NDArray[np.floating], loudest: np.floating, *, amin: float, top_db: float
 ) -> tuple[NDArray[np.floating], np.floating, np.floating]:
-    """Return decibels, the most of them, and their floor, to which quieter cells are still to be raised.
+    """Return decibels, their maximum, and their floor, to which the caller raises quieter cells.
 
-    :func:`decibels` is the whole of it; this is for who looks for the quietest cell anyway, and so learns whether
-    there is any to raise.
+    :func:`decibels` raises them itself. A caller that needs the quietest cell anyway learns whether there is any to
+    raise.
     """
-    # The power of a scalar rounds some squares otherwise than np.square does: the reference takes the one and
-    # the cells take the other, in librosa and so here.
+    # The power of a scalar rounds some squares differently from np.square. librosa uses the one for the reference and
+    # the other for the cells, and so does this.
     least = cells.dtype.type(amin**2)
     reference = 10.0 * np.log10(max(least, loudest**2))
     loudest_db = 10.0 * np.log10(max(least, np.square(loudest))) - reference
     values: NDArray[np.floating] = np.square(cells)
-    if reference - top_db < 20.0 * math.log10(amin) + _MARGIN_DB:  # else the floor hides whatever amin would change
-        values.clip(least, np.inf, out=values)  # what np.maximum does, twice as fast against a scalar
+    if reference - top_db < 20.0 * math.log10(amin) + _MARGIN_DB:  # otherwise amin changes nothing above the floor
+        values.clip(least, np.inf, out=values)  # as np.maximum, but twice as fast with a scalar
     with np.errstate(divide="ignore"):
         np.log10(values, out=values)
     values *= 10.0
     values -= reference
     highest = values.max()
-    return values, highest, max(highest, loudest_db) - top_db  # the loudest cell need not be among those wanted
+    return values, highest, max(highest, loudest_db) - top_db  # the loudest cell may not be among the cells

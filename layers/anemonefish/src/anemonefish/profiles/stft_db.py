@@ -1,7 +1,7 @@
 """Profile ``stft-db``: the STFT in decibels, cropped and scaled to [0, 1], time first.
 
-Owns the input of the lab's model v2. Computes in float64 throughout, because the training code read audio
-as float64 (soundfile's default), and rounds the result to float32 as the last step.
+It is the input of the lab's model v2. All steps are computed in float64, because the training code read audio as
+float64 (soundfile's default); the last step rounds to float32.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class StftDb(Profile):
     fmax_hz, crop_rate_hz : float
         The first ``int(fmax_hz / (crop_rate_hz / 2) * n_bins)`` bins are kept, 256 of 513 with the defaults.
         ``crop_rate_hz`` is a constant of the training code and **not** the sample rate: the audio was never
-        resampled to 8 kHz. At 48 kHz the crop is therefore 0 to 12 kHz, whatever "fmax 2000 Hz" suggests.
-        A network trained so must be served so.
+        resampled to 8 kHz. At 48 kHz the crop is therefore 0 to 12 kHz, although ``fmax_hz`` says 2000 Hz. A network
+        that was trained with this crop must be served with it.
 
     Notes
     -----
@@ -70,10 +70,10 @@ class StftDb(Profile):
 
     def _fill(
         self,
-        made: NDArray[np.float32],
+        out: NDArray[np.float32],
         magnitudes: NDArray[np.floating],
         loudest: np.floating,
-        sample_rate: int,  # noqa: ARG002  # the crop does not look at it, see crop_rate_hz
+        sample_rate: int,  # noqa: ARG002  # the crop uses crop_rate_hz instead
     ) -> None:
         kept = magnitudes[:, : self.kept_bins]
         values, highest, floor = stft.decibels_and_floor(kept, loudest, amin=self.amin, top_db=self.top_db)
@@ -82,8 +82,8 @@ class StftDb(Profile):
             lowest = floor
             values.clip(floor, np.inf, out=values)
         if lowest == highest:
-            made[:] = 0
+            out[:] = 0
             return
         values -= lowest
         values /= highest - lowest
-        made[..., 0] = values
+        out[..., 0] = values

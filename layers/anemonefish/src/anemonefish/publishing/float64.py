@@ -1,8 +1,7 @@
-"""A network in float64: what the scores of two float32 engines are held against when they differ.
+"""Score by a network in float64, to compare two float32 engines whose scores differ.
 
-Owns building the same Keras network with every layer, and every weight, in float64. A network whose layers lose much of
-float32's precision gives other last digits in every engine; only more precise arithmetic tells how far each is from
-what the weights mean.
+The Keras network is built again with every layer and every weight in float64. A network whose layers lose much of
+float32's precision gives other last digits in every engine; float64 shows how far each engine is from the exact scores.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _FLOAT64 = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "
 def check_precision(network: Any, title: str) -> None:
     """Raise :class:`IncompatibleModel` for a layer that computes in half precision.
 
-    How such a layer rounds depends on the processor, by far more than two engines may differ.
+    Its rounding depends on the processor, by far more than two engines may differ.
     """
     for layer in network._flatten_layers():
         computed = getattr(layer, "compute_dtype", None)
@@ -49,7 +48,7 @@ def float64_scores(
         Python that defines the network's own layers.
     spectrograms : ndarray, shape (n_windows, ...), float32
     title : str
-        What messages call the model.
+        The model's name in messages.
 
     Returns
     -------
@@ -76,7 +75,7 @@ def float64_scores(
         return np.concatenate([scores(spectrograms[at : at + _BATCH].astype(np.float64)) for at in blocks])
     except IncompatibleModel:
         raise
-    except Exception as error:  # a lab's own layer raises whatever it raises
+    except Exception as error:  # a layer that the lab wrote may raise anything
         raise IncompatibleModel(f"{title}: the network cannot be computed in float64 ({first_line(error)})") from None
     finally:
         keras.config.set_floatx(floatx)
@@ -85,7 +84,7 @@ def float64_scores(
 def _in_float64(config: Any) -> Any:
     """Return the configuration of a network with float64 for every ``dtype`` of floating point in it."""
     if isinstance(config, list | tuple):
-        return [_in_float64(each) for each in config]
+        return [_in_float64(part) for part in config]
     if not isinstance(config, dict):
         return config
     return {

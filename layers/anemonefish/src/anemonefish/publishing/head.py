@@ -1,9 +1,8 @@
-"""The head of a network: whether its outputs are scores, and what makes them so.
+"""The last activation of a network: check that its outputs are scores, or append the activation that makes them so.
 
-A score lies between 0 and 1. A softmax makes scores of classes that exclude each other, which sum to one; a sigmoid
-makes a score of each class by itself, which is one class (the target's) or a multi-label model. Everything else, logits
-above all, is no score: a threshold of 0.5 would mean nothing. Owns finding the last activation in the layers, checking
-the values that came out, and applying the activation that was asked for.
+A score lies between 0 and 1. A softmax gives scores of classes that exclude each other, and they sum to one. A sigmoid
+gives each class a score by itself, for one class (the target) or for a multi-label model. Logits are no scores, because
+a threshold of 0.5 has no meaning for them.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from anemonefish.models.model_names import ACTIVATIONS
 __all__ = ["ACTIVATIONS", "activation_of", "check_scores", "with_activation"]
 
 _PASSING = {"Flatten", "Reshape", "Dropout", "Identity", "Permute", "InputLayer"}
-"""Layers behind an activation that leave every value what it is."""
+"""Layers behind an activation that do not change any value."""
 
 _SIGMOIDS = {"sigmoid", "hard_sigmoid"}
 _SUM_TOLERANCE = 1e-3
@@ -27,7 +26,7 @@ _RANGE_TOLERANCE = 1e-6
 
 
 def activation_of(network: Any) -> str | None:
-    """Return the name of the last activation: ``linear`` for a layer without one, None where no layer tells."""
+    """Return the name of the last activation: ``linear`` for a layer without one, None where no layer shows it."""
     tensor = network.outputs[0]
     for _ in range(1000):
         layer = tensor._keras_history.operation
@@ -38,7 +37,7 @@ def activation_of(network: Any) -> str | None:
         name = getattr(activation, "__name__", None)
         if kind not in _PASSING and not (kind == "Activation" and name == "linear"):
             known = kind.lower() if kind in {"Softmax", "Sigmoid"} else name
-            return known if known in _kinds() else None  # of a function of the lab's own only its values tell
+            return known if known in _kinds() else None  # only the values show what a function of the lab's own does
         if kind == "InputLayer":
             return "linear"
         tensor = layer.input
@@ -46,35 +45,35 @@ def activation_of(network: Any) -> str | None:
 
 
 def with_activation(network: Any, title: str, outputs: int, wanted: str | None) -> tuple[Any, str]:
-    """Return the network with scores for outputs, and which kind they are.
+    """Return the network with scores as outputs, and their kind.
 
     Parameters
     ----------
     network : keras.Model
     title : str
-        What messages call the model.
+        The model's name in messages.
     outputs : int
         Number of classes.
     wanted : {"softmax", "sigmoid", "none"} or None
-        What makes scores of the outputs; None where the network's last layer must tell. One that the network ends
-        with already is not applied twice.
+        The activation that makes scores of the outputs; None where the network must end with it. An activation that
+        the network ends with is not applied twice.
 
     Returns
     -------
     network : keras.Model
         The same, or one more layer.
     kind : {"softmax", "sigmoid", "none"}
-        ``none``: nothing tells, so the values must (:func:`check_scores`).
+        ``none``: no layer shows it, so the values must (:func:`check_scores`).
 
     Raises
     ------
     IncompatibleModel
-        The last layer makes no scores, or others than were asked for.
+        The last layer gives no scores, or scores of another kind than was asked for.
     """
     import keras
 
-    found = activation_of(network)
-    kind = "sigmoid" if found in _SIGMOIDS else found
+    activation = activation_of(network)
+    kind = "sigmoid" if activation in _SIGMOIDS else activation
     if wanted == "none":
         return network, "softmax" if kind == "softmax" else "none"
     if wanted is None:
@@ -83,12 +82,12 @@ def with_activation(network: Any, title: str, outputs: int, wanted: str | None) 
                 f"{title}: the network ends with {outputs} sigmoids, so its classes do not exclude each other; publish "
                 f"it as a multi-label model with --activation sigmoid"
             )
-        if kind in {"softmax", "sigmoid"} or found is None:
+        if kind in {"softmax", "sigmoid"} or activation is None:
             return network, kind or "none"
         raise IncompatibleModel(
-            f"{title}: the network ends with {_words(found)}, so its outputs are no scores between 0 and 1; say what "
-            f"makes them: --activation softmax (classes exclude each other) or --activation sigmoid (each class by "
-            f"itself)"
+            f"{title}: the network ends with {_words(activation)}, so its outputs are no scores between 0 and 1; say "
+            f"what makes them: --activation softmax (classes exclude each other) or --activation sigmoid (each class "
+            f"by itself)"
         )
     if kind == wanted:
         return network, wanted
@@ -114,7 +113,7 @@ def _words(activation: str) -> str:
 
 
 def check_scores(scores: NDArray[Any], title: str, kind: str, wanted: str | None) -> bool:
-    """Check that outputs are scores by their values; return whether the model is multi-label.
+    """Check by their values that outputs are scores; return whether the model is multi-label.
 
     Parameters
     ----------
@@ -122,9 +121,9 @@ def check_scores(scores: NDArray[Any], title: str, kind: str, wanted: str | None
         Of the comparison windows.
     title : str
     kind : str
-        As :func:`with_activation` returns it.
+        As returned by :func:`with_activation`.
     wanted : str or None
-        As it got it.
+        As given to it.
 
     Raises
     ------

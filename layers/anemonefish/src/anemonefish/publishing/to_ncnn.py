@@ -1,10 +1,9 @@
-"""Winograd: a Keras network written in ncnn's format, and how much it gains by that.
+"""Write a Keras network in ncnn's format, and count the multiplications that Winograd's algorithm saves.
 
-Owns the two files: ``.param``, text with a line per layer (https://github.com/Tencent/ncnn/wiki/param-and-model-file-
-structure), and ``.bin``, the weights behind one another. Knows the layers that plain convolutional networks are chained
-from and refuses any other by name. Whether the files score as Keras does is for the publisher to find out, who refuses
-them otherwise. How much is gained is counted and not timed, because the processor that publishes is not the one that
-serves. Workers never import it.
+The files are ``.param``, text with a line per layer (https://github.com/Tencent/ncnn/wiki/param-and-model-file-
+structure), and ``.bin``, the weights of all layers in a row. The layers of plain convolutional networks are written;
+any other is refused by name. Publishing compares the scores of the files with Keras's. The gain is counted and not
+timed, because the processor that publishes is not the one that serves. No worker imports this module.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from anemonefish.errors import IncompatibleModel
 __all__ = ["to_ncnn", "winograd_share"]
 
 _FEWEST_CHANNELS = 16
-"""Of either side of a convolution; with fewer, transforming costs what multiplying spares."""
+"""Least number of input and output channels; with fewer, the transformation takes the time that is saved."""
 
 _MAGIC = 7767517
 _SAME, _VALID = -233, 0  # padding of a convolution, in ncnn's words
@@ -31,7 +30,7 @@ _ACTIVATIONS = {"linear": (), "relu": ("ReLU",), "sigmoid": ("Sigmoid",), "tanh"
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """A line of ``.param`` and its share of ``.bin``."""
+    """A line of ``.param`` and its part of ``.bin``."""
 
     kind: str
     options: dict[int, float] = field(default_factory=dict)
@@ -51,7 +50,7 @@ def to_ncnn(network: Any, title: str) -> tuple[bytes, bytes]:
     network : keras.Model
         A chain of layers, channels last, of one spectrogram with the shape (height, width, channels).
     title : str
-        What messages call the model.
+        The model's name in messages.
 
     Returns
     -------
@@ -61,9 +60,9 @@ def to_ncnn(network: Any, title: str) -> tuple[bytes, bytes]:
     Raises
     ------
     IncompatibleModel
-        The network is no chain, or a layer of it is not known here.
+        The layers form no chain, or one of them cannot be written.
     """
-    chain = [made for layer in _chained(network, title) for made in _written(layer, title)]
+    chain = [written for layer in _chained(network, title) for written in _written(layer, title)]
     height, width, channels = network.inputs[0].shape[1:]
     lines = [str(_MAGIC), f"{len(chain) + 1} {len(chain) + 1}"]
     lines.append(f"Input input 0 1 blob0 0={width} 1={height} 2={channels}")
@@ -74,8 +73,8 @@ def to_ncnn(network: Any, title: str) -> tuple[bytes, bytes]:
 def winograd_share(network: Any) -> float:
     """Return which share of a network's multiplications lies in convolutions that Winograd's algorithm shortens.
 
-    That are those of 3 x 3 with strides and dilations of 1 over enough channels: it takes 2.25 to 5 times fewer
-    multiplications for them (Lavin and Gray, 2016), and no fewer for any other layer.
+    These are convolutions of 3 x 3 with strides and dilations of 1 over enough channels. They take 2.25 to 5 times
+    fewer multiplications (Lavin and Gray, 2016); other layers take as many as before.
     """
     total = shortened = 0
     for layer in network._flatten_layers():
@@ -93,7 +92,7 @@ def winograd_share(network: Any) -> float:
 
 
 def _chained(network: Any, title: str) -> list[Any]:
-    """Return the layers in order; refuse a network that is not one after the other."""
+    """Return the layers in order; refuse a network whose layers are not in a chain."""
     layers = [layer for layer in network.layers if type(layer).__name__ != "InputLayer"]
     chained = type(network).__name__ == "Sequential" or all(b.input is a.output for a, b in pairwise(layers))
     if not chained or len(network.inputs[0].shape) != 4:
@@ -117,11 +116,11 @@ def _written(layer: Any, title: str) -> list[_Layer]:
 
 
 class _UnknownOption(Exception):
-    """A known layer is used in an unknown way; the message says which."""
+    """A layer has an option that cannot be written; the message says which."""
 
 
 def _require(layer: Any, **wanted: object) -> None:
-    """Raise :class:`_UnknownOption` unless every option of the layer has the one value that is known here."""
+    """Raise :class:`_UnknownOption` unless every option of the layer has the given value."""
     for name, value in wanted.items():
         found = getattr(layer, name)
         if found != value:
@@ -133,7 +132,7 @@ def _floats(array: Any) -> bytes:
 
 
 _PLAIN_FLOAT32 = bytes(4)
-"""The mark in front of weights that are neither halved nor quantised."""
+"""The mark in front of weights in float32."""
 
 
 def _activation(layer: Any) -> list[_Layer]:
@@ -157,11 +156,10 @@ def _convolution(layer: Any) -> list[_Layer]:
     _require(layer, groups=1, data_format="channels_last")
     kernel = np.asarray(layer.kernel)  # height, width, channels in, channels out
     (stride_y, stride_x), (dilation_y, dilation_x) = layer.strides, layer.dilation_rate
-    options = {
-        0: kernel.shape[3], 1: kernel.shape[1], 11: kernel.shape[0], 2: dilation_x, 12: dilation_y,
-        3: stride_x, 13: stride_y, 4: _SAME if layer.padding == "same" else _VALID,
-        5: int(layer.use_bias), 6: kernel.size,
-    }  # fmt: skip
+    height, width, _, channels = kernel.shape
+    padding = _SAME if layer.padding == "same" else _VALID
+    options = {0: channels, 1: width, 11: height, 2: dilation_x, 12: dilation_y, 3: stride_x, 13: stride_y, 4: padding}
+    options |= {5: int(layer.use_bias), 6: kernel.size}
     weights = _kernel_and_bias(layer, kernel.transpose(3, 2, 0, 1))
     return _activated(layer, "Convolution", options, weights)
 

@@ -1,7 +1,7 @@
-"""The trial of a network before it is published: windows of sound, and how far engines are from Keras on them.
+"""Compare engines with Keras on windows of sound, before a network is published.
 
-Owns which windows the engines are compared on (two simulated reefs, one full of calls, and the recording that the user
-gives), the rule that decides whether a difference may be served, and the figures of it that go into ``model.json``.
+The windows are of two simulated reefs, one of them full of calls, and of the recording that the user gives. This module
+decides whether an engine's difference from Keras is small enough to serve, and returns the figures for ``model.json``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from anemonefish.simulation.scene_settings import SceneSettings
 __all__ = ["COMPARED_WINDOWS", "GOLDEN_WINDOWS", "NATIVE_TRIAL_RATE", "Trial", "check_parity", "trial_windows"]
 
 COMPARED_WINDOWS = 100
-"""Windows of simulated sound, half of a reef full of calls; as many again of a recording that is given."""
+"""Windows of simulated sound, half of them of a reef full of calls; as many again of the user's recording."""
 
 GOLDEN_WINDOWS = 4
 
@@ -37,11 +37,11 @@ NATIVE_TRIAL_RATE = 48_000
 """Rate of the trial audio for a model that takes recordings at their own rate, in Hz."""
 
 LEAST_SPREAD = 1e-3
-"""The scores of each class must differ by so much over the windows, a hundred times the tolerance: agreement on one
-constant score proves nothing."""
+"""Least range of each class's scores over the windows: a hundred times the tolerance, because agreement on a constant
+score shows nothing."""
 
 _SLACK = 2.0
-"""What another processor may add to a difference that was measured."""
+"""Factor for other processors, on a difference that was measured on this one."""
 
 _BUSY = SceneSettings(calls_per_minute=36, biological_per_minute=30)
 
@@ -55,7 +55,7 @@ class Trial:
     windows : ndarray, shape (n_windows, window), float
         Audio.
     stretches : tuple of slice
-        Of windows that follow one another.
+        Runs of windows that follow one another.
     sample_rate : int
     spectrograms : ndarray, shape (n_windows, ...), float32
     expected : ndarray, shape (n_windows, n_classes), float32
@@ -76,7 +76,7 @@ class Trial:
         audio: str | None,
         keras: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     ) -> Trial:
-        """Take the windows and let Keras score them; errors as of :func:`trial_windows`."""
+        """Make the windows and score them by Keras; errors as of :func:`trial_windows`."""
         half = COMPARED_WINDOWS // 2
         found = [
             trial_windows(None, profile, sample_rate, half, _BUSY),
@@ -105,7 +105,7 @@ class Trial:
         }
 
     def too_much_alike(self, spec: ModelSpec) -> str | None:
-        """Return why agreement on these windows proves little, None where it does prove something."""
+        """Return why agreement on these windows shows little; None where they differ enough."""
         count = len(self.expected)
         ranges = np.ptp(self.expected, axis=0)
         least = int(ranges.argmin())
@@ -117,7 +117,7 @@ class Trial:
         return None
 
     def golden(self, spec: ModelSpec) -> Golden:
-        """Keep windows from the lowest to the highest target score: a golden example of silence proves nothing."""
+        """Return a golden example: windows from the lowest to the highest score of the target class."""
         order = np.argsort(self.expected[:, spec.classes.index(spec.target_class)], kind="stable")
         chosen = order[np.linspace(0, len(order) - 1, GOLDEN_WINDOWS).round().astype(int)]
         return Golden(np.ascontiguousarray(self.windows[chosen]), self.expected[chosen], self.sample_rate)
@@ -126,10 +126,10 @@ class Trial:
 def check_parity(
     spec: ModelSpec, engine: str, trial: Trial, scores: NDArray[np.float32], in_float64: Callable[[], NDArray[Any]]
 ) -> dict[str, Any]:
-    """Decide whether an engine may serve the network instead of Keras.
+    """Check that an engine may serve the network instead of Keras.
 
-    It may where every score is within :data:`~anemonefish.models.bundle.TOLERANCE` of Keras's. A network whose layers
-    lose more of float32's precision may be served where both are within
+    It may where every score is within :data:`~anemonefish.models.bundle.TOLERANCE` of Keras's. Where the layers of a
+    network lose more of float32's precision, it may if both are within
     :data:`~anemonefish.models.bundle.MOST_TOLERANCE` of the network in float64 and of each other, no window gets
     another label and no event changes.
 
@@ -137,10 +137,10 @@ def check_parity(
     ----------
     spec : ModelSpec
     engine : str
-        What messages call it.
+        Its name in messages.
     trial : Trial
     scores : ndarray, shape (n_windows, n_classes), float32
-        The engine's.
+        The engine's scores.
     in_float64 : callable
         Returns the scores of the network in float64; called only where the engines differ by more.
 
@@ -153,7 +153,7 @@ def check_parity(
     Raises
     ------
     ParityError
-        It may not, and why.
+        It must not serve, and why.
     """
     difference = trial.difference(scores)
     if difference <= TOLERANCE:
@@ -161,7 +161,7 @@ def check_parity(
     exact = in_float64()
     grid = spec.profile.grid(0, trial.sample_rate)
     events, others = (
-        set(events_of(spec, each, grid, trial.sample_rate, trial.stretches)) for each in (trial.expected, scores)
+        set(events_of(spec, those, grid, trial.sample_rate, trial.stretches)) for those in (trial.expected, scores)
     )
     figures = {
         "engine": float(np.abs(scores - exact).max()),
@@ -232,7 +232,7 @@ def trial_windows(
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
-    """Samples that are all there, as a recording that can be resampled."""
+    """Samples in memory, as a recording that can be resampled."""
 
     samples: NDArray[Any]
     sample_rate: int
@@ -245,11 +245,11 @@ class _Whole:
         return self.samples[start:stop]
 
     def expect(self, stop: int) -> None:
-        """Nothing is read ahead."""
+        """Do nothing, because the samples are in memory."""
 
 
 def _simulated(seconds: float, sample_rate: int, settings: SceneSettings | None) -> NDArray[np.float32]:
-    """Simulate a scene; at a rate too low for its voices it is simulated at a multiple and resampled."""
+    """Simulate a scene; for a sample rate too low for its calls, at a multiple of it, then resampled."""
     rate = sample_rate * max(1, ceil(MINIMUM_RATE / sample_rate))
     made = scene(seconds, seed=1, sample_rate=rate, settings=settings)
     view = at_rate(_Whole(next(iter(made.blocks(made.n_samples))), rate), sample_rate)

@@ -25,7 +25,7 @@ from anemonefish.windows import WindowGrid
 __all__ = ["convert", "events_of", "labels_flipped", "labels_of", "measure_agreement"]
 
 _SLACK = 2.0
-"""What another processor may add to the difference that was measured: its 8-bit kernels round elsewhere."""
+"""Factor for other processors, whose 8-bit kernels round differently, on the difference that was measured."""
 
 
 def convert(one_window: Any, *, int8: bool) -> bytes:
@@ -34,7 +34,7 @@ def convert(one_window: Any, *, int8: bool) -> bytes:
     Parameters
     ----------
     one_window : keras.Model
-        Takes a batch of exactly one window, the only batch that is ever scored.
+        Takes a batch of exactly one window, as all scoring does.
     int8 : bool
         Whether weights and arithmetic have 8 bit instead of float32.
 
@@ -71,7 +71,7 @@ def measure_agreement(
     grid : WindowGrid
     sample_rate : int
     stretches : sequence of slice
-        Of windows that follow one another in one recording; all of them by default.
+        Runs of windows that follow one another in one recording; all of them by default.
 
     Returns
     -------
@@ -81,8 +81,8 @@ def measure_agreement(
         against those, by half of their union, null where neither has one; ``tolerance`` for the golden scores.
     """
 
-    def target_events(found: NDArray[np.float32]) -> list[tuple[int, int]]:
-        return [event[1:] for event in events_of(spec, found, grid, sample_rate, stretches) if event[0] == target]
+    def target_events(scores: NDArray[np.float32]) -> list[tuple[int, int]]:
+        return [event[1:] for event in events_of(spec, scores, grid, sample_rate, stretches) if event[0] == target]
 
     target = spec.target_class
     expected = target_events(exact)
@@ -104,26 +104,28 @@ def labels_flipped(spec: ModelSpec, scores: NDArray[Any], exact: NDArray[Any]) -
 
 
 def labels_of(spec: ModelSpec, scores: NDArray[Any]) -> NDArray[np.intp]:
-    """Return the label of each window, shape (n_windows, n): the best class, or of each class whether it is there."""
+    """Return the label of each window, shape (n_windows, n): the best class, or for each class whether it is
+    present.
+    """
     if len(spec.classes) > 1 and not spec.multi_label:
         best: NDArray[np.intp] = scores.argmax(axis=1)[:, np.newaxis]
         return best
-    return (scores > Settings.load({}, {}).threshold).astype(np.intp)
+    return (scores > Settings().threshold).astype(np.intp)
 
 
 def events_of(
     spec: ModelSpec, scores: NDArray[Any], grid: WindowGrid, sample_rate: int, stretches: Sequence[slice]
 ) -> list[tuple[str, int, int]]:
-    """Return the events of every class by default settings: class, first sample, and the first one after.
+    """Return the events of every class by default settings, as (class, first sample, sample after the last).
 
-    Samples of stretches are counted on, so that the events of one are never those of another.
+    Samples are counted over all stretches, so that events of different stretches differ.
     """
-    settings = Settings.load({}, {})
-    found = []
+    settings = Settings()
+    events = []
     for stretch in stretches:
         before = (stretch.start or 0) * (grid.hop + grid.window)
         smoothed = smooth(scores[stretch].astype(np.float32), settings.median_windows)
         for column, label in enumerate(spec.classes):
-            events = find_events(smoothed[:, column], grid, sample_rate, label, settings)
-            found += [(label, before + event.start, before + event.stop) for event in events]
-    return found
+            found = find_events(smoothed[:, column], grid, sample_rate, label, settings)
+            events += [(label, before + event.start, before + event.stop) for event in found]
+    return events
