@@ -1,7 +1,4 @@
-"""Documents that always have the same bytes, and their hashes.
-
-Owns how a document is written for people and stores, and how a hash names what decides something. Knows no document.
-"""
+"""Write documents as JSON that always has the same bytes, and hash them."""
 
 from __future__ import annotations
 
@@ -18,5 +15,5 @@ def dump_json(document: Any) -> bytes:
 
 
 def digest(document: Any) -> str:
-    """Return 16 hexadecimal digits that differ when a document does."""
+    """Return 16 hexadecimal digits that differ between different documents."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]

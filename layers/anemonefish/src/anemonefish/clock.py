@@ -1,6 +1,6 @@
-"""The one place that knows what time it is, and how a moment is written: ISO 8601, UTC.
+"""The current time, and moments as text: ISO 8601, UTC.
 
-Only records of what happened have times; no result knows a clock.
+Results do not contain the current time; only records of uploads, executions and measurements do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ __all__ = ["from_text", "now", "to_text"]
 
 
 def now() -> datetime:
-    """Return this moment in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 

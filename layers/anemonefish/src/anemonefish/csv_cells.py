@@ -1,14 +1,13 @@
-"""Cells: values of CSV and tab-separated tables that are safe to open in a spreadsheet.
+"""Cells of CSV and tab-separated tables that are safe to open in a spreadsheet.
 
-Owns how a text is written into a cell and read back. Excel, LibreOffice and Google Sheets run a cell that begins with
-``=``, ``+``, ``-`` or ``@``, whatever quotation marks the file has around it; a recording may be called
-``=HYPERLINK("http://...").wav``. Such a text gets a single quote in front, which spreadsheets take for "this is text",
-and :func:`unescape` takes it away again. Numbers stay as they are.
+Excel, LibreOffice and Google Sheets run a cell that begins with ``=``, ``+``, ``-`` or ``@``, also within quotation
+marks, and a recording may be called ``=HYPERLINK("http://...").wav``. :func:`escape` puts a single quote in front of
+such a text, which marks it as text, and :func:`unescape` removes it. Numbers are unchanged.
 
 Every CSV of this package is written by :func:`write_rows`.
 
-Sources: OWASP, "CSV Injection" (the characters, the single quote, and that a separator of another locale inside a text
-begins a cell too); Excel takes the full-width forms of the four characters for the same.
+Sources: OWASP, "CSV Injection" (the characters, the single quote, and separators of other locales inside a text, which
+begin a cell too). Excel treats the full-width forms of the four characters alike.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ __all__ = ["escape", "read_rows", "unescape", "write_rows"]
 _QUOTE = "'"
 _FORMULA = frozenset("=+-@＝＋－＠﹦﹢﹣﹫")
 _LOST = frozenset("\t\r\n")
-"""At the beginning of a cell, spreadsheets drop these and look at what comes next."""
+"""Characters that spreadsheets drop at the beginning of a cell."""
 _SEPARATORS = frozenset(";\t\r\n")
-"""What ends a cell or a line where it is not a comma that does. A comma inside a text is quoted, or is no separator."""
+"""Characters that may end a cell or a line, besides the comma, which is quoted inside a text."""
 _PASSED_OVER = frozenset("'\"\u200b\u200c\u200d\u200e\u200f\u2060\ufeff")
-"""What a spreadsheet may pass over before it sees a formula, besides white space and control characters."""
+"""Characters that a spreadsheet may skip before a formula, besides white space and control characters."""
 _SUSPECT = re.compile(f"[{re.escape(''.join(sorted(_FORMULA | _LOST)))}]")
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
 def escape(text: str) -> str:
-    """Return a text as it is safe in a cell: with a single quote wherever a spreadsheet would see a formula begin.
+    """Return a text that is safe in a cell: with a single quote where a spreadsheet would see a formula.
 
     Examples
     --------
@@ -48,7 +47,7 @@ def escape(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """Return what :func:`escape` was given.
+    """Return the text that was given to :func:`escape`.
 
     Examples
     --------
@@ -62,9 +61,9 @@ def unescape(text: str) -> str:
 
 
 def _formulas(text: str) -> Iterator[int]:
-    """Yield, from the last to the first, where a cell begins that a spreadsheet may run.
+    """Yield the positions where a spreadsheet may see a formula begin, from the last to the first.
 
-    Single quotes are passed over like white space, so a text has the same positions before and after it is escaped.
+    Single quotes are skipped like white space, so a text has the same positions before and after it is escaped.
     """
     runs = False
     for index in range(len(text) - 1, -1, -1):
@@ -90,7 +89,7 @@ def read_rows(file: TextIO) -> Iterator[dict[str, str]]:
 
 
 def write_rows(file: TextIO, rows: Iterable[Iterable[object]]) -> None:
-    """Write rows of a CSV; texts are escaped, lines end with a line feed.
+    """Write rows of a CSV; texts are escaped, and lines end with a line feed.
 
     Parameters
     ----------
@@ -105,7 +104,7 @@ def write_rows(file: TextIO, rows: Iterable[Iterable[object]]) -> None:
 
 
 class _LineFeeds:
-    """Ends lines with a line feed alone; told so itself, :mod:`csv` leaves a carriage return in a cell unquoted."""
+    """Ends lines with a line feed only. With that as its own option, :mod:`csv` would not quote a carriage return."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file

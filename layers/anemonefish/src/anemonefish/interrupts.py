@@ -1,9 +1,8 @@
-"""Ctrl-C, SIGTERM and SIGHUP: a command that is stopped ends its workers, tidies up and says how to go on.
+"""Ctrl-C, SIGTERM and SIGHUP: a command that is stopped ends its workers, removes temporary files and exits.
 
-Owns what a signal does to a command and to its worker processes. In a command the first signal raises
-:class:`Stopped`, so that every ``with`` and ``finally`` on the way out does its work; the next one kills the workers,
-and one after that ends the process where it stands. A worker ignores Ctrl-C, which a terminal sends to it as well, and
-ends when its command is gone, however that ended. Also the command line as it was typed, quoted for a shell.
+In a command the first signal raises :class:`Stopped`, so that every ``with`` and ``finally`` is completed. The second
+signal kills the workers, and the third ends the process at once. A worker ignores Ctrl-C, which a terminal sends to it
+too, and ends when its command has ended for any reason. :func:`command_line` returns the command that was typed.
 """
 
 from __future__ import annotations
@@ -42,17 +41,17 @@ class Stopped(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects of a process that a signal ended: 128 and the signal's number."""
+        """The exit code of a process that a signal ended: 128 plus the number of the signal."""
         return 128 + self.signal
 
     def ignore_others(self) -> None:
-        """Ignore signals from now on: the command is at its end."""
+        """Ignore further signals, because the command is about to end."""
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
 
 def end_at_once() -> None:
-    """Let signals end this process without a word, until :func:`stoppable` takes over: nothing has been done yet."""
+    """Let signals end this process without a message until :func:`stoppable`, because nothing has been done yet."""
     for number in _SIGNALS:
         if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}:
             signal.signal(number, lambda received, _: os._exit(128 + received))
@@ -60,9 +59,9 @@ def end_at_once() -> None:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let signals raise :class:`Stopped` in this block, whose workers then end with it.
+    """Let signals raise :class:`Stopped` in this block, and end its workers.
 
-    Signals that are ignored stay so: ``nohup`` means what it says. Outside the main thread nothing is changed.
+    Signals that are ignored, as by ``nohup``, stay ignored. Outside the main thread nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -89,7 +88,7 @@ def stoppable() -> Iterator[None]:
 
 
 def end_workers() -> None:
-    """Kill the worker processes of this one, at once: what they were writing has a temporary name."""
+    """Kill the worker processes of this process; unfinished files have temporary names."""
     if "multiprocessing" not in sys.modules:  # it is loaded with the first worker
         return
     from multiprocessing import active_children
@@ -103,9 +102,9 @@ def end_workers() -> None:
 
 @contextmanager
 def starting_workers() -> Iterator[None]:
-    """Start worker processes in this block: they hold Ctrl-C and SIGHUP back until :func:`as_worker` has run.
+    """Start worker processes in this block; they block Ctrl-C and SIGHUP until :func:`as_worker` has run.
 
-    A terminal sends both to every process of a command, those that are still starting included. The workers do not run
+    A terminal sends both to every process of a command, also to those that are still starting. The workers do not run
     the file of the program again, so a script may call the library without ``if __name__ == "__main__"``.
     """
     with _without_program_file():
@@ -121,7 +120,7 @@ def starting_workers() -> Iterator[None]:
 
 @contextmanager
 def _without_program_file() -> Iterator[None]:
-    """Hide where ``__main__`` lies: multiprocessing imports it in every process that it spawns."""
+    """Hide the file of ``__main__``, which multiprocessing would import in every process that it spawns."""
     program: dict[str, Any] = vars(sys.modules["__main__"])
     before: dict[str, Any] = {name: program[name] for name in ("__file__", "__spec__") if name in program}
     program.pop("__file__", None)
@@ -134,7 +133,7 @@ def _without_program_file() -> Iterator[None]:
 
 
 def as_worker() -> None:
-    """Prepare a worker process: Ctrl-C is its command's to handle, and it does not outlive that."""
+    """Prepare a worker process: it ignores Ctrl-C, which its command handles, and ends with its command."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_TERMINALS)
@@ -151,7 +150,7 @@ def as_worker() -> None:
 
 
 def command_line(arguments: Sequence[str] | None = None) -> str:
-    """Return the command that is running as a line to paste into a shell.
+    """Return the running command as a line to paste into a shell.
 
     Parameters
     ----------
@@ -164,7 +163,7 @@ def command_line(arguments: Sequence[str] | None = None) -> str:
 
 
 def _quoted(word: str) -> str:
-    """Quote a word; one with control characters, or bytes that are no text, as bash, zsh and ksh write those."""
+    """Quote a word; control characters and bytes that are not text are written as in bash, zsh and ksh."""
     if _PLAIN.fullmatch(word):
         return shlex.quote(word)
     plain = (chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in os.fsencode(word))

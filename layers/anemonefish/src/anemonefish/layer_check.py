@@ -1,8 +1,8 @@
-"""Whether the layers of a Lambda function were built for the processor that it runs on.
+"""Check that the layers of a Lambda function were built for the processor that it runs on.
 
-``sam build`` cannot tell a layer's Makefile which ``Architecture`` will be deployed, and Lambda does not look into a
-layer. So every layer carries a marker, ``python/anemonefish_layers/{layer}``, that names the processor it was built
-for, and the package compares it with the machine before it loads a compiled library.
+``sam build`` does not pass the ``Architecture`` of the deployment to a layer's Makefile, and Lambda does not inspect a
+layer. So every layer has a marker, ``python/anemonefish_layers/{layer}``, that names the processor it was built for.
+The package compares it with the machine before it loads a compiled library.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _AWS_NAMES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd64":
 
 
 def machine_architecture() -> str:
-    """Return this machine's processor in AWS's words: ``arm64`` or ``x86_64``; others as Python calls them."""
+    """Return this machine's processor by AWS's name, ``arm64`` or ``x86_64``; others by Python's name."""
     machine = platform.machine()
     return _AWS_NAMES.get(machine.lower(), machine)
 
@@ -32,7 +32,7 @@ def machine_architecture() -> str:
 def check_layers(paths: Iterable[str] | None = None) -> None:
     """Refuse layers that were built for another processor.
 
-    Looks at nothing outside Lambda: only its functions have layers.
+    Outside Lambda there are no layers, so nothing is checked.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def check_layers(paths: Iterable[str] | None = None) -> None:
         if (built_for := marker.read_text(encoding="ascii").strip()) != here
     }
     if wrong:
-        named = ", ".join(f"{layer} for {built_for}" for layer, built_for in sorted(wrong.items()))
+        layers = ", ".join(f"{layer} for {built_for}" for layer, built_for in sorted(wrong.items()))
         raise WrongArchitecture(
-            f"the layers were built for another processor ({named}), but this function runs on {here}; "
+            f"the layers were built for another processor ({layers}), but this function runs on {here}; "
             f"build them again with ARCHITECTURE={here} sam build, and deploy with Architecture={here}"
         )

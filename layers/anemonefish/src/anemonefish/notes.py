@@ -1,8 +1,7 @@
-"""Notes: what a user should know about one recording, beside its result.
+"""Notes: what a user should know about one recording, besides its result.
 
-Owns the one form in which a doubt about a recording travels: a code for programs, a sentence for people, and the
-numbers in it. A note is made where its fact is seen (a header, a decoder, a clock, the samples) and carried unchanged
-through plan, result, summary, API and terminal. Nothing here measures anything.
+A note has a code for programs, a sentence for people, and the numbers in that sentence. It is made where its cause is
+found (a header, a decoder, a clock, the samples), and is the same in plan, result, summary, API and terminal.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ CODES: dict[str, str] = {
 """Every code and what it means; docs/results.md lists them."""
 
 MISSING = frozenset({"ends-early", "damaged"})
-"""Codes of notes that tell of sound that was recorded and could not be read: the recording's status is ``partial``."""
+"""Codes for recorded sound that could not be read; the status of such a recording is ``partial``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,9 @@ class Note:
     code : str
         One of :data:`CODES`.
     message : str
-        A sentence without the recording's name: copies of a recording have the same results whatever they are called.
+        A sentence without the recording's name, so that copies of a recording have the same results.
     numbers : mapping of str to int, float or str
-        The figures of the sentence, for programs; a stretch is ``start_sample``, ``stop_sample`` and ``sample_rate``.
+        The numbers of the sentence, for programs; an interval is ``start_sample``, ``stop_sample`` and ``sample_rate``.
 
     Examples
     --------
@@ -70,5 +69,5 @@ class Note:
 
 
 def is_partial(notes: Iterable[Note]) -> bool:
-    """Say whether sound that was recorded is missing from the analysis."""
+    """Say whether recorded sound is missing from the analysis."""
     return any(note.code in MISSING for note in notes)

@@ -1,9 +1,9 @@
-"""What recordings and their results are called, and which files are no recordings.
+"""Names of recordings and their results, and files that are no recordings.
 
-Owns the one way from a path in a folder, or a key below a prefix, to the name of a recording: a laptop and an account
-call the same things alike. A name is relative, printable, and short enough for every file system and for a key of S3;
-no part of it is hidden, and no folder of it is called like a file of results. It also knows what operating systems and
-storage devices leave in a folder, and our own clips. Opens nothing.
+A path in a folder, or a key below a prefix, becomes the name of a recording, the same on a laptop and in an account. A
+name is relative, printable, and short enough for every file system and for a key of S3. No part of it is hidden, and no
+folder in it has the ending of a result file. Files of operating systems and storage devices, and clips of earlier runs,
+are recognised by their names.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _LONGEST_FOLDER = 250  # bytes
 _LONGEST_NAME = 750  # bytes; a key of S3 has at most 1,024, with the job's prefix and the suffix of a format
 
 _RESULT_ENDINGS = (".csv", ".flac", ".json", ".parquet", ".png", ".txt")
-"""How files of results end: a folder beside them must not be called like one."""
+"""Endings of result files, which no folder beside them may have."""
 
 _RESERVED = ("combined",)
-"""Names whose reports would be those of the whole job."""
+"""Names whose reports would have the names of job-level files."""
 
-# What systems and devices keep for themselves, in lower case: Windows, Linux, Synology, QNAP, archives made on a Mac.
+# Folders of Windows, Linux, Synology, QNAP and of archives made on a Mac, in lower case.
 _SYSTEM_NAMES = frozenset(
     {
         "$recycle.bin",
@@ -45,10 +45,10 @@ _OWN_CLIP = re.compile(r"(^|/)review/clips/[^/]+_[0-9]{6,}\.[0-9]{3}s_[^/]+_[01]
 
 
 def printable(text: str) -> str:
-    r"""Return text that every table and terminal can show.
+    r"""Return a text that every table and terminal can show.
 
-    Control characters, marks of the writing direction, invisible letters, backslashes and bytes that are no text become
-    underscores.
+    Control characters, marks of the writing direction, invisible letters, backslashes and bytes that are not text
+    become underscores.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def printable(text: str) -> str:
 
 
 def recording_name(path: str) -> str:
-    r"""Return what the recording at a relative path, or at a key below a prefix, is called.
+    r"""Return the name of the recording at a relative path, or at a key below a prefix.
 
     Examples
     --------
@@ -72,10 +72,10 @@ def recording_name(path: str) -> str:
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """Number repeated names (``a.wav``, ``a-2.wav``), so that no result overwrites another's; cut very long ones.
+    """Number repeated names (``a.wav``, ``a-2.wav``), so that no result overwrites another; shorten very long ones.
 
-    Names that differ only in case or in how an accent is encoded count as the same: some file systems do not tell them
-    apart.
+    Names that differ only in case or in the encoding of an accent count as the same, because they are on some file
+    systems.
     """
     used = {_same(name) for name in _RESERVED}
     numbers: defaultdict[str, int] = defaultdict(lambda: 2)
@@ -102,7 +102,7 @@ def is_hidden(parts: Iterable[str]) -> bool:
 
 
 def is_own_clip(path: str) -> bool:
-    """Say whether a file is a clip that ``detect --clips`` cut, by where it lies and what it is called."""
+    """Say whether a file is a clip of ``detect --clips``, by its folder and its name."""
     return _OWN_CLIP.search(path) is not None
 
 

@@ -1,9 +1,8 @@
-"""Values that arrive as text: ``--set NAME=VALUE``, environment variables, ``--profile-set``.
+"""Read values that are given as text: ``--set NAME=VALUE``, environment variables, ``--profile-set``.
 
-Owns reading text by the type that a dataclass declares for the field: the annotation is the one declaration. Text that
-is not of that type is handed on as it is, so that the dataclass refuses it with the limits that it knows. Never guesses
-a type from what the text looks like: ``+10:00`` is text where the field is text, and ``null`` is a class of that name
-where somebody puts it in quotation marks.
+A text is read by the type that a dataclass declares for the field, and not by what it looks like: ``+10:00`` is text
+where the field is text, and ``null`` in quotation marks is a class of that name. A text that is not of the type is
+returned unchanged; the dataclass then refuses it (:mod:`.field_checks`).
 
 ==================  =================================================================================================
 type of the field   what is read
@@ -41,21 +40,21 @@ def read_fields(cls: type, texts: Mapping[str, str]) -> dict[str, Any]:
     Parameters
     ----------
     cls : type
-        A dataclass whose fields are ``str``, ``int``, ``float``, ``bool``, ``tuple[str, ...]`` or one of them
-        ``| None``.
+        A dataclass whose fields are ``str``, ``int``, ``float``, ``bool``, a ``Literal`` of texts or a tuple of texts,
+        each also ``| None``.
     texts : mapping of str to str
         Text by the name of the field.
 
     Returns
     -------
     dict
-        Values by name. Text that is not of its field's type, and text of a name that is no field, stays text: the
-        dataclass, or whoever fills it, refuses it.
+        Values by name. Text that is not of its field's type, and text of an unknown name, stays text; the dataclass
+        or the caller refuses it.
 
     Raises
     ------
     TypeError
-        A field has another type than these: a mistake in the dataclass.
+        A field of the dataclass has another type than these.
 
     Examples
     --------
@@ -93,7 +92,7 @@ def _whole(text: str) -> int | str:
 
 
 def _number(text: str) -> float | str:
-    """Read a number; a whole one stays whole, so that it is printed as it was written."""
+    """Read a number; a whole number stays an int, so that it is printed as it was written."""
     if isinstance(whole := _whole(text), int):
         return whole
     return float(text) if _NUMBER.fullmatch(text) else text

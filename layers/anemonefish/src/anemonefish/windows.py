@@ -1,9 +1,8 @@
-"""The window grid: which samples belong to which window, in integers only.
+"""The window grid: which samples belong to which window, in integers.
 
-Owns the arithmetic of windows and ranges. Window *i* of a grid is the half-open sample interval
-``[i * hop, i * hop + window)``; a window that would run past the end does not exist, so a recording
-shorter than one window has none. A range is a half-open interval of window indices. No second, no float
-and no rounding appears here except in :func:`samples_from_seconds`, the single door from seconds.
+Window *i* of a grid is the half-open sample interval ``[i * hop, i * hop + window)``. A window that would end after the
+recording does not exist, so a recording shorter than one window has none. A range is a half-open interval of window
+indices. Only :func:`samples_from_seconds` knows seconds; everything else is integer arithmetic.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ __all__ = ["WindowGrid", "WindowRange", "samples_from_seconds"]
 
 
 def samples_from_seconds(seconds: float, sample_rate: int) -> int:
-    """Turn a duration into samples the way the training code did: ``int(seconds * sample_rate)``.
+    """Turn a duration into samples as the training code does: ``int(seconds * sample_rate)``.
 
     Parameters
     ----------
@@ -87,6 +86,6 @@ class WindowGrid:
         return windows.start * self.hop, (windows.stop - 1) * self.hop + self.window
 
     def split(self, most: int) -> Iterator[WindowRange]:
-        """Cut the whole grid into as few ranges of at most ``most`` windows as there can be, all alike but the last."""
+        """Cut the grid into the fewest ranges of at most ``most`` windows; all but the last have the same length."""
         count = -(-self.n_windows // most)
         return WindowRange(0, self.n_windows).blocks(-(-self.n_windows // count) if count else 1)

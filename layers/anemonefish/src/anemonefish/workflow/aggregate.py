@@ -1,9 +1,8 @@
 """Aggregate: parts become results, and the manifest is written last.
 
-Owns putting a job together: the parts of each recording in order, smoothing, events, reports, the summary of
-all recordings and the manifest. A recording with a failed range is reported with its reason and the others
-finish. Parts are only read, so deciding again with other settings is another aggregate and no inference.
-Promises the same bytes whatever the number of ranges and whoever scored them; no clock is read.
+The parts of each recording are joined, smoothed and turned into events and reports, with a summary of all recordings. A
+recording with a failed range is listed with its reason, and the others are finished. Parts are only read, so deciding
+again with other settings needs no inference. Results have the same bytes however the job was cut; no clock is read.
 """
 
 from __future__ import annotations
@@ -33,16 +32,16 @@ from anemonefish.workflow.planner import check_recordings
 __all__ = ["Aggregate", "aggregate_job", "finished_recordings", "write_reports", "write_summaries"]
 
 _RECORDINGS_AT_ONCE = 4
-"""Recordings finished at once where the store is far: most of the time is spent waiting for it. More would hold more
-scores."""
+"""Recordings finished at once in a remote store, where most of the time is spent waiting. More would need more memory
+for scores."""
 
 _WINDOWS_IN_MEMORY = 10_000
-"""Reports of so many windows are made in memory, a few megabytes each; those of more go through a file."""
+"""Reports of up to this many windows are made in memory, a few megabytes each; longer ones in a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """What became of a job."""
+    """The outcome of a job."""
 
     outcomes: tuple[Outcome, ...]
 
@@ -63,11 +62,11 @@ def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
     Raises
     ------
     RecordingError, RangeFailed
-        The only recording failed; the error is its own.
+        The only recording failed; this is its error.
     EveryRecordingFailed
         All of several recordings failed.
     MissingParts
-        A range has neither a part nor a reason.
+        A range has neither a part nor the reason of a failure.
     DamagedPart
         A part does not fit its range.
     """
@@ -93,7 +92,7 @@ def finished_recordings(job: Job, plan: Plan) -> list[PlannedRecording]:
     Raises
     ------
     AnemonefishError
-        As :func:`aggregate_job`: no recording is left, or a range has neither a part nor a reason.
+        As in :func:`aggregate_job`: no recording is left, or a range has neither a part nor a reason.
     """
     scored, reasons = job.scored(), job.failed()
     recordings = [
@@ -109,7 +108,7 @@ def _with_range_failure(
 ) -> PlannedRecording:
     """Return the recording with the reason of its first failed range, if it has one.
 
-    A part outweighs a reason: the range failed once and was scored later.
+    A range with a part and a reason failed once and was scored later, so its part is used.
     """
     absent = [task for task in tasks if task.name not in scored]
     for task in absent:
@@ -153,9 +152,9 @@ def _write_formats(job: Job, result: RecordingResult) -> dict[str, str]:
 
 
 def _write_small(job: Job, name: str, form: str, result: RecordingResult) -> str:
-    made = io.BytesIO()
-    REPORTS[form].write(made, result)
-    data = made.getvalue()
+    buffer = io.BytesIO()
+    REPORTS[form].write(buffer, result)
+    data = buffer.getvalue()
     job.store.write(job.result_key(name), data)
     return hashlib.sha256(data).hexdigest()
 

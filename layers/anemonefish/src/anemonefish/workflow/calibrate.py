@@ -1,8 +1,8 @@
 """Calibrate: measure what a model's windows take, here or in an account.
 
-Owns the two ways to a :class:`.Calibration`. Here: a simulated reef, scored in fresh processes by
-what a worker calls, once short and once long; the line through both tells a window's share from a call's. In an
-account: sums of what its workers said of themselves (:mod:`~anemonefish.workflow.speed`). Stores nothing.
+On this machine, a short and a long simulated reef are scored in new processes, as a worker does; a line through both
+times separates the time of a window from that of a call. In an account, the metrics of its workers are summed
+(:mod:`~anemonefish.workflow.speed`). The caller stores the :class:`.Calibration`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["calibrate_here", "calibrate_stack"]
 
 _LONG_CALL_SECONDS = 15.0
 _WINDOWS = 40, 3_000
-"""Least and most of a long call; a short one has a quarter."""
+"""Least and most windows of a long call; a short call has a quarter of them."""
 
 _NATIVE_RATE = 48_000
 _UNCUT = {"target_seconds": 86_400, "max_range_seconds": 86_400}
@@ -56,9 +56,9 @@ def calibrate_here(
         The model.
     models : ModelRepository
     memory_mb : int
-        Of the worker that this core stands for; from 1,769 on a worker has a core of its own.
+        Memory of the worker that this core stands for; from 1,769 MB on a worker has a whole core.
     rounds : int
-        Calls of each length; the quickest counts, because whatever else a machine does only adds.
+        Calls of each length; the fastest counts, because other work on the machine only adds time.
     progress : callable, optional
         Called after each call.
 
@@ -70,7 +70,7 @@ def calibrate_here(
     Raises
     ------
     ModelError
-        The model may not serve.
+        The model must not serve.
     InvalidRequest
         The machine is too busy to measure on.
     """
@@ -86,7 +86,7 @@ def calibrate_here(
             write_scene(scene(seconds + 0.01, seed=windows, sample_rate=rate), path)
             for _ in range(rounds):
                 found = _one_call(models.store.uri, pinned, path)
-                best[windows] = min(found, best.get(windows, found), key=lambda each: each.seconds)
+                best[windows] = min(found, best.get(windows, found), key=lambda observation: observation.seconds)
                 if progress is not None:
                     progress()
     try:
@@ -111,7 +111,7 @@ def calibrate_here(
 def calibrate_stack(
     reference: str, models: ModelRepository, stack: str, *, days: int
 ) -> tuple[PinnedModel, Calibration]:
-    """Reckon a calibration from what the workers of an account said of themselves.
+    """Compute a calibration from the metrics of an account's workers.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def calibrate_stack(
         The model.
     models : ModelRepository
     stack : str
-        Its score function is asked for, as it is deployed now.
+        Name of the stack; its score function is looked up as it is deployed now.
     days : int
         How far to look back.
 
@@ -131,7 +131,7 @@ def calibrate_stack(
         AWS did not answer.
     """
     from anemonefish.cloud.cloudformation import score_function
-    from anemonefish.cloud.cloudwatch import mean_seconds, metric_sums  # boto3: only who asks an account needs it
+    from anemonefish.cloud.cloudwatch import mean_seconds, metric_sums  # imports boto3, which only this function needs
 
     pinned = models.pin(reference)
     worker = score_function(stack)
@@ -160,7 +160,7 @@ def calibrate_stack(
 
 
 def _one_call(models_uri: str, pinned: PinnedModel, path: Path) -> Observation:
-    """Score a recording as one range in a process of its own, as a cold worker would."""
+    """Score a recording as one range in a new process, as a worker after a cold start."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_quietly) as pool:
         began = time.perf_counter()
         windows = pool.submit(_score, models_uri, pinned, path).result()
@@ -168,7 +168,7 @@ def _one_call(models_uri: str, pinned: PinnedModel, path: Path) -> Observation:
 
 
 def _quietly() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # LiteRT greets on standard error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # LiteRT writes messages to standard error
 
 
 def _score(models_uri: str, pinned: PinnedModel, path: Path) -> int:

@@ -1,9 +1,7 @@
-"""What local recordings hold, as a hash of their bytes.
+"""Hash the content of local recordings, so that scores are found again after files were renamed or copied.
 
-Owns reading a file from end to end once, and remembering what was found as long as its size and modification time
-stay, so that a journal of scores survives renamed folders and copied files. Objects of S3 are not read: their entity
-tag is such a hash already. Never decides whether a recording is sound; a file that cannot be read has no hash, and
-whoever opens it says why.
+A file is read once; its hash is kept as long as its size and modification time stay the same. Objects of S3 are not
+read, because their entity tag is such a hash. A file that cannot be read has no hash; opening it later gives the error.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from anemonefish.stores.folder import atomic_file, local_path
 __all__ = ["with_contents"]
 
 _FILES_AT_ONCE = 4
-"""Hashing leaves Python's lock: some cores' worth, and no more seeks than a disk of a field laptop bears."""
+"""Files hashed at once. Hashing releases Python's lock; few seeks, because field laptops have slow disks."""
 
 _BLOCK = 1 << 20
 
@@ -37,7 +35,7 @@ def with_contents(plan: Plan, journal: Path) -> Plan:
     ----------
     plan : Plan
     journal : Path
-        Where hashes are remembered, as ``{path: [size, modified in ns, hash]}``; a file that is damaged is made anew.
+        File of the known hashes, as ``{path: [size, modified in ns, hash]}``; a damaged one is replaced.
 
     Raises
     ------
@@ -48,16 +46,16 @@ def with_contents(plan: Plan, journal: Path) -> Plan:
     stop = Event()
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
         try:
-            found = list(pool.map(lambda recording: _look(recording, known, stop), plan.recordings))
-        except BaseException:  # Ctrl-C does not wait for the end of a long recording
+            hashed = list(pool.map(lambda recording: _hashed(recording, known, stop), plan.recordings))
+        except BaseException:  # after Ctrl-C, without waiting for the end of a long recording
             stop.set()
             raise
-    known |= {recording.uri: fact for recording, fact in zip(plan.recordings, found, strict=True) if fact}
+    known |= {recording.uri: fact for recording, fact in zip(plan.recordings, hashed, strict=True) if fact}
     with atomic_file(journal) as path:
         path.write_text(json.dumps(known, indent=0))
     recordings = (
         replace(recording, content=str(fact[2])) if fact else recording
-        for recording, fact in zip(plan.recordings, found, strict=True)
+        for recording, fact in zip(plan.recordings, hashed, strict=True)
     )
     return replace(plan, recordings=tuple(recordings))
 
@@ -70,8 +68,8 @@ def _read(journal: Path) -> _Known:
     return {}
 
 
-def _look(recording: PlannedRecording, known: _Known, stop: Event) -> list[int | str] | None:
-    """Return size, modification time and hash of a file; None for what is no readable file."""
+def _hashed(recording: PlannedRecording, known: _Known, stop: Event) -> list[int | str] | None:
+    """Return size, modification time and hash of a file; None for a file that cannot be read."""
     uri = recording.uri
     if recording.analysis is None or uri.startswith("s3://"):
         return None
@@ -82,7 +80,7 @@ def _look(recording: PlannedRecording, known: _Known, stop: Event) -> list[int |
             if known.get(uri, [])[:2] == before:
                 return known[uri]
             digest = _sha256(file, stop)
-            # A recording that is still being written has no content yet.
+            # A recording that is still being written has no hash yet.
             return [*before, digest] if _facts(path) == before else None
     except OSError:
         return None

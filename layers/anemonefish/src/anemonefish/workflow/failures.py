@@ -1,8 +1,7 @@
-"""What a state machine caught, told in the words of the tree.
+"""Map Step Functions errors to our exception classes.
 
-Owns reading the ``Error`` and ``Cause`` of a failed task, keeping the reason of a range or a job in the store,
-and choosing which reason a whole job ends with. A cause that a function raised is JSON with a traceback inside;
-only its message leaves here.
+The ``Error`` and ``Cause`` of a failed task become a :class:`.Failure`, which is stored as the reason of a range or of
+a whole job. The cause of an error in a function is JSON with a traceback; only its message is kept.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from anemonefish.jobs.plan import RangeTask
 __all__ = ["failure_of_task", "record_job_failure", "record_range_failure"]
 
 _LONGEST = 8_000
-"""Characters of a reason; Step Functions takes 32,768 of a cause."""
+"""Most characters of a reason; Step Functions keeps 32,768 of a cause."""
 
 _WORDS = {
     "States.Timeout": "it did not finish in the time it is given; cut finer with max_range_seconds",
@@ -33,7 +32,7 @@ _WORDS = {
 
 
 def failure_of_task(caught: object) -> Failure:
-    """Turn what a Catch or a failed Map hands on into a reason.
+    """Turn the input of a Catch, or of a failed Map, into a reason.
 
     Parameters
     ----------
@@ -43,8 +42,8 @@ def failure_of_task(caught: object) -> Failure:
     Returns
     -------
     Failure
-        Under the name of its class for errors of the tree; under ``RangeFailed``, with the service's own name
-        in the message, for timeouts, crashes and throttles.
+        With the name of the class for our errors; ``RangeFailed``, with the service's name in the message, for
+        timeouts, crashes and throttling.
     """
     fields = caught if isinstance(caught, Mapping) else {}
     name, cause = str(fields.get("Error") or "Unknown"), str(fields.get("Cause") or "")
@@ -55,9 +54,9 @@ def failure_of_task(caught: object) -> Failure:
 
 
 def record_range_failure(job: Job, tasks: Sequence[RangeTask], caught: object) -> Failure:
-    """Keep why ranges have no scores; return the reason.
+    """Store why ranges have no scores; return the reason.
 
-    Of several that were given to one worker, those that it scored, or knows another reason of, are left alone.
+    When one worker had several ranges, those with scores or with another reason are unchanged.
     """
     failure = failure_of_task(caught)
     for task in tasks:
@@ -67,10 +66,10 @@ def record_range_failure(job: Job, tasks: Sequence[RangeTask], caught: object) -
 
 
 def record_job_failure(job: Job, caught: object) -> Failure:
-    """Keep why a job ended without results; return the reason.
+    """Store why a job ended without results; return the reason.
 
-    A Map that gave up says only that too many items failed; the job's reason is then that of its first
-    failed range.
+    A Map that stopped says only that too many items failed; the reason of the job is then that of its first failed
+    range.
     """
     failure = failure_of_task(caught)
     if isinstance(caught, Mapping) and caught.get("Error") == "States.ExceedToleratedFailureThreshold":

@@ -1,8 +1,8 @@
-"""Recordings in files, folders and prefixes, and what lies beside them.
+"""Find recordings: in files, folders and prefixes of S3.
 
-Owns which files of a folder are recordings: those whose ending a recording has. Hidden files, what operating systems
-leave in a folder, and the results of earlier runs are passed over. A link to a folder is not followed. What is not
-looked at is told by name, and a folder or a link that cannot be read is a recording that fails. Opens no recording.
+A file in a folder is a recording if its name has the ending of a recording format. Hidden files, files of operating
+systems and results of earlier runs are skipped. A link to a folder is not followed. Other files are listed by name. A
+folder or a link that cannot be read counts as a recording, which then fails with the reason. No recording is opened.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _COMPANIONS = frozenset(
     .xlsx .xml .yaml .yml
     """.split()  # noqa: SIM905 - a table
 )
-"""Endings of what people and programs keep beside recordings: nobody expects it to be analysed."""
+"""Endings of files that are usual beside recordings, and that are not listed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is to analyse, and what there is besides.
+    """The recordings to analyse, and the other files.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Found:
     own: int = 0
 
     def lines(self) -> list[str]:
-        """Return what a user should know, a line each."""
+        """Return lines about the files that are not analysed."""
         lines = []
         if self.others:
             lines.append(f"{_were(len(self.others), 'file')} not looked at: {_listed(self.others)}")
@@ -72,7 +72,7 @@ class Found:
 
 @dataclass(slots=True)
 class _Search:
-    """What was found so far below one folder."""
+    """The files found so far below one folder."""
 
     folder: Path
     recordings: list[Path] = field(default_factory=list)
@@ -116,7 +116,7 @@ def find_recordings(paths: Iterable[str]) -> Found:
 
 def _search(folder: Path) -> _Search:
     search = _Search(folder)
-    # A folder that cannot be listed is kept as a recording: it fails with the reason, and the others go on.
+    # A folder that cannot be listed counts as a recording, which fails with the reason; the others are analysed.
     for parent, folders, files in os.walk(folder, onerror=lambda error: search.recordings.append(Path(error.filename))):
         here = Path(parent)
         if JOURNAL in folders:
@@ -133,14 +133,14 @@ def _look(search: _Search, file: Path) -> None:
     inside, ending = _inside(search.folder, file), file.suffix.lower()
     if file in search.results or is_own_clip(inside):
         search.own += ending in AUDIO_EXTENSIONS
-    elif ending in AUDIO_EXTENSIONS and not _is_pipe(file):
+    elif ending in AUDIO_EXTENSIONS and not _is_special(file):
         search.recordings.append(file)
     elif ending not in _COMPANIONS:
         search.others.append(inside)
 
 
-def _is_pipe(file: Path) -> bool:
-    """Say whether a path is something else than a file; a link to nothing is a recording that is lost."""
+def _is_special(file: Path) -> bool:
+    """Say whether a path is a pipe or another special file; a broken link is not one, and fails later as missing."""
     try:
         return not stat.S_ISREG(file.stat().st_mode)
     except OSError:
@@ -158,7 +158,7 @@ def _requests(search: _Search) -> Iterable[RecordingRequest]:
 
 
 def _request(file: Path, name: str) -> RecordingRequest:
-    """Ask for a local file; what tables and terminals cannot show in its name becomes an underscore."""
+    """Return the request for a local file; unprintable characters in its name become underscores."""
     try:
         absolute = file.resolve()
     except (OSError, RuntimeError):  # a circle of links

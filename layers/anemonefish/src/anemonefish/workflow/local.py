@@ -1,8 +1,8 @@
-"""The four verbs on one machine: processes instead of functions, a folder instead of a bucket.
+"""Run a job on one machine: processes instead of functions, a folder instead of a bucket.
 
-Owns spreading the ranges of a job over processes. Each range is its own success or reason; a worker process
-that dies takes its range with it, not the job. Uses the same plan, score and aggregate as the workflow, so the
-results are the same bytes. Nothing here decides a result.
+The ranges of a job are spread over processes. Each range succeeds or fails by itself; a worker process that crashes
+fails its range and not the job. Planning, scoring and aggregating are those of the workflow in AWS, so results have the
+same bytes.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ from anemonefish.workflow.transcode import transcode_task
 __all__ = ["Progress", "Review", "detect", "report_names", "score", "shared_job"]
 
 _RANGE_SECONDS = 60.0
-"""Audio per range on a laptop: a progress bar that moves, and little to lose when it is interrupted."""
+"""Audio per range on a laptop, so that the progress bar moves and an interruption costs little."""
 
 _CALLS_PER_WORKER = 4
-"""Calls that each process gets where there are recordings enough, so that all processes end at about one time."""
+"""Calls of each process where there are enough recordings, so that all processes end at about the same time."""
 
 _NO_HURRY = 86_400.0
-"""A target that every cut meets, so that a recording is always cut alike: its parts serve every job it is in."""
+"""A target time that every cut meets. So a recording is always cut alike, and every job with it uses the same parts."""
 
 _T = TypeVar("_T", RangeTask, TranscodeTask)
 
 Progress = Callable[[int, int], None]
-"""Called with windows done and windows in all."""
+"""Called with the number of windows that are done, and of all windows."""
 
 Review = Callable[[Job, Path], object]
 """Called with a finished job and the folder for clips and pictures."""
@@ -81,16 +81,16 @@ def detect(
     models_uri : str
         Folder or ``s3://bucket`` of the models.
     out : Path
-        Reports go here, in the place of those of the run before (:class:`.ResultsFolder`);
-        parts, plans and manifests below ``.anemonefish`` in it. What is scored there is not scored again, for this job
-        or another: it is found by the content of the recording, the model and the settings that change scores.
+        Reports are written here and replace those of the run before (:class:`.ResultsFolder`); parts, plans and
+        manifests are below ``.anemonefish`` in it. Scores are stored by the content of the recording, the model and the
+        settings that change scores, and are used again by every job in this folder.
     processes : int, optional
-        How many at once; one per core unless given.
+        Number of processes; one per core unless given.
     progress : callable, optional
     review : callable, optional
-        Makes clips and pictures of the finished job, in a folder whose files become results with the reports.
+        Makes clips and pictures of the finished job in a folder; its files become results like the reports.
     not_looked_at : sequence of str, optional
-        Files that were found beside the recordings; kept in the folder's manifest.
+        Other files that were found beside the recordings; written into the folder's manifest.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def detect(
             if review is not None:
                 review(job, folder.new)
         finally:
-            if not isinstance(sys.exception(), KeyboardInterrupt):  # without clips there are reports still
+            if not isinstance(sys.exception(), KeyboardInterrupt):  # reports are kept where clips fail
                 folder.publish(_hashes(aggregate), not_looked_at)
     return plan, aggregate
 
@@ -133,14 +133,14 @@ def score(
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[Job, Plan]:
-    """Score recordings, write no report, and keep the scores in a folder of their own.
+    """Score recordings and keep the scores in a folder, without writing reports.
 
     Parameters
     ----------
     requests, reference, settings, models_uri, processes, progress
         As in :func:`detect`.
     folder : Path
-        Where scores go; a temporary folder, which this process alone uses.
+        Where scores are stored; a temporary folder that only this process uses.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def score(
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One job on this machine: from the recordings to their scores."""
+    """One job on this machine, from the recordings to their scores."""
 
     requests: Sequence[RecordingRequest]
     reference: str
@@ -176,7 +176,7 @@ class _Run:
         return plan_job(self.requests, self.reference, settings, self.models, self.shared)
 
     def transcode(self, planned: Plan) -> Plan:
-        """Transcode the recordings of a plan that need it, and return the plan of all."""
+        """Transcode the recordings that need it, and return the plan of all recordings."""
         transcodes = self.shared.transcodes(planned)
         if not transcodes:
             return planned
@@ -186,7 +186,7 @@ class _Run:
         return without_transcodes(self.plan(), reasons)
 
     def score(self, plan: Plan, results: str) -> tuple[Job, Plan]:
-        """Score what has no scores yet; return the job, whose results go below a prefix, and its plan."""
+        """Score the ranges without scores; return the job, whose results go below a prefix, and its plan."""
         scored = self.shared.scored()
         if not all(task.name in scored for task in plan.tasks()):
             plan = with_runnable_engine(plan, self.models)
@@ -197,7 +197,7 @@ class _Run:
 
 
 def report_names(recordings: Sequence[PlannedRecording], formats: Sequence[str]) -> Iterator[str]:
-    """Yield what the results of recordings are called, as far as that is known before they are scored."""
+    """Yield the names of the result files of recordings, as far as they are known before scoring."""
     for recording in recordings:
         if recording.failure is None:
             yield from (f"{recording.name}{REPORTS[form].suffix}" for form in formats)
@@ -212,7 +212,7 @@ def _hashes(aggregate: Aggregate) -> dict[str, str]:
 
 
 def _score(job: Job, plan: Plan, models_uri: str, workers: int, progress: Progress | None) -> None:
-    """Score the ranges of a plan that have no part yet; keep the reason of each that fails.
+    """Score the ranges of a plan without a part; store the reason of each that fails.
 
     Where every range has its part, no process is started and no model is loaded.
     """
@@ -230,7 +230,7 @@ def _score(job: Job, plan: Plan, models_uri: str, workers: int, progress: Progre
 
 
 def _calls(tasks: Sequence[RangeTask], windows: int, workers: int) -> list[list[RangeTask]]:
-    """Return the ranges of each call of a worker: short recordings share one, and every worker gets several calls."""
+    """Group ranges into calls: short recordings share a call, and every worker gets several calls."""
     share = sum(len(task.windows) for task in tasks) // (_CALLS_PER_WORKER * workers)
     return list(batched(tasks, min(windows, share)))
 
@@ -238,11 +238,10 @@ def _calls(tasks: Sequence[RangeTask], windows: int, workers: int) -> list[list[
 def _run_all(
     work: Callable[[_T], Failure | None], calls: Sequence[Sequence[_T]], workers: int
 ) -> Iterator[tuple[_T, Failure | None]]:
-    """Yield each task with None or the reason it was not done, as the calls finish.
+    """Yield each task with None or the reason why it failed, as the calls finish.
 
-    A process that dies breaks its whole pool. The call it ran is among the first that are unfinished, because calls
-    begin in their order: the tasks of those run one by one, so that the one that kills is known, the others in another
-    pool.
+    A process that crashes breaks its whole pool. The call that it ran is among the first unfinished ones, because calls
+    begin in order. The tasks of these are run one by one, to find the one that crashes; the others in another pool.
     """
     while calls:
         unfinished = yield from _run_in_pool(work, calls, min(workers, len(calls)))
@@ -253,7 +252,7 @@ def _run_all(
 def _run_in_pool(
     work: Callable[[_T], Failure | None], calls: Sequence[Sequence[_T]], workers: int
 ) -> Generator[tuple[_T, Failure | None], None, list[Sequence[_T]]]:
-    """Yield the tasks of each call that finishes; return the calls that do not, in their order."""
+    """Yield the tasks of each call that finishes; return the unfinished calls in order."""
     finished = set()
     with _pool(workers) as pool:
         with starting_workers():
@@ -270,7 +269,7 @@ def _run_in_pool(
 
 
 def _run_one_by_one(work: Callable[[_T], Failure | None], tasks: Sequence[_T]) -> Iterator[tuple[_T, Failure | None]]:
-    """Yield each task as :func:`_run_all` does; one with which a fresh process dies is the reason of its death."""
+    """Yield each task as :func:`_run_all` does; a task that crashes a new process has failed."""
     waiting = deque(tasks)
     while waiting:
         with _pool(1) as pool:
@@ -290,19 +289,19 @@ def _run_one_by_one(work: Callable[[_T], Failure | None], tasks: Sequence[_T]) -
 
 
 def _run_call(work: Callable[[_T], Failure | None], call: Sequence[_T]) -> list[Failure | None]:
-    """Do the tasks of one call, in a worker process."""
+    """Run the tasks of one call, in a worker process."""
     return [work(task) for task in call]
 
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Open a pool of fresh processes; forked ones would inherit the threads of whoever calls us."""
+    """Open a pool of new processes; forked ones would inherit the threads of the caller."""
     others = set(active_children())
-    with starting_workers():  # the first pool starts a process of Python's own
+    with starting_workers():  # the first pool also starts a helper process of Python
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker)
     try:
         yield pool
-    except BaseException:  # Ctrl-C, a full disk: nobody waits for what the workers are doing
+    except BaseException:  # Ctrl-C, a full disk: the results of the workers are not needed any more
         for child in set(active_children()) - others:
             child.kill()
         raise
@@ -311,26 +310,26 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _begin_worker() -> None:
-    """Silence a worker's standard error: LiteRT greets there in C, in the middle of a progress bar.
+    """Close a worker's standard error: LiteRT writes messages there, which would disturb the progress bar.
 
-    A worker's own errors come back as data.
+    The errors of a worker are returned as data.
     """
     as_worker()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _score_one(store_uri: str, models_uri: str, model: PinnedModel, task: RangeTask) -> Failure | None:
-    """Score one range in a worker process; the answer is None or the reason, never an exception."""
+    """Score one range in a worker process; return None or the reason of its failure, without an exception."""
     return _reason(task, lambda: score_range(shared_job(store_uri), task, ready_model(models_uri, model)))
 
 
 def _transcode_one(store_uri: str, task: TranscodeTask) -> Failure | None:
-    """Transcode one recording in a worker process; the answer is None or the reason, never an exception."""
+    """Transcode one recording in a worker process; return None or the reason, without an exception."""
     return _reason(task, lambda: transcode_task(shared_job(store_uri), task))
 
 
 def shared_job(store_uri: str) -> Job:
-    """Return what all jobs of a folder share: its scores and transcoded recordings."""
+    """Return the job that stands for what all jobs of a folder share: scores and transcoded recordings."""
     return Job(open_store(store_uri), "", "", shared=JOURNAL)
 
 
@@ -339,6 +338,6 @@ def _reason(task: RangeTask | TranscodeTask, work: Callable[[], object]) -> Fail
         work()
     except AnemonefishError as error:
         return Failure.of(error)
-    except Exception as error:  # whatever else befalls a task (memory, a defect of ours) is its reason, not a crash
+    except Exception as error:  # any other error (memory, a defect of the package) fails the task, not the process
         return Failure("RangeFailed", f"{task.path}: {type(error).__name__}: {error}")
     return None

@@ -1,7 +1,7 @@
-"""Predict: one short clip, answered at once.
+"""Predict: find events in one short clip, in a synchronous call.
 
-Owns the limits of a synchronous answer. Plans, scores and decides with the very functions of the workflow, so a clip
-has the scores it would have in a job. Keeps nothing.
+The clip is planned, scored and decided by the functions of the workflow, so its scores are those of a job. The limits
+of a synchronous answer are checked first. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ MOST_BYTES = MOST_CLIP_BYTES
 """Bytes of a clip."""
 
 MOST_SAMPLES = 150_000_000
-"""Samples of all channels that are decoded: 52 minutes at 48 kHz in mono. As FLAC pieces of 24 bits they take 450 MB,
-and a function has 512 MB of disk; a compressed file of a few MB can hold a hundred times as many."""
+"""Most samples of all channels that are decoded: 52 minutes at 48 kHz in mono. As FLAC pieces of 24 bits they take
+450 MB, and a function has 512 MB of disk. A compressed file of a few MB can hold a hundred times as many."""
 
 MOST_WINDOWS = 20_000
-"""Windows of a clip: their scores as JSON fit an answer of 6 MiB."""
+"""Most windows of a clip: their scores as JSON fit into an answer of 6 MiB."""
 
 _MOST_SECONDS = 20.0
-"""API Gateway waits 29 seconds; a cold start and the answer's way are in them."""
+"""Most seconds of scoring. API Gateway waits for 29 seconds, which include a cold start and the transfer."""
 
 _TRANSCODE_SECONDS = 8.0
-"""Enough for an hour of sound, which is more than :data:`MOST_SAMPLES` allows."""
+"""Enough for an hour of sound, more than :data:`MOST_SAMPLES` allows."""
 
-_HOW_ELSE = "upload it (POST /uploads) and start an execution (POST /executions)"
+_USE_AN_EXECUTION = "upload it (POST /uploads) and start an execution (POST /executions)"
 
 
 def predict_clip(
@@ -69,18 +69,18 @@ def predict_clip(
     Parameters
     ----------
     path : Path
-        Where the clip lies.
+        The file of the clip.
     name : str
-        What its owner calls it; results and messages do too.
+        Its name in results and messages.
     reference : str
         The model.
     settings : Settings
-        ``memory_mb`` and ``architecture`` say how fast this place computes.
+        ``memory_mb`` and ``architecture`` tell how fast this function computes.
     models_uri : str
     bytes_in : int
         Length of the clip.
     most_windows : int
-        Windows that the answer has room for.
+        Most windows that fit into the answer.
 
     Raises
     ------
@@ -92,32 +92,32 @@ def predict_clip(
     if bytes_in > MOST_BYTES:
         raise ClipTooLarge(
             f"{name}: {bytes_in} bytes are more than the {MOST_BYTES / 1e6:g} MB ({MOST_BYTES} bytes) that one call "
-            f"carries; {_HOW_ELSE}"
+            f"carries; {_USE_AN_EXECUTION}"
         )
     models = ModelRepository(open_store(models_uri))
     with TemporaryDirectory() as folder:
         job = Job(open_store(folder), "", "", shared="clip")
         plan = _plan(RecordingRequest(str(path), name, name), reference, settings, models, job)
         recording, spec = plan.recordings[0], models.spec(plan.model)
-        how = recording.analysis
-        assert how is not None  # plan_job raises the only recording's own error
-        _check_samples(name, how)
+        analysis = recording.analysis
+        assert analysis is not None  # plan_job raises the only recording's own error
+        _check_samples(name, analysis)
         calibration = read_calibration(models, plan.model, settings.architecture)
         cost = CostModel.of(spec, settings, calibration, plan.model)
-        _check_effort(name, how.grid.n_windows, most_windows, cost)
+        _check_effort(name, analysis.grid.n_windows, most_windows, cost)
         pinned, model = _ready(models, plan.model)
         plan = replace(plan, model=pinned)
         scores, observed = np.empty((0, len(spec.classes)), np.float32), Observed()
-        for task in replace(plan, windows_per_range=max(1, how.grid.n_windows)).tasks():
+        for task in replace(plan, windows_per_range=max(1, analysis.grid.n_windows)).tasks():
             with open_range(job, task, spec.profile.sample_dtype) as audio:
                 meter = meter_of(task, audio)
-                scores = score_windows(at_rate(audio, how.sample_rate), how.grid, task.windows, model)
+                scores = score_windows(at_rate(audio, analysis.sample_rate), analysis.grid, task.windows, model)
                 observed = meter.observed()
     return decide(recording, spec, plan.model, settings, scores, observed)
 
 
 def _ready(models: ModelRepository, pinned: PinnedModel) -> tuple[PinnedModel, Model]:
-    """Load the model; by LiteRT where ncnn serves it and does not run here."""
+    """Load the model; by LiteRT where ncnn serves it and does not run."""
     try:
         return pinned, ready_model(models.store.uri, pinned)
     except (InvalidBundle, ParityError) as error:
@@ -129,14 +129,14 @@ def _ready(models: ModelRepository, pinned: PinnedModel) -> tuple[PinnedModel, M
 
 @dataclass(slots=True)
 class _Bound:
-    """Says when transcoding has gone on for too long, or has made too much."""
+    """Stops transcoding after too much time or too many samples."""
 
     channels: int
     deadline: float
     pieces: int = 0
 
     def __call__(self) -> bool:
-        """Count a piece and say whether to stop."""
+        """Count a piece and return whether to stop."""
         self.pieces += 1
         return self.too_much or time.monotonic() > self.deadline
 
@@ -159,31 +159,35 @@ def _plan(request: RecordingRequest, reference: str, settings: Settings, models:
             if bound.too_much:
                 decoded = f"{bound.pieces * PIECE_SAMPLES} samples in {channels} channels and more"
                 raise _too_much(request.name, decoded) from None
-            raise ClipTooLarge(f"{request.name}: transcoding it takes more than one call may; {_HOW_ELSE}") from None
+            raise ClipTooLarge(
+                f"{request.name}: transcoding it takes more than one call may; {_USE_AN_EXECUTION}"
+            ) from None
         if failure is not None:
             raise failure.to_error()
         plan = plan_job([request], reference, settings, models, job)
     return plan
 
 
-def _check_samples(name: str, how: Analysis) -> None:
-    """Raise for what a header promises to decode to, and for what it would become at the model's sample rate."""
-    audio = how.audio
+def _check_samples(name: str, analysis: Analysis) -> None:
+    """Refuse a clip with too many samples, by its header, or at the model's sample rate."""
+    audio = analysis.audio
     if audio.frames * audio.channels > MOST_SAMPLES:
         raise _too_much(name, f"{audio.frames} samples in {audio.channels} channels")
-    if how.grid.n_samples > MOST_SAMPLES:
-        raise _too_much(name, f"{how.grid.n_samples} samples at the model's rate of {how.sample_rate} Hz")
+    if analysis.grid.n_samples > MOST_SAMPLES:
+        raise _too_much(name, f"{analysis.grid.n_samples} samples at the model's rate of {analysis.sample_rate} Hz")
 
 
 def _too_much(name: str, decoded: str) -> ClipTooLarge:
-    return ClipTooLarge(f"{name}: it decodes to {decoded}; one call decodes {MOST_SAMPLES} in all; {_HOW_ELSE}")
+    return ClipTooLarge(f"{name}: it decodes to {decoded}; one call decodes {MOST_SAMPLES} in all; {_USE_AN_EXECUTION}")
 
 
 def _check_effort(name: str, windows: int, most: int, cost: CostModel) -> None:
     seconds = cost.range_seconds(windows)
     if windows > most:
-        raise ClipTooLarge(f"{name}: {windows} windows are more than the {most} that one answer holds; {_HOW_ELSE}")
+        raise ClipTooLarge(
+            f"{name}: {windows} windows are more than the {most} that one answer holds; {_USE_AN_EXECUTION}"
+        )
     if seconds > _MOST_SECONDS:
         raise ClipTooLarge(
-            f"{name}: {windows} windows would take about {seconds:.0f} s, more than one call may; {_HOW_ELSE}"
+            f"{name}: {windows} windows would take about {seconds:.0f} s, more than one call may; {_USE_AN_EXECUTION}"
         )

@@ -1,7 +1,7 @@
-"""For review: clips of the events to listen to, and pictures of what was found.
+"""Make clips of the events to listen to, and pictures of scores and events, from a finished job.
 
-Owns which clips and pictures a finished job gets, and where they lie: below ``review`` in the folder of results.
-Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.plots`'. Changes no result::
+They are below ``review`` in the folder of results, and do not change any result.
+Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.plots`'.::
 
     review/clips/{recording}_{time}_{class}_{score}.flac    each event with its padding; the best ones first
     review/clips/....png                                    its spectrogram
@@ -53,16 +53,16 @@ __all__ = ["Review", "draw_activity", "draw_timeline", "review_results", "store_
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """How much there is to look at and to listen to.
+    """Counts of the clips and pictures that were made.
 
     Attributes
     ----------
     clips : int
     left_out : int
-        Events above the limit, which have no clip.
+        Events beyond the limit, which have no clip.
     pictures : int
     events : tuple of ReviewedEvent
-        Those that have a clip.
+        The events with a clip.
     """
 
     clips: int = 0
@@ -71,7 +71,7 @@ class Review:
     events: tuple[ReviewedEvent, ...] = ()
 
     def counts(self) -> dict[str, int]:
-        """Return how many there are of each."""
+        """Return the counts by name."""
         return {"clips": self.clips, "left_out": self.left_out, "pictures": self.pictures}
 
 
@@ -90,21 +90,21 @@ def write_review(
     Parameters
     ----------
     job : Job
-        One that has a manifest.
+        A job that was aggregated.
     models : ModelRepository
     folder : Path
         Clips and pictures go below ``review`` in it.
     clips, pictures : bool
-        Which of them; with both, every clip has its spectrogram.
+        What to make; with both, every clip has its spectrogram.
     padding_seconds : float
         Sound before and after an event.
     most_clips : int
-        The events with the highest mean scores are cut.
+        Most clips; the events with the highest mean scores are cut.
 
     Raises
     ------
     RecordingError
-        A recording is no longer what was analysed.
+        A recording was changed after it was analysed.
     InvalidRequest
         matplotlib is not installed, or the job was never planned.
     """
@@ -161,19 +161,19 @@ def review_results(
 
 
 def store_review(job: Job, models: ModelRepository) -> Review:
-    """Do what the job's setting ``review`` asks for and store it among its results.
+    """Make what the job's setting ``review`` asks for, and store it among the results.
 
-    ``review.json`` of the job says how it stands; it says that all is there after all is there.
+    ``review.json`` of the job says whether it is pending, complete or failed. It is written last.
 
     Raises
     ------
     As :func:`write_review`, and StorageError when the store does not take it.
     """
-    asked = job.read_plan().settings.review
+    wanted = job.read_plan().settings.review
     write_review_state(job, ReviewState(REVIEW_PENDING))
     try:
         with tempfile.TemporaryDirectory() as name:
-            made = write_review(job, models, Path(name), clips="clips" in asked, pictures="pictures" in asked)
+            made = write_review(job, models, Path(name), clips="clips" in wanted, pictures="pictures" in wanted)
             for path in sorted(Path(name).rglob("*")):
                 if path.is_file():
                     job.store.upload(job.result_key(path.relative_to(name).as_posix()), path)
@@ -206,20 +206,20 @@ def _keep(path: Path, png: bytes) -> None:
 
 
 def _source(store: Store, result: RecordingResult) -> ClipSource:
-    recording, how = result.recording, result.analysis
-    pieces = None if how.pieces is None else (store, how.pieces)
+    recording, analysis = result.recording, result.analysis
+    pieces = None if analysis.pieces is None else (store, analysis.pieces)
     return ClipSource(
         name=recording.name,
         uri=recording.uri,
-        sample_rate=how.sample_rate,
+        sample_rate=analysis.sample_rate,
         events=result.events,
-        version=how.version or None,
+        version=analysis.version or None,
         pieces=pieces,
     )
 
 
 def _results(job: Job, models: ModelRepository) -> Iterator[RecordingResult]:
-    """Yield the results of the recordings that have one, in order; they are decided again from stored scores."""
+    """Yield the results of the recordings that were scored, in order, decided again from their stored scores."""
     plan, scored = job.read_plan(), job.scored()
     spec = models.spec(plan.model)
     for number, recording in enumerate(plan.recordings):
@@ -326,7 +326,7 @@ def draw_activity(recordings: Sequence[tuple[datetime | None, float, Sequence[fl
 
 
 def _spectrogram(clip: Clip, rate: int) -> bytes:
-    """Draw a clip; ``rate`` is what its event counts in."""
+    """Draw the spectrogram of a clip; ``rate`` is the sample rate of its event."""
     with open_audio(str(clip.path)) as audio:
         samples = audio.read(0, audio.n_samples)
     begins = clip.start / clip.sample_rate

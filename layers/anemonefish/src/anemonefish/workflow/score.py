@@ -1,8 +1,7 @@
-"""Score the ranges of a job: the scores of each range are stored as one part (:mod:`anemonefish.jobs.parts`).
+"""Score one range of windows of one recording, and store its scores as a part (:mod:`anemonefish.jobs.parts`).
 
-A part depends only on the range, the version of the recording and the version of the model. A part that is stored
-already is not computed again, and so an interrupted job resumes. A block of windows is in memory at a time, so that
-memory does not grow with the length of the recording.
+The same range of the same recording with the same model has the same bytes on every worker. A part that exists is not
+computed again, so an interrupted job resumes. Only a block of windows is in memory at a time.
 """
 
 from __future__ import annotations
@@ -36,22 +35,22 @@ __all__ = [
 ]
 
 BLOCK_WINDOWS = 8
-"""Windows held at once: 1.6 s of audio at a hop of 0.2 s, 0.6 MB of spectrograms of the lab's v2, 6 MB of v1. Samples
-and spectrograms so few are still in the processor's cache when they are needed."""
+"""Windows in memory at once: 1.6 s of audio at a hop of 0.2 s, 0.6 MB of spectrograms of the lab's v2, 6 MB of v1. So
+few samples and spectrograms stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a worker says of its ranges.
+    """Counts of the ranges of one worker.
 
     Attributes
     ----------
     ranges, windows : int
-        How many it was given.
+        Ranges and windows that it was given.
     computed : int
-        Ranges it scored; of the others the part was already there.
+        Ranges that it scored; the parts of the others existed.
     failed : int
-        Ranges it has kept a reason of.
+        Ranges that failed; their reason was stored.
     """
 
     ranges: int
@@ -61,33 +60,33 @@ class Scored:
 
 
 def score_ranges(job: Job, tasks: Sequence[RangeTask], model: Model) -> Scored:
-    """Score the ranges of one worker; of several, one that fails does not take the others with it.
+    """Score the ranges of one worker; when there are several, one that fails does not stop the others.
 
     Raises
     ------
     AnemonefishError
-        The only range's own error; of several, one that another call may not meet, once all were tried.
+        The error of the only range; when there are several, an error that a retry may avoid, after all were tried.
     """
     if len(tasks) == 1:
         return Scored(1, len(tasks[0].windows), int(score_range(job, tasks[0], model)), 0)
     computed = failed = 0
-    passing: AnemonefishError | None = None
+    retryable: AnemonefishError | None = None
     for task in tasks:
         try:
             computed += score_range(job, task, model)
         except AnemonefishError as error:
             if error.retryable:
-                passing = passing or error
+                retryable = retryable or error
             else:
                 job.write_range_failure(task, Failure.of(error))
                 failed += 1
-    if passing is not None:
-        raise passing
+    if retryable is not None:
+        raise retryable
     return Scored(len(tasks), sum(len(task.windows) for task in tasks), computed, failed)
 
 
 def score_range(job: Job, task: RangeTask, model: Model) -> bool:
-    """Score a range and store its part; return False when the part is already there.
+    """Score a range and store its part; return False when the part exists.
 
     Raises
     ------
@@ -110,7 +109,7 @@ def score_range(job: Job, task: RangeTask, model: Model) -> bool:
 
 
 def meter_of(task: RangeTask, audio: AudioFile | PieceReader) -> SignalMeter:
-    """Return a meter that looks at every sample of a range while it is read."""
+    """Return a meter that measures every sample of a range while it is read."""
     facts = audio.facts
     codec = facts.codec if task.pieces is None else "PCM_24"
     meter = SignalMeter(task.grid, task.windows, task.sample_rate, facts.sample_rate, facts.frames, codec)

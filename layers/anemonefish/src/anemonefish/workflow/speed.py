@@ -1,8 +1,8 @@
-"""What a score worker says of its own speed, as a line that CloudWatch makes metrics of.
+"""The speed of a score worker, as a line of its log from which CloudWatch makes metrics.
 
-Owns the names: namespace ``anemonefish``, metrics ``Windows``, ``ScoringSeconds`` and ``OverheadSeconds``, one value
-each per call, under the function, the model, the processor and the memory. CloudWatch reads them out of the log (its
-embedded metric format), so a worker needs no right and no call. ``anemonefish calibrate --stack`` reads the sums.
+The namespace is ``anemonefish``. Each call has one value of ``Windows``, ``ScoringSeconds`` and ``OverheadSeconds``,
+with the function, the model, the engine, the processor and the memory as dimensions. CloudWatch reads them from the log
+(its embedded metric format), so a worker needs no permission for it. ``anemonefish calibrate --stack`` reads the sums.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ DIMENSIONS = ("Function", "Model", "Engine", "Architecture", "MemoryMB")
 
 
 class Stopwatch:
-    """The time of one call, from its start to the model's being ready, and from there to its end."""
+    """The time of one call: from its start until the model is loaded, and from then to its end."""
 
     _first_call = True
 
     def __init__(self) -> None:
-        # What a process did before its first call is overhead too: imports, all of it computing.
+        # The imports before the first call of a process are overhead too; they are all computing time.
         self._before = time.process_time() if Stopwatch._first_call else 0.0
         Stopwatch._first_call = False
         self._began = self._ready = time.perf_counter()
 
     def ready(self) -> None:
-        """Take note that scoring begins."""
+        """Mark the moment when scoring begins."""
         self._ready = time.perf_counter()
 
     @property
@@ -48,7 +48,7 @@ class Stopwatch:
 
 
 def dimensions_of(function: str, model: PinnedModel, architecture: str, memory_mb: int) -> dict[str, str]:
-    """Return what the values of one kind of worker stand under."""
+    """Return the dimensions of the metrics of one kind of worker."""
     return dict(zip(DIMENSIONS, (function, model.reference, model.engine, architecture, str(memory_mb)), strict=True))
 
 
@@ -66,7 +66,7 @@ def score_metrics(scored: Scored, model: PinnedModel, watch: Stopwatch, environm
     Returns
     -------
     str or None
-        None where parts were there already: such a call says nothing of a window's cost.
+        None where parts existed: such a call does not show the time of a window.
     """
     if scored.computed != scored.ranges or not scored.windows:
         return None
