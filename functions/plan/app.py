@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     transcoded = "again" in event
     event = event["again"] if transcoded else event
-    job = Job.named(open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}"), event)
+    job = Job.of_input(open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}"), event)
     if event.get("resume") and (resumed := plan_resumed(job)) is not None:
         plan, missing = resumed
         job.write_ranges(missing)

@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:
 
 
 def _of_execution(event: dict[str, Any]) -> Failure:
-    job = Job.named(_store(), event["execution"])
+    job = Job.of_input(_store(), event["execution"])
     failure = record_job_failure(job, event.get("error"))
     # What the alarm listens to: 5xx is the system's fault, 4xx its user's (a metric filter in template.yaml).
     print(json.dumps({"job": job.work, "error": failure.error, "status": failure.to_error().status}))

@@ -11,7 +11,7 @@ import pytest
 from anemonefish.errors import InvalidRequest
 from anemonefish.evaluation.evaluate import evaluate
 from anemonefish.evaluation.evaluation_options import EvaluationOptions
-from anemonefish.evaluation.matching import Counts, Rule
+from anemonefish.evaluation.matching import Counts, MatchingRule
 from anemonefish.results.recording_result import RecordingResult
 from tests.decided_results import random_scores, write_formats, write_labels
 
@@ -22,7 +22,7 @@ def test_events_evaluated_against_themselves_match_completely(results: Path, tmp
     for file in results.rglob("*.selections.txt"):
         (tmp_path / "labels").mkdir(exist_ok=True)
         file.rename(tmp_path / "labels" / file.name)
-    outcome = evaluate(results, tmp_path / "labels", EvaluationOptions(rule=Rule(Fraction(1), "iou")))
+    outcome = evaluate(results, tmp_path / "labels", EvaluationOptions(rule=MatchingRule(Fraction(1), "iou")))
     (target,) = outcome.classes
     counts = target.at(0.5)
     assert counts.labels == counts.events == counts.matched > 20
@@ -44,7 +44,9 @@ def test_counts_at_a_threshold_equal_those_of_a_run_with_it(
         mine = sorted(
             (s * 48_000, e * 48_000) for s, e in [(10**6, 2 * 10**6), (10**7, 10_500_000), (5 * 10**7, 51 * 10**6)]
         )
-        assert point.counts == Counts.of([(e.start * 10**6, e.stop * 10**6) for e in fresh.events], mine, Rule())
+        assert point.counts == Counts.of(
+            [(e.start * 10**6, e.stop * 10**6) for e in fresh.events], mine, MatchingRule()
+        )
     assert [point.threshold for point in outcome.classes[0].points] == [0.2, 0.4, 0.5, 0.6, 0.8]
 
 
@@ -80,7 +82,7 @@ def test_labels_of_one_bout_count_as_one(results: Path, tmp_path: Path) -> None:
         ("1\t2\tAF\n", EvaluationOptions(mapping={"AF": "fish"}), "mapped to 'fish', but the model has noise"),
         ("1\t2\tanemonefish\n", EvaluationOptions(classes=["fish"]), "no class 'fish'"),
         ("900\t901\tanemonefish\n", EvaluationOptions(), "line 1 begins at 900.000 s, but the recording has 100.200 s"),
-        ("1\t1\tanemonefish\n", EvaluationOptions(rule=Rule(HALF, "iou")), "is a point"),
+        ("1\t1\tanemonefish\n", EvaluationOptions(rule=MatchingRule(HALF, "iou")), "is a point"),
     ],
 )
 def test_labels_that_cannot_be_evaluated_are_refused(

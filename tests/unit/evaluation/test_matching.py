@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from anemonefish.errors import InvalidSettings
-from anemonefish.evaluation.matching import Counts, Rule, maximum_matching, merge_intervals
+from anemonefish.evaluation.matching import Counts, MatchingRule, maximum_matching, merge_intervals
 
 HALF = Fraction(1, 2)
 
@@ -23,7 +23,9 @@ intervals = st.lists(
 ).map(sorted)
 
 
-rules = st.builds(Rule, st.fractions(Fraction(1, 20), 1, max_denominator=20), st.sampled_from(["shorter", "iou"]))
+rules = st.builds(
+    MatchingRule, st.fractions(Fraction(1, 20), 1, max_denominator=20), st.sampled_from(["shorter", "iou"])
+)
 
 
 def by_brute_force(agreements: list[list[int]]) -> int:
@@ -64,14 +66,14 @@ def test_long_chain_of_overlaps_is_matched_without_recursion() -> None:
 
 @given(intervals, intervals, rules)
 def test_agreements_equal_a_comparison_of_every_pair(
-    events: list[tuple[int, int]], labels: list[tuple[int, int]], rule: Rule
+    events: list[tuple[int, int]], labels: list[tuple[int, int]], rule: MatchingRule
 ) -> None:
     events = [event for event in events if event[0] < event[1]]
     expected = [[n for n, label in enumerate(labels) if agree_by_definition(event, label, rule)] for event in events]
     assert rule.agreements(events, labels) == expected
 
 
-def agree_by_definition(event: tuple[int, int], label: tuple[int, int], rule: Rule) -> bool:
+def agree_by_definition(event: tuple[int, int], label: tuple[int, int], rule: MatchingRule) -> bool:
     """Apply the rule of docs/evaluate.md by counting ticks."""
     here, there = set(range(*event)), set(range(*label))
     if not there:
@@ -82,7 +84,7 @@ def agree_by_definition(event: tuple[int, int], label: tuple[int, int], rule: Ru
 
 @given(intervals, intervals, rules)
 def test_counts_are_consistent_with_each_other(
-    events: list[tuple[int, int]], labels: list[tuple[int, int]], rule: Rule
+    events: list[tuple[int, int]], labels: list[tuple[int, int]], rule: MatchingRule
 ) -> None:
     events = [event for event in events if event[0] < event[1]]
     counts = Counts.of(events, labels, rule)
@@ -109,19 +111,19 @@ def test_counts_are_consistent_with_each_other(
     ],
 )
 def test_rule_at_its_limits(label: tuple[int, int], shorter: bool, iou: bool) -> None:
-    assert Rule(HALF, "shorter").agree((0, 100), label) is shorter
-    assert Rule(HALF, "iou").agree((0, 100), label) is iou
+    assert MatchingRule(HALF, "shorter").agree((0, 100), label) is shorter
+    assert MatchingRule(HALF, "iou").agree((0, 100), label) is iou
 
 
 def test_one_event_over_several_labels_is_one_match() -> None:
-    counts = Counts.of([(0, 100)], [(0, 10), (20, 30), (40, 50)], Rule())
+    counts = Counts.of([(0, 100)], [(0, 10), (20, 30), (40, 50)], MatchingRule())
     assert (counts.matched, counts.missed, counts.false_positives) == (1, 2, 0)
     assert (counts.labels_found, counts.events_right) == (3, 1)
 
 
 def test_matching_is_better_than_greedy() -> None:
     # A greedy matching would give the only label of the short event to the long one, which comes first.
-    assert Counts.of([(0, 100), (10, 20)], [(10, 20), (50, 60)], Rule()).matched == 2
+    assert Counts.of([(0, 100), (10, 20)], [(10, 20), (50, 60)], MatchingRule()).matched == 2
 
 
 @given(intervals, st.integers(0, 5))
@@ -136,7 +138,7 @@ def test_merged_intervals_are_at_least_a_gap_apart(labels: list[tuple[int, int]]
 @pytest.mark.parametrize(("overlap", "criterion"), [("0", "shorter"), ("1.01", "iou"), ("0.5", "dice"), ("-1", "iou")])
 def test_rule_out_of_range_is_refused(overlap: str, criterion: str) -> None:
     with pytest.raises(InvalidSettings):
-        Rule(Fraction(overlap), criterion)
+        MatchingRule(Fraction(overlap), criterion)
 
 
 def test_brute_force_counts_the_pairs_of_small_examples() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from anemonefish.evaluation.matching import Counts, Rule
+from anemonefish.evaluation.matching import Counts, MatchingRule
 from anemonefish.settings import Settings
 
 __all__ = ["ClassEvaluation", "Evaluation", "Point", "average_precision"]
@@ -86,7 +86,7 @@ class Evaluation:
     model : str
     settings : Settings
         The settings of the results; their threshold is one of the points.
-    rule : Rule
+    rule : MatchingRule
     bout_seconds : Fraction or None
         Labels closer than this were counted as one.
     unlabelled : {"ignore", "negative"}
@@ -118,7 +118,7 @@ class Evaluation:
 
     model: str
     settings: Settings
-    rule: Rule
+    rule: MatchingRule
     bout_seconds: Fraction | None
     unlabelled: str
     seconds: Fraction

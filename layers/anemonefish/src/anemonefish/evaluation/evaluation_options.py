@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from anemonefish.errors import InvalidSettings
-from anemonefish.evaluation.matching import Rule
+from anemonefish.evaluation.matching import MatchingRule
 
 __all__ = ["DEFAULT_THRESHOLDS", "UNLABELLED", "EvaluationOptions"]
 
@@ -24,7 +24,7 @@ class EvaluationOptions:
 
     Attributes
     ----------
-    rule : Rule
+    rule : MatchingRule
     thresholds : sequence of float
         At least 0 and below 1. The threshold of the results is added.
     classes : sequence of str
@@ -50,7 +50,7 @@ class EvaluationOptions:
         A value is out of range.
     """
 
-    rule: Rule = field(default_factory=Rule)
+    rule: MatchingRule = field(default_factory=MatchingRule)
     thresholds: Sequence[float] = DEFAULT_THRESHOLDS
     classes: Sequence[str] = ()
     mapping: Mapping[str, str] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from fractions import Fraction
 
 from anemonefish.errors import InvalidSettings
 
-__all__ = ["CRITERIA", "Counts", "Interval", "Rule", "maximum_matching", "merge_intervals"]
+__all__ = ["CRITERIA", "Counts", "Interval", "MatchingRule", "maximum_matching", "merge_intervals"]
 
 CRITERIA = ("shorter", "iou")
 """What the overlap is a part of: the shorter of the two, or their union."""
@@ -33,7 +33,7 @@ Interval = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class MatchingRule:
     """When an event and a label count as the same call.
 
     Attributes
@@ -226,7 +226,7 @@ class Counts:
         return Fraction(2 * self.matched, total) if total else None
 
     @classmethod
-    def of(cls, events: Sequence[Interval], labels: Sequence[Interval], rule: Rule) -> Counts:
+    def of(cls, events: Sequence[Interval], labels: Sequence[Interval], rule: MatchingRule) -> Counts:
         """Count one recording; events and labels are in order of their start, on one clock."""
         agreements = rule.agreements(events, labels)
         matched = maximum_matching(agreements, len(labels))

@@ -20,7 +20,7 @@ from anemonefish.evaluation.evaluation_files import (
     write_evaluation_json,
 )
 from anemonefish.evaluation.evaluation_options import DEFAULT_THRESHOLDS, EvaluationOptions
-from anemonefish.evaluation.matching import Counts, Rule
+from anemonefish.evaluation.matching import Counts, MatchingRule
 from anemonefish.front.annotation_tables import Annotations
 from anemonefish.front.detections import Detections
 from anemonefish.front.display import Picture, count_of, data_frame, html_table, text_table
@@ -253,7 +253,7 @@ def evaluate(
         label_column, times_per_file = annotations.label_column, annotations.times_per_file
         pattern, annotations = annotations.pattern, annotations.path
     options = EvaluationOptions(
-        rule=Rule(_fraction(overlap), criterion),
+        rule=MatchingRule(_fraction(overlap), criterion),
         bout_seconds=None if bout_seconds is None else _fraction(bout_seconds),
         thresholds=DEFAULT_THRESHOLDS if thresholds is None else thresholds,
         classes=classes,

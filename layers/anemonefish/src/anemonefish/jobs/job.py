@@ -58,7 +58,7 @@ class Job:
     shared: str | None = None
 
     @classmethod
-    def named(cls, store: Store, event: object) -> Self:
+    def of_input(cls, store: Store, event: object) -> Self:
         """Return the job that an execution's input names; raise :class:`InvalidRequest` if it names none."""
         names = event.get("job") if isinstance(event, Mapping) else None
         if not isinstance(names, Mapping):

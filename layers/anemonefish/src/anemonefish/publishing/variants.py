@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anemonefish.evaluation.matching import Counts, Rule
+from anemonefish.evaluation.matching import Counts, MatchingRule
 from anemonefish.models.bundle import TOLERANCE, ModelSpec
 from anemonefish.results.events import find_events, smooth
 from anemonefish.settings import Settings
@@ -86,7 +86,7 @@ def measure_agreement(
 
     target = spec.target_class
     expected = target_events(exact)
-    f1 = Counts.of(target_events(scores), expected, Rule(criterion="iou")).f1
+    f1 = Counts.of(target_events(scores), expected, MatchingRule(criterion="iou")).f1
     difference = float(np.abs(scores - exact).max())
     return {
         "windows": len(exact),

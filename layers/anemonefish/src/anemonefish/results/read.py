@@ -118,7 +118,7 @@ def read_result(path: Path) -> ScoredRecording:
         return _read_parquet(path) if path.name.endswith(_PARQUET) else _read_json(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidRequest(
-            f"{path}: not a result of this program, or damaged ({type(error).__name__}: {error}); decide it again"
+            f"{path}: not a result of this program, or damaged ({type(error).__name__}: {error}); run detect again"
         ) from None
 
 
