@@ -663,7 +663,7 @@ REFUSED: list[tuple[str, str, str, dict[str, Any], int, str, str]] = [
      {"files": {"audio": WAV}, "data": {"config": '{"architecture": "x86_64"}'}},
      400, "InvalidSettings", "architecture"),
     ("two clips in a form", "POST", "/predict", {"files": [("audio", WAV), ("audio_file", WAV)]},
-     400, "InvalidRequest", "one thing"),
+     400, "InvalidRequest", "the same field"),
     ("a form of too many parts", "POST", "/predict",
      {"files": {"audio": WAV}, "data": {f"x{number}": "1" for number in range(30)}}, 400, "InvalidRequest", "parts"),
     ("5.2 MB of base64", "POST", "/predict", {"json": {"audio_data": "A" * 5_500_000}},
