@@ -18,7 +18,7 @@ from anemonefish.settings import Settings
 from anemonefish.typed_text import read_fields
 
 
-def test_the_defaults_are_the_labs() -> None:
+def test_defaults_are_those_of_the_lab() -> None:
     settings = Settings.load(environment={})
     assert settings.decision() == {
         "target_class": None,
@@ -77,7 +77,7 @@ def test_a_round_trip_changes_nothing() -> None:
         (["threshold"], "settings must be an object"),
     ],
 )
-def test_what_must_hold_is_said(overrides: dict[str, object], words: str) -> None:
+def test_invalid_setting_is_refused_with_what_must_hold(overrides: dict[str, object], words: str) -> None:
     with pytest.raises(InvalidSettings, match=words):
         Settings.load(overrides, {})
 
@@ -216,7 +216,7 @@ def test_constants_of_a_profile_are_read_by_their_types() -> None:
         profile_named("stft-db", **read_fields(StftDb, {"hop_length": "1_0"}))
 
 
-def test_scoring_and_decision_part_what_changes_scores_from_what_changes_events() -> None:
+def test_scoring_and_decision_settings_do_not_overlap() -> None:
     settings = Settings.load(environment={})
     assert not set(settings.scoring()) & set(settings.decision())
     assert Settings.load({"threshold": 0.9}, {}).scoring() == settings.scoring()

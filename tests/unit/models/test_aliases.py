@@ -51,7 +51,7 @@ def test_promote_and_back(folder: Path) -> None:
     )
 
 
-def test_what_was_altered_is_not_promoted(folder: Path) -> None:
+def test_altered_bundle_is_not_promoted(folder: Path) -> None:
     network = folder / "reef" / "2.0.0" / "model.tflite"
     network.write_bytes(network.read_bytes()[:-1] + b"x")
     refused = run(folder, "promote", "reef", "2.0.0")
@@ -59,7 +59,7 @@ def test_what_was_altered_is_not_promoted(folder: Path) -> None:
     assert refused.stderr.startswith("InvalidBundle: model reef 2.0.0: model.tflite is not the file that was published")
 
 
-def test_what_fails_parity_is_not_promoted_nor_gone_back_to(folder: Path) -> None:
+def test_bundle_that_fails_parity_is_neither_promoted_nor_rolled_back_to(folder: Path) -> None:
     run(folder, "promote", "reef", "1.1.0")
     bundle = folder / "reef" / "1.0.0"
 
@@ -84,7 +84,7 @@ def test_list(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("promote", "reef", "9.9.9"), ("promote", "whale", "1.0.0"), ("rollback", "whale")])
-def test_what_is_not_there(folder: Path, words: tuple[str, ...]) -> None:
+def test_missing_model_version_or_alias_is_refused(folder: Path, words: tuple[str, ...]) -> None:
     refused = run(folder, *words)
     assert refused.exit_code == 1
     assert refused.stderr.startswith("ModelNotFound: there is no model ")

@@ -48,7 +48,7 @@ def test_the_bundle_that_ships_is_sound(repository: ModelRepository) -> None:
     assert sum(fact.size for fact in spec.files.values()) < 4_000_000
 
 
-def test_a_spec_survives_its_json(repository: ModelRepository) -> None:
+def test_spec_is_equal_after_writing_and_reading_json(repository: ModelRepository) -> None:
     spec = repository.spec(repository.pin("reef"))
     assert ModelSpec.from_json(spec.to_json(), "here") == spec
 

@@ -156,12 +156,12 @@ def test_a_network_of_such_layers_is_published_without_onednn(
 # --- which engine --------------------------------------------------------------------------------------------------
 
 
-def test_layers_of_its_own_do_not_keep_a_network_from_litert(repository: ModelRepository) -> None:
+def test_network_with_custom_layers_can_run_on_litert(repository: ModelRepository) -> None:
     spec = repository.spec(repository.pin("lab@mine"))
     assert (spec.engine, set(spec.files)) == ("litert", {KERAS, LITERT, GOLDEN, LAYERS})
 
 
-def test_what_litert_cannot_run_is_run_by_keras(repository: ModelRepository) -> None:
+def test_keras_runs_a_network_that_litert_cannot(repository: ModelRepository) -> None:
     pinned = repository.pin(KERAS_ALONE)
     spec, difference = repository.verify(KERAS_ALONE)
     assert (pinned.engine, spec.engine, set(spec.files)) == ("keras", "keras", {KERAS, GOLDEN, LAYERS})
@@ -175,7 +175,9 @@ def test_a_deployment_without_keras_says_so_before_anything_runs(repository: Mod
         ModelRepository(repository.store, engine="litert").pin(KERAS_ALONE)
 
 
-def test_the_environment_says_what_is_deployed(repository: ModelRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variable_sets_the_deployed_engine(
+    repository: ModelRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ANEMONEFISH_ENGINE", "keras")
     assert ModelRepository(repository.store).pin("reef").engine == "keras"
     monkeypatch.setenv("ANEMONEFISH_ENGINE", "")
@@ -284,7 +286,7 @@ def test_a_variant_that_drifts_is_not_served(repository: ModelRepository) -> Non
         check_golden(model, golden)
 
 
-def test_variants_are_of_what_litert_runs(repository: ModelRepository, tmp_path: Path, layers_py: Path) -> None:
+def test_variants_need_a_network_that_litert_runs(repository: ModelRepository, tmp_path: Path, layers_py: Path) -> None:
     path = network_with(own("Rare"), tmp_path / "rare.keras")
     with pytest.raises(errors.InvalidRequest, match="variants are compared with LiteRT"):
         publish(request_for(path, "refused", layers=layers_py, variants=("int8",)), repository)

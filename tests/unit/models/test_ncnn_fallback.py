@@ -106,7 +106,7 @@ def test_a_network_that_winograd_does_not_shorten_is_served_by_litert(tmp_path: 
     assert shipped.pin("reef") == shipped.pin("reef+litert")
 
 
-def test_litert_serves_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_litert_serves_on_request(tmp_path: Path) -> None:
     repository = ModelRepository(LocalStore(tmp_path / "models"))
     spec = publish(request_for(deep(tmp_path / "deep.keras"), "plain", engine="litert"), repository)
     assert (spec.engine, spec.variants, set(spec.files)) == ("litert", {}, {KERAS, LITERT, GOLDEN})
@@ -190,7 +190,7 @@ def test_windows_that_are_alike_prove_nothing(tmp_path: Path) -> None:
     assert "which proves too little; give a recording that has every class (--audio)" in spec.parity["why_litert"]
 
 
-def test_a_bundle_of_ncnn_without_its_files_is_none(repository: ModelRepository) -> None:
+def test_ncnn_bundle_without_its_files_is_refused(repository: ModelRepository) -> None:
     document = json.loads(Path(repository.store.uri, "lab", "deep", MODEL_JSON).read_text())
     with pytest.raises(errors.InvalidBundle, match="served by ncnn, but without the variant winograd"):
         ModelSpec.from_json(json.dumps(document | {"variants": {}}).encode(), "here")

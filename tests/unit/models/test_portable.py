@@ -150,7 +150,7 @@ def test_a_layer_within_a_layer_is_found() -> None:
         np.testing.assert_allclose(scores, depthwise(image, weights, (1, 2), "valid") + bias, atol=2e-5)
 
 
-def test_what_every_processor_computes_is_left_alone() -> None:
+def test_portable_layers_are_unchanged() -> None:
     network = keras.Sequential([keras.Input((9, 9, 2)), layers.Conv2D(3, 3, strides=(1, 2)), layers.DepthwiseConv2D(3)])
     with portable_layers(network):
         assert not any("call" in vars(layer) for layer in network.layers)
@@ -166,7 +166,7 @@ def recurrent() -> Any:
     return network
 
 
-def test_what_this_processor_cannot_compute_is_refused_by_the_layers_name(tmp_path: Path) -> None:
+def test_layer_that_this_processor_cannot_compute_is_refused_by_name(tmp_path: Path) -> None:
     """As TensorFlow says it where there is no oneDNN; where there is, the same layer is published for Keras."""
     import tensorflow as tf
 

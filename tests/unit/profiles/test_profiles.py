@@ -368,7 +368,7 @@ def test_the_lab_s_constants() -> None:
     amin=st.floats(1e-300, 1),
     n_fft=st.integers(128, 4096).map(lambda half: 2 * half),
 )
-def test_a_profile_survives_its_bundle(
+def test_profile_is_equal_after_writing_and_reading_a_bundle(
     kind: str, window: float, hop: float, top_db: float, amin: float, n_fft: int
 ) -> None:
     profile = profile_named(kind, window_seconds=window, hop_seconds=hop, top_db=top_db, amin=amin, n_fft=n_fft)

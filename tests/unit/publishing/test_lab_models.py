@@ -157,7 +157,7 @@ def test_aliases_point_to_versions(repository: ModelRepository, small_network: P
         ({"audio": "nothing.wav"}, errors.RecordingNotFound, "nothing.wav"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_published_is_refused_with_the_reason(
+def test_unpublishable_network_is_refused_with_the_reason(
     changes: dict[str, Any], expected: type[Exception], words: str, repository: ModelRepository, small_network: Path
 ) -> None:
     with pytest.raises(expected, match=words):

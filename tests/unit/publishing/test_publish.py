@@ -129,7 +129,7 @@ def test_values_that_are_no_scores_are_refused(scores: Any, kind: str, wanted: s
         check_scores(np.array(scores, np.float32), "lab.keras", kind, wanted)
 
 
-def test_values_tell_what_no_layer_does() -> None:
+def test_scores_are_recognised_by_value_where_no_layer_shows_the_activation() -> None:
     exclusive, each = np.array([[0.2, 0.8], [0.5, 0.5]]), np.array([[0.2, 0.1], [0.9, 0.9]])
     assert not check_scores(exclusive, "lab.keras", "none", None)
     assert check_scores(each, "lab.keras", "none", "none")
@@ -388,7 +388,7 @@ def test_no_greeting_of_a_library_reaches_the_terminal(tmp_path: Path) -> None:
     assert again.stderr.startswith("InvalidRequest: lab 1 is published and versions never change")
 
 
-def test_what_is_no_greeting_reaches_the_terminal_even_when_the_process_crashes() -> None:
+def test_messages_other_than_the_greeting_reach_the_terminal_after_a_crash() -> None:
     program = (
         "import os, sys\n"
         "from anemonefish.cli.terminal import without_greetings\n"

@@ -90,7 +90,7 @@ def test_convolutions_of_any_size(shape: tuple[int, ...], width: int) -> None:
     ],
 )
 @pytest.mark.parametrize("shape", [(19, 31, 3), (16, 12, 4)])
-def test_every_layer_it_knows(layer: Callable[[], Any], shape: tuple[int, ...]) -> None:
+def test_every_supported_layer_is_written(layer: Callable[[], Any], shape: tuple[int, ...]) -> None:
     network = chain(shape, layer(), layers.Conv2D(4, 3), *(make() for make in HEAD))
     assert largest_difference(network) <= 1e-5
 
@@ -105,7 +105,7 @@ def test_every_layer_it_knows(layer: Callable[[], Any], shape: tuple[int, ...]) 
         lambda: [layers.Flatten(), layers.Dense(9, activation="relu"), layers.Dense(3), layers.Activation("softmax")],
     ],
 )
-def test_every_head_it_knows(head: Callable[[], list[Any]]) -> None:
+def test_every_supported_last_layer_is_written(head: Callable[[], list[Any]]) -> None:
     assert largest_difference(chain((12, 15, 3), layers.Conv2D(6, 3), *head())) <= 1e-5
 
 
@@ -116,7 +116,7 @@ def test_a_chain_of_the_functional_kind() -> None:
     assert largest_difference(network) <= 1e-5
 
 
-def test_a_window_outlives_its_caller() -> None:
+def test_scores_are_right_after_the_caller_freed_its_window() -> None:
     """The binding keeps a pointer, not a copy: large windows that were freed meanwhile would be scored as garbage."""
     network = chain((256, 256, 3), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D())
     ours = NcnnNetwork("lab 1", *to_ncnn(network, "lab 1"))
@@ -153,7 +153,7 @@ def branched() -> Any:
         (branched, "layers in a chain"),
     ],
 )
-def test_what_it_does_not_know_is_refused_by_name(network: Callable[[], Any], words: str) -> None:
+def test_unsupported_layer_is_refused_by_name(network: Callable[[], Any], words: str) -> None:
     with pytest.raises(errors.IncompatibleModel, match=words) as refused:
         to_ncnn(network(), "lab 1")
     assert "publish it with --engine litert" in str(refused.value)

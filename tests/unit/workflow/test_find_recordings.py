@@ -320,7 +320,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     clients.client.cache_clear()
 
 
-def test_one_odd_key_fails_no_job_and_every_key_has_the_name_it_has_on_a_laptop(
+def test_keys_are_named_as_on_a_laptop_and_an_odd_key_fails_no_job(
     bucket: Any, make_recording: MakeRecording, models_uri: str
 ) -> None:
     content = make_recording("a.wav").read_bytes()

@@ -320,7 +320,7 @@ OUTS: list[Callable[[Path], Path]] = [
 
 @pytest.mark.parametrize("where", OUTS, ids=["below", "deep below", "the same"])
 @pytest.mark.parametrize("linked", [False, True])
-def test_a_run_never_reads_its_own_results(
+def test_results_of_earlier_runs_are_not_analysed(
     deployment: Path, tmp_path: Path, where: Callable[[Path], Path], linked: bool
 ) -> None:
     (tmp_path / "link").symlink_to(deployment)

@@ -77,7 +77,7 @@ def test_the_best_come_first(folder: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "review" / "clips").glob("*.flac"))) == 2
 
 
-def test_nothing_is_drawn_unless_it_is_asked_for(folder: Path, tmp_path: Path) -> None:
+def test_pictures_are_drawn_only_on_request(folder: Path, tmp_path: Path) -> None:
     detect(folder, tmp_path)
     assert not (tmp_path / "review").exists()
 
@@ -101,7 +101,7 @@ def job(folder: Path, tmp_path: Path, models_uri: str) -> Job:
     return made
 
 
-def test_a_review_tells_how_it_stands_and_which_event_has_which_clip(job: Job, models_uri: str) -> None:
+def test_review_state_and_the_clip_of_each_event_are_stored(job: Job, models_uri: str) -> None:
     models = ModelRepository(open_store(models_uri))
     assert read_review_state(job, overdue=False) == ReviewState("PENDING")
     made = store_review(job, models)
@@ -117,7 +117,7 @@ def test_a_review_tells_how_it_stands_and_which_event_has_which_clip(job: Job, m
         assert job.store.exists(results.key_of(event.picture))
 
 
-def test_a_review_that_fails_says_why(job: Job, models_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_review_stores_its_reason(job: Job, models_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RecordingChanged("a.wav: it is another one now")
 
@@ -128,7 +128,7 @@ def test_a_review_that_fails_says_why(job: Job, models_uri: str, monkeypatch: py
     assert read_review_state(job, overdue=False) == ReviewState("FAILED", failure=reason)
 
 
-def test_a_review_whose_process_died_has_failed_when_its_time_is_over(
+def test_pending_review_counts_as_failed_after_its_timeout(
     job: Job, models_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("anemonefish.workflow.review.cut_clips", Mock(side_effect=KeyboardInterrupt))

@@ -99,7 +99,7 @@ def test_a_signal_ends_the_command_and_its_workers(
 
 
 @needs_proc
-def test_an_impatient_second_signal_ends_it_the_same_way(deployment: Path, tmp_path: Path) -> None:
+def test_second_signal_ends_the_command_with_the_same_exit_code(deployment: Path, tmp_path: Path) -> None:
     process = start("detect", deployment, "--out", tmp_path / "out", "--jobs", 2)
     wait_for(lambda: parts(tmp_path / "out"))
     for _ in range(2):
@@ -158,7 +158,7 @@ def test_old_results_are_whole_when_a_run_is_stopped(deployment: Path, tmp_path:
     assert {path: path.read_bytes() for path in out.glob("*.csv")} == before
 
 
-def test_what_nohup_ignores_stays_ignored(deployment: Path, tmp_path: Path) -> None:
+def test_signals_that_nohup_ignores_stay_ignored(deployment: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = start(
         "detect", deployment / "1.wav", "--out", out, "--jobs", 1, "--formats", "csv",
