@@ -6,8 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from anemonefish.errors import IncompatibleModel, InvalidRequest, InvalidSettings
 from anemonefish.models.bundle import KERAS, LAYERS, ModelSpec
 from anemonefish.models.keras import is_hdf5, load_keras
@@ -15,6 +13,8 @@ from anemonefish.publishing.publish_request import PublishRequest
 from anemonefish.publishing.trial import NATIVE_TRIAL_RATE
 
 __all__ = ["draft_spec", "load_network", "read_file", "read_metadata", "saved_network"]
+
+_NOT_INSTALLED = "publishing needs TensorFlow; install it with: pip install 'anemonefish[publish]'"
 
 
 def read_metadata(path: Path | None) -> dict[str, Any]:
@@ -27,6 +27,10 @@ def read_metadata(path: Path | None) -> dict[str, Any]:
     """
     if path is None:
         return {}
+    try:
+        import yaml
+    except ImportError:
+        raise InvalidRequest(_NOT_INSTALLED) from None
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -64,9 +68,7 @@ def load_network(request: PublishRequest, layers: bytes | None) -> tuple[Any, di
     try:
         network = load_keras(path, layers)
     except ImportError:
-        raise InvalidRequest(
-            "publishing needs TensorFlow; install it with: pip install 'anemonefish[publish]'"
-        ) from None
+        raise InvalidRequest(_NOT_INSTALLED) from None
     # A bundle holds .keras alone, so what is HDF5 is saved anew.
     weights = saved_network(network) if is_hdf5(path) else path.read_bytes()
     return network, {KERAS: weights} | ({} if layers is None else {LAYERS: layers})
