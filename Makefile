@@ -111,7 +111,7 @@ detect: .venv/app
 PROCESSES ?= auto
 TIMED = @began=$$(date +%s); trap 'echo "$@: $$(($$(date +%s) - began)) s"' EXIT;
 
-check: lint-python .venv/dev
+check: lint-python .venv/dev .venv-ministack/ready
 	$(TIMED) $(BIN)/python -m pytest tests/unit -m "not slow" -q -n $(PROCESSES) --dist worksteal
 
 test: lint unit workflow

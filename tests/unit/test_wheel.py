@@ -51,5 +51,5 @@ def test_detect_runs_outside_a_checkout(tmp_path: Path) -> None:
 
 
 def test_a_layer_carries_no_model(tmp_path: Path) -> None:
-    assert "export ANEMONEFISH_WITHOUT_MODELS" in (PACKAGE / "Makefile").read_text()
+    assert "export ANEMONEFISH_WITHOUT_MODELS" in (PACKAGE.parent / "Makefile").read_text()
     assert not shipped(wheel(tmp_path, ANEMONEFISH_WITHOUT_MODELS="1"))
