@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from anemonefish.cloud.function_log import logged
 from anemonefish.service.api.services import services
 
 
+@logged("heal")
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:
     """Return the number of treated executions by their status."""
     counts: dict[str, int] = {}

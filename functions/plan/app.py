@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from anemonefish.cloud.function_log import current, logged
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import JobRequest, distinct
@@ -13,6 +14,7 @@ from anemonefish.stores import open_store
 from anemonefish.workflow.planner import plan_job, plan_resumed, with_runnable_engine, without_transcodes
 
 
+@logged("plan")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Write ``plan.json`` and ``ranges.jsonl``; answer with what the state machine needs to go on.
 
@@ -32,8 +34,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     recordings = distinct(request.recordings)
     plan = plan_job(recordings, request.model, Settings.load(request.settings), models, job)
     Limits.from_environment(os.environ).check_quote(plan.quote)
-    if transcoded:
-        plan = without_transcodes(plan)
+    plan = without_transcodes(plan) if transcoded else plan
     if transcodes := job.transcodes(plan):
         job.write_transcodes(transcodes)
         return _answer(job, plan, 0) | {"transcode_count": len(transcodes)}
@@ -47,6 +48,7 @@ def _answer(job: Job, plan: Plan, workers: int) -> dict[str, Any]:
         "transcode_count": 0,
         "transcodes_key": job.transcodes_key,
         "job": job.work,
+        "correlation_id": current("correlation_id"),
         "bucket": os.environ["ANEMONEFISH_OUTPUT_BUCKET"],
         "ranges_key": job.ranges_key,
         "worker_count": workers,

@@ -1,10 +1,10 @@
 """Record: keeps the reason of a failed range or a failed execution, and hands the words to the Fail state."""
 
-import json
 import os
 from contextlib import suppress
 from typing import Any
 
+from anemonefish.cloud.function_log import log_error, logged
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import RangeTask
@@ -12,6 +12,7 @@ from anemonefish.stores import open_store
 from anemonefish.workflow.failures import failure_of_task, record_job_failure, record_range_failure
 
 
+@logged("record")
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:
     """Store the reason; answer ``{"error", "cause"}`` for ErrorPath and CausePath.
 
@@ -28,8 +29,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:
 def _of_execution(event: dict[str, Any]) -> Failure:
     job = Job.of_input(_store(), event["execution"])
     failure = record_job_failure(job, event.get("error"))
-    # What the alarm listens to: 5xx is the system's fault, 4xx its user's (a metric filter in template.yaml).
-    print(json.dumps({"job": job.work, "error": failure.error, "status": failure.to_error().status}))
+    # A metric filter in monitoring.yaml counts these lines: 5xx is the system's fault, 4xx that of its input.
+    log_error("a job failed", failure.to_error())
     return failure
 
 

@@ -1,9 +1,11 @@
 """Score: one child of the Distributed Map. Scores a range of a long recording, or several short recordings."""
 
 import os
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
+from anemonefish.cloud.function_log import fields_of_range, log_outcome, logged
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import RangeTask
 from anemonefish.models.repository import PinnedModel, ready_model
@@ -12,6 +14,7 @@ from anemonefish.workflow.score import score_ranges
 from anemonefish.workflow.speed import Stopwatch, score_metrics
 
 
+@logged("score")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Store the scores of ``event["ranges"]``; the model is loaded and verified once per process."""
     watch = Stopwatch()
@@ -20,7 +23,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     pinned = PinnedModel.from_dict(event.get("model"))
     model = ready_model(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}", pinned)
     watch.ready()
-    scored = score_ranges(job, tasks, model)
+    scored = score_ranges(job, tasks, model, _log_range)
     if line := score_metrics(scored, pinned, watch, os.environ):
         print(line)  # CloudWatch reads metrics out of the log
     return asdict(scored)
+
+
+def _log_range(task: RangeTask) -> AbstractContextManager[None]:
+    """Log how each range ended, also where a worker has several."""
+    fields = fields_of_range(task.to_dict())
+    return log_outcome("a range was scored", "a range failed", windows=len(task.windows), **fields)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from pydantic import BaseModel
 
@@ -40,7 +38,7 @@ class Body(BaseModel):
 def answer_to(error: BaseException | None = None, **changes: Any) -> tuple[int, Any, dict[str, str]]:
     """Answer a request with an application whose route raises; return status, body and headers."""
     app = APIGatewayRestResolver(enable_validation=True)
-    install(app, Logger(service="faults", level=logging.CRITICAL))
+    install(app)
 
     @app.post("/raise")
     def route() -> dict[str, str]:

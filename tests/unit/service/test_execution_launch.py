@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -29,6 +30,7 @@ from anemonefish.stores.folder import LocalStore
 from tests.fakes.service_stack import (
     BEGAN,
     REASON,
+    UPLOADS,
     Died,
     FakeStack,
     abandoned,
@@ -414,3 +416,41 @@ def test_schedule_ends_executions_that_run_for_more_than_a_day(reef: FakeStack, 
     reef.now += timedelta(seconds=2)
     assert [each.status for each in reef.executions.heal()] == [status]
     assert reef.executions.heal() == []
+
+
+def test_workflow_gets_the_correlation_id_of_the_request_that_started_it(reef: FakeStack) -> None:
+    execution = reef.executions.start("lab", make_request(), UPLOADS[:1], None, "r-1")
+    assert reef.record(execution).document["correlation_id"] == "r-1"
+    assert reef.input_of(execution.name)["correlation_id"] == "r-1"
+
+
+def test_repeated_request_keeps_the_correlation_id_of_the_first(reef: FakeStack) -> None:
+    first = reef.executions.start("lab", make_request(), UPLOADS[:1], "key", "r-1")
+    again = reef.executions.start("lab", make_request(), UPLOADS[:1], "key", "r-2")
+    assert (again.id, again.correlation_id) == (first.id, "r-1")
+    assert len(reef.started()) == 1
+
+
+def test_resumed_attempt_has_the_correlation_id_of_its_own_request(reef: FakeStack) -> None:
+    execution = reef.executions.start("lab", make_request(), UPLOADS[:1], None, "r-1")
+    reef.end(execution, "FAILED", REASON)
+    resumed = reef.executions.resume("lab", execution.id, "r-2")
+    assert reef.input_of(resumed.name)["correlation_id"] == "r-2"
+    assert reef.input_of(execution.name)["correlation_id"] == "r-1"
+
+
+def test_correlation_id_is_not_part_of_the_request_of_a_job(reef: FakeStack) -> None:
+    requests = []
+    for number in range(2):
+        execution = reef.executions.start("lab", make_request(), UPLOADS[:1], None, f"r-{number}")
+        requests.append(reef.store.read(f"jobs/lab/{execution.id}/request.json"))
+    assert requests[0] == requests[1]
+    assert b"r-1" not in requests[1]
+
+
+def test_log_line_of_a_launch_names_the_execution(reef: FakeStack, capsys: pytest.CaptureFixture[str]) -> None:
+    execution = reef.executions.start("lab", make_request(), UPLOADS[:1], None, "r-1")
+    [line] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["message"], line["correlation_id"], line["execution"], line["job"]) == (
+        "an execution was launched", "r-1", execution.id, f"jobs/lab/{execution.id}",
+    )  # fmt: skip

@@ -367,7 +367,8 @@ def test_notify_function_returns_only_retryable_messages_to_the_queue(
     monkeypatch.setattr(app, "deliver", fake)
     assert app.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
     assert calls == [(WebhookMessage(f"e-{name}-1", f"https://{name}.example.org/x", BODY), (KEY,)) for name in "abcd"]
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    *lines, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert last["message"] == "finished"
     assert [(line["message_id"], line["error"], line["status"], line["again"]) for line in lines] == [
         ("m-1", "NoticeFailed", 502, True),
         ("m-2", "NoticeRefused", 400, False),

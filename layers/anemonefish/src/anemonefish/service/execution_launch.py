@@ -7,22 +7,22 @@ schedule. The record is claimed first (compare and swap), so only one of several
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import Record, RecordTable
+from anemonefish.cloud.function_log import log, log_error
 from anemonefish.cloud.step_functions import Workflow
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, StorageError
 from anemonefish.execution_states import CANCELLED, FAILED, PENDING, RUNNING
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import JobRequest
 from anemonefish.models.repository import PinnedModel
-from anemonefish.service.execution_record import Execution, find_execution, log_error, log_errors, replace_execution
+from anemonefish.service.execution_record import Execution, find_execution, log_errors, replace_execution
 from anemonefish.service.job_slots import JobSlots
 from anemonefish.service.upload_record import Upload, complete_uploads
 from anemonefish.stores import Store
@@ -100,14 +100,14 @@ class Launcher:
         """
         try:
             self._write_request(execution, uploads)
-            job = {"tenant": execution.owner, "id": execution.id}
-            self._workflow.start(execution.name, {"job": job, "resume": execution.attempt > 1})
+            self._workflow.start(execution.name, _input_of(execution))
         except AnemonefishError as error:
-            log_error(execution.id, error)
+            log_error("an execution could not be launched", error, **_fields_of(execution))
             accepted = clock.from_text(execution.accepted_at or execution.created_at)
             if error.retryable and self._now() <= accepted + _LAUNCH_TIMEOUT:
                 return execution
             return self._fail(record, execution, error)
+        log("INFO", "an execution was launched", attempt=execution.attempt, **_fields_of(execution))
         return self._record_start(record, execution)
 
     def _record_start(self, record: Record, execution: Execution) -> Execution:
@@ -118,7 +118,7 @@ class Launcher:
             if replace_execution(self._table, record, running, now + LONGEST_RUN) is not None:
                 return running
         except StorageError as error:  # it runs; the next request records that
-            log_error(execution.id, error)
+            log_error("the start of an execution could not be recorded", error, **_fields_of(execution))
             return execution
         latest = self._read(execution)
         if latest.name != execution.name or latest.status in {CANCELLED, FAILED}:
@@ -146,8 +146,8 @@ class Launcher:
         if not self._table.replace(record, asdict(failed)):
             return self._read(execution)
         self._slots.release(failed)
-        # A metric filter in template.yaml reads this line and raises the alarm.
-        print(json.dumps({"launch": FAILED, "execution": failed.id, "message": cause}), file=sys.stderr)
+        # A metric filter in monitoring.yaml reads this line and raises the alarm.
+        log("ERROR", "an execution was given up", launch=FAILED, reason=cause, **_fields_of(failed))
         return failed
 
     def _write_request(self, execution: Execution, uploads: Sequence[Upload] | None) -> None:
@@ -165,3 +165,16 @@ class Launcher:
 
     def _read(self, execution: Execution) -> Execution:
         return find_execution(self._table, execution.owner, execution.id)[1]
+
+
+def _input_of(execution: Execution) -> dict[str, Any]:
+    """Return the input of the state machine. It has the same bytes for every launch of an attempt."""
+    document = {"job": {"tenant": execution.owner, "id": execution.id}, "resume": execution.attempt > 1}
+    if execution.correlation_id is not None:
+        document["correlation_id"] = execution.correlation_id
+    return document
+
+
+def _fields_of(execution: Execution) -> dict[str, str | None]:
+    job = f"jobs/{execution.owner}/{execution.id}"
+    return {"correlation_id": execution.correlation_id, "execution": execution.id, "job": job}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from base64 import b32encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any, Self
 
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import Record, RecordTable
+from anemonefish.cloud.function_log import log_error
 from anemonefish.errors import AnemonefishError, ExecutionNotFound, short_repr
 from anemonefish.execution_states import ENDED
 
@@ -26,7 +26,6 @@ __all__ = [
     "ExecutionRequest",
     "execution_id",
     "find_execution",
-    "log_error",
     "log_errors",
     "replace_execution",
 ]
@@ -78,6 +77,8 @@ class Execution:
         When a request last tried to launch it; None once it runs.
     uploads : tuple of str
         Ids of its uploads until it runs; after that the request in the job's folder has them.
+    correlation_id : str or None
+        Joins the log lines of this attempt; None in records of older versions.
     attempt : int
         1, and one more for each resume.
     error : dict or None
@@ -101,6 +102,7 @@ class Execution:
     accepted_at: str | None = None
     pending_since: str | None = None
     uploads: tuple[str, ...] = ()
+    correlation_id: str | None = None
 
     @classmethod
     def from_record(cls, record: Record) -> Self:
@@ -170,17 +172,10 @@ def replace_execution(table: RecordTable, record: Record, execution: Execution, 
     return replace(record, document=document, due=due_text, revision=record.revision + 1)
 
 
-def log_error(identifier: str, error: Exception) -> None:
-    """Log the error of an execution as one line of JSON."""
-    status = getattr(error, "status", 500)
-    line = {"execution": identifier, "error": type(error).__name__, "message": str(error), "status": status}
-    print(json.dumps(line), file=sys.stderr)
-
-
 @contextmanager
 def log_errors(identifier: str) -> Iterator[None]:
     """Log an error of anemonefish and continue after the ``with`` block."""
     try:
         yield
     except AnemonefishError as error:
-        log_error(identifier, error)
+        log_error("an execution could not be changed", error, execution=identifier)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import Record, RecordTable
+from anemonefish.cloud.function_log import log_error
 from anemonefish.cloud.step_functions import Workflow
 from anemonefish.errors import (
     AnemonefishError,
@@ -38,7 +39,6 @@ from anemonefish.service.execution_record import (
     ExecutionRequest,
     execution_id,
     find_execution,
-    log_error,
     replace_execution,
 )
 from anemonefish.service.job_slots import JobSlots
@@ -139,7 +139,14 @@ class Executions:
             return None
         return self._launcher.launch_if_overdue(record, _with_same_request(record, request), request.uploads)
 
-    def start(self, owner: str, request: ExecutionRequest, uploads: Sequence[Upload], key: str | None) -> Execution:
+    def start(
+        self,
+        owner: str,
+        request: ExecutionRequest,
+        uploads: Sequence[Upload],
+        key: str | None,
+        correlation_id: str | None = None,
+    ) -> Execution:
         """Start a job, once for each key.
 
         Parameters
@@ -150,6 +157,8 @@ class Executions:
             The complete uploads that the request names.
         key : str or None
             The client's Idempotency-Key; without one every call starts a new job.
+        correlation_id : str or None
+            The id of this request, which joins its log lines with those of the execution.
 
         Raises
         ------
@@ -177,6 +186,7 @@ class Executions:
             accepted_at=clock.to_text(now),
             pending_since=clock.to_text(now),
             uploads=request.uploads,
+            correlation_id=correlation_id,
         )
         record = Record(
             id=execution.id,
@@ -230,7 +240,7 @@ class Executions:
                 if record is not None:
                     healed.append(self._heal(record, Execution.from_record(record)))
             except Exception as error:
-                log_error(identifier, error)
+                log_error("an execution could not be healed", error, execution=identifier)
         return healed
 
     def progress(self, execution: Execution) -> Progress:
@@ -272,8 +282,10 @@ class Executions:
                 self._slots.release(stopped)
                 return stopped
 
-    def resume(self, owner: str, identifier: str) -> Execution:
+    def resume(self, owner: str, identifier: str, correlation_id: str | None = None) -> Execution:
         """Run an ended job again for the ranges without scores, or launch an execution that is overdue.
+
+        The new attempt has the correlation id of this request.
 
         Raises
         ------
@@ -294,6 +306,7 @@ class Executions:
             execution,
             status=PENDING,
             attempt=execution.attempt + 1,
+            correlation_id=correlation_id,
             started_at=None,
             finished_at=None,
             error=None,

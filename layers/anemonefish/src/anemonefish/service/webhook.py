@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
 
+from anemonefish.cloud.correlation import is_correlation_id
 from anemonefish.errors import AnemonefishError, InvalidRequest
 from anemonefish.service.webhook_address import WebhookTarget, is_public, parse_url
 from anemonefish.service.webhook_signing import sign
@@ -70,11 +71,14 @@ class WebhookMessage:
         The webhook.
     body : bytes
         The payload, encoded by :func:`encode_payload`.
+    correlation_id : str or None
+        Joins its log lines with those of the execution; it is not sent.
     """
 
     id: str
     url: str
     body: bytes
+    correlation_id: str | None = None
 
 
 def encode_payload(payload: Mapping[str, Any]) -> bytes:
@@ -83,7 +87,7 @@ def encode_payload(payload: Mapping[str, Any]) -> bytes:
 
 
 def parse_message(text: str) -> WebhookMessage:
-    """Read a message of the queue, ``{"id", "url", "notice"}``.
+    """Read a message of the queue, ``{"id", "url", "notice"}``, which may have a ``correlation_id``.
 
     Parameters
     ----------
@@ -109,7 +113,13 @@ def parse_message(text: str) -> WebhookMessage:
         raise InvalidRequest(
             "a queued message must be JSON with an id of letters, digits, - and _, a url, and an object called notice"
         )
-    return WebhookMessage(queued["id"], queued["url"], encode_payload(queued["notice"]))
+    correlation_id = queued.get("correlation_id")
+    return WebhookMessage(
+        queued["id"],
+        queued["url"],
+        encode_payload(queued["notice"]),
+        correlation_id if is_correlation_id(correlation_id) else None,
+    )
 
 
 def deliver(

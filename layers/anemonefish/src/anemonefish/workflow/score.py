@@ -6,7 +6,8 @@ computed again, so an interrupted job resumes. Only a block of windows is in mem
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,8 +60,21 @@ class Scored:
     failed: int
 
 
-def score_ranges(job: Job, tasks: Sequence[RangeTask], model: Model) -> Scored:
+def score_ranges(
+    job: Job,
+    tasks: Sequence[RangeTask],
+    model: Model,
+    observe: Callable[[RangeTask], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> Scored:
     """Score the ranges of one worker; when there are several, one that fails does not stop the others.
+
+    Parameters
+    ----------
+    job : Job
+    tasks : sequence of RangeTask
+    model : Model
+    observe : callable
+        Returns the context in which a range is scored; an error leaves it as it is raised.
 
     Raises
     ------
@@ -68,12 +82,15 @@ def score_ranges(job: Job, tasks: Sequence[RangeTask], model: Model) -> Scored:
         The error of the only range; when there are several, an error that a retry may avoid, after all were tried.
     """
     if len(tasks) == 1:
-        return Scored(1, len(tasks[0].windows), int(score_range(job, tasks[0], model)), 0)
+        with observe(tasks[0]):
+            computed = int(score_range(job, tasks[0], model))
+        return Scored(1, len(tasks[0].windows), computed, 0)
     computed = failed = 0
     retryable: AnemonefishError | None = None
     for task in tasks:
         try:
-            computed += score_range(job, task, model)
+            with observe(task):
+                computed += score_range(job, task, model)
         except AnemonefishError as error:
             if error.retryable:
                 retryable = retryable or error

@@ -1,6 +1,6 @@
 """The application with all routes, and its handler for Lambda.
 
-Every request gets a log line with its id, a trace, metrics, CORS and security headers. The functions Api and Predict
+Every request gets a log line with its correlation id, a trace, CORS and security headers. The functions Api and Predict
 run the same application; the gateway sends clips to Predict and everything else to Api.
 """
 
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from functools import lru_cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Tracer
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
-from aws_lambda_powertools.logging import correlation_paths
-from aws_lambda_powertools.metrics import MetricUnit
 
 from anemonefish import __version__
+from anemonefish.cloud.correlation import correlation_of_request
+from anemonefish.cloud.function_log import bound, log
 from anemonefish.service.api import execution_routes as executions
 from anemonefish.service.api import faults
 from anemonefish.service.api import model_routes as models
@@ -28,12 +29,13 @@ from anemonefish.service.api.schemas.shared_schemas import Health
 
 __all__ = ["handler", "make_app"]
 
-logger = Logger(service="anemonefish")
 tracer = Tracer(service="anemonefish")
-metrics = Metrics(namespace="anemonefish", service="api")
 
 _SAFETY = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Vary": "Origin"}
 """Answers are not cached, and browsers do not guess their content type."""
+
+_EXECUTION = re.compile(r"/executions/(e-[a-z0-9]{1,64})(?:/|$)")
+_CLIPS = frozenset({"/predict", "/inference/predict"})
 
 _TITLE = "anemonefish"
 _ABOUT = (
@@ -47,7 +49,7 @@ def make_app() -> APIGatewayRestResolver:
     app = APIGatewayRestResolver(enable_validation=True, cors=_cors())
     for router in (uploads.router, executions.router, results.router, models.router, predict.router):
         app.include_router(router)
-    faults.install(app, logger)
+    faults.install(app)
     schemes = security_schemes()
     app.configure_openapi(
         title=_TITLE,
@@ -99,7 +101,7 @@ def _cors() -> CORSConfig | None:
     return CORSConfig(
         allow_origin=origins[0],
         extra_origins=origins[1:],
-        allow_headers=["Idempotency-Key"],
+        allow_headers=["Idempotency-Key", "X-Correlation-Id"],
         expose_headers=["ETag", "Location", "Retry-After"],
         max_age=3600,
     )
@@ -108,11 +110,24 @@ def _cors() -> CORSConfig | None:
 _app = make_app()
 
 
-@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of API Gateway (REST, proxy integration)."""
+    execution = _EXECUTION.match(str(event.get("path")))
+    with bound(
+        correlation_id=correlation_of_request(event),
+        function=_function_of(event),
+        execution=None if execution is None else execution[1],
+    ):
+        return _answer(event, context)
+
+
+def _function_of(event: dict[str, Any]) -> str:
+    """Return the function that answers a request: the gateway sends clips to Predict and the rest to Api."""
+    return "predict" if event.get("resource") in _CLIPS else "api"
+
+
+def _answer(event: dict[str, Any], context: Any) -> dict[str, Any]:
     head = event.get("httpMethod") == "HEAD"  # answered as GET, without the body
     answer: dict[str, Any] = _app.resolve({**event, "httpMethod": "GET"} if head else event, context)
     if head:
@@ -120,6 +135,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     for name, value in _SAFETY.items():
         answer["multiValueHeaders"].setdefault(name, [value])
     route = f"{event.get('httpMethod')} {event.get('resource')}"
-    logger.info("answered", extra={"route": route, "path": event.get("path"), "status": answer["statusCode"]})
-    metrics.add_metric(name=f"Status{answer['statusCode'] // 100}xx", unit=MetricUnit.Count, value=1)
+    log("INFO", "answered", route=route, path=event.get("path"), status=answer["statusCode"])
     return answer

@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 
 from anemonefish import clock
+from anemonefish.cloud.correlation import correlation_of_request
 from anemonefish.errors import ExecutionNotFound, Failure, InvalidRequest, short_repr
 from anemonefish.execution_states import SUCCEEDED
 from anemonefish.jobs.plan import Plan
@@ -78,7 +79,7 @@ def start(
     uploads = services().uploads.recordings(tenant, request.uploads)
     if dry_run:
         return Response(200, "application/json", _quote(executions.quote(request, uploads)))
-    return _accepted(executions.start(tenant, request, uploads, idempotency_key))
+    return _accepted(executions.start(tenant, request, uploads, idempotency_key, _correlation_id()))
 
 
 @router.get("/usage", summary="Get usage and limits", tags=["executions"], responses=answers(200, UsageOut))
@@ -138,7 +139,12 @@ def stop(execution: ExecutionId) -> Response[Any]:
 )
 def resume(execution: ExecutionId) -> Response[Any]:
     """Run an execution again that failed or was stopped; only ranges without scores are computed."""
-    return _accepted(services().executions.resume(tenant_of(router.current_event.raw_event), execution))
+    tenant = tenant_of(router.current_event.raw_event)
+    return _accepted(services().executions.resume(tenant, execution, _correlation_id()))
+
+
+def _correlation_id() -> str | None:
+    return correlation_of_request(router.current_event.raw_event)
 
 
 def _check_listed(tenant: str, identifier: str) -> None:

@@ -11,11 +11,11 @@ import os
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
+from anemonefish.cloud.function_log import log_error, traceback_of
 from anemonefish.errors import (
     AnemonefishError,
     InvalidRequest,
@@ -41,7 +41,7 @@ def public_words(message: str) -> str:
     return message
 
 
-def install(app: APIGatewayRestResolver, logger: Logger) -> None:
+def install(app: APIGatewayRestResolver) -> None:
     """Install the handlers for every error of a route and of reading its body."""
     bodies.install(app)
 
@@ -54,21 +54,18 @@ def install(app: APIGatewayRestResolver, logger: Logger) -> None:
         )  # replaces half of a surrogate pair
         return Response(status, "application/json", text, headers)
 
-    def internal_error() -> Response[str]:
-        logger.exception("a request failed unexpectedly")
-        return answer("InternalError", HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL)
-
     @app.exception_handler(Exception)
-    def _unexpected(_: Exception) -> Response[str]:
-        return internal_error()
+    def _unexpected(error: Exception) -> Response[str]:
+        log_error("a request failed unexpectedly", error, traceback=traceback_of(error))
+        return answer("InternalError", HTTPStatus.INTERNAL_SERVER_ERROR, _INTERNAL)
 
     @app.exception_handler(AnemonefishError)
     def _anemonefish_error(error: AnemonefishError) -> Response[str]:
         if isinstance(error, StorageError):
-            logger.exception("a service did not answer")
+            log_error("a service did not answer", error, traceback=traceback_of(error))
             return answer("StorageError", error.status, _UNAVAILABLE, {"Retry-After": "2"})
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            logger.exception("a request failed")
+            log_error("a request failed", error, traceback=traceback_of(error))
             return answer(type(error).__name__, error.status, _INTERNAL)
         wait = {"Retry-After": _WAIT_SECONDS} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
         return answer(type(error).__name__, error.status, public_words(str(error)), wait)
