@@ -107,7 +107,7 @@ def starting_workers() -> Iterator[None]:
     A terminal sends both to every process of a command, also to those that are still starting. The workers do not run
     the file of the program again, so a script may call the library without ``if __name__ == "__main__"``.
     """
-    with _without_program_file():
+    with _without_program_file(), _deferred_signals():
         if not hasattr(signal, "pthread_sigmask"):  # Windows
             yield
             return
@@ -116,6 +116,29 @@ def starting_workers() -> Iterator[None]:
             yield
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _deferred_signals() -> Iterator[None]:
+    """Handle signals that arrive in this block behind it.
+
+    Blocking them is not enough: another thread may receive one, and Python then runs its handler in the main thread,
+    in the middle of a start. The half-started worker would print a traceback.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: handler for number in _SIGNALS if callable(handler := signal.getsignal(number))}
+    received: list[int] = []
+    for number in handlers:
+        signal.signal(number, lambda number, _: received.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in received:
+            signal.raise_signal(number)
 
 
 @contextmanager
