@@ -18,7 +18,7 @@ from pathlib import Path
 
 from anemonefish import clock
 from anemonefish.jobs.calibration import Calibration, Observation, fit, write_calibration
-from anemonefish.jobs.plan import Quote
+from anemonefish.jobs.quote import Quote
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.bundle import MODEL_JSON
 from anemonefish.models.repository import ModelRepository

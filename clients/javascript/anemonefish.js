@@ -26,6 +26,10 @@
  *   finished_at: string | null, expected_end: string | null, model: Model, settings: Record<string, unknown>,
  *   ranges_done: number, ranges_total: number | null, recordings: Record<string, any>[],
  *   error: ErrorReason | null}} Execution
+ * @typedef {{recordings: number, ranges: number, windows: number, audio_seconds: number, expected_seconds: number,
+ *   expected_usd: number, assumptions: Record<string, any>, workers: number,
+ *   longest_function: {function: 'plan' | 'score' | 'aggregate', seconds: number}, price: Record<string, number>,
+ *   storage: {bytes: number, usd_per_month: number}}} Quote
  * @typedef {Record<'predictions' | 'events', Record<string, any>[]> & {metadata: Record<string, any>}} Detections
  * @typedef {Detections & {execution: string, decision: string | null, recording: number,
  *   predictions_url: string | null, recordings: RecordingOutcome[]}} Results
@@ -149,7 +153,7 @@ export class Anemonefish {
    * Return the expected ranges, seconds and USD without starting an execution.
    *
    * @param {ExecutionRequest} request
-   * @returns {Promise<{model: Model, quote: Record<string, number>, recordings: Record<string, any>[]}>}
+   * @returns {Promise<{model: Model, quote: Quote, recordings: Record<string, any>[]}>}
    */
   quote({ signal, ...request }) {
     return this.#request('POST', '/executions', { query: { dry_run: true }, json: request, signal });

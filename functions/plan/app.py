@@ -31,14 +31,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     request = JobRequest.from_dict(event) if "recordings" in event else job.read_request()
     request.check_within(f"s3://{os.environ['ANEMONEFISH_INPUT_BUCKET']}/")
     models = ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}"))
-    recordings = distinct(request.recordings)
-    plan = plan_job(recordings, request.model, Settings.load(request.settings), models, job)
-    Limits.from_environment(os.environ).check_quote(plan.quote)
+    limits, settings = Limits.from_environment(os.environ), Settings.load(request.settings)
+    plan = plan_job(distinct(request.recordings), request.model, settings, models, job, most_workers=limits.workers)
+    limits.check_quote(plan.quote)
     plan = without_transcodes(plan) if transcoded else plan
     if transcodes := job.transcodes(plan):
         job.write_transcodes(transcodes)
         return _answer(job, plan, 0) | {"transcode_count": len(transcodes)}
-    plan = with_runnable_engine(plan, models)
+    plan = with_runnable_engine(plan, models, most_workers=limits.workers)
     job.write_plan(plan)
     return _answer(job, plan, sum(1 for _ in plan.batches()))
 

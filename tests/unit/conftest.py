@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 SLOW_MODULES = {
+    "test_cost_page",  # plans of thousands of recordings
     "test_engines",  # TensorFlow
     "test_faults",  # waits for time limits
     "test_find_recordings",  # folders of thousands of files

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from anemonefish.jobs.calibration import Calibration, write_calibration
-from anemonefish.jobs.costs import CostModel
+from anemonefish.jobs.costs import AGGREGATE_MEMORY_MB, PLAN_MEMORY_MB, CostModel, JobCost, Work
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
+from anemonefish.jobs.time_limits import EXECUTION_SECONDS, FUNCTION_SECONDS
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.settings import Settings
 from anemonefish.stores.folder import LocalStore
@@ -50,16 +52,46 @@ def plan(models: ModelRepository, path: Path, **overrides: object) -> Plan:
 
 
 def test_costs_of_an_example_calculated_by_hand(models: ModelRepository, pinned: PinnedModel) -> None:
-    """20 workers, ten at a time, score 1,000 windows each: 5 + 0.1 + 2 x (2 + 10) + 1.2 seconds."""
-    cost = CostModel.of(models.spec(pinned), Settings.load({"max_concurrency": 10}, {}), MEASURED)
-    assert cost.range_seconds(1_000) == pytest.approx(12)
-    assert cost.makespan(20, 1_000) == pytest.approx(5 + 0.1 + 24 + 1.2)
-    seconds = 20 * 2.0 + 5 + 20_000 * (0.01 + 60e-6)
-    usd = seconds * 1769 / 1024 * 0.0000133334 + 20 * 0.2e-6 + (8 + 60) * 0.025e-3
-    assert cost.usd(20, 20, 20_000) == pytest.approx(usd)
+    """20 workers, ten at a time, score 1,000 windows of 2 recordings each; two formats."""
     settings = Settings.load({"max_concurrency": 10}, {})
+    model = CostModel.of(models.spec(pinned), settings, MEASURED)
+    work = Work(recordings=40, windows=20_000, audio_bytes=40 << 20, classes=3, formats=("json", "csv"))
+    job = JobCost(model, work)
+    assert model.range_seconds(1_000) == pytest.approx(2 + 10)
+    assert model.range_seconds(1_000, 2) == pytest.approx(2 + 0.1 + 10)
+    assert model.map_seconds(20, 12.1) == pytest.approx(12.1 + 0.1 + 12.1)  # the second wave begins as the first ends
+    assert job.plan_seconds == pytest.approx(2.5 + 40 * 0.1 / 16)
+    aggregate = 2.5 + 40 * (0.015 + 3 * 0.03 / 4) + 20_000 * 60e-6
+    assert job.aggregate_seconds(40) == pytest.approx(aggregate)
+    assert job.makespan(20, 40, 12.1) == pytest.approx(2.75 + 24.3 + aggregate)
+    gigabyte_second, price = 0.0000133334, job.price(20, 40)
+    assert price.score_usd == pytest.approx(20 * 12.1 * 1769 / 1024 * gigabyte_second + 20 * 0.2e-6)
+    assert price.plan_usd == pytest.approx(2.75 * 1769 / 1024 * gigabyte_second + 0.2e-6)
+    assert price.aggregate_usd == pytest.approx(aggregate * 3008 / 1024 * gigabyte_second + 0.2e-6)
+    assert price.transitions_usd == pytest.approx((8 + 20 * 3) * 0.025e-3)
+    assert price.requests_usd == pytest.approx((8 + 40 + 40 * 2 + 0.02) * 5e-6 + (80 * 4 + 80 + 40) * 0.4e-6)
+    assert job.usd(20, 40) == pytest.approx(sum(asdict(price).values()))
+    assert job.storage(40).bytes == 40 * 300 + 60_000 * (4 + 72) + 60_000 * 1.3
+    assert job.storage(40).usd_per_month == pytest.approx(job.storage(40).bytes / 1e9 * 0.023, abs=1e-6)
     quick = CostModel.of(models.spec(pinned), settings, replace(MEASURED, seconds_per_job=1.5))
-    assert quick.makespan(20, 1_000) == pytest.approx(cost.makespan(20, 1_000) - 3.5)
+    assert JobCost(quick, work).makespan(20, 40, 12.1) == pytest.approx(job.makespan(20, 40, 12.1) - 3.5)
+
+
+def test_workers_are_started_a_hundred_a_second(models: ModelRepository, pinned: PinnedModel) -> None:
+    """Workers that end within a second never use a concurrency of 1,000: the last of 10,000 starts after 100 s."""
+    model = CostModel.of(models.spec(pinned), Settings.load({}, {}), MEASURED)
+    assert model.map_seconds(10_000, 1.0) == pytest.approx(101)
+    assert model.map_seconds(0, 0.0) == 0
+
+
+def test_memory_and_time_of_the_functions_are_those_of_the_template() -> None:
+    text = Path(__file__).parents[3].joinpath("template.yaml").read_text()
+    functions = dict(re.findall(r"^  (\w+Function):\n(.*?)(?=^  \w)", text, re.S | re.M))
+    for name, memory in (("PlanFunction", PLAN_MEMORY_MB), ("AggregateFunction", AGGREGATE_MEMORY_MB)):
+        assert f"MemorySize: {memory}\n" in functions[name]
+        assert f"Timeout: {FUNCTION_SECONDS}\n" in functions[name]
+    machine = json.loads(Path(__file__).parents[3].joinpath("statemachine/analyze.asl.json").read_text())
+    assert machine["TimeoutSeconds"] == EXECUTION_SECONDS
 
 
 @pytest.mark.parametrize(("memory", "factor"), [(1769, 1.0), (3008, 1.0), (512, 1769 / 512)])
@@ -105,19 +137,29 @@ def test_quote_names_its_assumptions(
     measured = plan(models, path)
     assert measured.quote.assumptions is not None
     assert "measured at 2026-11-23T10:00:00.000Z on anemonefish-dev" in measured.quote.assumptions.basis
-    assert measured.quote.expected_seconds == pytest.approx(5 + 0.01 + 2 + 299 * 0.01 + 299 * 60e-6, abs=0.1)
+    assert measured.quote.expected_seconds == pytest.approx(5.1 + 2 + 299 * (0.01 + 60e-6), abs=0.1)
     # There is no calibration for the other processor.
     assert plan(models, path, architecture="x86_64").quote.assumptions.basis.startswith("estimated: 3 times")  # type: ignore[union-attr]
     assert Plan.from_json(measured.to_json()) == measured
 
 
-def test_plan_of_an_older_version_without_assumptions_is_read(
-    models: ModelRepository, make_recording: Callable[..., Path]
-) -> None:
+def test_plan_of_an_older_version_is_read(models: ModelRepository, make_recording: Callable[..., Path]) -> None:
     made = plan(models, make_recording())
+    assert Plan.from_json(made.to_json()) == made
     document = json.loads(made.to_json())
-    del document["quote"]["assumptions"]
-    assert Plan.from_json(json.dumps(document).encode()) == replace(made, quote=replace(made.quote, assumptions=None))
+    later = ("assumptions", "workers", "longest_function", "price", "storage")
+    for name in later:
+        del document["quote"][name]
+    del document["recordings_per_worker"]
+    older = replace(made.quote, **dict.fromkeys(later))
+    read = Plan.from_json(json.dumps(document).encode())
+    assert read == replace(made, quote=older, recordings_per_worker=100)
+    document["quote"]["assumptions"] = {
+        name: value
+        for name, value in asdict(made.quote)["assumptions"].items()
+        if name not in {"seconds_per_opening", "seconds_per_report", "plan_memory_mb", "aggregate_memory_mb"}
+    }
+    assert Plan.from_json(json.dumps(document).encode()).quote.assumptions is not None
 
 
 def test_calibration_does_not_change_the_identity_of_recordings(

@@ -8,8 +8,10 @@ import pytest
 
 from anemonefish.errors import (
     JobTooExpensive,
+    JobTooLong,
 )
 from anemonefish.execution_states import RUNNING
+from anemonefish.jobs import costs
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.service.limits import Limits
 from anemonefish.service.upload_record import Upload
@@ -27,6 +29,11 @@ def test_job_above_the_cost_limit_is_refused(reef: FakeStack, monkeypatch: pytes
         reef.start("key")
     assert caught.value.status == 413
     assert (reef.started(), reef.executions.page("lab", 1, None)) == ({}, [])
+    with monkeypatch.context() as slower:
+        slower.setattr(costs, "_SECONDS_PER_WINDOW_WRITTEN", 100.0)
+        with pytest.raises(JobTooLong, match="the function aggregate"):
+            reef.start("key")
+    assert (reef.started(), reef.executions.page("lab", 1, None)) == ({}, [])
     reef.set_limits(Limits(job_usd=cost))
     assert reef.start("key").status == RUNNING
 
@@ -35,4 +42,5 @@ def test_limits_are_read_from_the_environment() -> None:
     assert Limits.from_environment({}) == Limits()
     named = {"ANEMONEFISH_MAX_JOB_USD": "2.5", "ANEMONEFISH_MAX_JOBS": "3", "ANEMONEFISH_MAX_STORED_GB": "0.5"}
     assert Limits.from_environment(named) == Limits(2.5, 3, 500_000_000)
+    assert Limits.from_environment({"ANEMONEFISH_MAX_CONCURRENCY": "10"}) == Limits(workers=10)
     assert Limits.from_environment(dict.fromkeys(named, "")) == Limits()

@@ -8,11 +8,10 @@ from math import ceil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from anemonefish import errors
-from anemonefish.jobs.costs import _SLOWER_THAN_PUBLISHER, CostModel
+from anemonefish.jobs import costs
+from anemonefish.jobs.costs import _SLOWER_THAN_PUBLISHER
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
@@ -71,27 +70,6 @@ def test_a_target_nobody_can_meet_comes_as_close_as_possible(
     assert made.quote.expected_seconds == pytest.approx(66, abs=1)
 
 
-@given(
-    st.integers(1, 5_000),
-    st.integers(1, 2_000),
-    st.integers(1, 500),
-    st.floats(1e-5, 10),
-    st.sampled_from([512, 1769, 3008]),
-)
-def test_the_quote_grows_with_the_work(ranges: int, windows: int, concurrency: int, cost: float, memory: int) -> None:
-    model = CostModel(
-        seconds_per_window=cost,
-        seconds_per_range=1.0,
-        memory_mb=memory,
-        architecture="arm64",
-        max_concurrency=concurrency,
-    )
-    assert model.makespan(ranges, windows) >= model.range_seconds(windows)
-    assert model.makespan(ranges + 1, windows) >= model.makespan(ranges, windows)
-    assert model.usd(ranges, ranges, windows + 1) > model.usd(ranges, ranges, windows)
-    assert model.usd(ranges, ranges, windows) < replace(model, architecture="x86_64").usd(ranges, ranges, windows)
-
-
 def test_a_range_never_takes_longer_than_a_function_may(
     models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,3 +124,77 @@ def test_impossible_sample_rates_are_refused(
 ) -> None:
     with pytest.raises(errors.UnsupportedRecording, match=f"sample rate of {rate} Hz"):
         plan(models, make_recording(rate=rate))
+
+
+def test_quote_states_workers_longest_function_price_and_storage(
+    models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_model(models, monkeypatch, 0.1)
+    quote = plan(models, make_recording(frames=48_000 * 120)).quote
+    assert quote.workers == quote.ranges
+    assert quote.longest_function is not None
+    assert quote.longest_function.function == "score"
+    assert quote.longest_function.seconds == pytest.approx(1 + 599 * 0.1, abs=0.1)
+    assert quote.price is not None
+    assert quote.storage is not None
+    assert quote.expected_usd == pytest.approx(quote.price.total, abs=1e-5)
+    fewer = plan(models, make_recording(frames=48_000 * 120), formats=["csv"]).quote
+    assert fewer.price is not None
+    assert fewer.storage is not None
+    assert fewer.price.requests_usd < quote.price.requests_usd
+    assert fewer.storage.bytes < quote.storage.bytes
+
+
+def test_job_whose_aggregate_would_take_too_long_is_refused_with_what_to_change(
+    models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(costs, "_SECONDS_PER_WINDOW_WRITTEN", 2.0)
+    path = make_recording(frames=48_000 * 120)
+    with pytest.raises(
+        errors.JobTooLong, match=r"1 recordings with 599 windows: the function aggregate .* 900 s; start"
+    ):
+        plan(models, path)
+    assert plan(models, path, hop_seconds=0.4).quote.windows == 300
+
+
+def test_job_whose_shortest_range_would_take_too_long_is_refused(
+    models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_model(models, monkeypatch, 1_000.0)
+    with pytest.raises(errors.JobTooLong, match=r"the function score .* a faster model or variant, .*ScoreMemory"):
+        plan(models, make_recording(frames=48_000 * 2))
+
+
+def test_job_that_would_take_more_than_a_day_is_refused_by_the_workers_of_the_account(
+    models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_model(models, monkeypatch, 300.0)
+    path = make_recording(frames=48_000 * 120)
+    assert plan(models, path).quote.windows == 599
+    request, settings = RecordingRequest(str(path), path.name, str(path)), Settings.load({}, {})
+    with pytest.raises(errors.JobTooLong, match=r"50 hours with 1 workers at once.* raise max_concurrency"):
+        plan_job([request], "reef", settings, models, most_workers=1)
+
+
+def test_plan_for_this_machine_is_cut_by_max_range_seconds_alone_and_never_refused(
+    models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_recording(frames=48_000 * 120)
+    request = RecordingRequest(str(path), path.name, str(path))
+    for seconds_per_window in (0.001, 1_000.0):
+        slow_model(models, monkeypatch, seconds_per_window)
+        for target in (1, 86_400):
+            wanted = Settings.load({"max_range_seconds": 60, "target_seconds": target}, {})
+            made = plan_job([request], "reef", wanted, models, for_account=False)
+            assert (made.windows_per_range, made.quote.ranges) == (300, 2)
+
+
+def test_cut_of_a_recording_that_is_cut_never_shares_a_worker(
+    models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_model(models, monkeypatch, 1.0)
+    paths = [make_recording(f"{number}.wav", frames=48_000 * seconds) for number, seconds in enumerate((2, 60, 2, 2))]
+    made = plan(models, *paths, target_seconds=60)
+    assert made.quote.workers == len(list(made.batches()))
+    for batch in made.batches():
+        assert len(batch) == 1 or all(task.whole for task in batch)

@@ -12,7 +12,8 @@ words::
     ├── ModelError
     │   └── ModelNotFound, InvalidBundle, IncompatibleModel, ParityError
     ├── JobError
-    │   └── DamagedPart, MissingParts, RangeFailed, EveryRecordingFailed, JobTooExpensive, LaunchFailed, OutOfTime
+    │   ├── DamagedPart, MissingParts, RangeFailed, EveryRecordingFailed
+    │   └── JobTooExpensive, JobTooLong, LaunchFailed, OutOfTime
     ├── RequestError                  a request to the API; no execution raises it
     │   ├── NotAllowed, RouteNotFound, MethodNotAllowed, UnsupportedMediaType, UploadNotFound, UploadIncomplete
     │   ├── UploadExpired, ExecutionNotFound, DecisionNotFound, WrongState, IdempotencyConflict
@@ -21,6 +22,8 @@ words::
     └── StorageError                  retried, as OutOfTime is
 
 Every message names the thing (file, setting, model), the place (offset, range) and what to do about it.
+
+Longer than 400 lines: the tree is read as a whole, one class for each error.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ __all__ = [
     "InvalidSettings",
     "JobError",
     "JobTooExpensive",
+    "JobTooLong",
     "LaunchFailed",
     "MethodNotAllowed",
     "MissingParts",
@@ -198,6 +202,12 @@ class EveryRecordingFailed(JobError):
 
 class JobTooExpensive(JobError):
     """The job is expected to cost more than one job may."""
+
+    status = 413
+
+
+class JobTooLong(JobError):
+    """The job, or one of its functions, is expected to take longer than AWS allows."""
 
     status = 413
 

@@ -508,7 +508,7 @@ def test_fields_of_examples_are_in_the_document(document: dict[str, Any]) -> Non
     known |= {"tenant"}  # of the notice at the end
     found = {name for line in CODE.findall(PAGE) + code(PAGE) for name in re.findall(r'"([\w-]+)"\s*[:,}]', line)}
     values = {"SUCCEEDED", "RUNNING", "OPEN", "InvalidSettings", "TruncatedRecording", "done", "clips", "pictures"}
-    values |= {"reef", "litert", "arm64", "nemo", "whale", "raven", "UklG", "format", "filename", "url"}
+    values |= {"reef", "litert", "arm64", "score", "nemo", "whale", "raven", "UklG", "format", "filename", "url"}
     examples = {name for name in found if not re.fullmatch(r"[a-f0-9]{64}", name)} - values
     assert examples - known == set()
     assert len(examples) > 40

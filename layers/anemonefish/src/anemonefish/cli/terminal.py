@@ -296,6 +296,8 @@ def show_quote(title: str, quote: Mapping[str, Any]) -> None:
         f"{quote['expected_usd']:.4f} USD",
     )
     OUT.print(table)
+    if quote.get("workers") is not None:  # an older stack does not tell these
+        _show_price(quote)
     if how := quote.get("assumptions"):  # an older stack tells none
         OUT.print(
             f"{how['seconds_per_window']:.2g} s a window and {how['seconds_per_range']:.2g} s a range "
@@ -305,3 +307,26 @@ def show_quote(title: str, quote: Mapping[str, Any]) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _show_price(quote: Mapping[str, Any]) -> None:
+    longest, price, storage = quote["longest_function"], quote["price"], quote["storage"]
+    OUT.print(
+        f"{quote['workers']} workers; the longest function, {longest['function']}, takes {longest['seconds']:.1f} s",
+        highlight=False,
+        soft_wrap=True,
+    )
+    items = {
+        "scoring": "score_usd",
+        "plan": "plan_usd",
+        "aggregate": "aggregate_usd",
+        "requests to S3": "requests_usd",
+        "transitions": "transitions_usd",
+    }
+    listed = ", ".join(f"{title} {price[name]:.4f}" for title, name in items.items())
+    OUT.print(f"USD: {listed}", highlight=False, soft_wrap=True)
+    OUT.print(
+        f"storage of results and parts: {storage['bytes'] / 1e6:.1f} MB, {storage['usd_per_month']:.4f} USD a month",
+        highlight=False,
+        soft_wrap=True,
+    )

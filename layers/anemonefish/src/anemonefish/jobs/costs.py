@@ -4,19 +4,38 @@ The time of one window comes from a calibration (:mod:`anemonefish.jobs.calibrat
 the time on the machine where the model was published, on the slow side: a range that is planned too long ends in a
 timeout, and one that is planned too short costs only a little. A quote says which of the two it uses. Costs never
 change a score or an event.
+
+:class:`CostModel` has the speed of one kind of worker. With the :class:`Work` of a job it gives its :class:`JobCost`:
+time and price for any number of workers and ranges. docs/cost.md explains every constant.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
 from anemonefish.jobs.calibration import Calibration
+from anemonefish.jobs.prices import (
+    MONTHLY_USD_PER_GIGABYTE,
+    PRICES,
+    USD_PER_GB_SECOND,
+    USD_PER_GET,
+    USD_PER_INVOCATION,
+    USD_PER_PUT,
+    USD_PER_TRANSITION,
+    Price,
+    Storage,
+)
 from anemonefish.models.bundle import WINOGRAD, ModelSpec
 from anemonefish.models.repository import PinnedModel
-from anemonefish.settings import Settings
+from anemonefish.settings import Format, Settings
 
-__all__ = ["Assumptions", "CostModel"]
+__all__ = ["AGGREGATE_MEMORY_MB", "PLAN_MEMORY_MB", "Assumptions", "CostModel", "JobCost", "Work"]
+
+PLAN_MEMORY_MB = 1769
+AGGREGATE_MEMORY_MB = 3008
+"""Memory of the functions Plan and Aggregate, as in template.yaml."""
 
 _DISPATCH_PER_SECOND = 100.0
 """Child executions that a Distributed Map starts per second (AWS quota for Standard children)."""
@@ -29,6 +48,9 @@ operations per cycle at 2.5 GHz."""
 _SECONDS_PER_OPENING = 0.1
 """Time to open a recording: three round trips for its header. It counts for each recording after a worker's first."""
 
+_HEADERS_AT_ONCE = 16
+"""Recordings that the plan opens at the same time."""
+
 _SECONDS_PER_JOB = 5.0
 """Plan and aggregate with their cold starts, and the transitions between the states. This is an estimate."""
 
@@ -36,17 +58,45 @@ _SECONDS_PER_WINDOW_WRITTEN = 60e-6
 """Smoothing and writing one window in every format: 16 to 21 us were measured over 24 h, and Lambda takes three times
 as long."""
 
+_SECONDS_PER_REPORT = 0.015
+"""Deciding and writing one recording besides its windows: 5 ms were measured, and Lambda takes three times as long."""
+
+_SECONDS_PER_REQUEST = 0.03
+"""Time of one small request to S3 from a function in the same region."""
+
+_REPORTS_AT_ONCE = 4
+_PARTS_AT_ONCE = 16
+"""Recordings that the aggregate finishes at the same time, and parts of a recording that it reads at the same time."""
+
 _VCPU_MB = 1769
 """Memory that comes with one vCPU (AWS Lambda documentation)."""
 
-_USD_PER_GB_SECOND = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
-_USD_PER_INVOCATION = 0.20 / 1e6
-_USD_PER_TRANSITION = 0.025 / 1e3
-_TRANSITIONS_PER_RANGE = 3
+_TRANSITIONS_PER_WORKER = 3
 _TRANSITIONS_PER_JOB = 8
 """A child execution has three transitions, and its parent eight."""
 
-_PRICES = "us-east-1 list prices of 2026, free tier not counted"
+_GETS_PER_OPENING = 4
+"""HEAD and three GETs for a header; the plan and every range open their recording once."""
+
+_GET_BYTES = 1 << 20
+"""Most bytes that a worker reads with one request (:mod:`anemonefish.audio.blocks`)."""
+
+_PUTS_PER_JOB = 8
+"""Plan, ranges, request, the Map's results, job-level tables and the manifest."""
+
+_PART_HEADER_BYTES = 300
+_RESULT_BYTES: Mapping[Format, float] = {
+    "json": 72,
+    "csv": 1.3,
+    "scores": 20,
+    "raven": 1.5,
+    "audacity": 0.3,
+    "classes": 2.4,
+    "kaleidoscope": 0.7,
+    "longterm": 0.2,
+    "parquet": 8,
+}
+"""Bytes per window and class in each format: measured over one hour of noise with a call in every fifth second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +114,12 @@ class Assumptions:
         Workers that can be started per second.
     prices : str
         Which prices were used.
+    seconds_per_opening : float
+        Time to open one more recording.
+    seconds_per_report : float
+        Time of the aggregate for one recording, besides its windows.
+    plan_memory_mb, aggregate_memory_mb : int
+        Memory of the functions that plan and aggregate.
     """
 
     basis: str
@@ -75,6 +131,33 @@ class Assumptions:
     max_concurrency: int
     starts_per_second: float
     prices: str
+    seconds_per_opening: float | None = None
+    seconds_per_report: float | None = None
+    plan_memory_mb: int | None = None
+    aggregate_memory_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a job has to do, however it is cut.
+
+    Attributes
+    ----------
+    recordings, windows : int
+        Their numbers, without recordings that cannot be analysed.
+    audio_bytes : int
+        Bytes of the samples that are read.
+    classes : int
+        Classes of the model.
+    formats : tuple of str
+        Report formats of each recording.
+    """
+
+    recordings: int
+    windows: int
+    audio_bytes: int = 0
+    classes: int = 1
+    formats: tuple[Format, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +176,7 @@ class CostModel:
     max_concurrency : int
         Workers that run at the same time.
     seconds_per_job : float
-        Time of the plan and the aggregate.
+        Time of the plan and the aggregate, besides what they do for each recording.
     basis : str
         Where the times come from.
     """
@@ -161,42 +244,123 @@ class CostModel:
             memory_mb=self.memory_mb,
             max_concurrency=self.max_concurrency,
             starts_per_second=_DISPATCH_PER_SECOND,
-            prices=_PRICES,
+            prices=PRICES,
+            seconds_per_opening=_SECONDS_PER_OPENING,
+            seconds_per_report=_SECONDS_PER_REPORT,
+            plan_memory_mb=PLAN_MEMORY_MB,
+            aggregate_memory_mb=AGGREGATE_MEMORY_MB,
         )
 
-    def range_seconds(self, windows: int) -> float:
-        """Return how long one worker takes for this many windows."""
-        return self.seconds_per_range + windows * self.seconds_per_window
+    def range_seconds(self, windows: int, recordings: int = 1) -> float:
+        """Return how long one worker takes for this many windows of this many recordings."""
+        return self.seconds_per_range + (recordings - 1) * _SECONDS_PER_OPENING + windows * self.seconds_per_window
 
-    def makespan(self, workers: int, windows: int, openings: float = 1.0) -> float:
-        """Return the wall time of a job whose workers have equal loads.
+    def map_seconds(self, workers: int, longest: float) -> float:
+        """Return how long it takes until the last of all workers has ended.
 
-        It is the sum of the plan, of starting the workers, of as many waves of workers as the concurrency requires, and
-        of the aggregate.
+        Workers are started one after another. Each wave begins when the workers of the one before it end.
 
         Parameters
         ----------
         workers : int
-        windows : int
-            Windows of the largest load.
-        openings : float
-            Recordings that each worker opens.
+        longest : float
+            Seconds of the worker that takes longest; all are assumed to take as long.
         """
-        waves = ceil(workers / self.max_concurrency)
-        starting = min(workers, self.max_concurrency) / _DISPATCH_PER_SECOND
-        scoring = waves * (self.range_seconds(windows) + (openings - 1) * _SECONDS_PER_OPENING)
-        return self.seconds_per_job + starting + scoring + workers * windows * _SECONDS_PER_WINDOW_WRITTEN
+        if not workers:
+            return 0.0
+        full_waves = ceil(workers / self.max_concurrency) - 1
+        last_wave = workers - full_waves * self.max_concurrency
+        wave = max(longest, self.max_concurrency / _DISPATCH_PER_SECOND)
+        return full_waves * wave + last_wave / _DISPATCH_PER_SECOND + longest
 
-    def usd(self, workers: int, ranges: int, windows: int) -> float:
-        """Return the price of a job in an AWS account."""
-        seconds = workers * self.seconds_per_range + (ranges - workers) * _SECONDS_PER_OPENING + self.seconds_per_job
-        seconds += windows * (self.seconds_per_window + _SECONDS_PER_WINDOW_WRITTEN)
-        transitions = _TRANSITIONS_PER_JOB + workers * _TRANSITIONS_PER_RANGE
-        return (
-            seconds * self.memory_mb / 1024 * _USD_PER_GB_SECOND[self.architecture]
-            + workers * _USD_PER_INVOCATION
-            + transitions * _USD_PER_TRANSITION
+    def seconds_of_all(self, windows: int, ranges: int, workers: int) -> float:
+        """Return how long all workers of a job take together."""
+        starts = workers * self.seconds_per_range + (ranges - workers) * _SECONDS_PER_OPENING
+        return starts + windows * self.seconds_per_window
+
+
+class JobCost:
+    """Time and price of one job, for any number of workers and ranges.
+
+    Both grow with the number of workers and of ranges, which the search of a cut relies on.
+
+    Parameters
+    ----------
+    model : CostModel
+    work : Work
+    """
+
+    def __init__(self, model: CostModel, work: Work) -> None:
+        self.model = model
+        self.work = work
+
+    @property
+    def plan_seconds(self) -> float:
+        """Time of the plan: it reads the header of every recording."""
+        opening = self.work.recordings * _SECONDS_PER_OPENING / _HEADERS_AT_ONCE
+        return self.model.seconds_per_job / 2 + opening
+
+    def aggregate_seconds(self, ranges: int) -> float:
+        """Return the time of the aggregate: it reads every part and writes every report."""
+        work = self.work
+        reports = work.recordings * (_SECONDS_PER_REPORT + len(work.formats) * _SECONDS_PER_REQUEST / _REPORTS_AT_ONCE)
+        parts = work.recordings / _REPORTS_AT_ONCE + (ranges - work.recordings) / _PARTS_AT_ONCE
+        writing = work.windows * _SECONDS_PER_WINDOW_WRITTEN
+        return self.model.seconds_per_job / 2 + reports + parts * _SECONDS_PER_REQUEST + writing
+
+    def functions(self, ranges: int, longest: float) -> dict[str, float]:
+        """Return the seconds of each function of the job, of the longest worker for the one that scores."""
+        return {"plan": self.plan_seconds, "score": longest, "aggregate": self.aggregate_seconds(ranges)}
+
+    def makespan(self, workers: int, ranges: int, longest: float) -> float:
+        """Return the wall time of the job: plan, workers, aggregate.
+
+        Parameters
+        ----------
+        workers, ranges : int
+        longest : float
+            Seconds of the worker that takes longest.
+        """
+        return self.plan_seconds + self.model.map_seconds(workers, longest) + self.aggregate_seconds(ranges)
+
+    def least_makespan(self, workers: int, ranges: int, longest: float) -> float:
+        """Return a time below :meth:`makespan` of every cut with at least these workers, ranges and longest worker.
+
+        The work of all workers together, divided by those that run at once, is such a time too.
+        """
+        model, windows = self.model, self.work.windows
+        together = min(model.seconds_of_all(windows, ranges, workers), model.seconds_of_all(windows, ranges, ranges))
+        scoring = max(together / model.max_concurrency, model.map_seconds(workers, longest))
+        return self.plan_seconds + scoring + self.aggregate_seconds(ranges)
+
+    def usd(self, workers: int, ranges: int) -> float:
+        """Return the price of the job in an AWS account."""
+        return self.price(workers, ranges).total
+
+    def price(self, workers: int, ranges: int) -> Price:
+        """Return the price of the job in an AWS account, item by item."""
+        model, work = self.model, self.work
+        scoring = model.seconds_of_all(work.windows, ranges, workers)
+        puts = _PUTS_PER_JOB + ranges + work.recordings * len(work.formats) + workers / 1000
+        gets = (work.recordings + ranges) * _GETS_PER_OPENING + 2 * ranges + work.audio_bytes / _GET_BYTES
+        return Price(
+            plan_usd=self._function_usd(PLAN_MEMORY_MB, self.plan_seconds, 1),
+            score_usd=self._function_usd(model.memory_mb, scoring, workers),
+            aggregate_usd=self._function_usd(AGGREGATE_MEMORY_MB, self.aggregate_seconds(ranges), 1),
+            requests_usd=puts * USD_PER_PUT + gets * USD_PER_GET,
+            transitions_usd=(_TRANSITIONS_PER_JOB + workers * _TRANSITIONS_PER_WORKER) * USD_PER_TRANSITION,
         )
+
+    def storage(self, ranges: int) -> Storage:
+        """Return how many bytes the job leaves in S3, and what they cost in a month."""
+        work = self.work
+        parts = ranges * _PART_HEADER_BYTES + work.windows * work.classes * 4
+        results = work.windows * work.classes * sum(_RESULT_BYTES[form] for form in work.formats)
+        stored = parts + round(results)
+        return Storage(bytes=stored, usd_per_month=round(stored / 1e9 * MONTHLY_USD_PER_GIGABYTE, 6))
+
+    def _function_usd(self, memory_mb: int, seconds: float, calls: int) -> float:
+        return seconds * memory_mb / 1024 * USD_PER_GB_SECOND[self.model.architecture] + calls * USD_PER_INVOCATION
 
 
 def _variant_of(pinned: PinnedModel | None) -> str | None:

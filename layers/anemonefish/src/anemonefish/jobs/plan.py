@@ -16,7 +16,8 @@ from typing import Any, Self
 from anemonefish.audio.samples import AudioFacts
 from anemonefish.canonical import digest, dump_json
 from anemonefish.errors import Failure, InvalidRequest, short_repr
-from anemonefish.jobs.costs import Assumptions
+from anemonefish.jobs.cut import MOST_RANGES
+from anemonefish.jobs.quote import Quote
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
 from anemonefish.settings import Settings
@@ -26,15 +27,11 @@ __all__ = [
     "Analysis",
     "Plan",
     "PlannedRecording",
-    "Quote",
     "RangeTask",
     "StartTime",
     "TranscodeTask",
     "batched",
 ]
-
-_MOST_RANGES = 100
-"""Ranges of one worker. Their line must fit the 256 KiB of a state's input, and each may have a path of 1,024 bytes."""
 
 _IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -139,39 +136,6 @@ class PlannedRecording:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
-    """The expected duration and price of a job.
-
-    Attributes
-    ----------
-    recordings, ranges, windows : int
-        Their numbers.
-    audio_seconds : float
-        Total length of the recordings.
-    expected_seconds : float
-        Wall time of the job.
-    expected_usd : float
-        Price in an AWS account, free tier not counted.
-    assumptions : Assumptions or None
-        The figures that duration and price are calculated from; None in plans of older versions.
-    """
-
-    recordings: int
-    ranges: int
-    windows: int
-    audio_seconds: float
-    expected_seconds: float
-    expected_usd: float
-    assumptions: Assumptions | None = None
-
-    @classmethod
-    def from_dict(cls, document: dict[str, Any]) -> Self:
-        """Read the quote of ``plan.json``."""
-        assumptions = document.get("assumptions")
-        return cls(**{**document, "assumptions": None if assumptions is None else Assumptions(**assumptions)})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that is decided before the first window is scored.
 
@@ -181,8 +145,10 @@ class Plan:
     settings : Settings
     recordings : tuple of PlannedRecording
     windows_per_range : int
-        The most windows of one range.
+        The most windows of one range, and of all recordings that share a worker.
     quote : Quote
+    recordings_per_worker : int
+        The most recordings that share a worker.
     """
 
     model: PinnedModel
@@ -190,6 +156,7 @@ class Plan:
     recordings: tuple[PlannedRecording, ...]
     windows_per_range: int
     quote: Quote
+    recordings_per_worker: int = MOST_RANGES
 
     @property
     def identity(self) -> str:
@@ -231,7 +198,11 @@ class Plan:
 
     def batches(self) -> Iterator[list[RangeTask]]:
         """Yield the ranges of each worker: one range of a long recording, or several short recordings."""
-        return batched(self.tasks(), self.windows_per_range)
+        return self.batched(self.tasks())
+
+    def batched(self, tasks: Iterable[RangeTask]) -> Iterator[list[RangeTask]]:
+        """Yield some ranges of the plan as :meth:`batches` does."""
+        return batched(tasks, self.windows_per_range, self.recordings_per_worker)
 
     def to_json(self) -> bytes:
         """Return ``plan.json``."""
@@ -240,6 +211,7 @@ class Plan:
                 "model": self.model.to_dict(),
                 "settings": self.settings.to_dict(),
                 "windows_per_range": self.windows_per_range,
+                "recordings_per_worker": self.recordings_per_worker,
                 "quote": asdict(self.quote),
                 "recordings": [asdict(recording) for recording in self.recordings],
             }
@@ -254,6 +226,7 @@ class Plan:
             settings=Settings.load(document["settings"], environment={}),
             recordings=tuple(PlannedRecording.from_dict(recording) for recording in document["recordings"]),
             windows_per_range=document["windows_per_range"],
+            recordings_per_worker=document.get("recordings_per_worker", MOST_RANGES),
             quote=Quote.from_dict(document["quote"]),
         )
 
@@ -299,6 +272,11 @@ class RangeTask:
     def name(self) -> str:
         """Name of the part, without its suffix."""
         return f"{self.identity}/{self.windows.start:08d}-{self.windows.stop:08d}"
+
+    @property
+    def whole(self) -> bool:
+        """Whether the range has all windows of its recording."""
+        return len(self.windows) == self.grid.n_windows
 
     @property
     def reason_name(self) -> str:
@@ -369,14 +347,23 @@ class TranscodeTask:
         return task
 
 
-def batched(tasks: Iterable[RangeTask], windows: int) -> Iterator[list[RangeTask]]:
-    """Yield batches of consecutive ranges that have at most ``windows`` windows together."""
+def batched(tasks: Iterable[RangeTask], windows: int, recordings: int = MOST_RANGES) -> Iterator[list[RangeTask]]:
+    """Yield the ranges of each worker: one range of a recording that is cut, or consecutive whole recordings.
+
+    Parameters
+    ----------
+    tasks : iterable of RangeTask
+    windows, recordings : int
+        The most windows and the most recordings of one worker.
+    """
     batch: list[RangeTask] = []
-    room = windows
+    room = 0
     for task in tasks:
-        if batch and (len(task.windows) > room or len(batch) == _MOST_RANGES):
+        if batch and (not task.whole or len(task.windows) > room or len(batch) == recordings):
             yield batch
-            batch, room = [], windows
+            batch = []
+        if not batch:
+            room = windows if task.whole else 0
         batch.append(task)
         room -= len(task.windows)
     if batch:

@@ -20,6 +20,7 @@ from anemonefish.errors import (
     AnemonefishError,
     Failure,
     IdempotencyConflict,
+    JobTooLong,
     OutOfTime,
     QuoteTooLarge,
     StorageError,
@@ -118,7 +119,12 @@ class Executions:
         settings, deadline = Settings.load(request.settings), time.monotonic() + QUOTE_SECONDS
         try:
             return plan_job(
-                recordings, request.model, settings, self._models, out_of_time=lambda: time.monotonic() > deadline
+                recordings,
+                request.model,
+                settings,
+                self._models,
+                out_of_time=lambda: time.monotonic() > deadline,
+                most_workers=self._limits.workers,
             )
         except OutOfTime as error:
             raise QuoteTooLarge(
@@ -166,7 +172,7 @@ class Executions:
             The request is invalid.
         IdempotencyConflict
             The key was sent with another request before.
-        JobTooExpensive, TooManyJobs
+        JobTooExpensive, JobTooLong, TooManyJobs
             The request exceeds what one tenant may spend.
         """
         settings, model = Settings.load(request.settings), self._models.pin(request.model)
@@ -352,11 +358,13 @@ class Executions:
         return self._launcher.launch_if_overdue(record, existing, request.uploads)
 
     def _check_cost(self, request: ExecutionRequest, uploads: Sequence[Upload]) -> None:
-        """Raise if the job is too expensive, where that is known quickly; the job checks its own plan in any case."""
+        """Raise if the job is too expensive or too long, where that is known quickly; the job checks itself too."""
         if self._limits.job_usd is None or len(uploads) > MOST_QUOTED_AT_START:
             return
         try:
             plan = self.quote(request, uploads)
+        except JobTooLong:
+            raise
         except AnemonefishError:
             return  # the job reports the error of the recording
         self._limits.check_quote(plan.quote)

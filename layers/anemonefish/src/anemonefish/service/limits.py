@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from anemonefish.errors import JobTooExpensive
-from anemonefish.jobs.plan import Quote
+from anemonefish.jobs.quote import Quote
 
 __all__ = ["Limits"]
 
@@ -30,23 +30,32 @@ class Limits:
         Largest number of executions that have not ended.
     stored_bytes : int or None
         Largest sum of bytes of all announced and stored uploads.
+    workers : int or None
+        Workers of one job that run at the same time.
     """
 
     job_usd: float | None = None
     jobs: int | None = None
     stored_bytes: int | None = None
+    workers: int | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the limits from environment variables; one that is absent or empty means no limit."""
-        usd, jobs, gigabytes = (
+        usd, jobs, gigabytes, workers = (
             environment.get(name) or None
-            for name in ("ANEMONEFISH_MAX_JOB_USD", "ANEMONEFISH_MAX_JOBS", "ANEMONEFISH_MAX_STORED_GB")
+            for name in (
+                "ANEMONEFISH_MAX_JOB_USD",
+                "ANEMONEFISH_MAX_JOBS",
+                "ANEMONEFISH_MAX_STORED_GB",
+                "ANEMONEFISH_MAX_CONCURRENCY",
+            )
         )
         return cls(
             None if usd is None else float(usd),
             None if jobs is None else int(jobs),
             None if gigabytes is None else int(float(gigabytes) * _GIGABYTE),
+            None if workers is None else int(workers),
         )
 
     def check_quote(self, quote: Quote) -> None:

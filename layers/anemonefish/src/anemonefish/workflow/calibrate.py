@@ -37,7 +37,7 @@ _WINDOWS = 40, 3_000
 """Least and most windows of a long call; a short call has a quarter of them."""
 
 _NATIVE_RATE = 48_000
-_UNCUT = {"target_seconds": 86_400, "max_range_seconds": 86_400}
+_UNCUT = {"max_range_seconds": 86_400}
 
 
 def calibrate_here(
@@ -174,7 +174,7 @@ def _quietly() -> None:
 def _score(models_uri: str, pinned: PinnedModel, path: Path) -> int:
     models = ModelRepository(open_store(models_uri))
     request = RecordingRequest(str(path), path.name, path.name)
-    plan = plan_job([request], pinned.reference, Settings.load(_UNCUT, {}), models)
+    plan = plan_job([request], pinned.reference, Settings.load(_UNCUT, {}), models, for_account=False)
     with tempfile.TemporaryDirectory() as folder:
         job = Job(open_store(folder), "", "", shared="calibration")
         for task in plan.tasks():

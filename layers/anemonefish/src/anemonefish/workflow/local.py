@@ -46,9 +46,6 @@ _RANGE_SECONDS = 60.0
 _CALLS_PER_WORKER = 4
 """Calls of each process where there are enough recordings, so that all processes end at about the same time."""
 
-_NO_HURRY = 86_400.0
-"""A target time that every cut meets. So a recording is always cut alike, and every job with it uses the same parts."""
-
 _T = TypeVar("_T", RangeTask, TranscodeTask)
 
 Progress = Callable[[int, int], None]
@@ -170,10 +167,9 @@ class _Run:
         settings = replace(
             self.settings,
             max_concurrency=self.workers,
-            target_seconds=_NO_HURRY,
             max_range_seconds=min(self.settings.max_range_seconds, _RANGE_SECONDS),
         )
-        return plan_job(self.requests, self.reference, settings, self.models, self.shared)
+        return plan_job(self.requests, self.reference, settings, self.models, self.shared, for_account=False)
 
     def transcode(self, planned: Plan) -> Plan:
         """Transcode the recordings that need it, and return the plan of all recordings."""
@@ -189,7 +185,7 @@ class _Run:
         """Score the ranges without scores; return the job, whose results go below a prefix, and its plan."""
         scored = self.shared.scored()
         if not all(task.name in scored for task in plan.tasks()):
-            plan = with_runnable_engine(plan, self.models)
+            plan = with_runnable_engine(plan, self.models, for_account=False)
         job = Job(self.shared.store, f"{JOURNAL}/plans/{plan.identity}", results, shared=JOURNAL)
         job.write_plan(plan)
         _score(job, plan, self.models.store.uri, self.workers, self.progress)

@@ -21,7 +21,8 @@ from anemonefish.errors import (
 from anemonefish.jobs.calibration import read_calibration
 from anemonefish.jobs.costs import CostModel
 from anemonefish.jobs.job import Job
-from anemonefish.jobs.plan import Plan, PlannedRecording, Quote, RangeTask, batched
+from anemonefish.jobs.plan import Plan, PlannedRecording, RangeTask
+from anemonefish.jobs.quote import Quote
 from anemonefish.jobs.request import RecordingRequest, unique_names
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.ncnn_fallback import runnable
@@ -31,7 +32,7 @@ from anemonefish.start_time.name_patterns import parse_pattern
 from anemonefish.start_time.start import parse_start
 from anemonefish.start_time.time_zones import parse_time_zone
 from anemonefish.workflow.plan_recording import plan_recording
-from anemonefish.workflow.range_size import with_ranges
+from anemonefish.workflow.range_size import with_cheapest_ranges, with_longest_ranges
 
 __all__ = [
     "check_recordings",
@@ -57,6 +58,9 @@ def plan_job(
     models: ModelRepository,
     job: Job | None = None,
     out_of_time: Callable[[], bool] = lambda: False,
+    *,
+    for_account: bool = True,
+    most_workers: int | None = None,
 ) -> Plan:
     """Plan the analysis of one or many recordings.
 
@@ -72,6 +76,11 @@ def plan_job(
         Where transcoded recordings are looked for.
     out_of_time : callable
         Called before each recording; planning stops when it returns true.
+    for_account : bool
+        True for a job in an AWS account: the cheapest ranges that meet the target. False for this machine: ranges as
+        long as ``max_range_seconds`` allows, and no limit of time.
+    most_workers : int, optional
+        Workers that the account runs at once, if ``max_concurrency`` asks for more.
 
     Returns
     -------
@@ -87,6 +96,8 @@ def plan_job(
         None of several can.
     InvalidRequest, InvalidSettings, ModelError
         The request, a setting or the model is not usable.
+    JobTooLong
+        The job is for an account and could not end there in time.
     OutOfTime
         ``out_of_time`` returned true; the message has the number of recordings that were read.
     """
@@ -113,9 +124,8 @@ def plan_job(
     with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
         recordings = tuple(pool.map(plan_one, requests, names))
     check_recordings(recordings)
-    cost = CostModel.of(spec, settings, read_calibration(models, pinned, settings.architecture), pinned)
     plan = Plan(model=pinned, settings=settings, recordings=recordings, windows_per_range=1, quote=_NO_QUOTE)
-    return with_ranges(plan, cost)
+    return _with_ranges(plan, models, for_account, most_workers)
 
 
 def plan_resumed(job: Job) -> tuple[Plan, list[list[RangeTask]]] | None:
@@ -126,20 +136,30 @@ def plan_resumed(job: Job) -> tuple[Plan, list[list[RangeTask]]] | None:
         return None
     scored = job.scored()
     missing = (task for task in plan.tasks() if task.name not in scored)
-    return plan, list(batched(missing, plan.windows_per_range))
+    return plan, list(plan.batched(missing))
 
 
-def with_runnable_engine(plan: Plan, models: ModelRepository) -> Plan:
+def with_runnable_engine(
+    plan: Plan, models: ModelRepository, *, for_account: bool = True, most_workers: int | None = None
+) -> Plan:
     """Return the plan with an engine that runs the model on this machine: LiteRT, where ncnn does not run it.
 
     Scores are stored under the name of their engine, so this is called before the first range is scored.
+    ``for_account`` and ``most_workers`` are those of :func:`plan_job`.
     """
     pinned = runnable(models, plan.model)
     if pinned == plan.model:
         return plan
-    calibration = read_calibration(models, pinned, plan.settings.architecture)
-    cost = CostModel.of(models.spec(pinned), plan.settings, calibration, pinned)
-    return with_ranges(replace(plan, model=pinned), cost)
+    return _with_ranges(replace(plan, model=pinned), models, for_account, most_workers)
+
+
+def _with_ranges(plan: Plan, models: ModelRepository, for_account: bool, most_workers: int | None) -> Plan:
+    spec, settings = models.spec(plan.model), plan.settings
+    cost = CostModel.of(spec, settings, read_calibration(models, plan.model, settings.architecture), plan.model)
+    if not for_account:
+        return with_longest_ranges(plan, spec, cost)
+    workers = cost.max_concurrency if most_workers is None else min(most_workers, cost.max_concurrency)
+    return with_cheapest_ranges(plan, spec, replace(cost, max_concurrency=workers))
 
 
 def check_recordings(recordings: Sequence[PlannedRecording]) -> None:

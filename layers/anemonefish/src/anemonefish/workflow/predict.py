@@ -147,7 +147,7 @@ class _Bound:
 
 def _plan(request: RecordingRequest, reference: str, settings: Settings, models: ModelRepository, job: Job) -> Plan:
     """Plan a clip; one that is not sample-accurately seekable is transcoded first, as in a job."""
-    plan = plan_job([request], reference, settings, models, job)
+    plan = plan_job([request], reference, settings, models, job, for_account=False)
     for task in job.transcodes(plan):
         frames, channels = header_length(request.uri)
         if frames * channels > MOST_SAMPLES:
@@ -164,7 +164,7 @@ def _plan(request: RecordingRequest, reference: str, settings: Settings, models:
             ) from None
         if failure is not None:
             raise failure.to_error()
-        plan = plan_job([request], reference, settings, models, job)
+        plan = plan_job([request], reference, settings, models, job, for_account=False)
     return plan
 
 

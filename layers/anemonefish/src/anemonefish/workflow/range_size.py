@@ -1,77 +1,98 @@
-"""Choose how many windows one worker scores, and estimate time and cost of the plan.
+"""Cut a plan into ranges and workers, and state what it is expected to take.
 
-Ranges are as long as ``target_seconds`` allows: every range costs an invocation, and short ranges cost several times
-more without being faster. The size of a range changes time and cost, never a result.
+In an account, the cut is the cheapest that meets ``target_seconds`` (:mod:`anemonefish.jobs.cut`), and a job that could
+not end in time is refused. On a laptop, ranges are as long as ``max_range_seconds`` allows, so that a recording is
+always cut alike and its stored scores serve every later job. The cut changes time and cost, never a result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
-from math import ceil, inf
 
-import numpy as np
+from anemonefish.jobs.costs import CostModel, JobCost, Work
+from anemonefish.jobs.cut import Cut, Layout, Loads, best_cut
+from anemonefish.jobs.plan import Analysis, Plan
+from anemonefish.jobs.quote import LongestFunction, Quote
+from anemonefish.jobs.time_limits import check_times
+from anemonefish.models.bundle import ModelSpec
 
-from anemonefish.jobs.costs import CostModel
-from anemonefish.jobs.plan import Plan, Quote
-
-__all__ = ["with_ranges"]
+__all__ = ["with_cheapest_ranges", "with_longest_ranges"]
 
 _MAX_RANGE_COMPUTE = 600.0
 """Seconds of computing for one worker: two thirds of Lambda's 15 minutes; the rest is a reserve for slow workers."""
 
+_SAMPLE_BYTES = {"PCM_S8": 1, "PCM_U8": 1, "ULAW": 1, "ALAW": 1, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
+"""Bytes of a sample by codec; 2 for all others."""
 
-def with_ranges(plan: Plan, cost: CostModel) -> Plan:
-    """Return the plan with the largest ranges that meet ``target_seconds``, or come closest to it, and its quote."""
-    analyses = [recording.analysis for recording in plan.recordings if recording.analysis is not None]
-    counts = [analysis.grid.n_windows for analysis in analyses]
-    seconds = sum(analysis.grid.n_samples / analysis.sample_rate for analysis in analyses)
-    cut = replace(plan, windows_per_range=_range_size(counts, plan, cost))
-    loads = [sum(len(task.windows) for task in batch) for batch in cut.batches()]
-    ranges = sum(1 for _ in cut.tasks())
-    openings = ranges / max(1, len(loads))
+
+def with_cheapest_ranges(plan: Plan, spec: ModelSpec, cost: CostModel) -> Plan:
+    """Return the plan with the cheapest cut that meets ``target_seconds``, or the fastest one, and its quote.
+
+    Raises
+    ------
+    JobTooLong
+        A function of the job, or the whole job, would take longer than AWS allows.
+    """
+    job = JobCost(cost, _work(plan, spec))
+    loads = Loads([analysis.grid.n_windows for analysis in _analyses(plan)], job)
+    cut = Cut(1)
+    if loads.longest:
+        most = max(1, min(_most_windows(plan), int(_MAX_RANGE_COMPUTE / cost.seconds_per_window)))
+        cut = best_cut(loads, most, plan.settings.target_seconds)
+    layout = loads.layout(cut)
+    check_times(job, layout)
+    return _with_cut(plan, cut, layout, job)
+
+
+def with_longest_ranges(plan: Plan, spec: ModelSpec, cost: CostModel) -> Plan:
+    """Return the plan with ranges as long as ``max_range_seconds`` allows, and its quote; nothing is refused."""
+    job = JobCost(cost, _work(plan, spec))
+    loads = Loads([analysis.grid.n_windows for analysis in _analyses(plan)], job)
+    cut = Cut(max(1, _most_windows(plan)) if loads.longest else 1)
+    return _with_cut(plan, cut, loads.layout(cut), job)
+
+
+def _with_cut(plan: Plan, cut: Cut, layout: Layout, job: JobCost) -> Plan:
+    workers, ranges = layout.workers, layout.ranges
+    seconds = sum(analysis.grid.n_samples / analysis.sample_rate for analysis in _analyses(plan))
+    price = job.price(workers, ranges)
+    function, longest = max(job.functions(ranges, layout.longest).items(), key=lambda item: item[1])
     quote = Quote(
-        recordings=len(counts),
+        recordings=job.work.recordings,
         ranges=ranges,
-        windows=sum(counts),
+        windows=job.work.windows,
         audio_seconds=round(seconds, 6),
-        expected_seconds=round(cost.makespan(len(loads), max(loads, default=0), openings), 1),
-        expected_usd=round(cost.usd(len(loads), ranges, sum(counts)), 6),
-        assumptions=cost.assumptions,
+        expected_seconds=round(job.makespan(workers, ranges, layout.longest), 1),
+        expected_usd=round(price.total, 6),
+        assumptions=job.model.assumptions,
+        workers=workers,
+        longest_function=LongestFunction(function=function, seconds=round(longest, 1)),
+        price=price.rounded(),
+        storage=job.storage(ranges),
     )
-    return replace(cut, quote=quote)
+    return replace(
+        plan, windows_per_range=cut.windows_per_range, recordings_per_worker=cut.recordings_per_worker, quote=quote
+    )
 
 
-def _range_size(counts: Sequence[int], plan: Plan, cost: CostModel) -> int:
-    """Return the windows per worker; candidates are the sizes that cut the longest recording into equal ranges."""
-    longest = max(counts, default=0)
-    if longest == 0:
-        return 1
-    largest = max(1, min(_most_windows(plan), int(_MAX_RANGE_COMPUTE / cost.seconds_per_window)))
-    windows = np.array(counts)
-    best, best_makespan = largest, inf
-    # Short recordings share a worker, so the full load of a worker is a candidate too.
-    for size in chain([largest], _equal_shares(longest, min(longest, largest))):
-        long = windows[windows >= size]
-        workers = int(np.sum(-(-long // size))) + ceil(int(np.sum(windows[windows < size])) / size)
-        makespan = cost.makespan(workers, size, max(1.0, len(counts) / workers))
-        if makespan <= plan.settings.target_seconds:
-            return size
-        if makespan < best_makespan:
-            best, best_makespan = size, makespan
-    return best
+def _analyses(plan: Plan) -> list[Analysis]:
+    return [recording.analysis for recording in plan.recordings if recording.analysis is not None]
 
 
-def _equal_shares(windows: int, largest: int) -> Iterator[int]:
-    """Yield the sizes that cut this number of windows into equal ranges, the largest first."""
-    size = ceil(windows / ceil(windows / largest))
-    while size >= 1:
-        yield size
-        size = ceil(windows / ceil(windows / (size - 1))) if size > 1 else 0
+def _work(plan: Plan, spec: ModelSpec) -> Work:
+    analyses = _analyses(plan)
+    facts = [analysis.audio for analysis in analyses]
+    return Work(
+        recordings=len(analyses),
+        windows=sum(analysis.grid.n_windows for analysis in analyses),
+        audio_bytes=sum(audio.frames * audio.channels * _SAMPLE_BYTES.get(audio.codec, 2) for audio in facts),
+        classes=len(spec.classes),
+        formats=plan.settings.formats,
+    )
 
 
 def _most_windows(plan: Plan) -> int:
     """Return how many windows fit ``max_range_seconds`` in every recording of the plan."""
-    analyses = [recording.analysis for recording in plan.recordings if recording.analysis is not None]
-    return min(int(plan.settings.max_range_seconds * each.sample_rate) // each.grid.hop for each in analyses)
+    return min(
+        int(plan.settings.max_range_seconds * analysis.sample_rate) // analysis.grid.hop for analysis in _analyses(plan)
+    )

@@ -140,6 +140,34 @@ class Assumptions(BaseModel):
     max_concurrency: int
     starts_per_second: float
     prices: str
+    seconds_per_opening: float = Field(description="Time to open one more recording")
+    seconds_per_report: float = Field(description="Time to aggregate a recording, besides its windows and requests")
+    plan_memory_mb: int
+    aggregate_memory_mb: int
+
+
+class LongestFunction(BaseModel):
+    """The function of a job that is expected to run longest."""
+
+    function: Literal["plan", "score", "aggregate"]
+    seconds: float
+
+
+class Price(BaseModel):
+    """The expected cost of a job by its items, in USD."""
+
+    plan_usd: float
+    score_usd: float
+    aggregate_usd: float
+    requests_usd: float = Field(description="Requests to S3")
+    transitions_usd: float = Field(description="Transitions of Step Functions")
+
+
+class Storage(BaseModel):
+    """What a job leaves in S3: results and scores."""
+
+    bytes: int
+    usd_per_month: float = Field(description="Price in S3 Standard; not part of expected_usd")
 
 
 class Quote(BaseModel):
@@ -150,8 +178,12 @@ class Quote(BaseModel):
     windows: int
     audio_seconds: float
     expected_seconds: float
-    expected_usd: float
+    expected_usd: float = Field(description="Functions, requests and transitions; storage is not part of it")
     assumptions: Assumptions
+    workers: int = Field(description="Calls of the function that scores")
+    longest_function: LongestFunction
+    price: Price
+    storage: Storage
 
 
 class QuotedRecording(BaseModel):
