@@ -7,6 +7,7 @@
 #   make docs      build the documentation site in .build/docs, with the API reference
 #   make bench     measure every figure of docs/benchmarks.md on this machine
 #   make deploy    build and deploy the stack of a stage (docs/deploy.md): make deploy STAGE=dev
+#   make package   build once what every stage deploys: make package ARCHITECTURE=arm64, make deploy-package STAGE=staging
 #   make smoke     check a deployed API over HTTP in a minute: make smoke URL=https://... KEY=...
 #   make image     build the container image of Engine=keras (docs/deploy.md); make push-image STACK=name pushes it to ECR
 PYTHON ?= python3
@@ -14,7 +15,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript unit workflow smoke test-container test-browser docs links bench image push-image layers lambda-layers deploy lock format bundle clean
+.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser docs links bench image push-image layers lambda-layers deploy package deploy-package smoke-stage wheel release-notes publish-release lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -61,6 +62,11 @@ $(BIN)/python:
 .venv-docs/ready: docs/requirements.txt
 	$(PYTHON) -m venv .venv-docs
 	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.venv-release/ready: shipping/requirements.txt
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # Public libraries to compare with: make bench PEERS=1
@@ -169,11 +175,49 @@ deploy:
 	$(PYTHON) lint/built.py "$(STAGE)"
 	sam deploy --config-env "$(STAGE)" $(DEPLOY_OPTIONS)
 
+# Build once, deploy the same file into each stage (.github/workflows/deploy.yml): make package ARCHITECTURE=arm64, then
+# make deploy-package STAGE=staging, which takes the package for the stage's processor, and make smoke-stage STAGE=staging.
+PACKAGE_FOLDER ?= $(BUILD)/packages
+SAM ?= $(abspath .venv-sam/bin/sam)
+package: .venv-sam/ready
+	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build
+	$(PYTHON) -m shipping.package pack $(ARCHITECTURE) $(PACKAGE_FOLDER)
+
+deploy-package: .venv-sam/ready
+	@test -n "$(STAGE)" || { echo "Say which stage: make deploy-package STAGE=staging"; exit 2; }
+	architecture=$$($(PYTHON) lint/built.py --of "$(STAGE)") && \
+		$(PYTHON) -m shipping.package unpack "$(PACKAGE_FOLDER)/anemonefish-$$architecture.tar.gz" "$(BUILD)/deploy/$(STAGE)"
+	$(PYTHON) lint/built.py "$(STAGE)" "$(BUILD)/deploy/$(STAGE)/.aws-sam/build"
+	cd "$(BUILD)/deploy/$(STAGE)" && $(SAM) deploy --config-env "$(STAGE)" --no-confirm-changeset \
+		--no-fail-on-empty-changeset $(DEPLOY_OPTIONS)
+
+smoke-stage: .venv/smoke
+	@test -n "$(STAGE)" || { echo "Say which stage: make smoke-stage STAGE=staging"; exit 2; }
+	$(BIN)/python -m shipping.deployed_api "$(STAGE)" $(MAKE) --no-print-directory smoke
+
+# The wheel, with the reference model, and the sdist, each with the same bytes for the same commit.
+DIST := $(BUILD)/dist
+wheel: .venv-release/ready
+	rm -rf $(DIST) && mkdir -p $(DIST)
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .venv-release/bin/python -m build --no-isolation --wheel --sdist \
+		--outdir $(DIST) layers/anemonefish
+	$(PYTHON) -m shipping.release sums $(DIST)
+
+# The section of CHANGELOG.md: make release-notes VERSION=0.1.0, or VERSION=Unreleased
+release-notes:
+	@test -n "$(VERSION)" || { echo "Say which version: make release-notes VERSION=0.1.0"; exit 2; }
+	@$(PYTHON) -m shipping.release notes "$(VERSION)"
+
+# The release on GitHub with what make wheel wrote: make publish-release VERSION=v0.1.0. It needs GitHub's command line.
+publish-release:
+	$(PYTHON) -m shipping.release notes "$(VERSION)" > $(BUILD)/release-notes.md
+	gh release create "$(VERSION)" --verify-tag --title "$(VERSION)" --notes-file $(BUILD)/release-notes.md $(DIST)/*
+
 # Takes 15 minutes. Parts: make bench ARGS="--only pipeline engine"; ARGS=--record writes docs/benchmarks.md.
 bench: .venv/dev .venv-ministack/ready layers $(if $(PEERS),.venv-bench/ready)
 	$(BIN)/python -m bench $(ARGS)
 
-lint: lint-python lint-cloudformation lint-typescript
+lint: lint-python lint-cloudformation lint-typescript lint-workflows
 
 lint-python: .venv/dev
 	$(TIMED) $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo
@@ -183,6 +227,9 @@ lint-cloudformation: .venv-lint/ready
 
 lint-typescript: .venv/dev .venv-lint/ready
 	$(TIMED) PATH="$(abspath .venv-lint/bin):$$PATH" $(BIN)/python lint/typescript.py
+
+lint-workflows: .venv-lint/ready
+	$(TIMED) .venv-lint/bin/python lint/workflows.py
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .

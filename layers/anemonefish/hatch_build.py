@@ -1,4 +1,4 @@
-"""Put the reference model into the wheel, so that an installation outside a checkout has one.
+"""Put the reference model into the wheel and the sdist, so that an installation outside a checkout has one.
 
 The version that ``models/reef/production.json`` of the checkout means goes to ``anemonefish/shipped``. Where that
 folder is not beside the sources (the Lambda layer and the image are built from this folder alone) or
@@ -22,6 +22,7 @@ class ReferenceModel(BuildHookInterface):
         pointer = models / "production.json"
         if version == "editable" or os.environ.get("ANEMONEFISH_WITHOUT_MODELS") or not pointer.is_file():
             return
+        package = "src/anemonefish" if self.target_name == "sdist" else "anemonefish"
         bundle = models / json.loads(pointer.read_text(encoding="utf-8"))["version"]
         for file in (pointer, *sorted(bundle.iterdir())):
-            build_data["force_include"][str(file)] = f"anemonefish/shipped/reef/{file.relative_to(models).as_posix()}"
+            build_data["force_include"][str(file)] = f"{package}/shipped/reef/{file.relative_to(models).as_posix()}"

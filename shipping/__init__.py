@@ -1,0 +1,1 @@
+"""What builds, deploys and releases this repository: the logic behind ``.github/workflows`` and ``make deploy``."""

@@ -1,0 +1,61 @@
+"""Run a command with the URL and the first key of a deployed stage in its environment.
+
+    python -m shipping.deployed_api STAGE make smoke     # the command gets URL and KEY
+
+The stack's name is that of samconfig.toml. It needs AWS credentials that may describe the stack and read its API key.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+__all__ = ["stack_name", "url_and_key"]
+
+ROOT = Path(__file__).parents[1]
+
+
+def main(words: list[str]) -> int:
+    """Run the command and return its exit status."""
+    if len(words) < 2:
+        raise SystemExit(__doc__)
+    stage, *command = words
+    import boto3
+
+    url, key = url_and_key(boto3.client("cloudformation"), boto3.client("apigateway"), stack_name(stage))
+    if os.environ.get("GITHUB_ACTIONS"):
+        print(f"::add-mask::{key}", flush=True)  # the runner leaves it out of the log
+    return subprocess.run(command, env={**os.environ, "URL": url, "KEY": key}, check=False).returncode
+
+
+def stack_name(stage: str, samconfig: Path = ROOT / "samconfig.toml") -> str:
+    """Return the name of a stage's stack; raise :class:`SystemExit` for an unknown stage."""
+    document = tomllib.loads(samconfig.read_text(encoding="utf-8"))
+    try:
+        return str(document[stage]["deploy"]["parameters"]["stack_name"])
+    except KeyError:
+        raise SystemExit(f"{samconfig.name} has no stage {stage}") from None
+
+
+def url_and_key(cloudformation: Any, apigateway: Any, stack: str) -> tuple[str, str]:
+    """Return the URL of a stack's API and the value of its first key.
+
+    Raises
+    ------
+    SystemExit
+        The stack has no API keys.
+    """
+    described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described}
+    if "FirstKeyId" not in outputs:
+        raise SystemExit(f"stack {stack} has no API key, because its Authorization is not api-key")
+    key = apigateway.get_api_key(apiKey=outputs["FirstKeyId"], includeValue=True)["value"]
+    return outputs["ApiUrl"], str(key)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
