@@ -7,6 +7,7 @@
 #   make docs      build the documentation site in .build/docs, with the API reference
 #   make bench     measure every figure of docs/benchmarks.md on this machine
 #   make deploy    build and deploy the stack of a stage (docs/deploy.md): make deploy STAGE=dev
+#   make deploy-guided   the first deployment: asks for every parameter: make deploy-guided ARCHITECTURE=arm64
 #   make package   build once what every stage deploys: make package ARCHITECTURE=arm64, make deploy-package STAGE=staging
 #   make smoke     check a deployed API over HTTP in a minute: make smoke URL=https://... KEY=...
 #   make image     build the container image of Engine=keras (docs/deploy.md); make push-image STACK=name pushes it to ECR
@@ -15,7 +16,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser docs links bench image push-image layers lambda-layers deploy package deploy-package smoke-stage wheel release-notes publish-release lock format bundle clean
+.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel release-notes publish-release lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -174,6 +175,14 @@ deploy:
 	architecture=$$($(PYTHON) lint/built.py --of "$(STAGE)") && ARCHITECTURE=$$architecture sam build
 	$(PYTHON) lint/built.py "$(STAGE)"
 	sam deploy --config-env "$(STAGE)" $(DEPLOY_OPTIONS)
+
+# Build, and answer one question for each parameter. The answers are saved in a file of your own: later deployments are
+# make deploy-guided again, or sam deploy --config-file samconfig.local.toml.
+LOCAL_CONFIG := samconfig.local.toml
+deploy-guided:
+	ARCHITECTURE=$(ARCHITECTURE) sam build
+	test -f $(LOCAL_CONFIG) || cp samconfig.toml $(LOCAL_CONFIG)
+	sam deploy --guided --config-file $(LOCAL_CONFIG) $(DEPLOY_OPTIONS)
 
 # Build once, deploy the same file into each stage (.github/workflows/deploy.yml): make package ARCHITECTURE=arm64, then
 # make deploy-package STAGE=staging, which takes the package for the stage's processor, and make smoke-stage STAGE=staging.

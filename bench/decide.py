@@ -18,7 +18,6 @@ import httpx
 
 from bench.memory import REPOSITORY, write_recording
 from localstack import LocalAws
-from localstack.demo import upload_models
 
 FORMATS = ("json", "csv", "scores", "raven", "audacity", "classes", "parquet")
 
@@ -72,7 +71,6 @@ def main() -> None:
         LocalAws.start(build, REPOSITORY / ".venv-ministack/bin/python") as aws,
     ):
         stack = aws.deploy(REPOSITORY / "template.yaml", build / "layers")
-        upload_models(aws.client("s3"), stack, REPOSITORY / "models")
         path = Path(folder, "hour.wav")
         write_recording(path, hours)
         with httpx.Client(base_url=stack.api_url, headers={"x-api-key": stack.api_key}, timeout=60) as http:

@@ -29,7 +29,7 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from localstack import LocalAws  # noqa: E402
-from localstack.demo import analyse, fetch, upload_models  # noqa: E402
+from localstack.demo import analyse, fetch  # noqa: E402
 
 RATE, HOP = 48_000, 9_600
 FORM = struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
@@ -164,7 +164,6 @@ def run(kind: str, folder: Path, end: np.ndarray, expected: tuple[int, int, int]
     watch = PeakMemory()
     with LocalAws.start(REPOSITORY / ".build", REPOSITORY / ".venv-ministack" / "bin" / "python") as aws:
         stack = aws.deploy(REPOSITORY / "template.yaml", REPOSITORY / ".build" / "layers", {})
-        upload_models(aws.client("s3"), stack, REPOSITORY / "models")
         watch.start()
         begin = time.perf_counter()
         execution = analyse(aws.client("s3"), stack, kind, [path], timeout=1200, settings={"formats": ["json", "csv"]})

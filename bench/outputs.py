@@ -26,7 +26,7 @@ import soundfile
 
 from bench.lab import REPOSITORY
 from localstack import LocalAws
-from localstack.demo import analyse, fetch, upload_models
+from localstack.demo import analyse, fetch
 
 _BUILD = REPOSITORY / ".build"
 _MINISTACK = REPOSITORY / ".venv-ministack" / "bin" / "python"
@@ -95,7 +95,6 @@ def _stack_jobs(root: Path, recordings: list[Path]) -> Iterator[tuple[str, Path]
     with LocalAws.start(_BUILD, _MINISTACK) as aws:
         stack = aws.deploy(REPOSITORY / "template.yaml", _BUILD / "layers")
         s3 = aws.client("s3")
-        upload_models(s3, stack, REPOSITORY / "models")
         settings = {"review": ["clips", "pictures"], "max_range_seconds": 30.0}
         jobs = {"alone": [path for path in recordings if path.name.startswith("PAM")], "together": recordings}
         for name, paths in jobs.items():

@@ -30,7 +30,6 @@ def main() -> None:
     print("starting a local AWS and deploying template.yaml into it ...", flush=True)
     with LocalAws.start(BUILD, MINISTACK) as aws:
         stack = aws.deploy(REPOSITORY / "template.yaml", BUILD / "layers")
-        upload_models(aws.client("s3"), stack, REPOSITORY / "models")
         print(f"analysing {recording} by an execution of the state machine ...", flush=True)
         execution = analyse(aws.client("s3"), stack, "demo", [recording])
         if execution.status != "SUCCEEDED":

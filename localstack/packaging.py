@@ -59,12 +59,15 @@ class Package:
         globals_["Runtime"] = "provided.al2023"
         shared = globals_.pop("Layers", [])
         resources = package.template["Resources"]
+        contents = _layers_that_are_not_built(resources, path.parent)
         for name, resource in list(resources.items()):
             properties = resource.get("Properties", {})
             match resource["Type"]:
                 case "AWS::Serverless::Function":
-                    own = [layers / layer["Ref"] / "python" for layer in shared + properties.pop("Layers", [])]
-                    bootstrap = _bootstrap(own, layers / "Runtime/python")
+                    names = [layer["Ref"] for layer in shared + properties.pop("Layers", [])]
+                    own = [layers / layer / "python" for layer in names if layer not in contents]
+                    root = next((contents[layer] for layer in names if layer in contents), None)
+                    bootstrap = _bootstrap(own, layers / "Runtime/python", root)
                     code = _zip(path.parent / properties["CodeUri"], bootstrap)
                     properties["CodeUri"] = package._add(f"{name}.zip", code)
                     properties["Timeout"] = _LONGEST_TIMEOUT
@@ -73,6 +76,8 @@ class Package:
                     properties["DefinitionUri"] = package._add(f"{name}.json", definition)
                 case "AWS::Serverless::LayerVersion" | "AWS::S3::BucketPolicy":
                     del resources[name]
+                case "Custom::ReferenceModel":
+                    properties |= {"Models": "local", "Package": "local"}  # versions of layers
         return package
 
     @property
@@ -127,11 +132,21 @@ def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
-def _bootstrap(layers: list[Path], runtime: Path) -> str:
+def _layers_that_are_not_built(resources: dict[str, Any], folder: Path) -> dict[str, Path]:
+    """Return the folders of layers whose content is deployed as it is, by the layers' names."""
+    return {
+        name: (folder / resource["Properties"]["ContentUri"]).resolve()
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Serverless::LayerVersion" and "BuildMethod" not in resource.get("Metadata", {})
+    }
+
+
+def _bootstrap(layers: list[Path], runtime: Path, root: Path | None) -> str:
     """Return the script that Lambda starts: this Python without its own packages (-S), with the function's path.
 
     The path has Lambda's order: the function, its layers, the runtime's boto3. awslambdaric is AWS's runtime client; it
-    is published for Linux only, so :mod:`localstack.runtime_loop` replaces it elsewhere.
+    is published for Linux only, so :mod:`localstack.runtime_loop` replaces it elsewhere. ``root`` is the folder that a
+    function reads instead of ``/opt``.
     """
     program = ["-m", "awslambdaric"] if (runtime / "awslambdaric").is_dir() else ["-P", str(_RUNTIME_LOOP)]
     for folder in [*layers, runtime]:
@@ -139,7 +154,8 @@ def _bootstrap(layers: list[Path], runtime: Path) -> str:
             raise RuntimeError(f"there is no {folder}; build the layers for this host first (make layers)")
     path = ":".join(["$LAMBDA_TASK_ROOT", *(str(folder) for folder in [*layers, runtime])])
     command = shlex.join([sys.executable, "-S", *program])
-    return f'#!/bin/sh\nexport PYTHONPATH="{path}"\nexec {command} "$_HANDLER"\n'
+    layer_root = "" if root is None else f"export ANEMONEFISH_LAYER_ROOT={shlex.quote(str(root))}\n"
+    return f'#!/bin/sh\n{layer_root}export PYTHONPATH="{path}"\nexec {command} "$_HANDLER"\n'
 
 
 def _zip(folder: Path, bootstrap: str) -> bytes:

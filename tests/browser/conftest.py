@@ -27,7 +27,6 @@ BUILD = REPOSITORY / ".build" / "browser"
 sys.path.insert(0, str(REPOSITORY))
 
 from localstack import LocalAws, Stack  # noqa: E402
-from localstack.demo import upload_models  # noqa: E402
 from tests.workflow.conftest import PATIENCE, Api  # noqa: E402
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -106,9 +105,7 @@ def s3(aws: LocalAws) -> Any:
 def stack(aws: LocalAws, s3: Any, site: Site) -> Stack:
     """Deploy the stack for the origin of the page."""
     parameters = {"AllowedOrigins": f"https://lab.example,{site.origin()}"}
-    deployed = aws.deploy(REPOSITORY / "template.yaml", REPOSITORY / ".build" / "layers", parameters)
-    upload_models(s3, deployed, REPOSITORY / "models")
-    return deployed
+    return aws.deploy(REPOSITORY / "template.yaml", REPOSITORY / ".build" / "layers", parameters)
 
 
 @pytest.fixture(scope="session")

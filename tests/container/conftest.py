@@ -19,7 +19,6 @@ REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
 from localstack import LocalAws, Stack  # noqa: E402
-from localstack.demo import upload_models  # noqa: E402
 
 from .daemon import Docker, NoDocker, running_docker  # noqa: E402
 from .forward import forwarded  # noqa: E402
@@ -163,9 +162,7 @@ def s3(aws: LocalAws) -> Any:
 @pytest.fixture(scope="session")
 def stack(aws: LocalAws, s3: Any) -> Stack:
     """Deploy the stack. The containers use its buckets and table too."""
-    deployed = aws.deploy(REPOSITORY / "template.yaml", REPOSITORY / ".build" / "layers", PARAMETERS)
-    upload_models(s3, deployed, REPOSITORY / "models")
-    return deployed
+    return aws.deploy(REPOSITORY / "template.yaml", REPOSITORY / ".build" / "layers", PARAMETERS)
 
 
 @pytest.fixture(scope="session")

@@ -108,11 +108,7 @@ def test_module_names_are_unique() -> None:
 def test_handlers_are_thin() -> None:
     for path in sorted((REPOSITORY / "functions").glob("*/app.py")):
         assert len(path.read_text().splitlines()) <= 60, f"{path}: a handler parses, calls the package, answers"
-        assert {name.partition(".")[0] for name in imported(path)} <= {
-            "anemonefish",
-            "os",
-            "typing",
-            "dataclasses",
-            "contextlib",
-            "json",
-        }
+        allowed = {"anemonefish", "os", "typing", "dataclasses", "contextlib", "json"}
+        if path.parent.name == "models":
+            allowed.add("urllib")  # it answers CloudFormation even when the package cannot be imported
+        assert {name.partition(".")[0] for name in imported(path)} <= allowed, path

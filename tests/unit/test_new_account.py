@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from localstack.packaging import load_template
 from tests.cloudformation import Stack
 
 REPOSITORY = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ STACKS = {
     "defaults": Stack(),
     "Keras": Stack({"Engine": "keras", "EngineImage": ENGINE_IMAGE}),
     "Webhooks": Stack({"Webhooks": "enabled", "AllowedOrigins": "https://lab.example.org"}),
-    **{stage: Stack(_stage(stage)) for stage in ("dev", "staging", "prod")},
+    **{stage: Stack(_stage(stage)) for stage in ("default", "dev", "staging", "prod")},
 }
 
 
@@ -69,7 +70,7 @@ def test_no_concurrency_is_reserved_or_provisioned(stack: Stack, functions: dict
             assert "ProvisionedConcurrencyConfig" not in resource["Properties"], name
 
 
-@pytest.mark.parametrize("name", ["defaults", "dev"])
+@pytest.mark.parametrize("name", ["defaults", "default", "dev"])
 def test_workers_leave_concurrency_to_the_api_in_a_new_account(name: str) -> None:
     assert int(STACKS[name].values["MaxConcurrency"]) <= CONCURRENCY - FEWEST_LEFT
 
@@ -93,8 +94,18 @@ def test_memory_may_be_raised_by_parameter_up_to_lambdas_limit() -> None:
     assert larger["ScoreFunction"]["Properties"]["MemorySize"] == 4096
 
 
+def test_guided_deployment_asks_in_the_order_of_the_groups_and_every_question_has_an_answer() -> None:
+    """``sam deploy --guided`` asks in the order of Parameters, the console in that of the groups."""
+    template = load_template(REPOSITORY / "template.yaml")
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    names = [name for group in groups for name in group["Parameters"]]
+    assert names == list(template["Parameters"])
+    assert names[:3] == ["Stage", "Architecture", "AlarmEmail"]
+    assert [name for name, parameter in template["Parameters"].items() if "Default" not in parameter] == []
+
+
 def test_stages_give_only_parameters_that_the_template_has() -> None:
-    for stage in ("dev", "staging", "prod"):
+    for stage in ("default", "dev", "staging", "prod"):
         assert set(_stage(stage)) <= set(Stack().template["Parameters"])
 
 

@@ -22,7 +22,7 @@ BUILD = REPOSITORY / ".build"
 sys.path.insert(0, str(REPOSITORY))  # localstack is a folder of the repository, not an installed package
 
 from localstack import Execution, LocalAws, Stack  # noqa: E402
-from localstack.demo import analyse, fetch, upload_models  # noqa: E402
+from localstack.demo import analyse, fetch  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +50,7 @@ PARAMETERS = {
 @pytest.fixture(scope="session")
 def stack(aws: LocalAws, s3: Any) -> Stack:
     """Deploy the stack."""
-    deployed = aws.deploy(REPOSITORY / "template.yaml", BUILD / "layers", PARAMETERS)
-    upload_models(s3, deployed, REPOSITORY / "models")
-    return deployed
+    return aws.deploy(REPOSITORY / "template.yaml", BUILD / "layers", PARAMETERS)
 
 
 @pytest.fixture(scope="session")
@@ -61,13 +59,11 @@ def trouble_stack(aws: LocalAws, s3: Any, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("trouble")
     for name in ("template.yaml", "monitoring.yaml"):
         shutil.copy(REPOSITORY / name, folder)
-    for name in ("functions", "statemachine"):
+    for name in ("functions", "models", "statemachine"):
         shutil.copytree(REPOSITORY / name, folder / name)
     (folder / "functions/score/app.py").rename(folder / "functions/score/real_app.py")
     shutil.copy(REPOSITORY / "tests/workflow/trouble.py", folder / "functions/score/app.py")
-    deployed = aws.deploy(folder / "template.yaml", BUILD / "layers", PARAMETERS, name="trouble")
-    upload_models(s3, deployed, REPOSITORY / "models")
-    return deployed
+    return aws.deploy(folder / "template.yaml", BUILD / "layers", PARAMETERS, name="trouble")
 
 
 RunJob = Callable[..., tuple[Execution, dict[str, bytes]]]

@@ -64,7 +64,7 @@ WEBHOOKS = {"notify": 1, "notify-not-public": 0}
 
 ANSWERED = ["plan-two-recordings", "plan", "score", "aggregate", "plan-must-transcode", "transcode",
             "plan-after-transcode", "plan-review", "review", "record", "record-timeout", "record-map-failed",
-            "record-plan-failed", "record-without-job", "heal"]  # fmt: skip
+            "record-plan-failed", "record-without-job", "heal", "models"]  # fmt: skip
 
 
 class Invoke:

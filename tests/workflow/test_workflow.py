@@ -26,6 +26,7 @@ from localstack.demo import analyse, fetch, upload_models
 from localstack.stack import tell
 from tests.golden import network_with, request_for
 
+REPOSITORY = Path(__file__).parents[2]
 RunJob = Callable[..., tuple[Execution, dict[str, bytes]]]
 
 
@@ -469,3 +470,12 @@ def test_unusual_keys_below_a_prefix_are_analysed(
     assert len(done) == 5  # all are analysed, and only the empty file has failed
     assert {"a.wav.json", "t_b.wav.json"} <= files
     assert len([name for name in files if name.endswith(".json")]) == 5
+
+
+def test_deployment_puts_the_reference_model_into_the_models_bucket(stack: Stack, s3: Any) -> None:
+    """Nothing but the deployment writes it there; the other tests of this folder use it."""
+    bucket = stack.outputs["ModelsBucketName"]
+    shipped = sorted(path for path in (REPOSITORY / "models").rglob("*") if path.is_file())
+    for path in shipped:
+        key = path.relative_to(REPOSITORY / "models").as_posix()
+        assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == path.read_bytes(), key

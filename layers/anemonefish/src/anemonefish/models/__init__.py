@@ -4,6 +4,7 @@
 :mod:`.bundle`                ``model.json`` as a value: classes, shapes, profile, hashes, parity
 :mod:`.model_names`           engines, variants and aliases: the names that users type
 :mod:`.repository`            names, versions and aliases in a store; loading with every hash checked
+:mod:`.copy_bundles`          bundles of one store that another one lacks
 :mod:`.engine`                a loaded model: spectrograms in, scores out, whichever engine runs it
 :mod:`.litert`                LiteRT, which runs a network in every zip-packaged worker
 :mod:`.keras`                 Keras, which runs a network in the container image
