@@ -53,7 +53,7 @@ def release_notes(changelog: str, version: str, project: str) -> str:
     Raises
     ------
     SystemExit
-        The package has another version, or the changelog has no section of this version, or an empty one.
+        The package has another version, or the changelog has no section of this version, or an empty one of a release.
     """
     version = version.removeprefix("v")
     if version not in {UNRELEASED, project}:
@@ -63,7 +63,7 @@ def release_notes(changelog: str, version: str, project: str) -> str:
     if found is None:
         raise SystemExit(f"CHANGELOG.md has no section '## {version}'; rename '## {UNRELEASED}' to it")
     section = re.split(r"^## ", changelog[found.end() :], maxsplit=1, flags=re.MULTILINE)[0].strip()
-    if not section:
+    if not section and version != UNRELEASED:
         raise SystemExit(f"the section '## {version}' of CHANGELOG.md is empty")
     return section
 

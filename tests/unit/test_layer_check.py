@@ -148,7 +148,7 @@ def test_what_is_no_build_is_refused(tmp_path: Path) -> None:
 def test_stage_that_does_not_exist_is_named() -> None:
     done = _check("--of", "production")
     assert done.returncode == 1
-    assert "no stage production; it has dev, prod, staging" in done.stderr
+    assert "no stage production; it has default, dev, prod, staging" in done.stderr
 
 
 def test_processor_of_a_stage_is_its_parameter() -> None:
