@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tarfile
@@ -66,9 +67,9 @@ def test_empty_section_of_a_release_is_refused() -> None:
 
 
 def test_make_release_notes_prints_the_unreleased_changes_of_this_repository() -> None:
-    done = subprocess.run(
-        ["make", "release-notes", "VERSION=Unreleased"], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
+    command = ["make", "--no-print-directory", "release-notes", "VERSION=Unreleased"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # of `make unit`
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "\n" or done.stdout.startswith("### ")
 
