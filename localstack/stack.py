@@ -106,8 +106,18 @@ class Stack:
         group = self._client("cloudformation").describe_stack_resource(
             StackName=self.name, LogicalResourceId="FunctionLogGroup"
         )["StackResourceDetail"]["PhysicalResourceId"]
-        pages = self._client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
-        return "".join(event["message"].rstrip("\n") + "\n" for page in pages for event in page["events"])
+        logs = self._client("logs")
+        streams = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
+        names = [stream["logStreamName"] for page in streams for stream in page["logStreams"]]
+        # Stream by stream, because the emulator returns the first 10,000 events of a query and no next page.
+        events = [
+            event
+            for name in names
+            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, logStreamNames=[name])
+            for event in page["events"]
+        ]
+        events.sort(key=lambda event: event["timestamp"])
+        return "".join(event["message"].rstrip("\n") + "\n" for event in events)
 
 
 def tell(history: list[dict[str, Any]]) -> list[str]:
