@@ -67,7 +67,8 @@ def test_the_limits_are_documented_with_their_defaults(template: Any) -> None:
 
 def test_the_function_that_heals_may_do_what_it_needs_and_no_more(template: Any) -> None:
     properties = template["Resources"]["HealFunction"]["Properties"]
-    statements = properties["Policies"][0]["Statement"]
+    [policy] = template["Resources"]["HealRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
     actions = {action for each in statements for action in _listed(each["Action"])}
     assert actions == {
         "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query",
