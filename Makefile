@@ -4,6 +4,7 @@
 #   make test      lint and all tests that need no container
 #   make test-container   run the functions in containers with the SAM CLI; needs Docker
 #   make test-browser     test the API and its JavaScript client in Chromium, from a page of another origin
+#   make test-faults   jobs on the local AWS while calls fail, workers die and events are lost; takes 15 minutes
 #   make docs      build the documentation site in .build/docs, with the API reference
 #   make bench     measure every figure of docs/benchmarks.md on this machine
 #   make deploy    build and deploy the stack of a stage (docs/deploy.md): make deploy STAGE=dev
@@ -16,7 +17,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel release-notes publish-release lock format bundle clean
+.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser test-faults docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel release-notes publish-release lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -143,6 +144,10 @@ test-container: .venv/dev .venv-ministack/ready .venv-sam/ready layers
 # Without Chromium the tests are skipped with the reason.
 test-browser: .venv/dev .venv-ministack/ready layers
 	$(BIN)/python -m pytest tests/browser
+
+# Prints a table: fault, injected, survived, failed typed, resumed, same bytes, lost. ARGS="--seconds 60" for a shorter run.
+test-faults: .venv/dev .venv-ministack/ready layers
+	$(BIN)/python -m tests.faults $(ARGS)
 
 # A broken link, a page without navigation or a docstring that does not parse is an error.
 docs: .venv-docs/ready

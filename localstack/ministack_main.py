@@ -88,7 +88,12 @@ def _end_with_parent() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Run ministack until the parent process ends."""
     _fill_gaps()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     main()
+
+
+if __name__ == "__main__":
+    run()

@@ -67,7 +67,7 @@ class Package:
                     names = [layer["Ref"] for layer in shared + properties.pop("Layers", [])]
                     own = [layers / layer / "python" for layer in names if layer not in contents]
                     root = next((contents[layer] for layer in names if layer in contents), None)
-                    bootstrap = _bootstrap(own, layers / "Runtime/python", root)
+                    bootstrap = _bootstrap(name, own, layers / "Runtime/python", root)
                     code = _zip(path.parent / properties["CodeUri"], bootstrap)
                     properties["CodeUri"] = package._add(f"{name}.zip", code)
                     properties["Timeout"] = _LONGEST_TIMEOUT
@@ -141,12 +141,12 @@ def _layers_that_are_not_built(resources: dict[str, Any], folder: Path) -> dict[
     }
 
 
-def _bootstrap(layers: list[Path], runtime: Path, root: Path | None) -> str:
+def _bootstrap(name: str, layers: list[Path], runtime: Path, root: Path | None) -> str:
     """Return the script that Lambda starts: this Python without its own packages (-S), with the function's path.
 
     The path has Lambda's order: the function, its layers, the runtime's boto3. awslambdaric is AWS's runtime client; it
     is published for Linux only, so :mod:`localstack.runtime_loop` replaces it elsewhere. ``root`` is the folder that a
-    function reads instead of ``/opt``.
+    function reads instead of ``/opt``. The user agent of its calls ends with the function's name and process id.
     """
     program = ["-m", "awslambdaric"] if (runtime / "awslambdaric").is_dir() else ["-P", str(_RUNTIME_LOOP)]
     for folder in [*layers, runtime]:
@@ -155,7 +155,8 @@ def _bootstrap(layers: list[Path], runtime: Path, root: Path | None) -> str:
     path = ":".join(["$LAMBDA_TASK_ROOT", *(str(folder) for folder in [*layers, runtime])])
     command = shlex.join([sys.executable, "-S", *program])
     layer_root = "" if root is None else f"export ANEMONEFISH_LAYER_ROOT={shlex.quote(str(root))}\n"
-    return f'#!/bin/sh\n{layer_root}export PYTHONPATH="{path}"\nexec {command} "$_HANDLER"\n'
+    agent = f'export AWS_SDK_UA_APP_ID="{name}.$$"\n'  # exec keeps the process id
+    return f'#!/bin/sh\n{layer_root}{agent}export PYTHONPATH="{path}"\nexec {command} "$_HANDLER"\n'
 
 
 def _zip(folder: Path, bootstrap: str) -> bytes:

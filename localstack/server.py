@@ -47,7 +47,13 @@ class LocalAws:
 
     @classmethod
     @contextmanager
-    def start(cls, build_dir: Path, ministack_python: Path) -> Iterator[Self]:
+    def start(
+        cls,
+        build_dir: Path,
+        ministack_python: Path,
+        main: Path = _MAIN,
+        environment: Mapping[str, str] | None = None,
+    ) -> Iterator[Self]:
         """Start ministack; stop it and all its processes when the context ends.
 
         Parameters
@@ -56,6 +62,10 @@ class LocalAws:
             Folder of the temporary state and of ``ministack.log``, which is kept.
         ministack_python : Path
             Python of ministack's own environment (it pins botocore).
+        main : Path
+            The script that starts ministack.
+        environment : mapping, optional
+            More environment variables of ministack and of the functions.
 
         Raises
         ------
@@ -69,11 +79,11 @@ class LocalAws:
             endpoint_url = f"http://127.0.0.1:{port}"
             with log.open("wb") as output:
                 process = subprocess.Popen(
-                    [ministack_python, "-P", _MAIN],  # -P: without this folder on its path
+                    [ministack_python, "-P", main],  # -P: without this folder on its path
                     stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env=_environment(endpoint_url, port, state),
+                    env={**_environment(endpoint_url, port, state), **(environment or {})},
                     start_new_session=True,
                 )
             try:

@@ -1,0 +1,280 @@
+"""The cases: one job each, with a plan of faults, and what must be true afterwards.
+
+A case ends in one of three ways: the job succeeded in spite of the faults; it failed with a typed reason and its resume
+succeeded; or it is *lost*. In the first two the results, parts and manifest are the bytes of an undisturbed job, and
+the bucket has no other object.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from anemonefish.errors import RecordingError, error_classes
+from tests.faults.plans import Nth, Outage, Plan, RandomFaults, WhenCalled
+from tests.faults.proxy import Call, Fault
+from tests.faults.service import PATIENCE, Ended, Refused, Service
+
+__all__ = ["SCENARIOS", "Case", "Outcome", "Recordings", "Scenario", "run_case"]
+
+_JOB = {"PlanFunction", "ScoreFunction", "AggregateFunction", "RecordFunction", "TranscodeFunction"}
+_LEFT_BEHIND = ("failure.json", "failures/")
+"""Objects that tell why something failed; they stay when it succeeds later."""
+
+_CHANGES_WITH_RESUME = {"ranges.jsonl"}
+
+
+@dataclass(frozen=True, slots=True)
+class Recordings:
+    """Recordings of a job, and the objects of an undisturbed job."""
+
+    uploads: tuple[str, ...]
+    settings: dict[str, object]
+    expected: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A kind of case.
+
+    Attributes
+    ----------
+    name : str
+    plan : callable
+        Makes the plan of a case from its seed.
+    recordings : str
+        ``one`` recording, or ``two``, one of which is transcoded.
+    events : {"once", "twice", "late", "never"}
+        How the event of the end of an attempt arrives: ``late`` is after the next attempt was started.
+    timeouts : tuple of str
+        Functions that get three seconds for a call.
+    """
+
+    name: str
+    plan: Callable[[str], Plan]
+    recordings: str = "one"
+    events: str = "once"
+    timeouts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One job under fire."""
+
+    seed: int
+    number: int
+    scenario: Scenario
+
+    @property
+    def key(self) -> str:
+        """The Idempotency-Key of the job, and the seed of its plan."""
+        return f"{self.seed}-{self.number}-{self.scenario.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a case ended; ``lost`` says what is wrong, or is None."""
+
+    case: Case
+    injected: tuple[str, ...]
+    survived: bool
+    typed: str | None
+    resumed: bool
+    lost: str | None
+    seconds: float
+
+
+def _of(service: str, functions: set[str] = _JOB) -> Callable[[Call], bool]:
+    return lambda call: call.service == service and call.function in functions
+
+
+def _task(call: Call) -> bool:
+    return call.service == "task"
+
+
+def _everything(call: Call) -> bool:
+    return call.service == "task" or bool(call.function)
+
+
+def _kill(kind: str, name: str) -> Callable[[str], Plan]:
+    """Kill workers at up to three moments."""
+
+    def plan(seed: str) -> Plan:
+        draw = random.Random(seed)
+        functions = (
+            {draw.choice(sorted(_JOB - {"RecordFunction", "TranscodeFunction"}))} if draw.random() < 0.5 else _JOB
+        )
+        numbers = [draw.randrange(40) for _ in range(draw.randint(1, 3))]
+        fault = Fault(kind, seconds=draw.uniform(0, 0.1))
+        return Nth(lambda call: call.function in functions, numbers, fault, name)
+
+    return plan
+
+
+def _timeout(function: str) -> Callable[[str], Plan]:
+    def plan(seed: str) -> Plan:
+        draw = random.Random(seed)
+        numbers = [draw.randrange(6) for _ in range(draw.randint(1, 2))]
+        return Nth(lambda call: call.function == function, numbers, Fault("slow", 4.0), "function timed out")
+
+    return plan
+
+
+def _full_disk(seed: str) -> Plan:
+    function = random.Random(seed).choice(["AggregateFunction", "TranscodeFunction", "ScoreFunction", "PlanFunction"])
+    return Nth(lambda call: call.function == function, [0, 5], Fault("disk full"), "/tmp full")
+
+
+def _stop(seed: str) -> Plan:
+    return WhenCalled(random.Random(seed).randrange(60), "execution stopped")
+
+
+def _event_faults(name: str) -> Callable[[str], Plan]:
+    """Let a job fail by an outage of S3 half of the time, so that its end is not a success."""
+
+    def plan(seed: str) -> Plan:
+        made: Plan = Outage(seed, _of("s3"), 60) if random.Random(f"{seed} fails").random() < 0.5 else Plan()
+        made.injected.append(name)
+        return made
+
+    return plan
+
+
+SCENARIOS = (
+    Scenario("s3", lambda seed: RandomFaults(seed, 0.15, _of("s3")), "two"),
+    Scenario("dynamodb", lambda seed: RandomFaults(seed, 0.3, lambda call: call.service == "dynamodb")),
+    Scenario("states", lambda seed: RandomFaults(seed, 0.6, lambda call: call.service == "states")),
+    Scenario("tasks", lambda seed: RandomFaults(seed, 0.3, _task), "two"),
+    Scenario("everything", lambda seed: RandomFaults(seed, 0.1, _everything), "two", "twice"),
+    Scenario("killed", _kill("killed", "worker killed at a random moment"), "two"),
+    Scenario("killed-before", _kill("killed before", "worker killed before a call")),
+    Scenario("killed-after", _kill("killed after", "worker killed after a call"), "two"),
+    Scenario("s3-down", lambda seed: Outage(seed, _of("s3"), 70)),
+    Scenario("s3-down-two", lambda seed: Outage(seed, _of("s3"), 110), "two"),
+    Scenario("dynamodb-down", lambda seed: Outage(seed, _of("dynamodb", {"StatusFunction"}), 3)),
+    Scenario("disk-full", _full_disk, "two"),
+    Scenario("stopped", _stop, "two"),
+    Scenario("events-twice", _event_faults("end event twice"), events="twice"),
+    Scenario("events-late", _event_faults("end event late and out of order"), events="late"),
+    Scenario("events-lost", _event_faults("end event lost"), events="never"),
+    Scenario("score-timeout", _timeout("ScoreFunction"), timeouts=("ScoreFunction",)),
+    Scenario("aggregate-timeout", _timeout("AggregateFunction"), timeouts=("AggregateFunction",)),
+)
+
+
+def run_case(service: Service, case: Case, recordings: Recordings) -> Outcome:
+    """Run a case to its end and judge it."""
+    began, plan = time.monotonic(), case.scenario.plan(case.key)
+    run = _Run(service, case, plan, recordings)
+    survived, typed, resumed, lost = False, None, False, None
+    try:
+        with _timeouts(service, case.scenario.timeouts):
+            service.proxy.decide = plan
+            execution = service.begin(case.key, recordings.uploads, recordings.settings)
+            ended = run.until_ended(execution, 1)
+            plan.lift()
+            typed = run.typed_reason(ended)
+            if typed is not None:
+                service.resume(execution)
+                ended = run.until_ended(execution, 2)
+                resumed = True
+            run.deliver_late_events()
+            run.check(ended)
+            survived = not resumed
+    except (_Lost, Refused, TimeoutError) as error:
+        lost = f"{type(error).__name__}: {error}"
+    finally:
+        service.proxy.decide = lambda _: None
+    seconds = time.monotonic() - began
+    return Outcome(case, tuple(plan.injected), survived, typed, resumed and lost is None, lost, seconds)
+
+
+class _Lost(Exception):
+    """What must be true after a case is not true."""
+
+
+class _Run:
+    """One case while it runs."""
+
+    def __init__(self, service: Service, case: Case, plan: Plan, recordings: Recordings) -> None:
+        self._service, self._case, self._plan, self._recordings = service, case, plan, recordings
+        self._late: list[dict[str, object]] = []
+
+    def until_ended(self, execution: str, attempt: int) -> Ended:
+        """Follow an attempt as a client does, and hand its event over as the scenario says."""
+        service, deadline, delivered, stopped = self._service, time.monotonic() + PATIENCE, False, False
+        while True:
+            if isinstance(self._plan, WhenCalled) and attempt == 1 and self._plan.reached.is_set() and not stopped:
+                service.stop(execution)
+                stopped = True
+            found = service.look(execution)
+            if found.attempt == attempt and found.status not in {"PENDING", "RUNNING"}:
+                return found
+            if not delivered and (event := service.event(execution, attempt)) is not None:
+                delivered = True
+                self._deliver(execution, event, attempt)
+            if time.monotonic() > deadline:
+                raise _Lost(f"{execution} is still {found.status} after {PATIENCE:g} s")
+            time.sleep(0.02)
+
+    def _deliver(self, execution: str, event: dict[str, object], attempt: int) -> None:
+        service, how = self._service, self._case.scenario.events
+        lost = how == "never" or (how == "late" and attempt == 1)
+        arrived = not lost and service.deliver(event)
+        if how == "twice":
+            service.deliver(event)
+        if how == "late":
+            self._late.append(event)
+        if not arrived:
+            self._plan.lift()
+            service.heal(execution)
+
+    def deliver_late_events(self) -> None:
+        """Deliver the events of all attempts again, the last attempt first."""
+        for event in reversed(self._late):
+            self._service.deliver(event)
+
+    def typed_reason(self, ended: Ended) -> str | None:
+        """Return the reason of an attempt without results; None for one that succeeded."""
+        if ended.status == "SUCCEEDED":
+            return None
+        if ended.status == "CANCELLED" and isinstance(self._plan, WhenCalled):
+            return "CANCELLED"
+        cls = error_classes().get(ended.error or "")
+        if cls is None or issubclass(cls, RecordingError) or not ended.message:
+            raise _Lost(f"{ended.id} ended as {ended.status} with {ended.error}: {ended.message}")
+        return ended.error
+
+    def check(self, ended: Ended) -> None:
+        """Compare the bucket with that of an undisturbed job, and look for what was left behind."""
+        if ended.status != "SUCCEEDED":
+            raise _Lost(f"{ended.id} ended as {ended.status} with {ended.error}: {ended.message}")
+        after = self._service.look(ended.id)
+        if after != ended:
+            raise _Lost(f"a late event changed {ended} to {after}")
+        files, expected = self._service.files(ended.id), self._recordings.expected
+        if missing := sorted(expected.keys() - files.keys()):
+            raise _Lost(f"{ended.id}: missing {missing}")
+        more = sorted(key for key in files.keys() - expected.keys() if not key.startswith(_LEFT_BEHIND))
+        if more:
+            raise _Lost(f"{ended.id}: unknown objects {more}")
+        other = sorted(key for key in expected.keys() - _CHANGES_WITH_RESUME if files[key] != expected[key])
+        if other:
+            raise _Lost(f"{ended.id}: other bytes in {other}")
+        if left := self._service.unfinished():
+            raise _Lost(f"{ended.id}: {left}")
+
+
+@contextmanager
+def _timeouts(service: Service, functions: tuple[str, ...]) -> Iterator[None]:
+    """Give functions three seconds for a call."""
+    for name in functions:
+        service.functions.update_function_configuration(FunctionName=service.names[name], Timeout=3)
+    try:
+        yield
+    finally:
+        for name in functions:
+            service.functions.update_function_configuration(FunctionName=service.names[name], Timeout=900)
