@@ -1,5 +1,6 @@
 # The commands of the README. Everything is installed into folders of this checkout.
 #   make demo      analyse a recording with the real workflow on a local AWS, without Docker and without an account
+#   make serve     the service on this machine, until Ctrl-C: the API, the workflow and the buckets on a local AWS
 #   make check     lint and the quick tests, in about two minutes
 #   make test      lint and all tests that need no container
 #   make test-container   run the functions in containers with the SAM CLI; needs Docker
@@ -17,7 +18,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser test-faults docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel release-notes publish-release lock format bundle clean
+.PHONY: help demo serve detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser test-faults docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel release-notes publish-release lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -111,6 +112,9 @@ $(BUILD)/lambda/%/ready: $(PINS) | .venv/app
 demo: .venv/app .venv-ministack/ready layers
 	$(BIN)/python -m localstack.demo $(FILE)
 
+serve: .venv/app .venv-ministack/ready layers
+	@$(BIN)/python -m localstack.serve
+
 detect: .venv/app
 	@test -n "$(FILE)" || { echo "Say which recording: make detect FILE=recording.wav"; exit 2; }
 	$(BIN)/anemonefish detect "$(FILE)"
@@ -174,31 +178,38 @@ push-image: image
 	docker tag $(IMAGE) "$$repository:$(TAG)" && docker push "$$repository:$(TAG)" && \
 	echo "deploy with: sam deploy --parameter-overrides Engine=keras EngineImage=$$repository:$(TAG) Architecture=$(ARCHITECTURE)"
 
+# The SAM CLI of tests/container/requirements.txt, and a check of the credentials, before a build of a minute.
+SAM ?= $(abspath .venv-sam/bin/sam)
+CHECK_ACCOUNT = @$(dir $(SAM))python -m shipping.account $(DEPLOY_OPTIONS)
+
 # Build, check and deploy a stage of samconfig.toml, for the processor that it names.
-deploy:
+deploy: .venv-sam/ready
 	@test -n "$(STAGE)" || { echo "Say which stage: make deploy STAGE=dev"; exit 2; }
-	architecture=$$($(PYTHON) lint/built.py --of "$(STAGE)") && ARCHITECTURE=$$architecture sam build
+	$(CHECK_ACCOUNT)
+	architecture=$$($(PYTHON) lint/built.py --of "$(STAGE)") && ARCHITECTURE=$$architecture $(SAM) build
 	$(PYTHON) lint/built.py "$(STAGE)"
-	sam deploy --config-env "$(STAGE)" $(DEPLOY_OPTIONS)
+	$(SAM) deploy --config-env "$(STAGE)" $(DEPLOY_OPTIONS)
 
 # Build, and answer one question for each parameter. The answers are saved in a file of your own: later deployments are
-# make deploy-guided again, or sam deploy --config-file samconfig.local.toml.
+# make deploy-guided again, or sam deploy --config-file samconfig.local.toml. The question about the Architecture proposes that
+# of the build, which is the saved one if the command names none.
 LOCAL_CONFIG := samconfig.local.toml
-deploy-guided:
-	ARCHITECTURE=$(ARCHITECTURE) sam build
-	test -f $(LOCAL_CONFIG) || cp samconfig.toml $(LOCAL_CONFIG)
-	sam deploy --guided --config-file $(LOCAL_CONFIG) $(DEPLOY_OPTIONS)
+deploy-guided: .venv-sam/ready
+	$(CHECK_ACCOUNT) --guided
+	architecture=$$($(PYTHON) lint/built.py --guided $(LOCAL_CONFIG) $(if $(filter-out file,$(origin ARCHITECTURE)),$(ARCHITECTURE))) \
+		&& ARCHITECTURE=$$architecture $(SAM) build
+	$(SAM) deploy --guided --config-file $(LOCAL_CONFIG) $(DEPLOY_OPTIONS)
 
 # Build once, deploy the same file into each stage (.github/workflows/deploy.yml): make package ARCHITECTURE=arm64, then
 # make deploy-package STAGE=staging, which takes the package for the stage's processor, and make smoke-stage STAGE=staging.
 PACKAGE_FOLDER ?= $(BUILD)/packages
-SAM ?= $(abspath .venv-sam/bin/sam)
 package: .venv-sam/ready
 	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build
 	$(PYTHON) -m shipping.package pack $(ARCHITECTURE) $(PACKAGE_FOLDER)
 
 deploy-package: .venv-sam/ready
 	@test -n "$(STAGE)" || { echo "Say which stage: make deploy-package STAGE=staging"; exit 2; }
+	$(CHECK_ACCOUNT)
 	architecture=$$($(PYTHON) lint/built.py --of "$(STAGE)") && \
 		$(PYTHON) -m shipping.package unpack "$(PACKAGE_FOLDER)/anemonefish-$$architecture.tar.gz" "$(BUILD)/deploy/$(STAGE)"
 	$(PYTHON) lint/built.py "$(STAGE)" "$(BUILD)/deploy/$(STAGE)/.aws-sam/build"

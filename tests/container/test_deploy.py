@@ -40,13 +40,13 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def _make(checkout: Path, aws: LocalAws, *words: str, answers: str = "") -> str:
-    """Run make with the SAM CLI on the path and the local AWS in place of an account; return its output."""
+    """Run make with the SAM CLI of the repository and the local AWS in place of an account; return its output."""
     kept: Mapping[str, str] = {
         name: value for name, value in os.environ.items() if name.startswith("PIP_") or name.endswith("_BUNDLE")
     }
     environment = {
         **kept,
-        "PATH": f"{SAM.parent}:{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
         "HOME": str(checkout.parent),  # no ~/.aws
         "LANG": "C.UTF-8",
         "SAM_CLI_TELEMETRY": "0",
@@ -56,14 +56,20 @@ def _make(checkout: Path, aws: LocalAws, *words: str, answers: str = "") -> str:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     done = subprocess.run(
-        ["make", *words], cwd=checkout, env=environment, input=answers, capture_output=True, text=True, check=False
+        ["make", "--old-file=.venv-sam/ready", f"SAM={SAM}", *words],
+        cwd=checkout,
+        env=environment,
+        input=answers,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 
 def test_first_deployment_accepts_every_default_and_leaves_samconfig_as_it_is(checkout: Path, aws: LocalAws) -> None:
-    output = _make(checkout, aws, "deploy-guided", "ARCHITECTURE=arm64", PLAN_ONLY, answers="\n" * 60)
+    output = _make(checkout, aws, "deploy-guided", "ARCHITECTURE=x86_64", PLAN_ONLY, answers="\n" * 60)
     assert "Changeset created successfully" in output
     assert "Custom::ReferenceModel" in output
     questions = [word.split(" [")[0] for word in output.split("Parameter ")[1:]]
@@ -72,15 +78,15 @@ def test_first_deployment_accepts_every_default_and_leaves_samconfig_as_it_is(ch
     answers: dict[str, Any] = tomllib.loads((checkout / "samconfig.local.toml").read_text())
     saved = answers["default"]["deploy"]["parameters"]
     assert saved["stack_name"] == "anemonefish"
-    assert all(f'{name}="{value}"' in saved["parameter_overrides"] for name, value in Stack().values.items())
+    values = Stack({"Architecture": "x86_64"}).values
+    assert all(f'{name}="{value}"' in saved["parameter_overrides"] for name, value in values.items())
 
 
 def test_package_is_deployed_without_the_checkout_that_built_it(checkout: Path, aws: LocalAws) -> None:
-    sam = f"SAM={SAM}"
-    _make(checkout, aws, "package", "--old-file=.venv-sam/ready", sam, "ARCHITECTURE=arm64")
+    _make(checkout, aws, "package", "ARCHITECTURE=arm64")
     for name in ("template.yaml", "monitoring.yaml", "functions", "layers", "models", "statemachine", ".aws-sam"):
         path = checkout / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    output = _make(checkout, aws, "deploy-package", "--old-file=.venv-sam/ready", sam, "STAGE=staging", PLAN_ONLY)
+    output = _make(checkout, aws, "deploy-package", "STAGE=staging", PLAN_ONLY)
     assert "anemonefish-staging" in output
     assert "Changeset created successfully" in output

@@ -153,3 +153,20 @@ def test_stage_that_does_not_exist_is_named() -> None:
 
 def test_processor_of_a_stage_is_its_parameter() -> None:
     assert _check("--of", "staging").stdout == "arm64\n"
+
+
+def test_guided_deployment_proposes_the_processor_of_its_build(tmp_path: Path) -> None:
+    answers = tmp_path / "samconfig.local.toml"
+    assert _check("--guided", answers).stdout == "arm64\n"
+    assert answers.read_bytes() == (REPOSITORY / "samconfig.toml").read_bytes()
+    assert _check("--guided", answers, "x86_64").stdout == "x86_64\n"
+    assert _check("--guided", answers).stdout == "x86_64\n"
+
+
+def test_answers_that_sam_saved_keep_their_processor_until_another_is_named(tmp_path: Path) -> None:
+    answers = tmp_path / "samconfig.local.toml"
+    saved = r'parameter_overrides = "Stage=\"dev\" Architecture=\"x86_64\" AllowedOrigins=\"\""'
+    answers.write_text(f"version = 0.1\n[default.deploy.parameters]\n{saved}\n")
+    assert _check("--guided", answers).stdout == "x86_64\n"
+    assert _check("--guided", answers, "arm64").stdout == "arm64\n"
+    assert answers.read_text().splitlines()[-1] == saved.replace("x86_64", "arm64")
