@@ -88,7 +88,8 @@ def _simulated(path: Path) -> Path:
 def _print_events(path: Path) -> None:
     with path.open(encoding="utf-8") as file:
         events = list(csv.DictReader(file))
-    print(f"\n{len(events)} events\n{'start s':>10} {'end s':>10} {'mean score':>11} {'windows':>8}  class")
+    print("\nan event joins calls that follow each other closely")
+    print(f"{len(events)} events\n{'start s':>10} {'end s':>10} {'mean score':>11} {'windows':>8}  class")
     for event in events:
         print(
             f"{float(event['start_time']):10.3f} {float(event['end_time']):10.3f} "

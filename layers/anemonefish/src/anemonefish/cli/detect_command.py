@@ -122,7 +122,7 @@ def detect(
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the quote as JSON.")
 def plan(paths: tuple[str, ...], model: str, models_uri: str, assignments: Sequence[str], as_json: bool) -> None:
-    """Say how an account would cut the work, and the time and cost to expect, before anything runs."""
+    """Print how an account would split the work, and the expected time and cost, before anything runs."""
     import anemonefish as af
 
     found, given = _found(paths), _given(assignments)
@@ -191,7 +191,7 @@ def _show_events(events: Sequence[DetectedEvent]) -> None:
 
     table = Table(title="events")
     for name in ("recording", "start s", "end s", "class", "mean score", "max score", "windows"):
-        table.add_column(name, justify="left" if name in {"recording", "class"} else "right")
+        table.add_column(name, justify="left" if name in {"recording", "class"} else "right", overflow="fold")
     for event in events[:_SHOWN_EVENTS]:
         times = (format_seconds(edge, event.sample_rate)[:-3] for edge in (event.start_sample, event.end_sample))
         scores = f"{event.mean_score:.3f}", f"{event.max_score:.3f}"

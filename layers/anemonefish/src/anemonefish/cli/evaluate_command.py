@@ -83,7 +83,7 @@ def evaluate(
     out: Path,
     picture: bool,
 ) -> None:
-    """Hold a folder of RESULTS against LABELS: a Raven, Audacity or CSV file, or a folder of them."""
+    """Compare a folder of RESULTS with LABELS: a Raven, Audacity or CSV file, or a folder of them."""
     if picture:
         require("matplotlib", "pictures", "--picture")
     result = af.evaluate(

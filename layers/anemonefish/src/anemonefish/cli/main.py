@@ -17,12 +17,12 @@ __all__ = ["main"]
 _COMMANDS = (
     ("calibrate_command", "calibrate", "Measure seconds per window and per range."),
     ("detect_command", "detect", "Find events in recordings: files, folders (searched below) or s3:// objects."),
-    ("evaluate_command", "evaluate", "Hold results against labels."),
+    ("evaluate_command", "evaluate", "Compare results with labels."),
     ("models_commands", "models", "Publish, verify and show model bundles."),
     (
         "detect_command",
         "plan",
-        "Say how an account would cut the work, and the time and cost to expect, before anything runs.",
+        "Print how an account would split the work, and the expected time and cost, before anything runs.",
     ),
     (
         "remote_commands",
@@ -32,7 +32,7 @@ _COMMANDS = (
     (
         "simulate_command",
         "simulate",
-        "Make a reef scene: calls, sounds to confuse them with, noise - and the labels of what is in it.",
+        "Simulate a reef: calls, similar sounds, noise, and the labels of what is in it.",
     ),
 )
 """Module, name and help of each command."""

@@ -60,7 +60,7 @@ def models() -> None:
 )
 @click.option("--description", default="", help="What the model was trained on.")
 @click.option("--license", "licence", default="", help="SPDX name of the weights' licence.")
-@click.option("--alias", type=click.Choice(ALIASES), help="Let this alias mean the new version.")
+@click.option("--alias", type=click.Choice(ALIASES), help="Point this alias to the new version.")
 @models_option
 def publish(
     keras_file: Path,
@@ -82,7 +82,7 @@ def publish(
     alias: str | None,
     models_uri: str,
 ) -> None:
-    """Turn a .keras or .h5 file into a bundle, refused unless it gives the training's scores."""
+    """Publish a .keras or .h5 file as a bundle; it must give the scores of the training."""
     import anemonefish as af
     from anemonefish.models.description import description_lines
     from anemonefish.profiles import PROFILES
@@ -131,7 +131,7 @@ def verify(reference: str, models_uri: str) -> None:
 @click.option("--alias", type=click.Choice(ALIASES), default=ALIASES[0], show_default=True)
 @models_option
 def promote(name: str, version: str, alias: str, models_uri: str) -> None:
-    """Let an alias mean a version, unless that fails to verify here."""
+    """Point an alias to a version, after verifying it on this machine."""
     with without_greetings():
         difference = _repository(models_uri).promote(name, version, alias)
     OUT.print(f"{name}@{alias} is {version}, golden scores within {difference:.1e}", highlight=False)
@@ -142,7 +142,7 @@ def promote(name: str, version: str, alias: str, models_uri: str) -> None:
 @click.option("--alias", type=click.Choice(ALIASES), default=ALIASES[0], show_default=True)
 @models_option
 def rollback(name: str, alias: str, models_uri: str) -> None:
-    """Let an alias mean again what it meant before."""
+    """Point an alias to the version that it pointed to before."""
     with without_greetings():
         version = _repository(models_uri).rollback(name, alias)
     OUT.print(f"{name}@{alias} is {version} again", highlight=False)

@@ -148,7 +148,7 @@ def quote(
     assignments: Sequence[str],
     as_json: bool,
 ) -> None:
-    """Upload recordings and say what an execution would take, in time and money. Start it with the uploads it names."""
+    """Upload recordings and print the time and cost that an execution of them would take; it is not started."""
     settings = _given(assignments, threshold=threshold)
     _checked(api, model, settings)
     recordings = upload_all(api, find_requests(paths))
@@ -200,7 +200,7 @@ def start(
 @click.option("--wait", is_flag=True, help="Until it has ended.")
 @_json_option
 def status(api: Client, execution: str, wait: bool, as_json: bool) -> None:
-    """Say how far an execution is."""
+    """Print the state and progress of an execution."""
     found = _wait(api, execution) if wait else api.status(execution)
     if as_json:
         OUT.print_json(json.dumps(found))
@@ -268,7 +268,7 @@ def decide(
 @_with_api
 @click.argument("execution")
 def cancel(api: Client, execution: str) -> None:
-    """Stop an execution; what is scored stays for resume."""
+    """Stop an execution; its scores are kept for resume."""
     OUT.print(f"{execution} is {api.cancel(execution)['status']}", highlight=False)
 
 
@@ -276,7 +276,7 @@ def cancel(api: Client, execution: str) -> None:
 @_with_api
 @click.argument("execution")
 def resume(api: Client, execution: str) -> None:
-    """Start an execution that failed or was stopped again, for what it lacks."""
+    """Continue an execution that failed or was stopped."""
     found = api.resume(execution)
     OUT.print(f"{execution} is {found['status']}, attempt {found['attempt']}", highlight=False)
 

@@ -17,7 +17,7 @@ __all__ = ["simulate"]
 @click.option("--sample-rate", type=click.IntRange(4_000, 192_000), default=48_000, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The WAV file; its labels go beside it.")
 def simulate(seconds: float, seed: int, sample_rate: int, out: Path) -> None:
-    """Make a reef scene: calls, sounds to confuse them with, noise - and the labels of what is in it."""
+    """Simulate a reef: calls, similar sounds, noise, and the labels of what is in it."""
     import anemonefish as af
 
     made = af.simulate(out, seconds=seconds, seed=seed, sample_rate=sample_rate)

@@ -74,7 +74,7 @@ def publish(
     description, license : str
         What it was trained on, and the SPDX name of the licence of its weights.
     alias : {"production", "staging"}, optional
-        Let this alias mean the new version.
+        Point this alias to the new version.
     models : path, optional
         Folder or ``s3://bucket`` to publish to.
 

@@ -191,7 +191,9 @@ def _by_ncnn(served: _Served, network: Any, trial: Trial, request: PublishReques
     refused = None
     if request.engine == "auto":
         if share < LEAST_SHARE:
-            refused = f"{share:.0%} of its multiplications are such that Winograd's algorithm shortens"
+            refused = (
+                f"Winograd's algorithm would shorten {share:.0%} of its multiplications; ncnn needs {LEAST_SHARE:.0%}"
+            )
         elif spec.tolerance > TOLERANCE:
             refused = "its scores depend on the order of sums too much for a second order"
         else:

@@ -33,7 +33,10 @@ def read_metadata(path: Path | None) -> dict[str, Any]:
         raise InvalidRequest(_NOT_INSTALLED) from None
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except OSError as error:
+        reason = f"{path}: not readable ({error.strerror})"
+        raise InvalidRequest(f"{reason}; give the training's model_config.yaml, or the classes by name") from None
+    except (ValueError, yaml.YAMLError) as error:
         raise InvalidRequest(f"{path}: not readable as YAML ({error}); give the training's model_config.yaml") from None
     if not isinstance(document, dict):
         raise InvalidRequest(f"{path}: must hold names and values, as the training's model_config.yaml does")
