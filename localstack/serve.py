@@ -35,6 +35,7 @@ It runs until you press Ctrl-C; uploads, results and models are deleted then. Us
 
 def main() -> None:
     """Serve until the process is interrupted or terminated."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a service in the background has it ignored
     print("starting a local AWS and deploying template.yaml into it ...", flush=True)
     try:
         with LocalAws.start(BUILD, MINISTACK) as aws:

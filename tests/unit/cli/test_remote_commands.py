@@ -220,6 +220,13 @@ def test_start_takes_files_and_upload_ids_and_prints_the_id_only(
     assert service.execution_requests[0]["recordings"] == [there, "u-2"]
 
 
+def test_command_to_start_quoted_recordings_has_the_model_and_the_settings(
+    run: Callable[..., Result], small: Path
+) -> None:
+    result = run("quote", small, "--model", "reef", "--threshold", "0.6", "--set", "channel=1")
+    assert "anemonefish remote start --model reef --threshold 0.6 --set channel=1 u-1\n" in result.stderr
+
+
 def test_quote_prints_time_cost_and_how_to_start(run: Callable[..., Result], service: FakeApi, small: Path) -> None:
     result = run("quote", small)
     assert result.exit_code == 0

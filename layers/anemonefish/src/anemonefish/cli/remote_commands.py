@@ -43,6 +43,7 @@ from anemonefish.cli.terminal import (
     progress_bar,
     set_option,
     show_quote,
+    typed_options,
 )
 from anemonefish.errors import AnemonefishError, Failure, WrongState
 from anemonefish.execution_states import UNSUCCESSFUL
@@ -345,12 +346,12 @@ def _start(api: Client, recordings: Sequence[RemoteRecording], model: str, setti
 
 
 def _show_uploads(uploads: Sequence[str]) -> None:
-    words = f"the recordings are there: anemonefish remote start {' '.join(uploads)}"
+    words = f"the recordings are uploaded; start: anemonefish remote start {' '.join([*typed_options(), *uploads])}"
     ERR.print(words, highlight=False, soft_wrap=True)
 
 
 def _wait(api: Client, execution: str) -> Document:
-    """Wait for the end of an execution; whoever does not, hears how to go on."""
+    """Wait for the end of an execution; after Ctrl-C, print how to continue."""
     with progress_bar("scoring") as bar:
         task = bar.add_task("scoring", total=None)
 

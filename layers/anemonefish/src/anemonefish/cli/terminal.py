@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -44,6 +45,7 @@ __all__ = [
     "set_option",
     "show_notes",
     "show_quote",
+    "typed_options",
     "without_greetings",
 ]
 
@@ -102,6 +104,15 @@ models_option = click.option(
     envvar=MODELS_VARIABLE,
     help="Folder or s3://bucket of the model bundles.",
 )
+
+
+def typed_options() -> list[str]:
+    """Return the model and the settings of the running command as they were typed, for a command to enter next."""
+    typed = click.get_current_context().params
+    named = {name: typed.get(name) for name in ("model", "threshold", "formats")}
+    words = [["--" + name, str(value)] for name, value in named.items() if value not in {None, DEFAULT_MODEL}]
+    words += [["--set", str(assignment)] for assignment in typed.get("assignments", ())]
+    return [shlex.join(pair) for pair in words]
 
 
 class LazyCommand(click.Command):

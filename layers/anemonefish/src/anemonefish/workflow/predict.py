@@ -52,7 +52,9 @@ _MOST_SECONDS = 20.0
 _TRANSCODE_SECONDS = 8.0
 """Enough for an hour of sound, more than :data:`MOST_SAMPLES` allows."""
 
-_USE_AN_EXECUTION = "upload it (POST /uploads) and start an execution (POST /executions)"
+_USE_AN_EXECUTION = (
+    "upload it (POST /uploads) and start an execution (POST /executions), or run: anemonefish remote detect"
+)
 
 
 def predict_clip(
