@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from anemonefish.audio.reader import open_audio
 from anemonefish.audio.resample import at_rate
+from anemonefish.models.decision import LAB_DECISION, Decision
 from anemonefish.profiles import profile_named
 from anemonefish.results.events import find_events, smooth
-from anemonefish.settings import Settings
 from anemonefish.simulation.scene import Scene, scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.windows import WindowGrid
@@ -241,7 +241,7 @@ def score(network: Any, samples: NDArray[np.float64]) -> tuple[WindowGrid, NDArr
     return grid, np.concatenate(parts)
 
 
-def evaluate(network: Any, recipes: Sequence[Recipe], settings: Settings) -> dict[str, Any]:
+def evaluate(network: Any, recipes: Sequence[Recipe], decision: Decision) -> dict[str, Any]:
     """Evaluate the network on held-out scenes, by window and by event.
 
     An event is correct if it overlaps an anemonefish call of any strength. A call of at least ``VISIBLE_DB`` is found
@@ -256,8 +256,8 @@ def evaluate(network: Any, recipes: Sequence[Recipe], settings: Settings) -> dic
         truth = classes_of(drawn, grid)
         judged = truth != LEFT_OUT
         np.add.at(confusion, (truth[judged], scores.argmax(axis=1)[judged]), 1)
-        target = smooth(scores, settings.median_windows)[:, ANEMONEFISH]
-        events = find_events(target, grid, SAMPLE_RATE, "anemonefish", settings)
+        target = smooth(scores, decision.median_windows)[:, ANEMONEFISH]
+        events = find_events(target, grid, SAMPLE_RATE, "anemonefish", decision)
         calls = [sound for sound in drawn.sounds if sound.label == "anemonefish"]
         overlapped = [any(event.start < call.stop and call.start < event.stop for event in events) for call in calls]
         visible = [call.snr_db >= VISIBLE_DB for call in calls]
@@ -293,34 +293,35 @@ def read_recording(path: str) -> NDArray[np.float64]:
         return view.read(0, view.n_samples)
 
 
-def count_detections(network: Any, name: str, samples: NDArray[np.float64], settings: Settings) -> dict[str, Any]:
+def count_detections(network: Any, name: str, samples: NDArray[np.float64], decision: Decision) -> dict[str, Any]:
     """Count what the network detects in a real recording, for which there are no labels."""
     grid, scores = score(network, samples)
     winners = np.bincount(scores.argmax(axis=1), minlength=len(CLASSES))
     events = find_events(
-        smooth(scores, settings.median_windows)[:, ANEMONEFISH], grid, SAMPLE_RATE, "anemonefish", settings
+        smooth(scores, decision.median_windows)[:, ANEMONEFISH], grid, SAMPLE_RATE, "anemonefish", decision
     )
     return {
         "recording": name,
         "windows_by_class": dict(zip(CLASSES, winners.tolist(), strict=True)),
-        "windows_above_threshold": int((scores[:, ANEMONEFISH] > settings.threshold).sum()),
+        "windows_above_threshold": int((scores[:, ANEMONEFISH] > decision.threshold).sum()),
         "events": len(events),
     }
 
 
 def config_text(network: Any, figures: dict[str, Any], recordings: dict[str, NDArray[np.float64]]) -> str:
     """Evaluate a network and return the text of ``model_config.yaml``."""
-    settings = Settings.load(environment={})
     config = figures | {
         "sample_rate": SAMPLE_RATE,
         "profile": PROFILE.to_dict(),
         "parameters": int(network.count_params()),
         "trained_on": "simulated sounds only; fine-tune on real recordings before any scientific use",
-        "held_out": evaluate(network, HELD_OUT, settings),
+        "held_out": evaluate(network, HELD_OUT, LAB_DECISION),
         # The median over five windows removes most single calls, so this evaluates the network without it.
-        "held_out_single_calls_median_1": evaluate(network, HELD_OUT_SINGLE, replace(settings, median_windows=1)),
-        "held_out_empty": evaluate(network, HELD_OUT_EMPTY, settings),
-        "real_recordings": [count_detections(network, name, samples, settings) for name, samples in recordings.items()],
+        "held_out_single_calls_median_1": evaluate(network, HELD_OUT_SINGLE, replace(LAB_DECISION, median_windows=1)),
+        "held_out_empty": evaluate(network, HELD_OUT_EMPTY, LAB_DECISION),
+        "real_recordings": [
+            count_detections(network, name, samples, LAB_DECISION) for name, samples in recordings.items()
+        ],
         "scenes": {
             "training": [asdict(recipe) for recipe in TRAINING],
             "validation": [asdict(recipe) for recipe in VALIDATION],

@@ -18,21 +18,14 @@ from anemonefish.settings import Settings
 from anemonefish.typed_text import read_fields
 
 
-def test_defaults_are_those_of_the_lab() -> None:
-    settings = Settings.load(environment={})
-    assert settings.decision() == {
-        "target_class": None,
-        "threshold": 0.5,
-        "median_windows": 5,
-        "min_duration_seconds": 0.2,
-        "min_gap_seconds": 0.1,
-    }
+def test_how_events_are_decided_is_left_to_the_model_by_default() -> None:
+    assert set(Settings.load(environment={}).decision().values()) == {None}
 
 
 def test_the_request_wins_over_the_environment_over_the_defaults() -> None:
     environment = {"ANEMONEFISH_THRESHOLD": "0.6", "ANEMONEFISH_MEDIAN_WINDOWS": "3", "ANEMONEFISH_OTHER": "x"}
     settings = Settings.load({"threshold": 0.7}, environment)
-    assert (settings.threshold, settings.median_windows, settings.min_gap_seconds) == (0.7, 3, 0.1)
+    assert (settings.threshold, settings.median_windows, settings.min_gap_seconds) == (0.7, 3, None)
 
 
 def test_the_environment_reads_lists_and_null() -> None:
@@ -161,8 +154,8 @@ def test_text_is_read_by_the_type_of_its_setting(name: str, text: str, value: ob
     [
         ("threshold", "nan", "threshold must be a number at least 0 and below 1, not 'nan'"),
         ("threshold", "0,5", "a number at least 0 and below 1, not '0,5'"),
-        ("threshold", "", "a number at least 0 and below 1, not ''"),
-        ("threshold", "null", "not 'null'"),
+        ("target_seconds", "", "a number above 0 and at most 86400, not ''"),
+        ("target_seconds", "null", "not 'null'"),
         ("threshold", "0.5s", "not '0.5s'"),
         ("threshold", "٠.٥", "threshold must be a number"),
         ("threshold", "1/2", "threshold must be a number"),

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from anemonefish.models.decision import LAB_DECISION, Decision
 from anemonefish.results.events import find_class_runs, find_events, smooth
-from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid
 
 CLASSES = ("noise", "anemonefish", "biological")
@@ -22,8 +22,8 @@ scores_3 = arrays(
 )
 
 
-def load(**overrides: object) -> Settings:
-    return Settings.load(overrides, environment={})
+def load(**overrides: float) -> Decision:
+    return Decision.from_dict({**LAB_DECISION.to_dict(), **overrides})
 
 
 @pytest.mark.filterwarnings("ignore:kernel_size exceeds volume extent")  # scipy then pads with zeros too
@@ -37,22 +37,22 @@ def test_smoothing_equals_scipys_median_filter(scores: NDArray[np.float32], kern
 
 
 def literal_events(
-    scores: NDArray[np.float32], grid: WindowGrid, rate: int, settings: Settings
+    scores: NDArray[np.float32], grid: WindowGrid, rate: int, decision: Decision
 ) -> list[tuple[int, int, int]]:
     """Apply the lab's rules window by window, with times in exact microseconds."""
     found: list[list[int]] = []
     run: list[int] = []
     for index, score in enumerate([*scores.tolist(), -1.0]):
-        if score > settings.threshold:
+        if score > decision.threshold:
             run.append(index)
         elif run:
             start, stop = run[0] * grid.hop, run[-1] * grid.hop + grid.window
-            if (stop - start) * 1_000_000 >= round(settings.min_duration_seconds * 1e6) * rate:
+            if (stop - start) * 1_000_000 >= round(decision.min_duration_seconds * 1e6) * rate:
                 found.append([start, stop, len(run)])
             run = []
     merged: list[list[int]] = []
     for event in found:
-        if merged and (event[0] - merged[-1][1]) * 1_000_000 < round(settings.min_gap_seconds * 1e6) * rate:
+        if merged and (event[0] - merged[-1][1]) * 1_000_000 < round(decision.min_gap_seconds * 1e6) * rate:
             merged[-1][1], merged[-1][2] = event[1], merged[-1][2] + event[2]
         else:
             merged.append(event)
@@ -70,13 +70,13 @@ def test_events_follow_the_labs_rules(
 ) -> None:
     window, hop = cut
     grid = WindowGrid(max(0, len(scores) - 1) * hop + (window if len(scores) else 0), window, hop)
-    settings = load(min_duration_seconds=duration, min_gap_seconds=gap)
-    events = find_events(scores, grid, 1_000, "anemonefish", settings)
+    decision = load(min_duration_seconds=duration, min_gap_seconds=gap)
+    events = find_events(scores, grid, 1_000, "anemonefish", decision)
     assert [(event.start, event.stop, event.n_windows) for event in events] == literal_events(
-        scores, grid, 1_000, settings
+        scores, grid, 1_000, decision
     )
     for event in events:
-        assert settings.threshold < event.mean_score <= event.max_score <= 1
+        assert decision.threshold < event.mean_score <= event.max_score <= 1
 
 
 def test_score_equal_to_the_threshold_is_not_above_it() -> None:
@@ -97,7 +97,7 @@ def test_mean_and_maximum_are_over_the_windows_above_the_threshold() -> None:
 @given(scores_3)
 def test_class_runs_are_runs_of_the_class_with_the_highest_score(scores: NDArray[np.float32]) -> None:
     grid = WindowGrid(max(0, len(scores) - 1) * 200 + (400 if len(scores) else 0), 400, 200)
-    runs = find_class_runs(scores, grid, CLASSES, "noise", load())
+    runs = find_class_runs(scores, grid, CLASSES, "noise", 0.5)
     covered = {}
     for run in runs:
         for index in range(run.start // 200, run.start // 200 + run.n_windows):
@@ -112,5 +112,5 @@ def test_class_runs_are_runs_of_the_class_with_the_highest_score(scores: NDArray
 def test_single_class_has_runs_above_the_threshold() -> None:
     grid = WindowGrid(400 + 4 * 200, 400, 200)
     scores = np.array([[0.9], [0.8], [0.1], [0.7], [0.2]], np.float32)
-    runs = find_class_runs(scores, grid, ("anemonefish",), "noise", load())
+    runs = find_class_runs(scores, grid, ("anemonefish",), "noise", 0.5)
     assert [(run.start, run.stop, run.label) for run in runs] == [(0, 600, "anemonefish"), (600, 1000, "anemonefish")]

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemonefish.jobs.request import RecordingRequest
+from anemonefish.models.decision import Decision
 from anemonefish.models.repository import ModelRepository
 from anemonefish.results import parquet_scores
 from anemonefish.results.events import smooth
@@ -43,9 +44,9 @@ def result(models_uri: str, make_recording: Callable[..., Path]) -> RecordingRes
 def made_result(models_uri: str, recording: Path, windows: int = WINDOWS) -> RecordingResult:
     models = ModelRepository(open_store(models_uri))
     request = RecordingRequest(str(recording), recording.name, f"/deployment/{recording.name}")
-    settings = Settings.load({"target_class": "anemonefish"}, {})
-    plan = plan_job([request], "reef", settings, models)
+    plan = plan_job([request], "reef", Settings.load({}, {}), models)
     planned, spec = plan.recordings[0], models.spec(plan.model)
+    settings = spec.decided(plan.settings)
     analysis = planned.analysis
     assert analysis is not None
     samples = (windows - 1) * analysis.grid.hop + analysis.grid.window if windows else 0
@@ -57,7 +58,7 @@ def made_result(models_uri: str, recording: Path, windows: int = WINDOWS) -> Rec
         model=plan.model,
         settings=settings,
         scores=scores,
-        smoothed=smooth(scores, settings.median_windows),
+        smoothed=smooth(scores, Decision.of(settings).median_windows),
         events=(),
         class_runs=(),
     )

@@ -26,7 +26,7 @@ def test_events_from_a_saved_result_equal_those_of_a_new_decision(
     (path,) = find_results(tmp_path).values()
     scored = read_result(path)
     assert (scored.name, scored.classes, scored.seconds) == ("a.wav", result.spec.classes, Fraction(WINDOWS + 1, 5))
-    smoothed = smooth(scored.scores, scored.settings.median_windows)
+    smoothed = smooth(scored.scores, scored.decision.median_windows)
     for threshold in (0.3, 0.5, 0.77):
         fresh = decide(
             result.recording, result.spec, result.model, replace(result.settings, threshold=threshold), result.scores

@@ -112,22 +112,28 @@ class Settings:
         default=None,
         metadata=_about(Use.EVENTS, "The class for which events are found; `null`: the model's target class"),
     )
-    threshold: Annotated[float, Interval(ge=0, lt=1)] = field(
-        default=0.5,
-        metadata=_about(Use.EVENTS, "A window belongs to an event when its smoothed score is **above** this"),
+    threshold: Annotated[float, Interval(ge=0, lt=1)] | None = field(
+        default=None,
+        metadata=_about(
+            Use.EVENTS,
+            "A window belongs to an event when its smoothed score is **above** this; `null`: the model's, or 0.5",
+        ),
     )
-    median_windows: Annotated[int, Interval(ge=1, le=99), Odd("so that a window lies in the middle")] = field(
-        default=5,
+    median_windows: Annotated[int, Interval(ge=1, le=99), Odd("so that a window lies in the middle")] | None = field(
+        default=None,
         metadata=_about(
             Use.EVENTS,
             "Length of the median filter over each class's scores, zero-padded; an odd number of windows; "
-            "1 does not smooth",
+            "1 does not smooth; `null`: the model's, or 5",
         ),
     )
-    min_duration_seconds: _GapSeconds = field(
-        default=0.2, metadata=_about(Use.EVENTS, "Shorter events are dropped (before merging)")
+    min_duration_seconds: _GapSeconds | None = field(
+        default=None,
+        metadata=_about(Use.EVENTS, "Shorter events are dropped (before merging); `null`: the model's, or 0.2"),
     )
-    min_gap_seconds: _GapSeconds = field(default=0.1, metadata=_about(Use.EVENTS, "Events closer than this are merged"))
+    min_gap_seconds: _GapSeconds | None = field(
+        default=None, metadata=_about(Use.EVENTS, "Events closer than this are merged; `null`: the model's, or 0.1")
+    )
     time_zone: _Text | None = field(
         default=None,
         metadata=_about(

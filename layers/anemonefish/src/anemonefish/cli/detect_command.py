@@ -30,6 +30,7 @@ from anemonefish.cli.terminal import (
 )
 from anemonefish.interrupts import Stopped, command_line
 from anemonefish.settings import FORMATS, MOST_CLIPS, Settings
+from anemonefish.stores import open_store
 from anemonefish.workflow.find_recordings import Found, find_recordings
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def detect(
     OUT.print(
         f"{len(results)} recordings, {len(results.events)} events; reports in {out}", highlight=False, soft_wrap=True
     )
+    _show_lone_calls(results.model, models_uri, settings)
     failed = _show_failures(results.planned)
     if (review := results.review) is not None:
         left_out = f" ({review.left_out} events above --most-clips have none)" if review.left_out else ""
@@ -200,6 +202,15 @@ def _show_events(events: Sequence[DetectedEvent]) -> None:
         OUT.print(table)
     if len(events) > _SHOWN_EVENTS:
         OUT.print(f"... and {len(events) - _SHOWN_EVENTS} more in the reports", highlight=False)
+
+
+def _show_lone_calls(model: PinnedModel, models_uri: str, settings: Settings) -> None:
+    """Say what the windows and settings cannot find at all."""
+    from anemonefish.models.repository import ModelRepository
+    from anemonefish.results.lone_calls import lone_call_lines
+
+    for line in lone_call_lines(ModelRepository(open_store(models_uri)).spec(model), settings):
+        OUT.print(line, highlight=False, soft_wrap=True)
 
 
 def _show_failures(recordings: Sequence[PlannedRecording]) -> bool:

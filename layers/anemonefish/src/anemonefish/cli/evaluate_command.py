@@ -131,7 +131,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _show(made: Evaluation, each: ClassEvaluation) -> None:
-    own, counts = made.settings.threshold, each.at(made.settings.threshold)
+    own, counts = made.threshold, each.at(made.threshold)
     table = Table(
         title=f"{each.name}: {counts.labels} labels, average precision {_number(each.average_precision)}",
         box=box.SIMPLE_HEAD,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from anemonefish.cli.terminal import OUT, assigned, models_option, without_greetings
+from anemonefish.cli.terminal import ERR, OUT, assigned, models_option, without_greetings
 from anemonefish.front.model_location import writable_models
 from anemonefish.models.model_names import ACTIVATIONS, ALIASES, ENGINES, VARIANTS
+from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.typed_text import read_fields
 
@@ -58,6 +59,12 @@ def models() -> None:
     type=click.Choice(list(VARIANTS)),
     help="Other arithmetic to make too, served by name; repeatable.",
 )
+@click.option(
+    "--decide",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting that turns its scores into events, as threshold=0.7; repeatable.  [default: the lab's]",
+)
 @click.option("--description", default="", help="What the model was trained on.")
 @click.option("--license", "licence", default="", help="SPDX name of the weights' licence.")
 @click.option("--alias", type=click.Choice(ALIASES), help="Point this alias to the new version.")
@@ -77,6 +84,7 @@ def publish(
     layers: Path | None,
     engine: str,
     variants: Sequence[str],
+    decide: Sequence[str],
     description: str,
     licence: str,
     alias: str | None,
@@ -104,6 +112,7 @@ def publish(
             layers=layers,
             engine=engine,
             variants=variants,
+            decision=Settings.read(assigned(decide)),
             description=description,
             license=licence,
             alias=alias,
@@ -166,9 +175,14 @@ def list_(models_uri: str) -> None:
 @click.argument("reference")
 @models_option
 def show(reference: str, models_uri: str) -> None:
-    """Print model.json."""
+    """Print model.json, and what its settings cannot find."""
+    from anemonefish.results.lone_calls import lone_call_lines
+
     repository = _repository(models_uri)
-    click.echo(repository.spec(repository.pin(reference)).to_json().decode(), nl=False)
+    spec = repository.spec(repository.pin(reference))
+    click.echo(spec.to_json().decode(), nl=False)
+    for line in lone_call_lines(spec, Settings()):
+        ERR.print(line, highlight=False, soft_wrap=True)
 
 
 def _repository(models_uri: str) -> ModelRepository:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from anemonefish.evaluation.matching import Counts, MatchingRule
+from anemonefish.models.decision import Decision
 from anemonefish.settings import Settings
 
 __all__ = ["ClassEvaluation", "Evaluation", "Point", "average_precision"]
@@ -133,6 +134,11 @@ class Evaluation:
     named_by: Mapping[str, int]
     unnamed: int
     classes: tuple[ClassEvaluation, ...]
+
+    @property
+    def threshold(self) -> float:
+        """The threshold of the results."""
+        return Decision.of(self.settings).threshold
 
     def per_hour(self, count: int) -> Fraction | None:
         """Return a count per hour of recording."""

@@ -120,7 +120,7 @@ class _EvaluationBuilder:
         self._count(scored, name, labels)
 
     def _count(self, scored: ScoredRecording, name: str, labels: Sequence[Label]) -> None:
-        smoothed = smooth(scored.scores, scored.settings.median_windows)
+        smoothed = smooth(scored.scores, scored.decision.median_windows)
         for class_name, counts in self._counts.items():
             of_class = (label for label in labels if self._class_of[label.name] == class_name)
             label_ticks = self._ticks(of_class, scored.sample_rate)
@@ -129,7 +129,7 @@ class _EvaluationBuilder:
                 event_ticks = [(event.start * _MICROSECONDS, event.stop * _MICROSECONDS) for event in events]
                 recording_counts = Counts.of(event_ticks, label_ticks, self._options.rule)
                 counts[threshold] += recording_counts
-                if threshold == scored.settings.threshold:
+                if threshold == scored.decision.threshold:
                     self._by_recording[class_name][name] = recording_counts
 
     def _ticks(self, labels: Iterable[Label], sample_rate: int) -> list[Interval]:
@@ -148,7 +148,7 @@ class _EvaluationBuilder:
         """Choose the classes and thresholds to count, from the classes and settings of the first recording."""
         options = self._options
         self._class_of = find_classes(self._names, scored.classes, options.mapping)
-        self._thresholds = tuple(sorted({*options.thresholds, scored.settings.threshold}))
+        self._thresholds = tuple(sorted({*options.thresholds, scored.decision.threshold}))
         labelled = {*self._class_of.values(), scored.settings.target_class}
         for name in tuple(options.classes) or tuple(name for name in scored.classes if name in labelled):
             if name not in scored.classes:

@@ -118,7 +118,7 @@ def _class_fields(evaluation: Evaluation, evaluated: ClassEvaluation) -> dict[st
     return {
         "class": evaluated.name,
         "average_precision": _decimal(evaluated.average_precision),
-        "threshold": evaluation.settings.threshold,
+        "threshold": evaluation.threshold,
         "best_f1_threshold": None if best is None else best.threshold,
         "recordings": [
             {"recording": name, **_counts_fields(counts)} for name, counts in sorted(evaluated.by_recording.items())

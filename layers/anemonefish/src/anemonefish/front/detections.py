@@ -21,6 +21,7 @@ from anemonefish.front.recording_detections import (
 )
 from anemonefish.front.scores import Scores
 from anemonefish.jobs.plan import PlannedRecording
+from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
 from anemonefish.results.recording_result import RecordingResult
@@ -257,7 +258,7 @@ class Detections:
         failed = f", {len(self.failures)} failed" if self.failures else ""
         return (
             f"Detections: {count_of(len(self), 'recording')}{failed}, {count_of(len(self.events), 'event')} of "
-            f"{self.settings.target_class} ({self.model.reference}, threshold {self.settings.threshold:g})"
+            f"{self.settings.target_class} ({self.model.reference}, threshold {Decision.of(self.settings).threshold:g})"
         )
 
     def __repr__(self) -> str:

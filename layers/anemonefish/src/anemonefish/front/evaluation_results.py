@@ -78,7 +78,7 @@ class EvaluationResult:
         name : str, optional
             The class; the target class unless given.
         """
-        at = self.details.settings.threshold if threshold is None else threshold
+        at = self.details.threshold if threshold is None else threshold
         chosen = self[name or self._target()]
         for point in chosen.points:
             if point.threshold == at:
@@ -167,7 +167,7 @@ class EvaluationResult:
     def _rows(self) -> list[tuple[str, ...]]:
         rows = []
         for each in self.details.classes:
-            own = self.details.settings.threshold
+            own = self.details.threshold
             for point in each.points:
                 if point.threshold == own or point == each.best:
                     counts = point.counts
@@ -289,4 +289,4 @@ def _curve(made: Evaluation, each: ClassEvaluation) -> Curve:
         for point in each.points
         if point.counts.recall is not None and point.counts.precision is not None
     ]
-    return Curve(each.name, tuple(points), _number(each.average_precision), made.settings.threshold)
+    return Curve(each.name, tuple(points), _number(each.average_precision), made.threshold)

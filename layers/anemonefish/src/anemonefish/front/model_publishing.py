@@ -9,6 +9,7 @@ from typing import Any
 
 from anemonefish.front.model_location import models_or_default, writable_models
 from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.decision import LAB_DECISION, Decision
 from anemonefish.models.repository import ModelRepository
 from anemonefish.profiles import Profile, profile_named
 from anemonefish.publishing.publish import PublishRequest
@@ -34,6 +35,7 @@ def publish(
     layers: str | os.PathLike[str] | None = None,
     engine: str = "auto",
     variants: Sequence[str] = (),
+    decision: Mapping[str, Any] | None = None,
     description: str = "",
     license: str = "",
     alias: str | None = None,
@@ -71,6 +73,9 @@ def publish(
         What serves it; ``auto`` is ncnn where that is faster, else LiteRT, and Keras where LiteRT cannot.
     variants : sequence of str
         Other arithmetic to make too, served by name.
+    decision : mapping, optional
+        Settings that turn its scores into events unless a user gives others, for example ``{"threshold": 0.7,
+        "median_windows": 3}``; the lab's where nothing is named.
     description, license : str
         What it was trained on, and the SPDX name of the licence of its weights.
     alias : {"production", "staging"}, optional
@@ -114,6 +119,7 @@ def publish(
         layers=None if layers is None else Path(layers),
         engine=engine,
         variants=tuple(dict.fromkeys(variants)),
+        decision=Decision.from_dict({**LAB_DECISION.to_dict(), **(decision or {})}),
         description=description,
         license=license,
     )

@@ -19,6 +19,7 @@ from anemonefish.errors import InvalidSettings
 from anemonefish.front.display import Picture, count_of, data_frame, html_table, text_table
 from anemonefish.front.scores import Scores
 from anemonefish.jobs.plan import PlannedRecording
+from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
 from anemonefish.results.csv_tables import EVENT_COLUMNS
@@ -173,12 +174,12 @@ class RecordingDetections:
         label = str(settings.target_class)
         if label not in self.classes:
             raise InvalidSettings(f"target_class must be one of {', '.join(self.classes)}, not {label!r}")
-        events = find_events(self._smoothed(settings), self._grid, self.sample_rate, label, settings)
+        events = find_events(self._smoothed(settings), self._grid, self.sample_rate, label, Decision.of(settings))
         return self.build(self.planned, self.classes, self.model, settings, events, self.source)
 
     def _smoothed(self, settings: Settings) -> NDArray[np.float32]:
         """Return the smoothed scores of the target class."""
-        smoothed = smooth(self.source.read_scores(), settings.median_windows)
+        smoothed = smooth(self.source.read_scores(), Decision.of(settings).median_windows)
         return np.ascontiguousarray(smoothed[:, self.classes.index(str(settings.target_class))])
 
     def to_dataframe(self) -> DataFrame:
@@ -232,7 +233,7 @@ class RecordingDetections:
         return (
             f"{self.name}: {self.duration:.1f} s, {count_of(self._grid.n_windows, 'window')}, "
             f"{count_of(len(self.events), 'event')} of {self.settings.target_class} "
-            f"({self.model.reference}, threshold {self.settings.threshold:g})"
+            f"({self.model.reference}, threshold {Decision.of(self.settings).threshold:g})"
         )
 
 

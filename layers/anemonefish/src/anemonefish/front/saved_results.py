@@ -124,9 +124,9 @@ def _recording(path: Path, models: Store) -> RecordingDetections:
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidRequest(f"{path}: not a result of this program, or damaged ({error}); decide it again") from None
     source = _SavedScores(path, planned, model, models)
-    smoothed = smooth(scored.scores, scored.settings.median_windows)
+    smoothed = smooth(scored.scores, scored.decision.median_windows)
     label = str(scored.settings.target_class)
-    events = scored.events(smoothed, label, scored.settings.threshold)
+    events = scored.events(smoothed, label, scored.decision.threshold)
     return RecordingDetections.build(planned, scored.classes, model, scored.settings, events, source)
 
 

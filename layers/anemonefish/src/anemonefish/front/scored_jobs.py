@@ -106,7 +106,7 @@ class ScoredJob:
         self, outcomes: Iterable[Outcome], not_looked_at: tuple[str, ...], review: Review | None = None
     ) -> Detections:
         """Return the results of the recordings that were decided."""
-        settings = replace(self.settings, target_class=self.settings.target_class or self.spec.target_class)
+        settings = self.spec.decided(self.settings)
         planned, recordings = [], []
         for number, outcome in enumerate(outcomes):
             planned.append(outcome.recording)

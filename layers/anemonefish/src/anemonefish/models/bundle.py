@@ -14,7 +14,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from anemonefish.errors import IncompatibleModel, InvalidBundle
+from anemonefish.errors import IncompatibleModel, InvalidBundle, InvalidSettings
+from anemonefish.models.decision import LAB_DECISION, Decision
 from anemonefish.models.model_names import ENGINES, VARIANTS
 from anemonefish.profiles import Profile, profile_from_dict
 from anemonefish.settings import Settings
@@ -120,6 +121,8 @@ class ModelSpec:
     variants : dict of str to dict
         Of each variant how far it agrees with float32: windows compared, largest difference of a score, windows whose
         best class changed, F1 of its events, and the difference beyond which it is not served.
+    decision : Decision
+        The settings that turn its scores into events unless a user gives others; the lab's in older bundles.
     """
 
     name: str
@@ -138,6 +141,7 @@ class ModelSpec:
     engine: str = ENGINES[0]
     multi_label: bool = False
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
+    decision: Decision = LAB_DECISION
 
     def __post_init__(self) -> None:
         for word in (self.name, self.version):
@@ -182,6 +186,10 @@ class ModelSpec:
             changed["hop_seconds"] = settings.hop_seconds
         return replace(self.profile, **changed) if changed else self.profile
 
+    def decided(self, settings: Settings) -> Settings:
+        """Return the settings with the model's target class and decision where they name none."""
+        return replace(self.decision.complete(settings), target_class=settings.target_class or self.target_class)
+
     def to_json(self) -> bytes:
         """Return ``model.json``; the same spec always has the same bytes."""
         document = {
@@ -195,6 +203,7 @@ class ModelSpec:
             "sample_rate": self.sample_rate,
             "input_shape": list(self.input_shape),
             "profile": self.profile.to_dict(),
+            "decision": self.decision.to_dict(),
             "training": self.training,
             "parity": self.parity,
             "compute": self.compute,
@@ -222,12 +231,14 @@ class ModelSpec:
             document["classes"] = tuple(document["classes"])
             document["input_shape"] = tuple(document["input_shape"])
             document["profile"] = profile_from_dict(document["profile"])
+            if "decision" in document:
+                document["decision"] = Decision.from_dict(document["decision"])
             _check_fields(document)
             for name in _WITHDRAWN:
                 document.get("variants", {}).pop(name, None)
             document["files"] = {name: FileFact(**fact) for name, fact in document["files"].items()}
             return cls(**document)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (InvalidSettings, ValueError, TypeError, KeyError, AttributeError) as error:
             raise InvalidBundle(f"{where} is not a bundle's {MODEL_JSON} ({error}); publish the model again") from None
 
 

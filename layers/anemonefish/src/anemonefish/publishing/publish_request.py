@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from anemonefish.models.decision import LAB_DECISION, Decision
 from anemonefish.profiles import Profile
 
 __all__ = ["PublishRequest"]
@@ -41,6 +42,8 @@ class PublishRequest:
         What makes scores of the outputs, where the network does not end with it (:mod:`.head`).
     variants : tuple of {"int8", "winograd"}
         What to make as well: a lower precision, fewer multiplications.
+    decision : Decision
+        The settings that turn its scores into events; the lab's unless given.
     """
 
     keras: Path
@@ -58,3 +61,4 @@ class PublishRequest:
     engine: str = "auto"
     variants: tuple[str, ...] = ()
     activation: str | None = None
+    decision: Decision = LAB_DECISION

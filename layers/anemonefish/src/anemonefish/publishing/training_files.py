@@ -118,6 +118,7 @@ def draft_spec(request: PublishRequest, network: Any, training: dict[str, Any]) 
         sample_rate=request.sample_rate,
         input_shape=shape,
         profile=request.profile,
+        decision=request.decision,
         training=training,
         parity={},
         compute={},

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from anemonefish.evaluation.matching import Counts, MatchingRule
 from anemonefish.models.bundle import TOLERANCE, ModelSpec
 from anemonefish.results.events import find_events, smooth
-from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid
 
 __all__ = ["convert", "events_of", "labels_flipped", "labels_of", "measure_agreement"]
@@ -99,7 +98,7 @@ def measure_agreement(
 
 
 def labels_flipped(spec: ModelSpec, scores: NDArray[Any], exact: NDArray[Any]) -> int:
-    """Count the windows that get another label by default settings."""
+    """Count the windows that get another label by the model's decision settings."""
     return int((labels_of(spec, scores) != labels_of(spec, exact)).any(axis=1).sum())
 
 
@@ -110,22 +109,21 @@ def labels_of(spec: ModelSpec, scores: NDArray[Any]) -> NDArray[np.intp]:
     if len(spec.classes) > 1 and not spec.multi_label:
         best: NDArray[np.intp] = scores.argmax(axis=1)[:, np.newaxis]
         return best
-    return (scores > Settings().threshold).astype(np.intp)
+    return (scores > spec.decision.threshold).astype(np.intp)
 
 
 def events_of(
     spec: ModelSpec, scores: NDArray[Any], grid: WindowGrid, sample_rate: int, stretches: Sequence[slice]
 ) -> list[tuple[str, int, int]]:
-    """Return the events of every class by default settings, as (class, first sample, sample after the last).
+    """Return the events of every class by the model's settings, as (class, first sample, sample after the last).
 
     Samples are counted over all stretches, so that events of different stretches differ.
     """
-    settings = Settings()
     events = []
     for stretch in stretches:
         before = (stretch.start or 0) * (grid.hop + grid.window)
-        smoothed = smooth(scores[stretch].astype(np.float32), settings.median_windows)
+        smoothed = smooth(scores[stretch].astype(np.float32), spec.decision.median_windows)
         for column, label in enumerate(spec.classes):
-            found = find_events(smoothed[:, column], grid, sample_rate, label, settings)
+            found = find_events(smoothed[:, column], grid, sample_rate, label, spec.decision)
             events += [(label, before + event.start, before + event.stop) for event in found]
     return events

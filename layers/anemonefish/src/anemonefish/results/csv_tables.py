@@ -84,12 +84,13 @@ def _minute_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
     target, rate, hop = result.target, result.sample_rate, result.analysis.grid.hop
     minute = 60 * rate
     events = Counter(event.start // minute for event in result.events)
+    threshold = result.decision.threshold
     all_scores = result.smoothed[:, target].astype(np.float64)
     for number in range(-(-len(all_scores) * hop // minute)):
         first, stop = (-(-edge * minute // hop) for edge in (number, number + 1))
         scores = all_scores[first:stop]
         if len(scores):
             times = (format_seconds(edge * minute, rate) for edge in (number, number + 1))
-            above = int((scores > result.settings.threshold).sum())
+            above = int((scores > threshold).sum())
             counts = (len(scores), above, f"{scores.mean():.6f}", f"{scores.max():.6f}", events[number])
             yield (*times, result.utc(number * minute) or "", *counts)

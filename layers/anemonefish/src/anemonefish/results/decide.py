@@ -15,6 +15,7 @@ from anemonefish.audio.health import Observed
 from anemonefish.errors import RecordingNotFound
 from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
 from anemonefish.results.events import find_class_runs, find_events, smooth
 from anemonefish.results.recording_result import RecordingResult
@@ -65,8 +66,9 @@ def decide(
     ]
     notes = observed.notes(analysis.grid, analysis.sample_rate, analysis.audio.sample_rate, settings.channel, known)
     recording = replace(recording, notes=(*recording.notes, *notes))
-    settings = replace(settings, target_class=settings.target_class or spec.target_class)
-    smoothed = smooth(scores, settings.median_windows)
+    settings = spec.decided(settings)
+    decision = Decision.of(settings)
+    smoothed = smooth(scores, decision.median_windows)
     target = spec.classes.index(str(settings.target_class))
     target_scores, grid = smoothed[:, target], analysis.grid
     return RecordingResult(
@@ -77,6 +79,8 @@ def decide(
         settings=settings,
         scores=scores,
         smoothed=smoothed,
-        events=find_events(target_scores, grid, analysis.sample_rate, spec.classes[target], settings),
-        class_runs=find_class_runs(smoothed, grid, spec.classes, NOISE, settings, exclusive=not spec.multi_label),
+        events=find_events(target_scores, grid, analysis.sample_rate, spec.classes[target], decision),
+        class_runs=find_class_runs(
+            smoothed, grid, spec.classes, NOISE, decision.threshold, exclusive=not spec.multi_label
+        ),
     )

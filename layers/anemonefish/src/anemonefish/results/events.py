@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from anemonefish.settings import Settings
+from anemonefish.models.decision import Decision
 from anemonefish.windows import WindowGrid
 
 __all__ = ["Event", "find_class_runs", "find_events", "smooth"]
@@ -65,7 +65,7 @@ def smooth(scores: NDArray[np.float32], kernel: int) -> NDArray[np.float32]:
 
 
 def find_events(
-    smoothed: NDArray[np.float32], grid: WindowGrid, sample_rate: int, label: str, settings: Settings
+    smoothed: NDArray[np.float32], grid: WindowGrid, sample_rate: int, label: str, decision: Decision
 ) -> tuple[Event, ...]:
     """Find the events of one class: runs of windows above the threshold.
 
@@ -80,13 +80,13 @@ def find_events(
         Samples per second of the analysis.
     label : str
         The class.
-    settings : Settings
+    decision : Decision
         ``threshold``, ``min_duration_seconds`` and ``min_gap_seconds`` are used, in this order.
     """
-    shortest = _exact_samples(settings.min_duration_seconds, sample_rate)
-    closest = _exact_samples(settings.min_gap_seconds, sample_rate)
+    shortest = _exact_samples(decision.min_duration_seconds, sample_rate)
+    closest = _exact_samples(decision.min_gap_seconds, sample_rate)
     # A float64 comparison keeps the threshold as the user wrote it; in float32 it would be rounded.
-    above = smoothed.astype(np.float64) > settings.threshold
+    above = smoothed.astype(np.float64) > decision.threshold
     runs = [run for run in _runs(above) if _stop(grid, run[1]) - run[0] * grid.hop >= shortest]
     groups: list[list[tuple[int, int]]] = []
     for run in runs:
@@ -102,7 +102,7 @@ def find_class_runs(
     grid: WindowGrid,
     classes: Sequence[str],
     dropped: str,
-    settings: Settings,
+    threshold: float,
     exclusive: bool = True,
 ) -> tuple[Event, ...]:
     """Find the runs of windows of the same class, which is the class with the highest smoothed score.
@@ -116,14 +116,16 @@ def find_class_runs(
     smoothed : ndarray, shape (n_windows, n_classes), float32
     dropped : str
         The class whose runs are left out: noise.
+    threshold : float
+        Used where classes do not compete.
     exclusive : bool
         Whether a window belongs to one class only. It is False for a multi-label network, where each class has its own
         runs of windows above the threshold, and runs of different classes may overlap.
     """
     if not exclusive:
-        return _runs_of_each(smoothed, grid, classes, dropped, settings.threshold)
+        return _runs_of_each(smoothed, grid, classes, dropped, threshold)
     if len(classes) == 1:
-        winners = np.where(smoothed[:, 0].astype(np.float64) > settings.threshold, 0, -1)
+        winners = np.where(smoothed[:, 0].astype(np.float64) > threshold, 0, -1)
     else:
         winners = smoothed.argmax(axis=1)
     borders = np.flatnonzero(np.diff(winners)) + 1

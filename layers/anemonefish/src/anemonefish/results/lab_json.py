@@ -106,7 +106,7 @@ def _metadata(result: RecordingResult) -> dict[str, Any]:
         "num_events": len(result.events),
         "total_events": len(result.events),
         "target_class": result.settings.target_class,
-        "confidence_threshold": result.settings.threshold,
+        "confidence_threshold": result.decision.threshold,
         "status": "partial" if is_partial(result.recording.notes) else "done",
         "notes": [asdict(note) for note in result.recording.notes],
         **({} if variant is None else {"variant_agreement": result.spec.variants[variant]}),

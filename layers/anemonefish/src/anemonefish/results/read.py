@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidRequest
+from anemonefish.models.decision import Decision
 from anemonefish.results.events import Event, find_events
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid
@@ -64,6 +65,11 @@ class ScoredRecording:
     model: str
     origin: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def decision(self) -> Decision:
+        """How the results were decided."""
+        return Decision.of(self.settings)
+
     def events(self, smoothed: NDArray[np.float32], label: str, threshold: float) -> tuple[Event, ...]:
         """Return the events of a class at another threshold, decided by the same code as the results.
 
@@ -75,9 +81,9 @@ class ScoredRecording:
             The class.
         threshold : float
         """
-        settings = replace(self.settings, threshold=threshold, target_class=label)
+        decision = replace(self.decision, threshold=threshold)
         column = np.ascontiguousarray(smoothed[:, self.classes.index(label)])
-        return find_events(column, self.grid, self.sample_rate, label, settings)
+        return find_events(column, self.grid, self.sample_rate, label, decision)
 
 
 def find_results(folder: Path) -> dict[str, Path]:

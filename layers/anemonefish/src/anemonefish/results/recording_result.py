@@ -18,6 +18,7 @@ from anemonefish.annotations.selections import AudioReference, Selection, within
 from anemonefish.audio.resample import QUALITY
 from anemonefish.jobs.plan import Analysis, PlannedRecording
 from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
 from anemonefish.results.events import Event
 from anemonefish.settings import Settings
@@ -36,7 +37,7 @@ class RecordingResult:
     analysis : Analysis
     spec, model : ModelSpec, PinnedModel
     settings : Settings
-        The settings that decided the events; ``target_class`` is never None here.
+        The settings that decided the events; ``target_class`` and those of :attr:`decision` are never None here.
     scores, smoothed : ndarray, shape (n_windows, n_classes), float32
         Scores before and after the median filter.
     events : tuple of Event
@@ -59,6 +60,11 @@ class RecordingResult:
     def sample_rate(self) -> int:
         """Samples per second of every sample index in this result."""
         return self.analysis.sample_rate
+
+    @property
+    def decision(self) -> Decision:
+        """How the scores became events."""
+        return Decision.of(self.settings)
 
     @property
     def target(self) -> int:

@@ -92,7 +92,7 @@ class JobResults:
     def settings_of(self, decision: str | None) -> Settings:
         """Return the settings of a decision, or the job's own; raise :class:`DecisionNotFound`."""
         if decision is None:
-            return self._plan.settings
+            return self._spec.decided(self._plan.settings)
         try:
             changes = json.loads(self._job.store.read(f"{self._folder(decision)}/settings.json"))
         except FileNotFoundError:
@@ -172,7 +172,7 @@ class JobResults:
     def _settings(self, changes: Mapping[str, Any]) -> Settings:
         settings = Settings.load({**self._plan.settings.to_dict(), **changes}, environment={})
         check_settings(self._spec, settings)
-        return settings
+        return self._spec.decided(settings)
 
     def _folder(self, decision: str) -> str:
         return f"{self._job.work}/decisions/{decision}"

@@ -106,6 +106,7 @@ def plan_job(
     pinned = models.pin(reference)
     spec = models.spec(pinned)
     check_settings(spec, settings)
+    settings = spec.decision.complete(settings)
     if settings.start is not None and len(requests) > 1:
         raise InvalidSettings(
             f"start says when one recording begins, and here are {len(requests)}; set time_zone or name_pattern, by "

@@ -24,6 +24,7 @@ from anemonefish.audio.reader import open_audio
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.parts import read_scores
+from anemonefish.models.decision import Decision
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plots.activity import plot_activity
 from anemonefish.plots.score_timeline import plot_score_timeline
@@ -271,7 +272,7 @@ def draw_timeline(
     return plot_score_timeline(
         smoothed,
         (starts + grid.window // 2) / sample_rate,
-        threshold=settings.threshold,
+        threshold=Decision.of(settings).threshold,
         title=name,
         label=str(settings.target_class),
         events=[

@@ -1,0 +1,82 @@
+"""The settings that turn scores into events: the user's, else the model's, else the lab's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from anemonefish.errors import InvalidBundle, InvalidSettings
+from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.decision import LAB_DECISION, Decision
+from anemonefish.models.repository import ModelRepository
+from anemonefish.publishing.variants import events_of
+from anemonefish.settings import Settings
+from anemonefish.stores import open_store
+from anemonefish.windows import WindowGrid
+
+
+@pytest.fixture
+def spec() -> ModelSpec:
+    repository = ModelRepository(open_store("models"))
+    return repository.spec(repository.pin("reef@1.1.0"))
+
+
+def test_defaults_are_those_of_the_lab(spec: ModelSpec) -> None:
+    assert LAB_DECISION.to_dict() == {
+        "threshold": 0.5,
+        "median_windows": 5,
+        "min_duration_seconds": 0.2,
+        "min_gap_seconds": 0.1,
+    }
+    assert spec.decision == LAB_DECISION, "a bundle that was published without a decision has the lab's"
+
+
+def test_the_user_wins_over_the_model_over_the_lab(spec: ModelSpec) -> None:
+    own = replace(spec, decision=Decision(threshold=0.8, median_windows=3))
+    settings = own.decided(Settings(median_windows=1))
+    assert settings.decision() == {
+        "target_class": "anemonefish",
+        "threshold": 0.8,
+        "median_windows": 1,
+        "min_duration_seconds": 0.2,
+        "min_gap_seconds": 0.1,
+    }
+    assert own.decided(settings) == settings
+
+
+def test_a_bundle_keeps_its_decision(spec: ModelSpec) -> None:
+    own = replace(spec, decision=Decision(threshold=0.8, min_gap_seconds=0.5))
+    assert ModelSpec.from_json(own.to_json(), "model.json") == own
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        ({"threshold": 2}, "decision must have"),
+        ({**LAB_DECISION.to_dict(), "threshold": 2}, "threshold must be a number at least 0 and below 1"),
+        ({**LAB_DECISION.to_dict(), "median_windows": 4}, "odd"),
+        ({**LAB_DECISION.to_dict(), "min_gap_seconds": None}, "min_gap_seconds must not be null"),
+        ([], "model.json"),
+    ],
+)
+def test_a_bundle_with_an_invalid_decision_is_refused(spec: ModelSpec, decision: object, words: str) -> None:
+    document = json.loads(spec.to_json()) | {"decision": decision}
+    with pytest.raises(InvalidBundle, match=words):
+        ModelSpec.from_json(json.dumps(document).encode(), "model.json")
+
+
+def test_a_decision_needs_every_value() -> None:
+    with pytest.raises(InvalidSettings, match="threshold must not be null"):
+        Decision.of(Settings(median_windows=3, min_duration_seconds=0, min_gap_seconds=0))
+
+
+def test_the_agreement_of_variants_counts_events_by_the_model(spec: ModelSpec) -> None:
+    grid = WindowGrid(400 + 9 * 200, 400, 200)
+    scores = np.zeros((10, 3), np.float32)
+    scores[4, spec.classes.index(spec.target_class)] = 0.6  # a single window, which a median over 5 erases
+    assert events_of(spec, scores, grid, 1_000, [slice(None)]) == []
+    own = replace(spec, decision=Decision(median_windows=1))
+    assert len(events_of(own, scores, grid, 1_000, [slice(None)])) == 1
