@@ -39,7 +39,7 @@ html_title = "anemonefish"
 
 CONTENTS = {
     "Use it": ["notebook", "results", "settings", "formats", "time", "evaluate", "models", "bring-your-model"],
-    "Run it": ["api", "deploy", "cost", "../clients/javascript/README"],
+    "Run it": ["api", "deploy", "network", "cost", "../clients/javascript/README"],
     "Work on it": [
         "architecture",
         "benchmarks",

@@ -1,9 +1,10 @@
-"""Lint template.yaml, monitoring.yaml and the state machine.
+"""Lint template.yaml, monitoring.yaml, the templates in account/ and the state machine.
 
     python lint/cloudformation.py
 
-- cfn-lint checks the template as it is written, and as the transforms AWS::Include and AWS::Serverless leave it:
-  cfn-lint does not run them, so it would not find an undefined reference in a policy or an alarm.
+- cfn-lint checks the templates as they are written, and template.yaml as the transforms AWS::Include and
+  AWS::Serverless leave it: cfn-lint does not run them, so it would not find an undefined reference in a policy or an
+  alarm. The translation is also checked with everything on that is off by default.
 - cfn-lint checks the state machine after substitution, as a plain resource, because it does not read a DefinitionUri.
 - asl-validator checks the same definition. It finds errors that cfn-lint does not, such as an unknown state in Next.
 - checkov checks security settings. .checkov.yaml and the Metadata of resources list what is skipped, with reasons.
@@ -30,6 +31,16 @@ from translated import TEMPLATE, translated  # beside this file
 ROOT = TEMPLATE.parent
 BIN = Path(sys.executable).parent
 ASL_VALIDATOR = ROOT / "lint" / "node_modules" / ".bin" / "asl-validator"
+ACCOUNT = sorted((ROOT / "account").glob("*.yaml"))
+EVERYTHING = {
+    "Stage": "prod",
+    "AlarmEmail": "lab@example.org",
+    "AllowedOrigins": "https://lab.example.org",
+    "Webhooks": "enabled",
+    "VpcSubnetIds": "subnet-0a1b2c3d,subnet-4e5f6a7b",
+    "VpcSecurityGroupIds": "sg-0a1b2c3d",
+}
+"""Parameters that switch on what is off by default."""
 
 
 def main() -> int:
@@ -38,21 +49,36 @@ def main() -> int:
         raise SystemExit("asl-validator is not installed; run: npm ci --prefix lint")
     with tempfile.TemporaryDirectory() as folder:
         without_sam = _write(Path(folder, "translated.json"), translated())
+        everything = _write(Path(folder, "everything.json"), _with_defaults(translated(EVERYTHING), EVERYTHING))
         definition = _write(Path(folder, "definition.asl.json"), _definition())
         machine = _write(Path(folder, "machine.json"), _machine(definition.read_text()))
         checks: dict[str, list[str | Path]] = {
             "cfn-lint: the template": [BIN / "cfn-lint", TEMPLATE],
             "cfn-lint: the template, translated": [BIN / "cfn-lint", without_sam],
+            "cfn-lint: the template, translated, everything on": [BIN / "cfn-lint", everything],
+            "cfn-lint: the templates of an account": [BIN / "cfn-lint", *ACCOUNT],
             "cfn-lint: the state machine": [BIN / "cfn-lint", machine],
             "asl-validator: the state machine": [ASL_VALIDATOR, "--json-path", definition],
-            "checkov: the template": [
-                *(BIN / "checkov", "--file", TEMPLATE, "--framework", "cloudformation"),
-                *("--quiet", "--compact", "--skip-download", "--config-file", ROOT / ".checkov.yaml"),
-            ],
+            "checkov: the template": _checkov(TEMPLATE),
+            "checkov: the template, translated, everything on": _checkov(everything),
+            "checkov: the templates of an account": _checkov(*ACCOUNT),
         }
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # each linter is a process
             passed = list(pool.map(_passes, checks.keys(), checks.values()))
     return passed.count(False)
+
+
+def _with_defaults(template: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:
+    """Return a template whose parameters have these values as defaults, which linters use to evaluate conditions."""
+    for name, value in values.items():
+        template["Parameters"][name]["Default"] = value
+    return template
+
+
+def _checkov(*files: Path) -> list[str | Path]:
+    named = [word for file in files for word in ("--file", file)]
+    options = ("--framework", "cloudformation", "--quiet", "--compact", "--skip-download")
+    return [BIN / "checkov", *named, *options, "--config-file", ROOT / ".checkov.yaml"]
 
 
 def _passes(name: str, command: list[str | Path]) -> bool:

@@ -104,7 +104,9 @@ class Package:
 def load_template(path: Path) -> dict[str, Any]:
     """Read a CloudFormation template and the resources it includes; ``!Ref x`` becomes ``{"Ref": "x"}`` and so on."""
     template: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    include = template["Resources"].pop("Fn::Transform")
+    include = template["Resources"].pop("Fn::Transform", None)
+    if include is None:
+        return template
     included = path.parent / include["Parameters"]["Location"]
     # The loader of plain YAML, because CloudFormation accepts no short tags in an included file.
     template["Resources"] |= yaml.safe_load(included.read_text(encoding="utf-8"))

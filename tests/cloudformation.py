@@ -129,7 +129,7 @@ class Stack:
             case "Fn::If":
                 return self.resolved(value[1] if self.holds({"Condition": value[0]}) else value[2])
             case "Fn::Join":
-                return value[0].join(str(self.resolved(item)) for item in value[1])
+                return value[0].join(map(str, self.resolved(value[1])))
             case "Fn::Split":
                 return str(self.resolved(value[1])).split(value[0])
             case _:

@@ -1,4 +1,4 @@
-"""docs/deploy.md, read as a script: every command exists and takes its options, as far as no account is needed."""
+"""docs/deploy.md and docs/network.md, read as a script: every command and its options exist, without an account."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from anemonefish.cli.main import main
 from localstack.packaging import load_template
 
 REPOSITORY = Path(__file__).parents[2]
-PAGE = (REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8")
+PAGE = "\n".join((REPOSITORY / "docs" / name).read_text(encoding="utf-8") for name in ("deploy.md", "network.md"))
 TEMPLATE = load_template(REPOSITORY / "template.yaml")
 PROGRAMS = ("make", "sam", "aws", "anemonefish", "sha256sum", "gh", "openssl", "echo", "export")
 GLOBAL_AWS_OPTIONS = {"--query", "--output", "--profile", "--region"}
+DEPLOY_OPTIONS = {"--stack-name", "--template-file", "--capabilities", "--parameter-overrides"}
+"""Options of ``aws cloudformation deploy``, which is a command of the AWS CLI and no operation of the service."""
 
 
 def _blocks() -> Iterator[str]:
@@ -86,6 +88,9 @@ def test_command_of_the_package_takes_its_options(words: list[str]) -> None:
 @pytest.mark.parametrize("words", _commands("aws"), ids=" ".join)
 def test_aws_command_takes_its_options(words: list[str]) -> None:
     service, operation, *rest = words
+    if (service, operation) == ("cloudformation", "deploy"):
+        _check_deployment(rest)
+        return
     model = botocore.session.get_session().get_service_model(service)
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     assert operation in operations
@@ -101,6 +106,17 @@ def test_aws_command_takes_its_options(words: list[str]) -> None:
     assert options <= set(members) | flags | GLOBAL_AWS_OPTIONS
     required = {f"--{xform_name(name, '-')}" for name in shape.required_members}
     assert required <= options
+
+
+def _check_deployment(words: list[str]) -> None:
+    """Check a deployment of a template of account/: the file, its parameters, and the permission to make roles."""
+    options = {word for word in words if word.startswith("--")}
+    assert options <= DEPLOY_OPTIONS
+    template = load_template(REPOSITORY / words[words.index("--template-file") + 1])
+    given = {word.partition("=")[0] for word in words if re.match(r"[A-Z]\w*=", word)}
+    assert given <= set(template["Parameters"])
+    makes_roles = any(resource["Type"] == "AWS::IAM::Role" for resource in template["Resources"].values())
+    assert ("CAPABILITY_IAM" in words) == makes_roles
 
 
 def test_outputs_parameters_and_resources_of_the_page_are_in_the_template() -> None:
