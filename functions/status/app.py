@@ -5,20 +5,15 @@ from typing import Any
 
 from anemonefish.cloud.dynamodb import RecordTable
 from anemonefish.cloud.function_log import bound, log, logged
-from anemonefish.cloud.messages import enqueue, publish
-from anemonefish.service.execution_end import end_execution
-from anemonefish.service.execution_record import Execution
-from anemonefish.workflow.failures import failure_of_task
+from anemonefish.cloud.step_functions import WorkflowEnd
+from anemonefish.service.execution_end import end_execution, failure_of_end, notify_end
 
 
 @logged("status")
 def handler(event: dict[str, Any], context: object) -> None:
     """Handle an event ``Step Functions Execution Status Change``; it may arrive twice."""
     detail = event["detail"]
-    failure = None
-    if detail["status"] in {"FAILED", "TIMED_OUT"}:
-        caught = {"Error": detail.get("error") or "States.Timeout", "Cause": detail.get("cause") or ""}
-        failure = failure_of_task(caught)
+    failure = failure_of_end(WorkflowEnd(detail["status"], detail.get("error"), detail.get("cause")))
     execution = end_execution(
         RecordTable(os.environ["ANEMONEFISH_RECORD_TABLE"]), detail["name"], detail["status"], failure
     )
@@ -29,21 +24,4 @@ def handler(event: dict[str, Any], context: object) -> None:
     with bound(correlation_id=execution.correlation_id, execution=execution.id, job=job):
         reason = None if failure is None else failure.error
         log("INFO", "an execution ended", ended=execution.status, attempt=execution.attempt, error=reason)
-        _notify(execution)
-
-
-def _notify(execution: Execution) -> None:
-    """Send the end of an execution to the topic and to its webhook."""
-    payload = {
-        "execution": execution.id,
-        "status": execution.status,
-        "tenant": execution.owner,
-        "finished_at": execution.finished_at,
-    }
-    publish(os.environ["ANEMONEFISH_COMPLETION_TOPIC"], f"{execution.id} {execution.status}", payload)
-    if execution.webhook and os.environ.get("ANEMONEFISH_WEBHOOK_QUEUE"):
-        # An attempt ends once, so its name is the id of the message, also when the event arrives twice.
-        message = {"id": execution.name, "url": execution.webhook, "notice": payload}
-        if execution.correlation_id is not None:
-            message["correlation_id"] = execution.correlation_id
-        enqueue(os.environ["ANEMONEFISH_WEBHOOK_QUEUE"], message)
+        notify_end(execution, os.environ["ANEMONEFISH_COMPLETION_TOPIC"], os.environ.get("ANEMONEFISH_WEBHOOK_QUEUE"))

@@ -87,6 +87,11 @@ class FakeStack:
             limits=limits,
         )
 
+    def set_machine(self, arn: str) -> None:
+        """Make the executions anew, with another state machine."""
+        self.machine = arn
+        self.set_limits(Limits())
+
     def start(self, key: str | None = None, owner: str = "lab", **more: Any) -> Execution:
         """Start a job of the first upload."""
         return self.executions.start(owner, make_request(**more), UPLOADS[:1], key)

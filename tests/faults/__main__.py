@@ -40,9 +40,9 @@ def main() -> int:
     numbers: Sequence[int] | Iterator[int] = count() if options.case is None else [options.case]
     scenarios = [scenario for scenario in SCENARIOS if options.only in {None, scenario.name}]
     outcomes: list[Outcome] = []
-    began = time.monotonic()
     with Service.start(BUILD) as service:
         recordings = prepare(service, BUILD / "recordings")
+        began = time.monotonic()
         for number in numbers:
             injected = sum(len(outcome.injected) for outcome in outcomes)
             if time.monotonic() - began > options.seconds and injected >= options.least:
@@ -51,7 +51,7 @@ def main() -> int:
             outcome = run_case(service, case, recordings[case.scenario.recordings])
             outcomes.append(outcome)
             if options.verbose:
-                typed = f", failed by {outcome.typed}" if outcome.typed else ""
+                typed = f", failed: {outcome.typed} {outcome.message[:150]}" if outcome.typed else ""
                 injected = f"{len(outcome.injected)} faults"
                 print(f"case {number} {case.scenario.name}: {injected}{typed}, {outcome.seconds:.1f} s", flush=True)
             if outcome.lost:

@@ -82,6 +82,7 @@ class Outcome:
     injected: tuple[str, ...]
     survived: bool
     typed: str | None
+    message: str
     resumed: bool
     lost: str | None
     seconds: float
@@ -169,14 +170,14 @@ def run_case(service: Service, case: Case, recordings: Recordings) -> Outcome:
     """Run a case to its end and judge it."""
     began, plan = time.monotonic(), case.scenario.plan(case.key)
     run = _Run(service, case, plan, recordings)
-    survived, typed, resumed, lost = False, None, False, None
+    survived, typed, message, resumed, lost = False, None, "", False, None
     try:
         with _timeouts(service, case.scenario.timeouts):
             service.proxy.decide = plan
             execution = service.begin(case.key, recordings.uploads, recordings.settings)
             ended = run.until_ended(execution, 1)
             plan.lift()
-            typed = run.typed_reason(ended)
+            typed, message = run.typed_reason(ended), ended.message or ""
             if typed is not None:
                 service.resume(execution)
                 ended = run.until_ended(execution, 2)
@@ -189,7 +190,7 @@ def run_case(service: Service, case: Case, recordings: Recordings) -> Outcome:
     finally:
         service.proxy.decide = lambda _: None
     seconds = time.monotonic() - began
-    return Outcome(case, tuple(plan.injected), survived, typed, resumed and lost is None, lost, seconds)
+    return Outcome(case, tuple(plan.injected), survived, typed, message, resumed and lost is None, lost, seconds)
 
 
 class _Lost(Exception):

@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ class Service:
         self.machine = stack.outputs["StateMachineArn"]
         self.bucket = stack.outputs["OutputBucketName"]
         self.http = httpx.Client(base_url=stack.api_url, headers={"x-api-key": stack.api_key}, timeout=PATIENCE)
-        self.failed_requests = 0
+        self._reported: set[str] = set()
         events = aws.client("events")
         for rule in events.list_rules()["Rules"]:
             if "Step Functions Execution Status Change" in rule.get("EventPattern", ""):
@@ -98,7 +98,6 @@ class Service:
                 return dict(answer.json())
             if answer.status_code < 500:
                 raise Refused(answer.status_code, str(answer.json().get("error")))
-            self.failed_requests += 1
             time.sleep(min(2.0, 0.1 * 2**attempt))
         raise TimeoutError(f"{method} {path} failed {_CLIENT_ATTEMPTS} times, at last with {answer.status_code}")
 
@@ -165,15 +164,15 @@ class Service:
         return False
 
     def heal(self, execution: str) -> None:
-        """Let time pass for the record of an execution, and run the schedule."""
-        key = {"id": {"S": execution}}
-        self.table_client.update_item(
-            TableName=self.names["RecordTable"],
-            Key=key,
-            UpdateExpression="SET due = :past",
-            ConditionExpression="attribute_exists(due)",
-            ExpressionAttributeValues={":past": {"S": _PAST}},
-        )
+        """Let time pass for the record of an execution, and run the schedule; nothing is due of one that has ended."""
+        with suppress(self.table_client.exceptions.ConditionalCheckFailedException):
+            self.table_client.update_item(
+                TableName=self.names["RecordTable"],
+                Key={"id": {"S": execution}},
+                UpdateExpression="SET due = :past",
+                ConditionExpression="attribute_exists(due)",
+                ExpressionAttributeValues={":past": {"S": _PAST}},
+            )
         self.functions.invoke(FunctionName=self.names["HealFunction"], Payload=b"{}")
 
     # --- what is left behind -------------------------------------------------------------------------------------
@@ -197,7 +196,10 @@ class Service:
         return str(self.stack.outputs["FirstKeyId"])
 
     def unfinished(self) -> list[str]:
-        """Return what is left of calls that did not end: records without an end, slots, uploads in parts."""
+        """Return what is left of calls that did not end: records without an end, slots, uploads in parts.
+
+        What was returned before is not returned again: one lost job does not make the next ones look lost.
+        """
         found = []
         pages = self.table_client.get_paginator("scan").paginate(TableName=self.names["RecordTable"])
         for item in (item for page in pages for item in page["Items"]):
@@ -212,7 +214,9 @@ class Service:
         for bucket in (self.bucket, self.stack.outputs["InputBucketName"]):
             uploads = self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ())
             found += [f"an upload in parts of {bucket}/{upload['Key']}" for upload in uploads]
-        return found
+        new = [each for each in found if each not in self._reported]
+        self._reported.update(new)
+        return new
 
 
 def _with_quick_backoff(folder: Path) -> Path:

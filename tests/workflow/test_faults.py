@@ -11,7 +11,7 @@ from tests.faults.cases import SCENARIOS, Case, Outcome, Recordings, Scenario, r
 from tests.faults.service import Service
 
 SHORT = ("s3", "dynamodb", "tasks", "everything", "killed", "killed-after", "s3-down-two", "disk-full", "stopped",
-         "events-twice")  # fmt: skip
+         "events-twice", "events-late", "events-lost")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,8 @@ def test_job_that_is_lost_is_counted(service: Service, recordings: dict[str, Rec
 def test_table_counts_every_fault_once() -> None:
     case = Case(1, 0, SCENARIOS[0])
     outcomes = [
-        Outcome(case, ("S3: slow", "S3: slow"), True, None, False, None, 1.0),
-        Outcome(case, ("S3: slow",), False, "StorageError", True, None, 1.0),
+        Outcome(case, ("S3: slow", "S3: slow"), True, None, "", False, None, 1.0),
+        Outcome(case, ("S3: slow",), False, "StorageError", "S3 is down", True, None, 1.0),
     ]
     [row] = [line for line in table(outcomes).splitlines() if line.startswith("S3: slow")]
     assert row.split()[2:] == ["3", "2", "1", "1", "3", "0"]

@@ -17,7 +17,7 @@ import pytest
 
 from anemonefish.cloud.clients import client
 from anemonefish.cloud.dynamodb import RecordTable
-from anemonefish.cloud.step_functions import Workflow
+from anemonefish.cloud.step_functions import Workflow, WorkflowEnd
 from anemonefish.errors import (
     StorageError,
     WrongState,
@@ -25,6 +25,7 @@ from anemonefish.errors import (
 from anemonefish.execution_states import CANCELLED, FAILED, PENDING, RUNNING, SUCCEEDED
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.service.execution_end import end_execution
+from anemonefish.service.execution_launch import CHECK_AFTER
 from anemonefish.service.execution_record import Execution
 from anemonefish.stores.folder import LocalStore
 from tests.fakes.service_stack import (
@@ -191,7 +192,7 @@ def test_accepted_execution_is_launched_by_the_next_call(
     request = reef.executions.job(left).read_request()
     uri = "s3://reef-input/uploads/lab/u-a/a.wav"
     assert request.recordings == (RecordingRequest(uri, "a.wav", "a.wav", version='"a"'),)
-    assert reef.record(left).due == "2026-11-24T11:00:21.000Z"
+    assert reef.record(left).due == "2026-11-23T10:15:21.000Z"
     assert reef.executions.heal() == []
 
 
@@ -405,15 +406,54 @@ def test_error_of_one_execution_does_not_stop_the_schedule(reef: FakeStack, monk
     assert reef.started() == {well.name: "RUNNING"}
 
 
+@pytest.mark.parametrize(
+    ("end", "status", "error"),
+    [
+        (WorkflowEnd("SUCCEEDED"), SUCCEEDED, None),
+        (WorkflowEnd("FAILED", "TruncatedRecording", "a.wav: too short"), FAILED, "TruncatedRecording"),
+        (WorkflowEnd("TIMED_OUT"), FAILED, "RangeFailed"),
+        (WorkflowEnd("ABORTED"), CANCELLED, None),
+    ],
+)
+def test_schedule_records_an_end_whose_event_was_lost(
+    reef: FakeStack, monkeypatch: pytest.MonkeyPatch, end: WorkflowEnd, status: str, error: str | None
+) -> None:
+    execution = reef.start()
+    monkeypatch.setattr(Workflow, "find_end", lambda _, name: end if name == execution.name else None)
+    reef.now += CHECK_AFTER - timedelta(seconds=1)
+    assert reef.executions.heal() == []
+    reef.now += timedelta(seconds=2)
+    [healed] = reef.executions.heal()
+    assert healed == reef.executions.get("lab", execution.id)
+    assert (healed.status, (healed.error or {}).get("error")) == (status, error)
+    assert reef.executions.heal() == []
+    assert reef.executions.count_unfinished("lab") == 0
+
+
+def test_schedule_asks_again_about_an_execution_that_still_runs(
+    reef: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = reef.start()
+    for _ in range(3):
+        reef.now += CHECK_AFTER + timedelta(seconds=1)
+        assert reef.executions.heal() == []
+        assert reef.executions.get("lab", execution.id).status == RUNNING
+    monkeypatch.setattr(Workflow, "find_end", lambda *_: WorkflowEnd("SUCCEEDED"))
+    assert reef.executions.heal() == []  # it was asked a moment ago
+    reef.now += CHECK_AFTER + timedelta(seconds=1)
+    assert [each.status for each in reef.executions.heal()] == [SUCCEEDED]
+
+
 @pytest.mark.parametrize(("results", "status"), [(True, SUCCEEDED), (False, FAILED)])
-def test_schedule_ends_executions_that_run_for_more_than_a_day(reef: FakeStack, results: bool, status: str) -> None:
+def test_schedule_ends_an_execution_that_step_functions_does_not_know(
+    reef: FakeStack, monkeypatch: pytest.MonkeyPatch, results: bool, status: str
+) -> None:
     execution = reef.start()
     if results:
         job = reef.executions.job(execution)
         job.store.write(job.manifest_key, b"{}")
-    reef.now += timedelta(hours=25, seconds=-1)
-    assert reef.executions.heal() == []
-    reef.now += timedelta(seconds=2)
+    reef.now += CHECK_AFTER + timedelta(seconds=1)
+    reef.set_machine("arn:aws:states:us-east-1:123456789012:stateMachine:another")
     assert [each.status for each in reef.executions.heal()] == [status]
     assert reef.executions.heal() == []
 

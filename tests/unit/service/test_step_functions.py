@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from anemonefish.cloud.step_functions import Workflow
+from anemonefish.cloud.clients import client
+from anemonefish.cloud.step_functions import Workflow, WorkflowEnd
 from anemonefish.errors import (
     StorageError,
 )
@@ -33,3 +34,21 @@ def test_missing_state_machine_is_a_retryable_storage_error(reef: FakeStack) -> 
     with pytest.raises(StorageError, match="AWS answered StateMachineDoesNotExist") as caught:
         Workflow(reef.machine.replace("analyze", "nothing")).start("e-1-1", {})
     assert caught.value.retryable
+
+
+def test_end_of_an_execution_is_found(reef: FakeStack) -> None:
+    workflow = Workflow(reef.machine)
+    with pytest.raises(LookupError, match="e-1-1"):
+        workflow.find_end("e-1-1")
+    workflow.start("e-1-1", {})
+    assert workflow.find_end("e-1-1") is None
+    workflow.stop("e-1-1", "enough")
+    found = workflow.find_end("e-1-1")
+    assert found is not None
+    assert found.status == "ABORTED"
+
+
+def test_end_of_a_failed_execution_has_its_error(reef: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"status": "FAILED", "error": "TruncatedRecording", "cause": "a.wav: too short"}
+    monkeypatch.setattr(client("stepfunctions"), "describe_execution", lambda **_: answer)
+    assert Workflow(reef.machine).find_end("e-1-1") == WorkflowEnd("FAILED", "TruncatedRecording", "a.wav: too short")

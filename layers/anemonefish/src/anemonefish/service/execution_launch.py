@@ -27,13 +27,13 @@ from anemonefish.service.job_slots import JobSlots
 from anemonefish.service.upload_record import Upload, complete_uploads
 from anemonefish.stores import Store
 
-__all__ = ["GRACE", "LONGEST_RUN", "Launcher"]
+__all__ = ["CHECK_AFTER", "GRACE", "Launcher"]
 
 GRACE = timedelta(seconds=20)
 """Grace period: a PENDING record older than this is launched by the next request."""
 
-LONGEST_RUN = timedelta(hours=25)
-"""The state machine ends every execution after 24 hours: a record that is RUNNING for longer has missed its end."""
+CHECK_AFTER = timedelta(minutes=15)
+"""The schedule asks Step Functions about an execution that has been RUNNING for this long, and again after it."""
 
 _LAUNCH_TIMEOUT = timedelta(hours=1)
 """An execution that cannot be launched for this long has failed."""
@@ -115,7 +115,7 @@ class Launcher:
         now = self._now()
         running = replace(execution, status=RUNNING, started_at=clock.to_text(now), pending_since=None, uploads=())
         try:
-            if replace_execution(self._table, record, running, now + LONGEST_RUN) is not None:
+            if replace_execution(self._table, record, running, now + CHECK_AFTER) is not None:
                 return running
         except StorageError as error:  # it runs; the next request records that
             log_error("the start of an execution could not be recorded", error, **_fields_of(execution))

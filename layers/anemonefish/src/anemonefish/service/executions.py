@@ -15,10 +15,9 @@ from datetime import datetime, timedelta
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import Record, RecordTable
 from anemonefish.cloud.function_log import log_error
-from anemonefish.cloud.step_functions import Workflow
+from anemonefish.cloud.step_functions import Workflow, WorkflowEnd
 from anemonefish.errors import (
     AnemonefishError,
-    Failure,
     IdempotencyConflict,
     JobTooLong,
     OutOfTime,
@@ -32,8 +31,8 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan
 from anemonefish.models.repository import ModelRepository
 from anemonefish.results.review_state import ReviewState, read_review_state
-from anemonefish.service.execution_end import end_execution
-from anemonefish.service.execution_launch import GRACE, LONGEST_RUN, Launcher
+from anemonefish.service.execution_end import end_execution, failure_of_end
+from anemonefish.service.execution_launch import CHECK_AFTER, GRACE, Launcher
 from anemonefish.service.execution_progress import Progress, ProgressCounter
 from anemonefish.service.execution_record import (
     Execution,
@@ -232,19 +231,19 @@ class Executions:
         return self._slots.count(owner)
 
     def heal(self, most: int = 200) -> list[Execution]:
-        """Launch executions that are overdue, and end those that have run for longer than they can.
+        """Launch executions that are overdue, and record the ends whose events were lost.
 
         Returns
         -------
         list of Execution
-            As they are now. The error of one execution is logged and does not affect the others.
+            Those that changed, as they are now. The error of one execution is logged and does not affect the others.
         """
-        healed = []
+        healed: list[Execution] = []
         for identifier in self._table.due(clock.to_text(self._now()), most):
             try:
                 record = self._table.read(identifier)
                 if record is not None:
-                    healed.append(self._heal(record, Execution.from_record(record)))
+                    healed += self._heal(record, Execution.from_record(record))
             except Exception as error:
                 log_error("an execution could not be healed", error, execution=identifier)
         return healed
@@ -330,17 +329,26 @@ class Executions:
         """Return the job of an execution."""
         return Job.of_tenant(self._store, execution.owner, execution.id)
 
-    def _heal(self, record: Record, execution: Execution) -> Execution:
+    def _heal(self, record: Record, execution: Execution) -> list[Execution]:
+        """Treat an execution that is due; return it if it has changed."""
         if execution.status != RUNNING:
-            return self._launcher.launch_if_overdue(record, execution)
-        if self._now() <= clock.from_text(execution.started_at or execution.created_at) + LONGEST_RUN:
-            return execution
+            return [self._launcher.launch_if_overdue(record, execution)]
+        try:
+            end = self._workflow.find_end(execution.name)
+        except LookupError:
+            end = self._end_of_unknown(execution)
+        if end is None:
+            replace_execution(self._table, record, execution, self._now() + CHECK_AFTER)
+            return []
+        ended = end_execution(self._table, execution.name, end.status, failure_of_end(end), self._now)
+        return [] if ended is None else [ended]
+
+    def _end_of_unknown(self, execution: Execution) -> WorkflowEnd:
+        """Return the end of an execution that Step Functions does not know, as after its state machine was replaced."""
         if self._has_results(execution):
-            ended = end_execution(self._table, execution.name, "SUCCEEDED", None, self._now)
-        else:
-            failure = Failure("RangeFailed", "the job was ended because it ran for a day; resume it to continue")
-            ended = end_execution(self._table, execution.name, "TIMED_OUT", failure, self._now)
-        return ended or execution
+            return WorkflowEnd("SUCCEEDED")
+        cause = "Step Functions does not know the execution any more; resume it to continue"
+        return WorkflowEnd("FAILED", "RangeFailed", cause)
 
     def _existing(self, execution: Execution, request: ExecutionRequest, uploads: Sequence[Upload]) -> Execution:
         """Return the execution whose record was there already.

@@ -27,6 +27,7 @@ _WORDS = {
     "Lambda.Unknown": "its process died, most likely for want of memory; raise the stack's ScoreMemory",
     "Runtime.ExitError": "its process died, most likely for want of memory; raise the stack's ScoreMemory",
     "Runtime.OutOfMemory": "its process ran out of memory; raise the stack's ScoreMemory",
+    "States.ExceedToleratedFailureThreshold": "a range failed, and its reason could not be stored; resume the job",
     "Lambda.TooManyRequestsException": "the account's concurrency is used up; lower max_concurrency and resume",
 }
 
