@@ -317,11 +317,40 @@ def test_constants_out_of_range_are_refused(cls: type[Profile], name: str, value
 
 @pytest.mark.parametrize(
     ("cls", "name", "value"),
-    [(StftDb, "crop_rate_hz", 0), (StftDb, "crop_rate_hz", 1e6), (Image, "width", 0), (Image, "height", 2.5)],
+    [
+        (StftDb, "fmin_hz", -1),
+        (StftDb, "crop_rate_hz", 0),
+        (StftDb, "crop_rate_hz", 1e6),
+        (Image, "width", 0),
+        (Image, "height", 2.5),
+    ],
 )
 def test_constants_of_one_profile_are_refused(cls: type[Profile], name: str, value: object) -> None:
     with pytest.raises(InvalidSettings, match=r" must be "):
         cls(**{name: value, **({"fmax_hz": 900.0} if value == 1e6 else {})})
+
+
+@pytest.mark.parametrize("rate", [8000, 48_000])
+def test_an_offset_of_the_recorder_changes_nothing_above_fmin(rate: int) -> None:
+    profile, labs = StftDb(fmin_hz=100), StftDb()
+    sound = 0.01 * _sound(int(0.4 * rate))[np.newaxis]
+    clean, shifted = (profile.spectrograms(samples, rate) for samples in (sound, sound + 0.02))
+    np.testing.assert_allclose(clean, shifted, atol=1e-6)
+    clean, shifted = (labs.spectrograms(samples, rate) for samples in (sound, sound + 0.02))
+    assert abs(clean - shifted).max() > 0.1, "the lab's profile takes an offset for the loudest sound"
+
+
+def test_a_bundle_from_before_fmin_removes_nothing() -> None:
+    document = StftDb(hop_seconds=0.1).to_dict()
+    del document["fmin_hz"]
+    assert profile_from_dict(document) == StftDb(hop_seconds=0.1)
+
+
+def test_bins_below_fmin_are_not_shown() -> None:
+    assert StftDb(fmin_hz=100).input_shape(48_000) == (76, 253, 1)
+    assert StftDb(fmin_hz=100).band(48_000) == (140.625, 12_000.0)
+    with pytest.raises(UnsupportedRecording, match="choose a lower fmin_hz"):
+        StftDb(fmin_hz=3000).input_shape(8000)
 
 
 def test_a_profile_does_not_change() -> None:
@@ -343,6 +372,7 @@ def test_the_lab_s_constants() -> None:
         "hop_length": 256,
         "top_db": 80.0,
         "amin": 1e-5,
+        "fmin_hz": 0.0,
         "fmax_hz": 2000.0,
         "crop_rate_hz": 8000.0,
     }
@@ -403,7 +433,7 @@ def test_bundles_with_another_profile_are_refused(change: dict[str, Any], messag
 
 
 def test_bundles_with_half_a_profile_are_refused() -> None:
-    for name in StftDb().to_dict():
+    for name in StftDb().to_dict().keys() - {"fmin_hz"}:
         half = StftDb().to_dict()
         del half[name]
         with pytest.raises(InvalidBundle, match=name):

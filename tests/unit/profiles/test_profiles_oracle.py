@@ -188,6 +188,17 @@ def test_stft_db_is_the_lab_s_in_every_bit(rate: int, case: Callable[..., Sample
     _assert_stft_db(StftDb(), _samples(case, 1.25, rate, dtype), rate)
 
 
+def test_bins_below_fmin_are_removed_before_the_decibels() -> None:
+    rng = np.random.default_rng(5)
+    window = (0.01 * rng.standard_normal(19_200) + 0.02)[np.newaxis]
+    magnitudes = np.abs(librosa.stft(window[0] - window[0].mean(), n_fft=1024, hop_length=256))
+    magnitudes[:5] = 0  # 200 Hz is 4.3 bins at 48 kHz
+    values = librosa.amplitude_to_db(magnitudes, ref=np.max)[5:256]
+    expected = ((values - values.min()) / (values.max() - values.min())).T[np.newaxis, :, :, np.newaxis]
+    made = StftDb(fmin_hz=200).spectrograms(window, 48_000)
+    np.testing.assert_array_equal(made, expected.astype(np.float32))
+
+
 @pytest.mark.parametrize(("window", "hop"), [(1.0, 0.4), (0.4, 0.2), (0.1, 0.1), (0.37, 0.11)])
 @pytest.mark.parametrize("rate", [8000, 44_100, 48_000])
 def test_image_of_other_windows_and_hops(rate: int, window: float, hop: float) -> None:

@@ -30,6 +30,9 @@ __all__ = ["PROFILES", "Image", "Profile", "StftDb", "profile_from_dict", "profi
 PROFILES: dict[str, type[Profile]] = {cls.kind: cls for cls in (StftDb, Image)}
 """Every profile class by its kind."""
 
+_ADDED = {"fmin_hz": 0.0}
+"""Constants that older bundles do not name, with the value that changes nothing."""
+
 
 def profile_named(kind: str, **constants: Any) -> Profile:
     """Return the profile of a kind with the lab's constants, except for those given.
@@ -53,6 +56,8 @@ def profile_named(kind: str, **constants: Any) -> Profile:
 def profile_from_dict(document: Mapping[str, Any]) -> Profile:
     """Read what :meth:`Profile.to_dict` wrote: the kind and every constant, none left to a default.
 
+    A constant that did not exist when a bundle was published has the value that changes nothing.
+
     Raises
     ------
     InvalidBundle
@@ -65,6 +70,7 @@ def profile_from_dict(document: Mapping[str, Any]) -> Profile:
     cls = PROFILES.get(kind) if isinstance(kind, str) else None
     if cls is None:
         raise InvalidBundle(f"profile: kind must be one of {', '.join(PROFILES)}, not {kind!r}")
+    constants = {name: value for name, value in _ADDED.items() if name in _constants(cls)} | constants
     for name in sorted(set(constants) ^ _constants(cls)):
         state = "is unknown" if name in constants else "is missing"
         raise InvalidBundle(f"profile {kind}: {name!r} {state}; its constants are {', '.join(sorted(_constants(cls)))}")

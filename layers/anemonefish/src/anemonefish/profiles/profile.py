@@ -97,6 +97,10 @@ class Profile(ABC):
             )
         return WindowGrid(n_samples, window, hop)
 
+    def lowest_bin(self, sample_rate: int) -> int:  # noqa: ARG002  # for profiles with a lower limit
+        """Return the first bin that counts at a sample rate; those below it are removed, with the mean of a window."""
+        return 0
+
     @abstractmethod
     def input_shape(self, sample_rate: int) -> tuple[int, ...]:
         """Return the shape of one spectrogram at a sample rate.
@@ -147,10 +151,12 @@ class Profile(ABC):
         dtype = np.result_type(windows.dtype, self.sample_dtype)
         spectrograms = np.empty((len(windows), *self.input_shape(sample_rate)), np.float32)
         transform = stft.Stft.of_this_thread(length, self.n_fft, self.hop_length, dtype)
+        lowest = self.lowest_bin(sample_rate)
         most = np.sqrt(np.finfo(dtype).max)
         with np.errstate(over="ignore", invalid="ignore"):
             for index, window in enumerate(windows):
-                magnitudes = transform.magnitudes(window)
+                magnitudes = transform.magnitudes(window - window.mean(dtype=dtype) if lowest else window)
+                magnitudes[:, :lowest] = 0
                 loudest = magnitudes.max()
                 if not loudest < most:  # NaN is not below anything
                     raise InvalidSamples(

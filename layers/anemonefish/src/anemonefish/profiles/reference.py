@@ -42,19 +42,21 @@ def reference_spectrograms(profile: Profile, windows: NDArray[np.floating], samp
             made[index] = reference_image(profile, window, sample_rate).astype(np.float32) / 255
         else:
             assert isinstance(profile, StftDb)  # there are two profiles
-            made[index] = reference_stft_db(profile, window)
+            made[index] = reference_stft_db(profile, window, sample_rate)
     return made
 
 
-def reference_decibels(profile: Profile, window: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the decibels of a window, shape (n_bins, n_frames)."""
+def reference_decibels(profile: Profile, window: NDArray[np.floating], lowest: int = 0) -> NDArray[np.floating]:
+    """Return the decibels of a window, shape (n_bins, n_frames), without what lies below the bin ``lowest``."""
     import librosa
 
     with warnings.catch_warnings():  # "n_fft is too large" for a window shorter than a frame
         warnings.simplefilter("ignore", UserWarning)
         transform = librosa.stft(window, n_fft=profile.n_fft, hop_length=profile.hop_length)
+    magnitudes = np.abs(transform)
+    magnitudes[:lowest] = 0
     decibels: NDArray[np.floating] = librosa.amplitude_to_db(
-        np.abs(transform), ref=np.max, amin=profile.amin, top_db=profile.top_db
+        magnitudes, ref=np.max, amin=profile.amin, top_db=profile.top_db
     )
     return decibels
 
@@ -81,10 +83,15 @@ def reference_image(profile: Image, window: NDArray[np.floating], sample_rate: i
     return picture
 
 
-def reference_stft_db(profile: StftDb, window: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the scaled decibels of a window, (time, frequency, 1), computed in float64 as the lab's code does."""
-    values = reference_decibels(profile, window.astype(np.float64))
-    values = values[: int(profile.fmax_hz / (profile.crop_rate_hz / 2) * values.shape[0])]
+def reference_stft_db(profile: StftDb, window: NDArray[np.floating], sample_rate: int) -> NDArray[np.floating]:
+    """Return the scaled decibels of a window, (time, frequency, 1), computed in float64 as the lab's code does.
+
+    The lab removes nothing: ``fmin_hz`` is ours.
+    """
+    lowest = profile.lowest_bin(sample_rate)
+    samples = window.astype(np.float64)
+    values = reference_decibels(profile, samples - samples.mean() if lowest else samples, lowest)
+    values = values[lowest : int(profile.fmax_hz / (profile.crop_rate_hz / 2) * values.shape[0])]
     low, high = values.min(), values.max()
     scaled: NDArray[np.floating] = (values - low) / (high - low) if high > low else np.zeros_like(values)
     return scaled.T[:, :, np.newaxis]

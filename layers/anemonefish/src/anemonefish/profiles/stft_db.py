@@ -6,12 +6,15 @@ float64 (soundfile's default); the last step rounds to float32.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from annotated_types import Interval
 from numpy.typing import NDArray
 
+from anemonefish.errors import UnsupportedRecording
 from anemonefish.field_checks import refuse
 from anemonefish.profiles import stft
 from anemonefish.profiles.profile import CutoffHertz, Profile, WindowSeconds
@@ -28,6 +31,10 @@ class StftDb(Profile):
 
     Parameters
     ----------
+    fmin_hz : float
+        Bins below this are removed, and so is the mean of each window: neither the offset of a recorder nor the noise
+        of flow and waves is then the loudest cell, to which decibels are relative. 0, as the lab trained, removes
+        nothing.
     fmax_hz, crop_rate_hz : float
         The first ``int(fmax_hz / (crop_rate_hz / 2) * n_bins)`` bins are kept, 256 of 513 with the defaults.
         ``crop_rate_hz`` is a constant of the training code and **not** the sample rate: the audio was never
@@ -36,8 +43,8 @@ class StftDb(Profile):
 
     Notes
     -----
-    Decibels are relative to the loudest cell over all bins, kept or not. A window whose kept cells are all
-    equal becomes zeros. See :class:`~anemonefish.profiles.profile.Profile` for the other constants.
+    Decibels are relative to the loudest cell over all bins from ``fmin_hz`` on, kept or not. A window whose kept cells
+    are all equal becomes zeros. See :class:`~anemonefish.profiles.profile.Profile` for the other constants.
     """
 
     kind: ClassVar[str] = "stft-db"
@@ -46,6 +53,7 @@ class StftDb(Profile):
 
     window_seconds: WindowSeconds = 0.4
     hop_seconds: WindowSeconds = 0.2
+    fmin_hz: Annotated[float, Interval(ge=0, le=1e6)] = 0.0
     fmax_hz: CutoffHertz = 2000.0
     crop_rate_hz: CutoffHertz = 8000.0
 
@@ -59,23 +67,40 @@ class StftDb(Profile):
         """Number of bins that the crop keeps."""
         return min(self.n_bins, int(self.fmax_hz / (self.crop_rate_hz / 2) * self.n_bins))
 
+    def lowest_bin(self, sample_rate: int) -> int:
+        """Return the first bin at or above ``fmin_hz``."""
+        return math.ceil(self.fmin_hz * self.n_fft / sample_rate)
+
     def input_shape(self, sample_rate: int) -> tuple[int, ...]:
-        """Return (frames, bins, 1) at a sample rate."""
+        """Return (frames, bins, 1) at a sample rate.
+
+        Raises
+        ------
+        UnsupportedRecording
+            No bin lies between ``fmin_hz`` and the crop.
+        """
         window = self.grid(0, sample_rate).window
-        return stft.n_frames(window, self.hop_length), self.kept_bins, 1
+        bins = self.kept_bins - self.lowest_bin(sample_rate)
+        if bins < 1:
+            raise UnsupportedRecording(
+                f"at {sample_rate} Hz no bin lies between fmin_hz {self.fmin_hz:g} and the last bin that is kept, "
+                f"{self.kept_bins - 1}; choose a lower fmin_hz"
+            )
+        return stft.n_frames(window, self.hop_length), bins, 1
 
     def band(self, sample_rate: int) -> tuple[float, float]:
         """Return the lowest and the highest frequency that a spectrogram shows, in Hz."""
-        return 0.0, min(self.kept_bins * sample_rate / self.n_fft, sample_rate / 2)
+        hertz = sample_rate / self.n_fft
+        return self.lowest_bin(sample_rate) * hertz, min(self.kept_bins * hertz, sample_rate / 2)
 
     def _fill(
         self,
         out: NDArray[np.float32],
         magnitudes: NDArray[np.floating],
         loudest: np.floating,
-        sample_rate: int,  # noqa: ARG002  # the crop uses crop_rate_hz instead
+        sample_rate: int,
     ) -> None:
-        kept = magnitudes[:, : self.kept_bins]
+        kept = magnitudes[:, self.lowest_bin(sample_rate) : self.kept_bins]
         values, highest, floor = stft.decibels_and_floor(kept, loudest, amin=self.amin, top_db=self.top_db)
         lowest, highest = values.min(), max(highest, floor)
         if lowest < floor:

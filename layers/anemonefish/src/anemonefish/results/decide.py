@@ -65,6 +65,8 @@ def decide(
         if note.code in {"time-gap", "damaged"}
     ]
     notes = observed.notes(analysis.grid, analysis.sample_rate, analysis.audio.sample_rate, settings.channel, known)
+    if spec.profile.lowest_bin(analysis.sample_rate):
+        notes = tuple(note for note in notes if note.code != "dc-offset")  # the profile removes it
     recording = replace(recording, notes=(*recording.notes, *notes))
     settings = spec.decided(settings)
     decision = Decision.of(settings)
