@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,11 @@ from anemonefish.errors import (
     InvalidSamples,
     InvalidSettings,
     RecordingNotFound,
+    ScoresDeleted,
     WrongState,
 )
 from anemonefish.service.downloads import JobResults
+from anemonefish.service.downloads import _read_scores as read_scores
 from anemonefish.service.execution_record import Execution
 from anemonefish.workflow.aggregate import aggregate_job
 from tests.fakes.service_stack import FakeStack, dies, score
@@ -67,6 +71,27 @@ def test_file_that_the_job_wrote_is_returned(results: JobResults, monkeypatch: p
     key, name = results.file(0, "csv", None)
     assert key == f"{results._job.results}/a.wav.events.csv"
     assert name == "a.wav.events.csv"
+
+
+@pytest.mark.parametrize(("days", "said"), [(90, "are kept for 90 days"), (None, "have been deleted")])
+def test_deleted_scores_are_said_and_files_stay(results: JobResults, days: int | None, said: str) -> None:
+    job = results._job
+    decision, _ = results.decide(0, {"threshold": 0.7})
+    decided = results.file(0, "raven", decision)
+    read_scores.cache_clear()
+    shutil.rmtree(Path(job.store.uri, f"{job.kept}/parts"))
+    found = JobResults(job, results._models, days)
+    calls: list[Callable[[], object]] = [
+        lambda: found.decide(0, {"threshold": 0.6}),
+        lambda: found.result(0, found.settings_of(None)),
+        lambda: found.file(0, "raven", None),
+    ]
+    for call in calls:
+        with pytest.raises(ScoresDeleted, match=f"the scores of recording 0.*{said}.*start a new execution"):
+            call()
+    assert found.file(0, "csv", None)[0] == f"{job.results}/a.wav.events.csv"
+    assert found.file(0, "raven", decision) == decided
+    assert [each.status for each in found.recordings()] == [each.status for each in results.recordings()]
 
 
 def test_file_of_another_format_is_written_on_the_first_request(

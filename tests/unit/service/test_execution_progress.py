@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from anemonefish.errors import Failure
 from anemonefish.execution_states import CANCELLED, FAILED, PENDING, SUCCEEDED
 from anemonefish.jobs.job import Job
 from anemonefish.service.execution_progress import Progress, RecordingProgress
 from anemonefish.service.execution_record import Execution
+from anemonefish.workflow.aggregate import aggregate_job
 from tests.fakes.service_stack import BEGAN, UPLOADS, FakeStack, abandoned, dies, make_request, score, write_plan
 
 
@@ -71,6 +74,19 @@ def test_succeeded_job_of_one_recording_is_complete_without_a_listing(
     monkeypatch.setattr(Job, "scored", dies)
     progress = reef.executions.progress(ended)
     assert progress.done == progress.total == 3
+
+
+def test_succeeded_job_stays_complete_when_its_scores_expire(reef: FakeStack, planned: Execution) -> None:
+    job = reef.executions.job(planned)
+    score(reef, planned, 0, 1)
+    job.write_range_failure(list(job.read_plan().tasks())[2], Failure("InvalidSamples", "b.wav: NaN"))
+    aggregate_job(job, reef.models)
+    ended = reef.end(planned, "SUCCEEDED")
+    assert ended is not None
+    before = reef.executions.progress(ended)
+    shutil.rmtree(Path(job.store.uri, f"{job.kept}/parts"))
+    assert reef.executions.progress(ended) == before
+    assert [each.ranges_done for each in before.recordings] == [2, 0]
 
 
 def test_plan_is_read_once(reef: FakeStack, planned: Execution, monkeypatch: pytest.MonkeyPatch) -> None:

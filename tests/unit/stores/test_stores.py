@@ -12,8 +12,9 @@ from moto import mock_aws
 
 from anemonefish.cloud import clients
 from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFound
-from anemonefish.stores import ByteSource, Store, open_source, open_store
+from anemonefish.stores import ByteSource, Kind, Store, open_source, open_store
 from anemonefish.stores.folder import LocalStore, atomic_file
+from anemonefish.stores.object_kinds import ARCHIVED_BYTES
 
 
 @pytest.fixture
@@ -50,6 +51,37 @@ def test_written_bytes_are_read_back(store: Store, tmp_path: Path) -> None:
     assert list(store.keys("jobs/")) == ["jobs/a/1.json", "jobs/b/3.bin"]
     assert list(store.keys("jobs/b")) == ["jobs/b/3.bin"]
     assert list(store.keys("nothing/")) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "tags"),
+    [
+        (Kind.SCORES, 1, {"kind": "scores"}),
+        (Kind.AUDIO, 1, {"kind": "audio"}),
+        (Kind.RESULT, ARCHIVED_BYTES, {"kind": "result"}),
+        (Kind.RESULT, ARCHIVED_BYTES - 1, {}),
+        (Kind.SCORES, 9 << 20, {"kind": "scores"}),  # uploaded in parts
+        (None, ARCHIVED_BYTES, {}),
+    ],
+)
+def test_kind_of_an_object_is_a_tag(
+    bucket: Any, tmp_path: Path, kind: Kind | None, size: int, tags: dict[str, str]
+) -> None:
+    store, data = open_store("s3://reef"), b"x" * size
+    (tmp_path / "file").write_bytes(data)
+    store.write("written", data, kind)
+    store.upload("uploaded", tmp_path / "file", kind)
+    for key in ("written", "uploaded"):
+        found = bucket.get_object_tagging(Bucket="reef", Key=key)["TagSet"]
+        assert {tag["Key"]: tag["Value"] for tag in found} == tags
+        assert store.read(key) == data
+
+
+def test_folder_ignores_kinds(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    store.write("a", b"one", Kind.SCORES)
+    store.upload("b", tmp_path / "store" / "a", Kind.RESULT)
+    assert [(key, store.read(key)) for key in store.keys("")] == [("a", b"one"), ("b", b"one")]
 
 
 def test_missing_key_is_not_found(store: Store) -> None:

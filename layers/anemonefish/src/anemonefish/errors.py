@@ -16,7 +16,7 @@ words::
     │   └── JobTooExpensive, JobTooLong, LaunchFailed, OutOfTime
     ├── RequestError                  a request to the API; no execution raises it
     │   ├── NotAllowed, RouteNotFound, MethodNotAllowed, UnsupportedMediaType, UploadNotFound, UploadIncomplete
-    │   ├── UploadExpired, ExecutionNotFound, DecisionNotFound, WrongState, IdempotencyConflict
+    │   ├── UploadExpired, ExecutionNotFound, DecisionNotFound, ScoresDeleted, WrongState, IdempotencyConflict
     │   ├── QuoteTooLarge, ClipTooLarge, TooManyJobs, StorageLimitReached
     │   └── RemoteError               raised by the client of an API, under the API's own name of the error
     └── StorageError                  retried, as OutOfTime is
@@ -66,6 +66,7 @@ __all__ = [
     "RemoteError",
     "RequestError",
     "RouteNotFound",
+    "ScoresDeleted",
     "StorageError",
     "StorageLimitReached",
     "TooManyJobs",
@@ -281,6 +282,12 @@ class DecisionNotFound(RequestError):
     """The execution has no such decision."""
 
     status = 404
+
+
+class ScoresDeleted(RequestError):
+    """The stored scores, which the request needs, have been deleted after their time."""
+
+    status = 410
 
 
 class QuoteTooLarge(RequestError):

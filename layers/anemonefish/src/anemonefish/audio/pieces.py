@@ -1,8 +1,8 @@
 """A transcoded recording: FLAC pieces of equal length, read as one recording.
 
 Owns the keys of the pieces, their index, and :class:`PieceReader`, which reads any stretch across them. The index is
-written after the last piece, so a recording with an index is complete. The pieces hold the samples that the decoder of
-the original returned, in 24 bits::
+written after the last piece, so a recording with an index was complete. The output bucket deletes pieces after some
+days, so they may be gone by now. The pieces hold the samples that the decoder of the original returned, in 24 bits::
 
     {prefix}/000000.flac ...   PIECE_SAMPLES samples each, the last one fewer
     {prefix}/index.json        rate, channels, samples, container and codec of the original, and its notes
@@ -23,16 +23,18 @@ from numpy.typing import DTypeLike, NDArray
 from anemonefish.audio.reader import AudioFile, open_audio
 from anemonefish.audio.samples import AudioFacts, check_channel
 from anemonefish.audio.signal_meter import SignalMeter
-from anemonefish.errors import TruncatedRecording
+from anemonefish.errors import RecordingNotFound, TruncatedRecording
 from anemonefish.notes import MISSING, Note
-from anemonefish.stores import Store
+from anemonefish.stores import Kind, Store
 
 __all__ = [
     "DECODING",
     "PIECE_SAMPLES",
     "PieceReader",
     "Transcoded",
+    "audio_deleted",
     "check_whole",
+    "find_transcoded",
     "piece_key",
     "read_index",
     "write_index",
@@ -71,11 +73,11 @@ class Transcoded:
 def write_index(store: Store, prefix: str, transcoded: Transcoded) -> None:
     """Write the index, which says that all pieces are stored."""
     document = {**asdict(transcoded.facts), "notes": [asdict(note) for note in transcoded.notes]}
-    store.write(f"{prefix}/index.json", json.dumps(document).encode())
+    store.write(f"{prefix}/index.json", json.dumps(document).encode(), Kind.AUDIO)
 
 
 def read_index(store: Store, prefix: str) -> Transcoded | None:
-    """Return the index of a transcoded recording; None unless all of its pieces are stored.
+    """Return the index of a transcoded recording; None unless all of its pieces were stored.
 
     Indexes of older versions have no notes.
     """
@@ -85,6 +87,24 @@ def read_index(store: Store, prefix: str) -> Transcoded | None:
         return None
     notes = Note.list_from(document.pop("notes", ()))
     return Transcoded(AudioFacts(**document), notes)
+
+
+def find_transcoded(store: Store, prefix: str) -> Transcoded | None:
+    """Return the index of a transcoded recording; None unless all of its pieces are stored now."""
+    transcoded = read_index(store, prefix)
+    if transcoded is None:
+        return None
+    stored = set(store.keys(f"{prefix}/"))
+    pieces = range(-(-transcoded.facts.frames // PIECE_SAMPLES))
+    return transcoded if all(piece_key(prefix, number) in stored for number in pieces) else None
+
+
+def audio_deleted(name: str) -> RecordingNotFound:
+    """Return the error for a recording whose pieces are gone."""
+    return RecordingNotFound(
+        f"{name}: its transcoded audio was deleted, which is kept as long as an uploaded recording; upload the "
+        f"recording again and start a new job"
+    )
 
 
 def check_whole(name: str, notes: Sequence[Note]) -> None:
@@ -121,6 +141,8 @@ class PieceReader:
     ------
     UnsupportedRecording
         There is no such channel.
+    RecordingNotFound
+        While reading: a piece was deleted.
     """
 
     def __init__(
@@ -166,7 +188,10 @@ class PieceReader:
             self.close()
             uri = f"{self._store.uri}/{piece_key(self._prefix, number)}"
             name = f"{self._name} (transcoded, piece {number})"
-            self._open = number, open_audio(uri, name=name, channel=self._channel, dtype=self._dtype)
+            try:
+                self._open = number, open_audio(uri, name=name, channel=self._channel, dtype=self._dtype)
+            except RecordingNotFound:
+                raise audio_deleted(self._name) from None
             if self._meter is not None:
                 self._open[1].watch(self._meter, number * PIECE_SAMPLES)
         return self._open[1]

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from anemonefish.errors import StorageError
+from anemonefish.errors import MissingParts, StorageError
 from anemonefish.front.detections import Detections
 from anemonefish.front.recording_detections import RecordingDetections
 from anemonefish.front.scores import Scores
@@ -65,7 +65,7 @@ class JobScores:
     def _stored(self) -> StoredScores:
         try:
             return read_scores(self.scored.job, self.scored.spec, list(self.scored.plan.tasks_of(self.number)))
-        except FileNotFoundError:
+        except MissingParts:
             name = self.scored.plan.recordings[self.number].name
             raise StorageError(f"{name}: its scores are gone from {self.store.uri}; detect again") from None
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.audio.health import Observed
-from anemonefish.errors import DamagedPart
+from anemonefish.errors import DamagedPart, MissingParts
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import RangeTask
 from anemonefish.models.bundle import ModelSpec, sha256
@@ -95,16 +95,27 @@ def read_scores(job: Job, spec: ModelSpec, tasks: Sequence[RangeTask]) -> Stored
     ------
     DamagedPart
         A part does not fit its range.
+    MissingParts
+        A part was deleted; an account keeps parts for some days only.
     """
     scores = np.empty((tasks[0].grid.n_windows if tasks else 0, len(spec.classes)), np.float32)
     hashes, observed = {}, []
     with ExitStack() as stack:
         at_once = min(job.store.at_once, len(tasks))
         apply = stack.enter_context(ThreadPoolExecutor(at_once)).map if at_once > 1 else map
-        contents = apply(lambda task: job.store.read(job.part_key(task)), tasks)
+        contents = apply(lambda task: _read_part(job, task), tasks)
         for task, data in zip(tasks, contents, strict=True):
             part, of_range = part_from_bytes(data, (len(task.windows), len(spec.classes)), job.part_key(task))
             scores[task.windows.start : task.windows.stop] = part
             observed.append(of_range)
             hashes[task.name] = sha256(data)
     return StoredScores(scores, Observed.of_all(observed), hashes)
+
+
+def _read_part(job: Job, task: RangeTask) -> bytes:
+    try:
+        return job.store.read(job.part_key(task))
+    except FileNotFoundError:
+        raise MissingParts(
+            f"{task.path}: its scores were deleted ({job.part_key(task)}); start the job again"
+        ) from None

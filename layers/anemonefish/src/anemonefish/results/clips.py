@@ -18,13 +18,12 @@ import soundfile
 from numpy.typing import NDArray
 
 from anemonefish.audio.flac_encoder import encode_flac
-from anemonefish.audio.pieces import PieceReader, read_index
+from anemonefish.audio.pieces import PieceReader, audio_deleted, read_index
 from anemonefish.audio.reader import AudioFile, open_audio
 from anemonefish.audio.samples import LOUDEST, AudioFacts
 from anemonefish.errors import (
     InvalidSamples,
     InvalidSettings,
-    RecordingNotFound,
     UnsupportedRecording,
 )
 from anemonefish.results.events import Event
@@ -223,7 +222,7 @@ def _cut_transcoded(source: ClipSource, folder: Path, padding: Fraction, used_na
     store, prefix = source.pieces
     transcoded = read_index(store, prefix)
     if transcoded is None:
-        raise RecordingNotFound(f"{source.name}: its transcoded pieces are gone; start a new job")
+        raise audio_deleted(source.name)
     facts = transcoded.facts
     readers = [
         PieceReader(store, prefix, facts, source.name, channel, "float64") for channel in range(1, facts.channels + 1)

@@ -21,7 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from anemonefish.canonical import dump_json
-from anemonefish.errors import DecisionNotFound, Failure, RecordingNotFound, WrongState, short_repr
+from anemonefish.errors import (
+    DecisionNotFound,
+    Failure,
+    MissingParts,
+    RecordingNotFound,
+    ScoresDeleted,
+    WrongState,
+    short_repr,
+)
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.parts import StoredScores, read_scores
 from anemonefish.jobs.plan import Plan, PlannedRecording
@@ -33,6 +41,7 @@ from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.report_formats import REPORTS, write_report
 from anemonefish.results.review_state import ReviewedEvent, read_reviewed_events
 from anemonefish.settings import Settings
+from anemonefish.stores import Kind
 from anemonefish.workflow.planner import check_settings
 
 __all__ = ["JobResults", "RecordingSummary"]
@@ -54,10 +63,19 @@ class RecordingSummary:
 
 
 class JobResults:
-    """The results of one job that has a manifest."""
+    """The results of one job that has a manifest.
 
-    def __init__(self, job: Job, models: ModelRepository) -> None:
+    Parameters
+    ----------
+    job : Job
+    models : ModelRepository
+    score_days : int, optional
+        Days for which the stack keeps scores; None where they are not deleted.
+    """
+
+    def __init__(self, job: Job, models: ModelRepository, score_days: int | None = None) -> None:
         self._job = job
+        self._score_days = score_days
         self._models = models
         self._plan, self._spec, self._manifest = _read_job(job, models)
 
@@ -110,12 +128,21 @@ class JobResults:
             There is no such recording.
         RecordingError
             It could not be analysed; this is its error.
+        ScoresDeleted
+            Its scores have been deleted after their time.
         """
         planned = self._planned(number)
         failure = self.recordings()[number].failure
         if failure is not None:
             raise failure.to_error()
-        stored = _read_scores(self._job, self._models, number)
+        try:
+            stored = _read_scores(self._job, self._models, number)
+        except MissingParts:
+            days = "" if self._score_days is None else f", which are kept for {self._score_days} days,"
+            raise ScoresDeleted(
+                f"the scores of recording {number}{days} have been deleted; the files that were written are still "
+                f"there (request them with format); for others, upload the recording again and start a new execution"
+            ) from None
         return decide(planned, self._spec, self._plan.model, settings, stored.scores, stored.observed)
 
     def file(self, number: int, form: str, decision: str | None) -> tuple[str, str]:
@@ -167,7 +194,7 @@ class JobResults:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "report")
             write_report(form, path, result)
-            self._job.store.upload(key, path)
+            self._job.store.upload(key, path, Kind.RESULT)
 
     def _settings(self, changes: Mapping[str, Any]) -> Settings:
         settings = Settings.load({**self._plan.settings.to_dict(), **changes}, environment={})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -70,7 +72,7 @@ class ProgressCounter:
             return Progress(tuple(RecordingProgress(name, 0, None, None) for name in names), None)
         # A job of one recording that succeeded has every part, so the parts need not be listed.
         complete = execution.status == SUCCEEDED and execution.recordings == 1
-        scored = set() if complete else job.scored()
+        scored = set() if complete else _scored(execution, job)
         recordings = []
         for number, recording in enumerate(plan.recordings):
             tasks = [task.name for task in plan.tasks_of(number)]
@@ -87,3 +89,11 @@ class ProgressCounter:
             except FileNotFoundError:
                 return None
         return self._plans[execution.id]
+
+
+def _scored(execution: Execution, job: Job) -> set[str]:
+    """Return the names of the scored ranges: of a job that succeeded by its manifest, because parts expire."""
+    if execution.status == SUCCEEDED:
+        with suppress(FileNotFoundError):
+            return set(json.loads(job.store.read(job.manifest_key))["parts"])
+    return job.scored()

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["ByteSource", "Store", "open_source", "open_store", "read_companion"]
+from anemonefish.stores.object_kinds import Kind
+
+__all__ = ["ByteSource", "Kind", "Store", "open_source", "open_store", "read_companion"]
 
 S3_SCHEME = "s3://"
 
@@ -71,12 +73,12 @@ class Store(Protocol):
         """Return the bytes under ``key``; raise :class:`FileNotFoundError` when there are none."""
         ...
 
-    def write(self, key: str, data: bytes) -> None:
-        """Write ``data`` under ``key``, atomically."""
+    def write(self, key: str, data: bytes, kind: Kind | None = None) -> None:
+        """Write ``data`` under ``key``, atomically; its kind says how long an account keeps it."""
         ...
 
-    def upload(self, key: str, path: Path) -> None:
-        """Copy a local file to ``key``, atomically."""
+    def upload(self, key: str, path: Path, kind: Kind | None = None) -> None:
+        """Copy a local file to ``key``, atomically; ``kind`` as for :meth:`write`."""
         ...
 
     def exists(self, key: str) -> bool:

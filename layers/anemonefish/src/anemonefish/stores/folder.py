@@ -18,6 +18,7 @@ from typing import BinaryIO
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from anemonefish.errors import InvalidRequest, RecordingChanged, RecordingNotFound, StorageError, UnreadableRecording
+from anemonefish.stores.object_kinds import Kind
 
 __all__ = ["UNFINISHED", "LocalSource", "LocalStore", "atomic_file", "check_is_file", "local_path", "local_uri"]
 
@@ -118,7 +119,7 @@ class LocalStore:
         """Return the bytes under ``key``; raise :class:`FileNotFoundError` when there are none."""
         return self.path(key).read_bytes()
 
-    def write(self, key: str, data: bytes) -> None:
+    def write(self, key: str, data: bytes, kind: Kind | None = None) -> None:  # noqa: ARG002 - a folder keeps all
         """Write ``data`` under ``key`` by rename, unless the file holds exactly these bytes.
 
         A journaling file system writes a renamed file to the disk at once, which takes longer than reading the old one.
@@ -129,7 +130,7 @@ class LocalStore:
         with atomic_file(path) as temporary:
             temporary.write_bytes(data)
 
-    def upload(self, key: str, path: Path) -> None:
+    def upload(self, key: str, path: Path, kind: Kind | None = None) -> None:  # noqa: ARG002 - a folder keeps all
         """Copy a file to ``key`` by rename."""
         with atomic_file(self.path(key)) as temporary:
             shutil.copyfile(path, temporary)

@@ -22,6 +22,7 @@ from anemonefish.errors import (
     RecordingNotFound,
     StorageError,
 )
+from anemonefish.stores.object_kinds import Kind, tagging
 
 __all__ = ["S3Source", "S3Store", "read_first_bytes"]
 
@@ -83,15 +84,15 @@ class S3Store:
             body: bytes = _client().get_object(Bucket=self._bucket, Key=key)["Body"].read()
             return body
 
-    def write(self, key: str, data: bytes) -> None:
+    def write(self, key: str, data: bytes, kind: Kind | None = None) -> None:
         """Write ``data`` under ``key``; a PUT is atomic."""
         with _translate_errors(f"{self.uri}/{key}"):
-            _client().put_object(Bucket=self._bucket, Key=key, Body=data)
+            _client().put_object(Bucket=self._bucket, Key=key, Body=data, **_tags(kind, len(data)))
 
-    def upload(self, key: str, path: Path) -> None:
+    def upload(self, key: str, path: Path, kind: Kind | None = None) -> None:
         """Copy a file to ``key``, in parts if it is large; the object appears when all parts have arrived."""
         with _translate_errors(f"{self.uri}/{key}"):
-            _client().upload_file(str(path), self._bucket, key)
+            _client().upload_file(str(path), self._bucket, key, ExtraArgs=_tags(kind, path.stat().st_size))
 
     def exists(self, key: str) -> bool:
         """Return whether there is an object under ``key``."""
@@ -178,6 +179,12 @@ def read_first_bytes(uri: str, most: int) -> bytes | None:
             return body
     except (FileNotFoundError, RecordingNotFound):
         return None
+
+
+def _tags(kind: Kind | None, size: int) -> dict[str, str]:
+    """Return the argument of boto3 that tags an object; empty for an object without tags."""
+    tags = tagging(kind, size)
+    return {} if tags is None else {"Tagging": tags}
 
 
 def _split(uri: str) -> tuple[str, str]:

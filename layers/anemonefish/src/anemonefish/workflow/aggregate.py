@@ -27,6 +27,7 @@ from anemonefish.results.decide import decide
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.report_formats import REPORTS, write_report
 from anemonefish.results.summary import Outcome, write_job_files
+from anemonefish.stores import Kind
 from anemonefish.workflow.planner import check_recordings
 
 __all__ = ["Aggregate", "aggregate_job", "finished_recordings", "write_reports", "write_summaries"]
@@ -155,7 +156,7 @@ def _write_small(job: Job, name: str, form: str, result: RecordingResult) -> str
     buffer = io.BytesIO()
     REPORTS[form].write(buffer, result)
     data = buffer.getvalue()
-    job.store.write(job.result_key(name), data)
+    job.store.write(job.result_key(name), data, Kind.RESULT)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -163,7 +164,7 @@ def _write_large(job: Job, name: str, form: str, result: RecordingResult) -> str
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "report")
         write_report(form, path, result)
-        return _store(job, name, path)
+        return _store(job, name, path, Kind.RESULT)
 
 
 def write_summaries(job: Job, outcomes: Sequence[Outcome], formats: Sequence[str]) -> dict[str, str]:
@@ -172,9 +173,9 @@ def write_summaries(job: Job, outcomes: Sequence[Outcome], formats: Sequence[str
         return {path.name: _store(job, path.name, path) for path in write_job_files(Path(folder), outcomes, formats)}
 
 
-def _store(job: Job, name: str, path: Path) -> str:
+def _store(job: Job, name: str, path: Path, kind: Kind | None = None) -> str:
     """Store a result file; return its SHA-256."""
-    job.store.upload(job.result_key(name), path)
+    job.store.upload(job.result_key(name), path, kind)
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from anemonefish.audio.blocks import BlockReader
 from anemonefish.audio.headers import Metadata, read_metadata, soundtrap_start
-from anemonefish.audio.pieces import check_whole, read_index
+from anemonefish.audio.pieces import check_whole, find_transcoded
 from anemonefish.audio.reader import open_audio
 from anemonefish.audio.resample import resampled_length
 from anemonefish.audio.samples import AudioFacts, check_channel
@@ -73,7 +73,7 @@ def plan_recording(
             start, notes = _start_of(request, metadata, settings)
             planned = replace(planned, begins=start, notes=notes)
             pieces = None if job is None else job.pieces_prefix(request.uri, version)
-            transcoded = None if job is None or pieces is None else read_index(job.store, pieces)
+            transcoded = None if job is None or pieces is None else find_transcoded(job.store, pieces)
             if transcoded is None:
                 failure = None if job is None or pieces is None else job.read_transcode_failure(pieces)
                 return replace(planned, failure=failure, inexact=None if failure else version)

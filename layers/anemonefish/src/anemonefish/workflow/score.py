@@ -14,16 +14,17 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
-from anemonefish.audio.pieces import PieceReader, read_index
+from anemonefish.audio.pieces import PieceReader, audio_deleted, read_index
 from anemonefish.audio.reader import AudioFile, open_audio
 from anemonefish.audio.resample import at_rate
 from anemonefish.audio.samples import Samples
 from anemonefish.audio.signal_meter import SignalMeter
-from anemonefish.errors import AnemonefishError, Failure, MissingParts
+from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.parts import part_to_bytes
 from anemonefish.jobs.plan import RangeTask
 from anemonefish.models.engine import Model
+from anemonefish.stores import Kind
 from anemonefish.windows import WindowGrid, WindowRange
 
 __all__ = [
@@ -121,7 +122,7 @@ def score_range(job: Job, task: RangeTask, model: Model) -> bool:
     with open_range(job, task, dtype) as audio:
         meter = meter_of(task, audio)
         scores = score_windows(at_rate(audio, task.sample_rate), task.grid, task.windows, model)
-    job.store.write(key, part_to_bytes(scores, meter.observed()))
+    job.store.write(key, part_to_bytes(scores, meter.observed()), Kind.SCORES)
     return True
 
 
@@ -142,7 +143,7 @@ def open_range(job: Job, task: RangeTask, dtype: DTypeLike) -> AudioFile | Piece
         )
     transcoded = read_index(job.store, task.pieces)
     if transcoded is None:
-        raise MissingParts(f"{task.path}: its transcoded pieces are gone from {task.pieces}; start a new job")
+        raise audio_deleted(task.path)
     return PieceReader(job.store, task.pieces, transcoded.facts, task.path, task.channel, dtype)
 
 

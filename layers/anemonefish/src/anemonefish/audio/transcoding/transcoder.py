@@ -32,13 +32,13 @@ import numpy as np
 from anemonefish.audio.blocks import BlockReader
 from anemonefish.audio.flac_encoder import encode_flac
 from anemonefish.audio.formats import recognise
-from anemonefish.audio.pieces import PIECE_SAMPLES, Transcoded, piece_key, read_index, write_index
+from anemonefish.audio.pieces import PIECE_SAMPLES, Transcoded, find_transcoded, piece_key, write_index
 from anemonefish.audio.samples import AudioFacts
 from anemonefish.audio.transcoding.decoded_blocks import Block, BlockOrSilence, with_silence
 from anemonefish.audio.transcoding.media_decoder import MediaDecoder
 from anemonefish.audio.transcoding.mpeg_decoder import MpegDecoder
 from anemonefish.errors import AnemonefishError, EmptyRecording, OutOfTime, UnreadableRecording, UnsupportedRecording
-from anemonefish.stores import Store, open_source
+from anemonefish.stores import Kind, Store, open_source
 
 __all__ = ["transcode"]
 
@@ -88,7 +88,7 @@ def transcode(
     StorageError
         The bytes could not be fetched or stored.
     """
-    existing = read_index(store, prefix)
+    existing = find_transcoded(store, prefix)
     if existing is not None:
         return existing
     source = open_source(uri, version, name)
@@ -189,4 +189,4 @@ class _Transcoder:
             yield np.concatenate(held)
 
     def _store_piece(self, number: int, piece: Block, rate: int) -> None:
-        self._store.write(piece_key(self._prefix, number), encode_flac(piece, rate))
+        self._store.write(piece_key(self._prefix, number), encode_flac(piece, rate), Kind.AUDIO)

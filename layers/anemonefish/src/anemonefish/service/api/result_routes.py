@@ -48,7 +48,7 @@ _CONTENT_TYPES = {"json": "application/json", "csv": "text/csv", "scores": "text
     tags=["results"],
     responses={
         **answers(303, None, text="With format: the file"),
-        **answers(200, ResultsOut | FileOut, 400, 404, 409, text="The lab's JSON; with redirect=false a link"),
+        **answers(200, ResultsOut | FileOut, 400, 404, 409, 410, text="The lab's JSON; with redirect=false a link"),
     },
 )
 def results(
@@ -75,7 +75,9 @@ def results(
     "/executions/<execution>/decisions",
     summary="Decide again",
     tags=["results"],
-    responses=answers(200, ResultsOut, 400, 404, 409, 415, text="Events under the new settings, and the decision's id"),
+    responses=answers(
+        200, ResultsOut, 400, 404, 409, 410, 415, text="Events under the new settings, and the decision's id"
+    ),
 )
 def decide(execution: ExecutionId, body: DecisionBody, recording: Recording = 0) -> Response[Any]:
     """Finds events in the stored scores, without inference; a new execution with these settings has the same bytes."""
@@ -110,7 +112,7 @@ def _find(identifier: str) -> tuple[Execution, JobResults]:
     if execution.status != SUCCEEDED:
         reason = f": {execution.error['error']}: {execution.error['message']}" if execution.error else ""
         raise WrongState(f"execution {identifier} has no results, it is {execution.status}{reason}")
-    return execution, JobResults(executions.job(execution), services().models)
+    return execution, JobResults(executions.job(execution), services().models, services().score_days)
 
 
 def _answer(

@@ -35,6 +35,8 @@ class Services:
         Whether this stack calls webhooks.
     limits : Limits
         What one tenant may spend.
+    score_days : int or None
+        Days for which the stack keeps scores.
     """
 
     uploads: Uploads
@@ -44,6 +46,7 @@ class Services:
     downloads: Transfers
     webhooks: bool
     limits: Limits
+    score_days: int | None
 
 
 @cache
@@ -71,4 +74,5 @@ def services() -> Services:
     )
     downloads = Transfers(env["ANEMONEFISH_OUTPUT_BUCKET"])
     webhooks = bool(env.get("ANEMONEFISH_WEBHOOK_QUEUE"))
-    return Services(uploads, executions, models, models_uri, downloads, webhooks, limits)
+    score_days = int(env["ANEMONEFISH_SCORE_DAYS"]) if env.get("ANEMONEFISH_SCORE_DAYS") else None
+    return Services(uploads, executions, models, models_uri, downloads, webhooks, limits, score_days)
