@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from anemonefish.errors import InvalidRequest
@@ -26,6 +25,7 @@ from anemonefish.front.detections import Detections
 from anemonefish.front.display import Picture, count_of, data_frame, html_table, text_table
 from anemonefish.plots.precision_recall import Curve, CurvePoint, plot_precision_recall
 from anemonefish.stores.folder import atomic_file
+from anemonefish.stores.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -265,7 +265,7 @@ def evaluate(
     )
     if not isinstance(results, Detections):
         return EvaluationResult(evaluate_results(Path(results), Path(annotations), options))
-    with TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         results.save(folder, "parquet")
         return EvaluationResult(evaluate_results(Path(folder), Path(annotations), options))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.profiles import Profile, profile_named
 from anemonefish.stores import open_source, open_store
+from anemonefish.stores.temporary import temporary_folder
 from anemonefish.windows import WindowGrid, WindowRange
 from anemonefish.workflow.local import shared_job
 from anemonefish.workflow.score import open_range
@@ -147,8 +147,8 @@ class AudioPreprocessor:
         source = open_source(uri)
         version = source.version
         source.close()
-        with TemporaryDirectory() as folder:
-            job = shared_job(folder)
+        with temporary_folder() as folder:
+            job = shared_job(str(folder))
             pieces = job.pieces_prefix(uri, version)
             failure = transcode_task(job, TranscodeTask(uri=uri, version=version, path=uri, prefix=pieces))
             if failure is not None:

@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 from anemonefish.errors import IncompatibleModel, InvalidBundle, first_line
 from anemonefish.models.bundle import KERAS, LAYERS
 from anemonefish.models.portable import portable_layers
+from anemonefish.stores.temporary import temporary_folder
 
 __all__ = ["KerasNetwork", "custom_objects", "is_hdf5", "load_keras", "traced"]
 
@@ -112,7 +112,7 @@ class KerasNetwork:
         InvalidBundle
             There is no TensorFlow here, or Keras cannot load the weights.
         """
-        with tempfile.TemporaryDirectory() as folder:  # Keras reads files only
+        with temporary_folder() as folder:  # Keras reads files only
             path = Path(folder, KERAS)
             path.write_bytes(weights)
             try:
@@ -170,7 +170,7 @@ def load_keras(path: Path, layers: bytes | None) -> Any:
     import keras
 
     suffix = ".h5" if is_hdf5(path) else ".keras"
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         named = path
         if path.suffix != suffix:  # Keras reads the format from the name
             named = Path(folder, f"model{suffix}")

@@ -9,13 +9,13 @@ does not have it. The order of sums differs, so scores differ from Keras's in th
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidBundle
+from anemonefish.stores.temporary import temporary_folder
 
 __all__ = ["NcnnNetwork"]
 
@@ -54,7 +54,7 @@ class NcnnNetwork:
         _exactly(self._net.opt)
         text, damaged = layers.decode("ascii", "replace"), f"{title}: ncnn cannot load the files of winograd"
         found = _INPUT.search(text)
-        with tempfile.TemporaryDirectory() as folder:  # its binding reads weights from files only
+        with temporary_folder() as folder:  # its binding reads weights from files only
             path = Path(folder, "weights.bin")
             path.write_bytes(weights)
             if found is None or self._net.load_param_mem(text) != 0 or self._net.load_model(str(path)) != 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from anemonefish.models.bundle import KERAS, LAYERS, ModelSpec
 from anemonefish.models.keras import is_hdf5, load_keras
 from anemonefish.publishing.publish_request import PublishRequest
 from anemonefish.publishing.trial import NATIVE_TRIAL_RATE
+from anemonefish.stores.temporary import temporary_folder
 
 __all__ = ["draft_spec", "load_network", "read_file", "read_metadata", "saved_network"]
 
@@ -79,7 +79,7 @@ def load_network(request: PublishRequest, layers: bytes | None) -> tuple[Any, di
 
 def saved_network(network: Any) -> bytes:
     """Return the content of the ``.keras`` file of a network."""
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         path = Path(folder, KERAS)
         network.save(path)
         return path.read_bytes()

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,6 +41,7 @@ from anemonefish.results.report_formats import REPORTS, write_report
 from anemonefish.results.review_state import ReviewedEvent, read_reviewed_events
 from anemonefish.settings import Settings
 from anemonefish.stores import Kind
+from anemonefish.stores.temporary import temporary_folder
 from anemonefish.workflow.planner import check_settings
 
 __all__ = ["JobResults", "RecordingSummary"]
@@ -191,7 +191,7 @@ class JobResults:
         return self._plan.recordings[number]
 
     def _make(self, key: str, form: str, result: RecordingResult) -> None:
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             path = Path(folder, "report")
             write_report(form, path, result)
             self._job.store.upload(key, path, Kind.RESULT)

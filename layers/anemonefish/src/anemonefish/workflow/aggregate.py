@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +27,7 @@ from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.report_formats import REPORTS, write_report
 from anemonefish.results.summary import Outcome, write_job_files
 from anemonefish.stores import Kind
+from anemonefish.stores.temporary import temporary_folder
 from anemonefish.workflow.planner import check_recordings
 
 __all__ = ["Aggregate", "aggregate_job", "finished_recordings", "write_reports", "write_summaries"]
@@ -161,7 +161,7 @@ def _write_small(job: Job, name: str, form: str, result: RecordingResult) -> str
 
 
 def _write_large(job: Job, name: str, form: str, result: RecordingResult) -> str:
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         path = Path(folder, "report")
         write_report(form, path, result)
         return _store(job, name, path, Kind.RESULT)
@@ -169,7 +169,7 @@ def _write_large(job: Job, name: str, form: str, result: RecordingResult) -> str
 
 def write_summaries(job: Job, outcomes: Sequence[Outcome], formats: Sequence[str]) -> dict[str, str]:
     """Write the summary and the tables of all recordings; return the SHA-256 of each by its name."""
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         return {path.name: _store(job, path.name, path) for path in write_job_files(Path(folder), outcomes, formats)}
 
 

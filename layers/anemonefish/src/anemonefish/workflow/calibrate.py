@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -26,6 +25,7 @@ from anemonefish.models.repository import ModelRepository, PinnedModel, ready_mo
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import open_store
+from anemonefish.stores.temporary import temporary_folder
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.score import score_range
 from anemonefish.workflow.speed import NAMESPACE, dimensions_of
@@ -79,7 +79,7 @@ def calibrate_here(
     rate = spec.sample_rate or _NATIVE_RATE
     long = int(min(max(_LONG_CALL_SECONDS / float(spec.compute["seconds_per_window"]), _WINDOWS[0]), _WINDOWS[1]))
     best: dict[int, Observation] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         for windows in (long // 4, long):
             path = Path(folder, f"{windows}.wav")
             seconds = spec.profile.window_seconds + (windows - 1) * spec.profile.hop_seconds
@@ -175,8 +175,8 @@ def _score(models_uri: str, pinned: PinnedModel, path: Path) -> int:
     models = ModelRepository(open_store(models_uri))
     request = RecordingRequest(str(path), path.name, path.name)
     plan = plan_job([request], pinned.reference, Settings.load(_UNCUT, {}), models, for_account=False)
-    with tempfile.TemporaryDirectory() as folder:
-        job = Job(open_store(folder), "", "", shared="calibration")
+    with temporary_folder() as folder:
+        job = Job(open_store(str(folder)), "", "", shared="calibration")
         for task in plan.tasks():
             score_range(job, task, ready_model(models_uri, pinned))
     return plan.quote.windows

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -30,6 +29,7 @@ from anemonefish.results.decide import decide
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
+from anemonefish.stores.temporary import temporary_folder
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.score import meter_of, open_range, score_windows
 from anemonefish.workflow.transcode import transcode_task
@@ -97,8 +97,8 @@ def predict_clip(
             f"carries; {_USE_AN_EXECUTION}"
         )
     models = ModelRepository(open_store(models_uri))
-    with TemporaryDirectory() as folder:
-        job = Job(open_store(folder), "", "", shared="clip")
+    with temporary_folder() as folder:
+        job = Job(open_store(str(folder)), "", "", shared="clip")
         plan = _plan(RecordingRequest(str(path), name, name), reference, settings, models, job)
         recording, spec = plan.recordings[0], models.spec(plan.model)
         analysis = recording.analysis

@@ -11,7 +11,6 @@ Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.plots
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -47,6 +46,7 @@ from anemonefish.sample_times import seconds
 from anemonefish.settings import MOST_CLIPS, Settings
 from anemonefish.stores import Store
 from anemonefish.stores.folder import atomic_file
+from anemonefish.stores.temporary import temporary_folder
 from anemonefish.windows import WindowGrid
 
 __all__ = ["Review", "draw_activity", "draw_timeline", "review_results", "store_review", "write_review"]
@@ -173,7 +173,7 @@ def store_review(job: Job, models: ModelRepository) -> Review:
     wanted = job.read_plan().settings.review
     write_review_state(job, ReviewState(REVIEW_PENDING))
     try:
-        with tempfile.TemporaryDirectory() as name:
+        with temporary_folder() as name:
             made = write_review(job, models, Path(name), clips="clips" in wanted, pictures="pictures" in wanted)
             for path in sorted(Path(name).rglob("*")):
                 if path.is_file():

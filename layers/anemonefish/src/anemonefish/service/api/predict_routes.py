@@ -6,7 +6,6 @@ or in a form; its answer has additional fields.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from anemonefish.service.api.schemas.clip_schemas import (
 from anemonefish.service.api.schemas.result_schemas import PredictionOut
 from anemonefish.service.api.services import services
 from anemonefish.settings import Settings
+from anemonefish.stores.temporary import temporary_folder
 
 __all__ = ["router"]
 
@@ -120,7 +120,7 @@ def _predict() -> Response[Any]:
     clip = _clip(event)
     model, settings = _settings(clip.config)
     most = MOST_LAB_WINDOWS if clip.encoded else MOST_WINDOWS
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         path = Path(folder, "clip")
         path.write_bytes(clip.audio)
         result = predict_clip(path, clip.name, model, settings, services().models_uri, len(clip.audio), most)
