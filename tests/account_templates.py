@@ -15,7 +15,13 @@ from tests.cloudformation import Stack
 __all__ = ["AccountStack", "permits"]
 
 FOLDER = Path(__file__).parents[1] / "account"
-_OPERATORS = {"StringEquals": str.__eq__, "StringLike": fnmatchcase, "ArnLike": fnmatchcase, "ArnEquals": fnmatchcase}
+_OPERATORS = {
+    "StringEquals": str.__eq__,
+    "StringLike": fnmatchcase,
+    "ArnLike": fnmatchcase,
+    "ArnEquals": fnmatchcase,
+    "Bool": str.__eq__,
+}
 
 
 @cache

@@ -114,7 +114,7 @@ def _check_deployment(words: list[str]) -> None:
     assert options <= DEPLOY_OPTIONS
     template = load_template(REPOSITORY / words[words.index("--template-file") + 1])
     given = {word.partition("=")[0] for word in words if re.match(r"[A-Z]\w*=", word)}
-    assert given <= set(template["Parameters"])
+    assert given <= set(template.get("Parameters", ()))
     makes_roles = any(resource["Type"] == "AWS::IAM::Role" for resource in template["Resources"].values())
     assert ("CAPABILITY_IAM" in words) == makes_roles
 
