@@ -81,6 +81,13 @@ class Stack:
                 return f"arn:{self.partition}:lambda:{here}:function:{self.name}-{name}"
             case "AWS::DynamoDB::Table":
                 return f"arn:{self.partition}:dynamodb:{here}:table/{self.name}-{name}"
+            case "AWS::IAM::ManagedPolicy":
+                return f"arn:{self.partition}:iam::{self.account}:policy/{self.name}-{name}"
+            case "AWS::Logs::LogGroup":  # of GetAtt; it includes the streams
+                group = self.resolved(resource["Properties"]["LogGroupName"])
+                return f"arn:{self.partition}:logs:{here}:log-group:{group}:*"
+            case "AWS::SecretsManager::Secret":
+                return f"arn:{self.partition}:secretsmanager:{here}:secret:{self.name}-{name}-a1B2c3"
             case kind:
                 return f"arn:{self.partition}:{kind.split('::')[1].lower()}:{here}:{self.name}-{name}"
 
@@ -97,6 +104,14 @@ class Stack:
                 return self._intrinsic(name, value)
         values = {name: self.resolved(value) for name, value in document.items()}
         return {name: value for name, value in values.items() if value is not ABSENT}
+
+    def statements(self, role: str) -> list[dict[str, Any]]:
+        """Return all statements of a role of the stack; see :func:`statements_of`."""
+        managed = {
+            self.arn(name): policy["Properties"]["PolicyDocument"]
+            for name, policy in self.resources("AWS::IAM::ManagedPolicy").items()
+        }
+        return statements_of(self.resources("AWS::IAM::Role")[role], managed)
 
     def holds(self, condition: Any) -> bool:
         """Return whether a condition is true for the parameters."""
@@ -122,7 +137,8 @@ class Stack:
                 return self._reference(value)
             case "Fn::GetAtt":
                 resource, attribute = value if isinstance(value, list) else value.split(".", 1)
-                return self.arn(resource) if attribute == "Arn" else f"{resource}.{attribute}"
+                is_arn = attribute == "Arn" or ":secret:" in self.arn(resource)
+                return self.arn(resource) if is_arn else f"{resource}.{attribute}"
             case "Fn::Sub":
                 text, more = value if isinstance(value, list) else (value, {})
                 return re.sub(r"\$\{([\w.:]+)\}", lambda found: self._substituted(found[1], more), text)
@@ -154,38 +170,89 @@ class Stack:
         if name in self.template["Parameters"]:
             return self.values[name]
         arn = self.arn(name)
-        is_named_by_arn = ":stateMachine:" in arn or ":sns:" in arn
-        return arn if is_named_by_arn else re.split(r"[:/]", arn)[-1]
+        match self.template["Resources"][name]["Type"]:
+            case kind if kind in _NAMED_BY_ARN:
+                return arn
+            case "AWS::SQS::Queue":
+                return f"https://sqs.{self.region}.amazonaws.com/{self.account}/{self.name}-{name}"
+            case "AWS::Logs::LogGroup":
+                return self.resolved(self.template["Resources"][name]["Properties"]["LogGroupName"])
+            case _:
+                return re.split(r"[:/]", arn)[-1]
 
 
-def statements_of(role: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return all statements of a role, from its inline policies and from AWS's managed policies."""
+_NAMED_BY_ARN = {
+    "AWS::IAM::ManagedPolicy",
+    "AWS::SNS::Topic",
+    "AWS::SecretsManager::Secret",
+    "AWS::StepFunctions::StateMachine",
+}
+"""Types whose ``Ref`` is the ARN."""
+
+
+def statements_of(role: Mapping[str, Any], managed: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return all statements of a role: of its inline policies, of the stack's managed policies, and of AWS's.
+
+    Parameters
+    ----------
+    role : mapping
+        The resolved resource.
+    managed : mapping, optional
+        The documents of the stack's managed policies by ARN.
+    """
     properties = role["Properties"]
     documents = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
-    managed = json.loads(aws_managed_policies_data)
-    for arn in properties.get("ManagedPolicyArns", ()):
-        document = managed[arn.rpartition("/")[2]]["Document"]
-        documents.append(json.loads(document) if isinstance(document, str) else document)
+    documents += [
+        managed[arn] if managed and arn in managed else _policy_of_aws(arn.rpartition("/")[2])
+        for arn in properties.get("ManagedPolicyArns", ())
+    ]
     return [statement for document in documents for statement in _listed(document["Statement"])]
 
 
-def is_allowed(statements: Iterable[Mapping[str, Any]], action: str, resource: str) -> bool:
+@cache
+def _policy_of_aws(name: str) -> Any:
+    document = json.loads(aws_managed_policies_data)[name]["Document"]
+    return json.loads(document) if isinstance(document, str) else document
+
+
+def is_allowed(
+    statements: Iterable[Mapping[str, Any]], action: str, resource: str, context: Mapping[str, str] | None = None
+) -> bool:
     """Return whether identity policies allow an action on a resource, as IAM decides: a Deny overrides every Allow.
 
-    Elements that this page does not know (Condition, NotAction ...) are an error, so that no statement is
-    misunderstood in silence.
+    ``context`` has the condition keys that AWS sets for the call. Elements that this page does not know (NotAction, an
+    operator of a condition ...) are an error, so that no statement is misunderstood in silence.
     """
     allowed = False
     for statement in statements:
-        unknown = set(statement) - {"Sid", "Effect", "Action", "Resource"}
+        unknown = set(statement) - {"Sid", "Effect", "Action", "Resource", "Condition"}
         if unknown:
             raise NotImplementedError(f"{statement.get('Sid')}: {unknown}")
         names_action = any(_matches(pattern.lower(), action.lower()) for pattern in _listed(statement["Action"]))
-        if names_action and any(_matches(pattern, resource) for pattern in _listed(statement["Resource"])):
+        names_resource = any(_matches(pattern, resource) for pattern in _listed(statement["Resource"]))
+        if names_action and names_resource and _conditions_hold(statement.get("Condition", {}), context or {}):
             if statement["Effect"] == "Deny":
                 return False
             allowed = True
     return allowed
+
+
+def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
+    """Return whether every condition holds; a key that AWS does not set fails, except with ``...IfExists``."""
+    for operator, keys in conditions.items():
+        name = operator.removesuffix("IfExists")
+        if name not in {"StringEquals", "StringLike", "ArnLike"}:
+            raise NotImplementedError(f"the operator {operator}")
+        for key, patterns in keys.items():
+            if key not in context:
+                if name == operator:
+                    return False
+            elif not any(
+                pattern == context[key] if name == "StringEquals" else _matches(pattern, context[key])
+                for pattern in _listed(patterns)
+            ):
+                return False
+    return True
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -21,6 +21,7 @@ SLOW_MODULES = {
     "test_notebook",  # a whole session, with plots
     "test_portable",  # TensorFlow
     "test_profiles_oracle",  # librosa and matplotlib
+    "test_privileges",  # every function, with clips and plots
     "test_publish",  # TensorFlow
     "test_results_folder",  # runs one after another in one folder
     "test_review",  # jobs with clips and plots

@@ -297,5 +297,24 @@ def test_deny_outweighs_allow() -> None:
     assert not is_allowed([allow, deny], "s3:GetObject", "arn:aws:s3:::reef/secret1/a")
     assert not is_allowed([allow], "s3:GetObject", "arn:aws:s3:::Reef/a")
     assert not is_allowed([], "s3:GetObject", "arn:aws:s3:::reef/a")
-    with pytest.raises(NotImplementedError, match="Condition"):
-        is_allowed([{**allow, "Condition": {}}], "s3:GetObject", "arn:aws:s3:::reef/a")
+    with pytest.raises(NotImplementedError, match="NotAction"):
+        is_allowed([{**allow, "NotAction": "s3:*"}], "s3:GetObject", "arn:aws:s3:::reef/a")
+
+
+def test_condition_restricts_a_grant() -> None:
+    grant = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::reef"}
+
+    def allows(operator: str, **context: str) -> bool:
+        conditioned = {**grant, "Condition": {operator: {"prefix": ["jobs/*", "audio"]}}}
+        return is_allowed([conditioned], "s3:ListBucket", "arn:aws:s3:::reef", context)
+
+    assert allows("StringLike", prefix="jobs/a")
+    assert allows("StringLike", prefix="audio")
+    assert not allows("StringLike", prefix="job")
+    assert not allows("StringLike")
+    assert allows("StringLikeIfExists")
+    assert not allows("StringLikeIfExists", prefix="job")
+    assert allows("StringEquals", prefix="audio")
+    assert not allows("StringEquals", prefix="jobs/a")
+    with pytest.raises(NotImplementedError, match="NumericLessThan"):
+        allows("NumericLessThan", prefix="3")

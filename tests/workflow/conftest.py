@@ -114,7 +114,7 @@ def released_when_stopped(api: Api, s3: Any, stack: Stack) -> Iterator[None]:
                 found = api("GET", f"/executions/{execution}").json()
                 if found["status"] == "CANCELLED" or found["attempt"] > 1:
                     prefix = f"jobs/{tenant_of(s3, stack, execution)}/{execution}"
-                    s3.put_object(Bucket=bucket, Key=f"{prefix}/released", Body=b"")
+                    s3.put_object(Bucket=bucket, Key=f"{prefix}/parts/released", Body=b"")
                     released.add(execution)
 
     with ThreadPoolExecutor(1) as pool:

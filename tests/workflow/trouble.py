@@ -49,7 +49,7 @@ def _wait_for_release(job: Job) -> None:
     s3, bucket = boto3.client("s3"), os.environ["ANEMONEFISH_OUTPUT_BUCKET"]
     while True:
         try:
-            s3.head_object(Bucket=bucket, Key=f"{job.work}/released")
+            s3.head_object(Bucket=bucket, Key=f"{job.work}/parts/released")
         except s3.exceptions.ClientError:
             time.sleep(0.1)
         else:
@@ -59,7 +59,7 @@ def _wait_for_release(job: Job) -> None:
 def _attempt(job: Job, task: RangeTask) -> int:
     """Count the attempts to score this range, in all processes."""
     s3, bucket = boto3.client("s3"), os.environ["ANEMONEFISH_OUTPUT_BUCKET"]
-    prefix = f"{job.work}/attempts/{task.name}/"
+    prefix = f"{job.work}/failures/attempts/{task.name}/"  # where the role lets a worker write
     attempt = 1
     while True:
         try:
