@@ -5,13 +5,11 @@ from typing import Any
 
 from anemonefish.cloud.function_log import current, logged
 from anemonefish.jobs.job import Job
-from anemonefish.jobs.plan import Plan
-from anemonefish.jobs.request import JobRequest, distinct
+from anemonefish.jobs.request import JobRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.service.limits import Limits
-from anemonefish.settings import Settings
 from anemonefish.stores import open_store
-from anemonefish.workflow.planner import plan_job, plan_resumed, with_runnable_engine, without_transcodes
+from anemonefish.workflow.plan_step import PlanStep, plan_step
 
 
 @logged("plan")
@@ -23,38 +21,32 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     transcoded = "again" in event
     event = event["again"] if transcoded else event
     job = Job.of_input(open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}"), event)
-    if event.get("resume") and (resumed := plan_resumed(job)) is not None:
-        plan, missing = resumed
-        job.write_ranges(missing)
-        return _answer(job, plan, len(missing))
-    # An API keeps what was asked for beside the job, because an execution's input is small.
+    models = ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}"))
+    limits, resume = Limits.from_environment(os.environ), bool(event.get("resume"))
+    made = plan_step(job, lambda: _request(job, event), models, limits.check_quote,
+                     resume=resume, transcoded=transcoded, most_workers=limits.workers)  # fmt: skip
+    return _answer(job, made)
+
+
+def _request(job: Job, event: dict[str, Any]) -> JobRequest:
+    """Return what was asked for. An API keeps it beside the job, because an execution's input is small."""
     request = JobRequest.from_dict(event) if "recordings" in event else job.read_request()
     request.check_within(f"s3://{os.environ['ANEMONEFISH_INPUT_BUCKET']}/")
-    models = ModelRepository(open_store(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}"))
-    limits, settings = Limits.from_environment(os.environ), Settings.load(request.settings)
-    plan = plan_job(distinct(request.recordings), request.model, settings, models, job, most_workers=limits.workers)
-    limits.check_quote(plan.quote)
-    plan = without_transcodes(plan) if transcoded else plan
-    if transcodes := job.transcodes(plan):
-        job.write_transcodes(transcodes)
-        return _answer(job, plan, 0) | {"transcode_count": len(transcodes)}
-    plan = with_runnable_engine(plan, models, most_workers=limits.workers)
-    job.write_plan(plan)
-    return _answer(job, plan, sum(1 for _ in plan.batches()))
+    return request
 
 
-def _answer(job: Job, plan: Plan, workers: int) -> dict[str, Any]:
+def _answer(job: Job, made: PlanStep) -> dict[str, Any]:
     return {
-        "transcode_count": 0,
+        "transcode_count": made.transcodes,
         "transcodes_key": job.transcodes_key,
         "job": job.work,
         "correlation_id": current("correlation_id"),
         "bucket": os.environ["ANEMONEFISH_OUTPUT_BUCKET"],
         "ranges_key": job.ranges_key,
-        "worker_count": workers,
+        "worker_count": made.workers,
         # A request may ask for fewer workers than the stack allows, never for more.
-        "max_concurrency": min(plan.settings.max_concurrency, int(os.environ["ANEMONEFISH_MAX_CONCURRENCY"])),
+        "max_concurrency": min(made.plan.settings.max_concurrency, int(os.environ["ANEMONEFISH_MAX_CONCURRENCY"])),
         # One recording: the first failed range ends the job. Several: the others finish, each on its own.
-        "tolerated_failure_percentage": 0 if len(plan.recordings) == 1 else 100,
-        "model": plan.model.to_dict(),
+        "tolerated_failure_percentage": 0 if len(made.plan.recordings) == 1 else 100,
+        "model": made.plan.model.to_dict(),
     }

@@ -239,9 +239,10 @@ class _Run:
             self._service.deliver(event)
 
     def typed_reason(self, ended: Ended) -> str | None:
-        """Return the reason of an attempt without results; None for one that succeeded."""
+        """Return the reason of an attempt that lacks results; None for one that has them all."""
         if ended.status == "SUCCEEDED":
-            return None
+            failures = self._service.failed_recordings(ended.id)
+            return f"{failures[0]} of a recording" if failures else None
         if ended.status == "CANCELLED" and isinstance(self._plan, WhenCalled):
             return "CANCELLED"
         cls = error_classes().get(ended.error or "")

@@ -190,6 +190,12 @@ class Service:
             for key in keys
         }
 
+    def failed_recordings(self, execution: str) -> list[str]:
+        """Return the errors of the recordings of a job with results that failed."""
+        key = f"jobs/{self.tenant}/{execution}/manifest.json"
+        manifest = json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+        return [outcome["failure"]["error"] for outcome in manifest["recordings"] if outcome["failure"]]
+
     @property
     def tenant(self) -> str:
         """The tenant of the only API key."""

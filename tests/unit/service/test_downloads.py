@@ -80,7 +80,7 @@ def test_deleted_scores_are_said_and_files_stay(results: JobResults, days: int |
     decided = results.file(0, "raven", decision)
     read_scores.cache_clear()
     shutil.rmtree(Path(job.store.uri, f"{job.kept}/parts"))
-    found = JobResults(job, results._models, days)
+    found = JobResults(job, results._models, score_days=days)
     calls: list[Callable[[], object]] = [
         lambda: found.decide(0, {"threshold": 0.6}),
         lambda: found.result(0, found.settings_of(None)),

@@ -121,12 +121,12 @@ def refreshed(reef: FakeStack, execution: Execution) -> Execution:
 def test_running_execution_with_a_manifest_is_ended(reef: FakeStack, planned: Execution) -> None:
     job = reef.executions.job(planned)
     score(reef, planned, 0, 1)
-    job.store.write(job.manifest_key, b"{}")
+    job.store.write(job.manifest_key, b'{"recordings": []}')
     assert refreshed(reef, planned) == planned  # a manifest of before: ranges are missing
     score(reef, planned, 2)
     Path(job.store.uri, job.manifest_key).unlink()
     assert refreshed(reef, planned) == planned  # results are being written
-    job.store.write(job.manifest_key, b"{}")
+    job.store.write(job.manifest_key, b'{"recordings": []}')
     reef.now += timedelta(minutes=1)
     ended = refreshed(reef, planned)
     assert (ended.status, ended.finished_at) == (SUCCEEDED, "2026-11-23T10:01:00.000Z")
@@ -138,6 +138,6 @@ def test_running_execution_with_a_manifest_is_ended(reef: FakeStack, planned: Ex
 def test_refresh_changes_running_executions_only(reef: FakeStack, planned: Execution, status: str) -> None:
     job = reef.executions.job(planned)
     score(reef, planned, 0, 1, 2)
-    job.store.write(job.manifest_key, b"{}")
+    job.store.write(job.manifest_key, b'{"recordings": []}')
     execution = replace(planned, status=status)
     assert refreshed(reef, execution) == execution

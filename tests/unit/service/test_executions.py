@@ -245,7 +245,7 @@ def test_running_or_succeeded_execution_cannot_be_resumed(reef: FakeStack, told:
     execution = reef.start()
     if told:
         reef.end(execution, told)
-    with pytest.raises(WrongState, match=f"is {told or RUNNING}; only one that failed or was cancelled"):
+    with pytest.raises(WrongState, match=f"is {told or RUNNING}; only one that failed, was cancelled"):
         reef.executions.resume("lab", execution.id)
     assert set(reef.started()) == {execution.name}
 

@@ -400,6 +400,11 @@ class Failure:
         """Describe an error."""
         return cls(type(error).__name__, str(error))
 
+    @property
+    def by_system(self) -> bool:
+        """Whether the system failed and not the input, so that another attempt may succeed."""
+        return self.to_error().status >= 500
+
     def to_error(self) -> AnemonefishError:
         """Return the error; a name outside the tree becomes :class:`RangeFailed`."""
         return error_classes().get(self.error, RangeFailed)(self.message)

@@ -6,7 +6,7 @@
        ▲  │        ├──────► FAILED ◄───┐
        │  └────────┼── not launched ───┘
        │           └──────► CANCELLED
-       └── resume, after FAILED or CANCELLED
+       └── resume, after FAILED or CANCELLED, or after SUCCEEDED with recordings that failed by the system
 """
 
 from __future__ import annotations

@@ -183,9 +183,9 @@ class Job:
                 f"{self.work}: there is no request.json that names recordings; start the job with recordings"
             ) from None
 
-    def write_plan(self, plan: Plan) -> None:
-        """Write ``ranges.jsonl``, then ``plan.json``."""
-        self.write_ranges(plan.batches())
+    def write_plan(self, plan: Plan, batches: Iterable[Sequence[RangeTask]] | None = None) -> None:
+        """Write ``ranges.jsonl``, with all ranges of the plan unless others are given, then ``plan.json``."""
+        self.write_ranges(plan.batches() if batches is None else batches)
         self.store.write(self.plan_key, plan.to_json())
 
     def write_ranges(self, batches: Iterable[Sequence[RangeTask]]) -> None:
@@ -202,6 +202,14 @@ class Job:
             return Plan.from_json(self.store.read(self.plan_key))
         except FileNotFoundError:
             raise InvalidRequest(f"{self.work}: there is no such job, or it was not planned; start it again") from None
+
+    def misses_recordings(self) -> bool | None:
+        """Return whether a job with results has recordings that failed by the system; None without results."""
+        try:
+            outcomes = json.loads(self.store.read(self.manifest_key))["recordings"]
+        except FileNotFoundError:
+            return None
+        return any(outcome["failure"] is not None and Failure(**outcome["failure"]).by_system for outcome in outcomes)
 
     def scored(self) -> set[str]:
         """Return the names of the ranges that have a part."""

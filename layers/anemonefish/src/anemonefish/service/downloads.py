@@ -69,15 +69,18 @@ class JobResults:
     ----------
     job : Job
     models : ModelRepository
+    attempt : int
+        The attempt that succeeded: a resume may add results of recordings that failed by the system.
     score_days : int, optional
         Days for which the stack keeps scores; None where they are not deleted.
     """
 
-    def __init__(self, job: Job, models: ModelRepository, score_days: int | None = None) -> None:
+    def __init__(self, job: Job, models: ModelRepository, attempt: int = 1, score_days: int | None = None) -> None:
         self._job = job
+        self._attempt = attempt
         self._score_days = score_days
         self._models = models
-        self._plan, self._spec, self._manifest = _read_job(job, models)
+        self._plan, self._spec, self._manifest = _read_job(job, models, attempt)
 
     def recordings(self) -> list[RecordingSummary]:
         """Return the outcome of each recording, from the manifest."""
@@ -136,7 +139,7 @@ class JobResults:
         if failure is not None:
             raise failure.to_error()
         try:
-            stored = _read_scores(self._job, self._models, number)
+            stored = _read_scores(self._job, self._models, self._attempt, number)
         except MissingParts:
             days = "" if self._score_days is None else f", which are kept for {self._score_days} days,"
             raise ScoresDeleted(
@@ -211,8 +214,8 @@ def _decision_id(settings: Settings) -> str:
 
 
 @lru_cache(maxsize=16)
-def _read_job(job: Job, models: ModelRepository) -> tuple[Plan, ModelSpec, dict[str, Any]]:
-    """Return plan, model and manifest, cached: a job that has a manifest does not change."""
+def _read_job(job: Job, models: ModelRepository, _attempt: int) -> tuple[Plan, ModelSpec, dict[str, Any]]:
+    """Return plan, model and manifest, cached: they do not change after an attempt that succeeded."""
     plan = job.read_plan()
     try:
         manifest: dict[str, Any] = json.loads(job.store.read(job.manifest_key))
@@ -222,7 +225,7 @@ def _read_job(job: Job, models: ModelRepository) -> tuple[Plan, ModelSpec, dict[
 
 
 @lru_cache(maxsize=2)
-def _read_scores(job: Job, models: ModelRepository, number: int) -> StoredScores:
+def _read_scores(job: Job, models: ModelRepository, attempt: int, number: int) -> StoredScores:
     """Return the scores of a recording, cached for the next decision with another threshold."""
-    plan, spec, _ = _read_job(job, models)
+    plan, spec, _ = _read_job(job, models, attempt)
     return read_scores(job, spec, list(plan.tasks_of(number)))

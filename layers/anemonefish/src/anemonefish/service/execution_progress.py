@@ -58,7 +58,7 @@ class Progress:
 
 
 class ProgressCounter:
-    """Counts the progress of jobs; their plans are cached, because a plan never changes."""
+    """Counts the progress of jobs; a plan is cached unless a resume may plan recordings of it again."""
 
     def __init__(self) -> None:
         self._plans: dict[str, Plan] = {}
@@ -81,14 +81,17 @@ class ProgressCounter:
         return Progress(tuple(recordings), plan.quote.expected_seconds)
 
     def _plan(self, execution: Execution, job: Job) -> Plan | None:
-        if execution.id not in self._plans:
+        if execution.id in self._plans:
+            return self._plans[execution.id]
+        try:
+            plan = Plan.from_json(job.store.read(job.plan_key))
+        except FileNotFoundError:
+            return None
+        if not any(recording.failure is not None and recording.failure.by_system for recording in plan.recordings):
             if len(self._plans) >= _CACHED_PLANS:
                 self._plans.clear()
-            try:
-                self._plans[execution.id] = Plan.from_json(job.store.read(job.plan_key))
-            except FileNotFoundError:
-                return None
-        return self._plans[execution.id]
+            self._plans[execution.id] = plan
+        return plan
 
 
 def _scored(execution: Execution, job: Job) -> set[str]:

@@ -260,8 +260,15 @@ class Executions:
         return read_review_state(self.job(execution), overdue=overdue)
 
     def refresh(self, execution: Execution, progress: Progress) -> Execution:
-        """End a running execution whose results exist: AWS delivers the event of its end at best effort only."""
-        if execution.status == RUNNING and progress.total == progress.done and self._has_results(execution):
+        """End a running execution whose results exist: AWS delivers the event of its end at best effort only.
+
+        Results in which a recording failed by the system may be those of the attempt before, so they end nothing.
+        """
+        if (
+            execution.status == RUNNING
+            and progress.total == progress.done
+            and self.job(execution).misses_recordings() is False
+        ):
             return end_execution(self._table, execution.name, "SUCCEEDED", None, self._now) or execution
         return execution
 
@@ -290,21 +297,24 @@ class Executions:
     def resume(self, owner: str, identifier: str, correlation_id: str | None = None) -> Execution:
         """Run an ended job again for the ranges without scores, or launch an execution that is overdue.
 
-        The new attempt has the correlation id of this request.
+        A job that succeeded is run again if recordings failed by the system and not by their own fault. The new attempt
+        has the correlation id of this request.
 
         Raises
         ------
         WrongState
-            It runs, has succeeded, or is being launched.
+            It runs, is being launched, or has succeeded with nothing left to do.
         TooManyJobs
             The tenant runs as many executions as it may.
         """
         record, execution = find_execution(self._table, owner, identifier)
         if self._launcher.is_overdue(execution):
             return self._launcher.launch_if_overdue(record, execution)
-        if execution.status not in UNSUCCESSFUL:
+        incomplete = execution.status == SUCCEEDED and self.job(execution).misses_recordings()
+        if execution.status not in UNSUCCESSFUL and not incomplete:
             raise WrongState(
-                f"execution {identifier} is {execution.status}; only one that failed or was cancelled can be resumed"
+                f"execution {identifier} is {execution.status}; only one that failed, was cancelled, or has recordings "
+                f"that failed by the system can be resumed"
             )
         now = self._now()
         resumed = replace(
@@ -345,7 +355,7 @@ class Executions:
 
     def _end_of_unknown(self, execution: Execution) -> WorkflowEnd:
         """Return the end of an execution that Step Functions does not know, as after its state machine was replaced."""
-        if self._has_results(execution):
+        if self.job(execution).misses_recordings() is False:
             return WorkflowEnd("SUCCEEDED")
         cause = "Step Functions does not know the execution any more; resume it to continue"
         return WorkflowEnd("FAILED", "RangeFailed", cause)
@@ -376,10 +386,6 @@ class Executions:
         except AnemonefishError:
             return  # the job reports the error of the recording
         self._limits.check_quote(plan.quote)
-
-    def _has_results(self, execution: Execution) -> bool:
-        job = self.job(execution)
-        return job.store.exists(job.manifest_key)
 
 
 def _with_same_request(record: Record, request: ExecutionRequest) -> Execution:

@@ -37,6 +37,7 @@ from anemonefish.workflow.range_size import with_cheapest_ranges, with_longest_r
 __all__ = [
     "check_recordings",
     "check_settings",
+    "missing_ranges",
     "plan_job",
     "plan_resumed",
     "with_runnable_engine",
@@ -129,15 +130,39 @@ def plan_job(
     return _with_ranges(plan, models, for_account, most_workers)
 
 
-def plan_resumed(job: Job) -> tuple[Plan, list[list[RangeTask]]] | None:
-    """Return the plan of a job and its ranges without scores; None where no plan was written."""
+def plan_resumed(job: Job, requests: Callable[[], Sequence[RecordingRequest]], models: ModelRepository) -> Plan | None:
+    """Return the plan of a job that ended, to run it again; None where no plan was written.
+
+    The plan stays as it is, except for recordings that failed by the system, such as one whose transcoder died: they
+    are planned again.
+
+    Parameters
+    ----------
+    job : Job
+    requests : callable
+        Returns the recordings of the request; called only when one is planned again.
+    models : ModelRepository
+    """
     try:
         plan = Plan.from_json(job.store.read(job.plan_key))
     except FileNotFoundError:
         return None
+    if not any(recording.failure is not None and recording.failure.by_system for recording in plan.recordings):
+        return plan
+    requested, spec = {request.uri: request for request in requests()}, models.spec(plan.model)
+    recordings = tuple(
+        plan_recording(requested[recording.uri], recording.name, spec, plan.settings, job)
+        if recording.failure is not None and recording.failure.by_system
+        else recording
+        for recording in plan.recordings
+    )
+    return replace(plan, recordings=recordings)
+
+
+def missing_ranges(job: Job, plan: Plan) -> list[list[RangeTask]]:
+    """Return the ranges of a plan that have no scores, in the batches of the workers."""
     scored = job.scored()
-    missing = (task for task in plan.tasks() if task.name not in scored)
-    return plan, list(plan.batched(missing))
+    return list(plan.batched(task for task in plan.tasks() if task.name not in scored))
 
 
 def with_runnable_engine(

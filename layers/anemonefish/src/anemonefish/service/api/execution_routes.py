@@ -138,7 +138,10 @@ def stop(execution: ExecutionId) -> Response[Any]:
     responses=answers(202, ExecutionOut, 404, 409, text="Started again"),
 )
 def resume(execution: ExecutionId) -> Response[Any]:
-    """Run an execution again that failed or was stopped; only ranges without scores are computed."""
+    """Run an execution again that failed or was stopped, or whose recordings failed by the system.
+
+    Only ranges without scores are computed.
+    """
     tenant = tenant_of(router.current_event.raw_event)
     return _accepted(services().executions.resume(tenant, execution, _correlation_id()))
 

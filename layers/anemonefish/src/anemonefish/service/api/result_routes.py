@@ -112,7 +112,7 @@ def _find(identifier: str) -> tuple[Execution, JobResults]:
     if execution.status != SUCCEEDED:
         reason = f": {execution.error['error']}: {execution.error['message']}" if execution.error else ""
         raise WrongState(f"execution {identifier} has no results, it is {execution.status}{reason}")
-    return execution, JobResults(executions.job(execution), services().models, services().score_days)
+    return execution, JobResults(executions.job(execution), services().models, execution.attempt, services().score_days)
 
 
 def _answer(
