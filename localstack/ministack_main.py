@@ -1,4 +1,4 @@
-"""Run ministack, in its own environment, until the parent process ends, with four features that it lacks.
+"""Run ministack, in its own environment, until the parent process ends, with five features that it lacks.
 
 ministack 1.5.33 supports everything else that the template and the state machine use. This script adds, so that neither
 must be changed for it:
@@ -7,6 +7,7 @@ must be changed for it:
 * ``x-amazon-apigateway-any-method``, ``-binary-media-types`` and ``-gateway-responses`` in the definition of an API.
 * The id of a request's API key in the event of the function.
 * Stopping an execution stops the child executions of its Map, and the execution stays stopped.
+* Resources of CodeDeploy in a template. They do nothing: an alias moves to a new version at once.
 
 It replaces private functions of ministack, so requirements.txt pins the exact version.
 """
@@ -22,6 +23,7 @@ from typing import Any
 
 from ministack.app import main  # type: ignore[import-not-found]
 from ministack.services import apigateway_v1, stepfunctions  # type: ignore[import-not-found]
+from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
 _PATHS = ("MaxConcurrency", "ToleratedFailurePercentage")
 _ANY = "x-amazon-apigateway-any-method"
@@ -71,7 +73,22 @@ def _fail_unless_stopped(execution: dict[str, Any], error: str, cause: str) -> N
         _fail_execution(execution, error, cause)
 
 
+def _create_nothing(logical_id: str, *_: Any) -> tuple[str, dict[str, Any]]:
+    return logical_id, {}
+
+
+def _update_nothing(physical_id: str, *_: Any) -> tuple[str, dict[str, Any]]:
+    return physical_id, {}
+
+
+def _delete_nothing(*_: Any) -> None:
+    pass
+
+
 def _fill_gaps() -> None:
+    for kind in ("Application", "DeploymentGroup"):
+        handlers = {"create": _create_nothing, "update": _update_nothing, "delete": _delete_nothing}
+        provisioners._RESOURCE_HANDLERS[f"AWS::CodeDeploy::{kind}"] = handlers
     stepfunctions._run_distributed_map = _with_paths
     stepfunctions._run_sub_machine = _unless_stopped
     stepfunctions._fail_execution = _fail_unless_stopped

@@ -1,8 +1,12 @@
-"""Models: a custom resource that copies the reference model into the models bucket when the stack is deployed.
+"""Models: the custom resources of the stack.
+
+``ReferenceModel`` copies the reference model into the models bucket when the stack is deployed. ``ParameterDigest``
+returns a digest of its properties, because CloudFormation itself cannot tell whether any parameter has changed.
 
 The package is imported inside the answer: layers for another processor then fail the deployment with that reason.
 """
 
+import hashlib
 import json
 import os
 import urllib.request
@@ -11,6 +15,8 @@ from typing import Any
 LAYERS = os.environ.get("ANEMONEFISH_LAYER_ROOT", "/opt")
 """Where Lambda puts the content of layers."""
 
+DIGEST = "Custom::ParameterDigest"
+
 MOST_REASON = 1000
 """Characters of a reason; CloudFormation takes answers of up to 4,096 bytes."""
 
@@ -18,11 +24,16 @@ MOST_REASON = 1000
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer CloudFormation's request; return the answer, for a call by hand."""
     answer: dict[str, Any] = {name: event.get(name, "") for name in ("StackId", "RequestId", "LogicalResourceId")}
-    answer["PhysicalResourceId"] = "reference-model"
+    digests = event.get("ResourceType") == DIGEST
+    answer["PhysicalResourceId"] = "parameter-digest" if digests else "reference-model"
     try:
-        # A deleted stack keeps its models bucket, and with it the models.
-        copied = [] if event["RequestType"] == "Delete" else _copy()
-        answer |= {"Status": "SUCCESS", "Data": {"Copied": len(copied)}}
+        if digests:
+            values = json.dumps(event["ResourceProperties"]["Values"])
+            data: dict[str, Any] = {"Digest": hashlib.sha256(values.encode()).hexdigest()[:16]}
+        else:
+            # A deleted stack keeps its models bucket, and with it the models.
+            data = {"Copied": 0 if event["RequestType"] == "Delete" else len(_copy())}
+        answer |= {"Status": "SUCCESS", "Data": data}
     except Exception as error:  # without an answer CloudFormation waits until its timeout and knows no reason
         answer |= {"Status": "FAILED", "Reason": f"{type(error).__name__}: {error}"[:MOST_REASON]}
     print(json.dumps({"request": event.get("RequestType"), **answer}))

@@ -304,13 +304,19 @@ def configure(aws: LocalAws, stack: Stack) -> Configure:
     def configured(function: str, **changes: str) -> Iterator[str]:
         name = named[function]
         real = functions.get_function_configuration(FunctionName=name)["Environment"]
+        aliases = functions.list_aliases(FunctionName=name)["Aliases"]
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {**real["Variables"], **changes}}
+        )
         try:
-            functions.update_function_configuration(
-                FunctionName=name, Environment={"Variables": {**real["Variables"], **changes}}
-            )
+            for alias in aliases:  # API Gateway calls it
+                changed = functions.publish_version(FunctionName=name)["Version"]
+                functions.update_alias(FunctionName=name, Name=alias["Name"], FunctionVersion=changed)
             yield name
         finally:
             functions.update_function_configuration(FunctionName=name, Environment=real)
+            for alias in aliases:
+                functions.update_alias(FunctionName=name, Name=alias["Name"], FunctionVersion=alias["FunctionVersion"])
 
     return configured
 
