@@ -170,13 +170,10 @@ image:
 	DOCKER_DEFAULT_PLATFORM=linux/$(ARCHITECTURE:x86_64=amd64) BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build $(DOCKER_OPTIONS) \
 		--build-arg BASE=public.ecr.aws/lambda/python:3.13-$(ARCHITECTURE) --file image/Dockerfile --tag $(IMAGE) .
 
-push-image: image
+push-image: image .venv-sam/ready
 	@test -n "$(STACK)" || { echo "Say which stack's repository: make push-image STACK=anemonefish-dev"; exit 2; }
-	repository=$$(aws cloudformation describe-stacks --stack-name "$(STACK)" --output text \
-		--query "Stacks[0].Outputs[?OutputKey=='EngineRepositoryUri'].OutputValue") && \
-	aws ecr get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}" && \
-	docker tag $(IMAGE) "$$repository:$(TAG)" && docker push "$$repository:$(TAG)" && \
-	echo "deploy with: sam deploy --parameter-overrides Engine=keras EngineImage=$$repository:$(TAG) Architecture=$(ARCHITECTURE)"
+	@name=$$(.venv-sam/bin/python -m shipping.image push "$(STACK)" "$(IMAGE)" "$(TAG)") && echo "$$name" && \
+		echo "deploy with: sam deploy --parameter-overrides Engine=keras EngineImage=$$name Architecture=$(ARCHITECTURE)"
 
 # The SAM CLI of tests/container/requirements.txt, and a check of the credentials, before a build of a minute.
 SAM ?= $(abspath .venv-sam/bin/sam)
@@ -213,6 +210,8 @@ deploy-package: .venv-sam/ready
 	architecture=$$($(PYTHON) lint/built.py --of "$(STAGE)") && \
 		$(PYTHON) -m shipping.package unpack "$(PACKAGE_FOLDER)/anemonefish-$$architecture.tar.gz" "$(BUILD)/deploy/$(STAGE)"
 	$(PYTHON) lint/built.py "$(STAGE)" "$(BUILD)/deploy/$(STAGE)/.aws-sam/build"
+	test -z "$(ENGINE_IMAGE)" || \
+		$(PYTHON) -m shipping.image use "$(BUILD)/deploy/$(STAGE)/samconfig.toml" "$(STAGE)" "$(ENGINE_IMAGE)"
 	cd "$(BUILD)/deploy/$(STAGE)" && $(SAM) deploy --config-env "$(STAGE)" --no-confirm-changeset \
 		--no-fail-on-empty-changeset $(DEPLOY_OPTIONS)
 

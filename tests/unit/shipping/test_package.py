@@ -114,15 +114,17 @@ def test_deploy_package_deploys_the_package_of_the_stages_processor(tmp_path: Pa
     marker.parent.mkdir(parents=True)
     marker.write_text("arm64\n")
     (checkout / ".aws-sam/build/template.yaml").write_text("Resources: {}\n")
-    (checkout / "samconfig.toml").write_text("version = 0.1\n")
-    sam = tmp_path / "sam"
+    (checkout / "samconfig.toml").write_bytes((REPOSITORY / "samconfig.toml").read_bytes())
+    sam, python = tmp_path / "sam", tmp_path / "python"  # its Python checks the credentials
     sam.write_text(f'#!/bin/sh\n{{ pwd; ls -A; echo "$@"; }} > {log}\n')
-    sam.chmod(0o755)
+    python.write_text(f'#!/bin/sh\n[ "$*" = "-m shipping.account" ] && ! [ -e {tmp_path}/logged-out ]\n')
+    for program in (sam, python):
+        program.chmod(0o755)
     package = pack(checkout, "arm64", tmp_path / "packages")
 
-    def deploy(stage: str) -> subprocess.CompletedProcess[str]:
+    def deploy(stage: str, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["make", "deploy-package", "--old-file=.venv-sam/ready", f"STAGE={stage}", f"SAM={sam}",
+            ["make", "deploy-package", "--old-file=.venv-sam/ready", f"STAGE={stage}", f"SAM={sam}", *words,
              f"PACKAGE_FOLDER={package.parent}", f"BUILD={tmp_path / 'build'}"],
             cwd=REPOSITORY, capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -135,7 +137,17 @@ def test_deploy_package_deploys_the_package_of_the_stages_processor(tmp_path: Pa
     assert options == "deploy --config-env staging --no-confirm-changeset --no-fail-on-empty-changeset"
     assert re.search(r"anemonefish-arm64\.tar\.gz: .* sha256 [0-9a-f]{64}", done.stdout)
 
+    unpacked = tmp_path / "build/deploy/staging/samconfig.toml"
+    assert unpacked.read_bytes() == (REPOSITORY / "samconfig.toml").read_bytes()
+    image = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/reef@sha256:{'a' * 64}"
+    assert deploy("staging", f"ENGINE_IMAGE={image}").returncode == 0
+    assert f'"EngineImage={image}"' in unpacked.read_text()
+
     log.unlink()
+    (tmp_path / "logged-out").touch()
+    assert deploy("staging").returncode != 0
+    assert not log.exists()
+    (tmp_path / "logged-out").unlink()
     marker.write_text("x86_64\n")
     pack(checkout, "arm64", package.parent)
     refused = deploy("staging")
