@@ -66,11 +66,6 @@ def test_new_layer_or_configuration_publishes_a_version_of_the_functions_that_ha
     assert {name for name in FUNCTIONS if before[name] != after[name]} == published
 
 
-def test_every_parameter_is_in_the_digest() -> None:
-    values = SOURCE["Resources"]["ParameterDigest"]["Properties"]["Values"]
-    assert [value["Ref"] for value in values] == list(SOURCE["Parameters"])
-
-
 def test_digest_changes_the_function_and_its_version() -> None:
     """Lambda publishes no version of an unchanged function, and CloudFormation none of an unchanged resource."""
     resources = Stack().template["Resources"]
