@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anemonefish.errors import InvalidRequest
-from anemonefish.plots.spectrogram import _decibels, plot_spectrogram
+from anemonefish.plots.spectrogram import _decibels, _with_margin, plot_spectrogram
 from tests.unit.plots.example_plots import pixels, sine
 
 
@@ -22,6 +22,12 @@ def test_tone_has_its_frequency_and_level(hz: float) -> None:
 def test_clip_that_is_too_short_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="too short for a spectrogram"):
         plot_spectrogram(np.zeros(10), 48_000, title="x")
+
+
+def test_the_band_of_the_events_is_shown_with_a_margin_of_a_tenth() -> None:
+    assert _with_margin((0.0, 6_000.0), 24_000.0) == (0.0, 6_600.0)
+    assert _with_margin((1_000.0, 3_000.0), 3_100.0) == (800.0, 3_100.0)
+    assert _with_margin((0.0, 4_000.0), 4_000.0) == (0.0, 4_000.0)
 
 
 def test_silence_is_drawn() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -59,6 +61,34 @@ def test_every_event_has_its_clip_and_its_picture(folder: Path, tmp_path: Path) 
         assert clip.with_suffix(".png").read_bytes().startswith(PNG)
     for name in ("a_20230210T000000Z.wav.timeline.png", "b_20230210T010000Z.ogg.timeline.png", "activity.png"):
         assert (tmp_path / "review" / name).read_bytes().startswith(PNG)
+
+
+def test_the_index_lists_every_clip_with_its_recording_and_time(folder: Path, tmp_path: Path) -> None:
+    detect(folder, tmp_path, "--clips", "--pictures", "--most-clips", "3")
+    clips = tmp_path / "review" / "clips"
+    with (clips / "clips.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["clip"] for row in rows) == sorted(path.name for path in clips.glob("*.flac"))
+    events = (tmp_path / "combined.events.csv").read_text()
+    for row in rows:
+        assert (clips / row["spectrogram"]).is_file()
+        assert f"{row['start_time']},{row['end_time']}" in events
+        assert float(row["start_time"]) - float(row["clip_start_time"]) in {0.0, 1.0}
+        assert row["start_utc"].startswith("2023-02-10T0")
+    page = (clips / "index.html").read_text()
+    assert page.count("<audio controls") == page.count("<img src=") == 3
+    assert "events with lower scores have none" in page
+
+
+def test_a_name_full_of_html_is_text_in_the_index(folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    name = '"><img src=x onerror=alert(1)>&.wav'
+    shutil.copy(folder / "a_20230210T000000Z.wav", source / name)
+    detect(source, tmp_path / "out", "--clips", "--most-clips", "1")
+    page = (tmp_path / "out" / "review" / "clips" / "index.html").read_text()
+    assert "<img" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;&amp;.wav" in page
 
 
 def test_a_clip_of_a_transcoded_recording_has_all_its_channels(folder: Path, tmp_path: Path) -> None:

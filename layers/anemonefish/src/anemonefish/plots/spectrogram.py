@@ -24,6 +24,9 @@ _LEAST_RANGE_DB = 25.0
 """Range of the colours at least, so that noise alone does not look like a signal."""
 _FFT_SECONDS = 0.032
 """Length of the window: pulses of anemonefish calls follow one another after 35 ms or more, and stay apart."""
+_MARGIN = 0.1
+_INSET = 0.005
+"""Keeps the line of a box inside the axes."""
 _KILOHERTZ_FROM = 2_000  # Hz
 
 
@@ -50,7 +53,8 @@ def plot_spectrogram(
     events : sequence of Span
         In seconds from the beginning of the recording.
     band : (float, float), optional
-        Frequencies to show, in Hz; by default everything up to half the sample rate.
+        Frequencies of the events, in Hz: their boxes span it, and a margin of a tenth is shown around it. By default
+        everything up to half the sample rate.
 
     Returns
     -------
@@ -64,7 +68,8 @@ def plot_spectrogram(
     """
     decibels, times, frequencies = _decibels(np.asarray(samples, np.float64), sample_rate)
     figure, [axes] = make_figure(9, 4, title)
-    low, high = band or (0.0, sample_rate / 2)
+    events_band = band or (0.0, sample_rate / 2)
+    low, high = _with_margin(events_band, sample_rate / 2)
     inside = (frequencies >= low) & (frequencies <= high)
     # The colours go from the quietest third to nearly the loudest value, so that a click or a hum does not darken
     # everything else.
@@ -86,7 +91,7 @@ def plot_spectrogram(
         ),
     )
     for event in events:
-        _mark_event(axes, event)
+        _mark_event(axes, event, events_band, (low, high))
     axes.set(xlabel="Time in the recording (s)", ylim=(low, high), xlim=(begins, begins + len(samples) / sample_rate))
     _set_frequency_axis(axes, high)
     bar = figure.colorbar(image, ax=axes, pad=0.015)
@@ -115,14 +120,21 @@ def _decibels(
     return decibels, times, frequencies
 
 
-def _mark_event(axes: Axes, event: Span) -> None:
-    axes.axvspan(event.start, event.stop, ymin=0.005, ymax=0.995, fill=False, edgecolor=VERMILION, linewidth=2)
+def _with_margin(band: tuple[float, float], nyquist: float) -> tuple[float, float]:
+    margin = (band[1] - band[0]) * _MARGIN
+    return max(0.0, band[0] - margin), min(nyquist, band[1] + margin)
+
+
+def _mark_event(axes: Axes, event: Span, band: tuple[float, float], shown: tuple[float, float]) -> None:
+    low, high = ((edge - shown[0]) / (shown[1] - shown[0]) for edge in band)
+    bottom, top = max(low, _INSET), min(high, 1 - _INSET)
+    axes.axvspan(event.start, event.stop, ymin=bottom, ymax=top, fill=False, edgecolor=VERMILION, linewidth=2)
     if event.label:
         axes.annotate(
             event.label,
-            (event.start, 0.96),
+            (event.start, top),
             xycoords=("data", "axes fraction"),
-            xytext=(5, 0),
+            xytext=(5, -5),
             textcoords="offset points",
             va="top",
             fontsize=9,

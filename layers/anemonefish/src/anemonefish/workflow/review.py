@@ -5,6 +5,7 @@ Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.plots
 
     review/clips/{recording}_{time}_{class}_{score}.flac    each event with its padding; the best ones first
     review/clips/....png                                    its spectrogram
+    review/clips/clips.csv, review/clips/index.html         what they are, for a spreadsheet and a browser
     review/{recording}.timeline.png                         scores, threshold and events
     review/activity.png                                     events per day and hour
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from anemonefish.annotations.selections import within_nyquist
 from anemonefish.audio.reader import open_audio
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
@@ -29,6 +31,7 @@ from anemonefish.plots.activity import plot_activity
 from anemonefish.plots.score_timeline import plot_score_timeline
 from anemonefish.plots.spectrogram import plot_spectrogram
 from anemonefish.plots.style import Span
+from anemonefish.results.clip_index import write_clip_index
 from anemonefish.results.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.results.decide import decide
 from anemonefish.results.events import Event
@@ -148,15 +151,17 @@ def review_results(
             _keep(review / f"{result.recording.name}.timeline.png", _timeline(result))
             drawn += 1
         results.append(replace(result, scores=result.scores[:0], smoothed=result.smoothed[:0]))
+    by_name = {result.recording.name: result for result in results}
     if clips:
         sources = [_source(store, result) for result in results]
         made = cut_clips(sources, review / "clips", padding_seconds=padding_seconds, limit=most_clips)
     if pictures and results:
         _keep(review / "activity.png", _activity(results))
-        rates = {result.recording.name: result.sample_rate for result in results}
         for clip in made.clips:
-            _keep(clip.path.with_suffix(".png"), _spectrogram(clip, rates[clip.recording]))
+            _keep(clip.path.with_suffix(".png"), _spectrogram(clip, by_name[clip.recording]))
         drawn += 1 + len(made.clips)
+    if made.clips:
+        write_clip_index(review / "clips", made.clips, by_name, made.left_out)
     events = tuple(_reviewed(clip, folder, pictures=pictures) for clip in made.clips)
     return Review(len(made.clips), made.left_out, drawn, events)
 
@@ -326,10 +331,12 @@ def draw_activity(recordings: Sequence[tuple[datetime | None, float, Sequence[fl
     return plot_activity(offsets, title=title, recorded=[(0.0, sum(lengths))])
 
 
-def _spectrogram(clip: Clip, rate: int) -> bytes:
-    """Draw the spectrogram of a clip; ``rate`` is the sample rate of its event."""
+def _spectrogram(clip: Clip, result: RecordingResult) -> bytes:
+    """Draw the spectrogram of a clip, in the band that the model sees."""
     with open_audio(str(clip.path)) as audio:
         samples = audio.read(0, audio.n_samples)
     begins = clip.start / clip.sample_rate
+    rate = result.sample_rate
+    band = within_nyquist(result.spec.profile.band(rate), clip.sample_rate)
     span = Span(seconds(clip.event.start, rate), seconds(clip.event.stop, rate), clip.event.label)
-    return plot_spectrogram(samples, clip.sample_rate, title=clip.path.stem, begins=begins, events=[span])
+    return plot_spectrogram(samples, clip.sample_rate, title=clip.path.stem, begins=begins, events=[span], band=band)
