@@ -155,6 +155,9 @@ def test_production_gets_the_package_of_staging_after_staging_was_checked() -> N
         "production": [("make deploy-package", "prod"), ("make smoke-stage", "prod")],
     }
     assert _downloads(jobs["staging"]) == _downloads(jobs["production"]) != []
+    for stage in ("staging", "production"):  # the digest of an image, from the stage's environment
+        (deploy,) = [step for step in _steps(jobs[stage]) if step.get("run") == "make deploy-package"]
+        assert deploy["env"]["ENGINE_IMAGE"] == "${{ vars.ENGINE_IMAGE }}"
 
 
 def _downloads(job: dict[str, Any]) -> list[dict[str, str]]:
