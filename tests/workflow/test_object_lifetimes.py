@@ -25,7 +25,7 @@ FATES = {
     r"(ranges|transcodes)\.jsonl": KEPT,
     r"parts/[0-9a-f]+/\d+-\d+\.npy": SCORES,
     r"audio/[0-9a-f]+/(\d+\.flac|index\.json)": AUDIO,
-    r"results/review/clips/\S+\.flac": KEPT,
+    r"results/review/clips/(\S+\.flac|clips\.csv|index\.html)": KEPT,
     r"results/review/\S+\.png": KEPT,
     r"results/(summary|combined\.events)\.csv": KEPT,
     r"decisions/d-[0-9a-f]+/settings\.json": KEPT,
