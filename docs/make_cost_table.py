@@ -25,7 +25,7 @@ DOCUMENT = Path(__file__).with_name("cost.md")
 MODELS = Path(__file__).parents[1] / "models"
 _RATE = 48_000
 _PLACE = re.compile(r"(?<=<!-- {} -->\n).*?(?=<!-- /{} -->)".replace("{}", "plans"), re.S)
-_ROW = "| {} | {} | {} | {} | {} | {} |"
+_ROW = "| {} | {} | {} | {} | {} | {} | {} |"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +76,18 @@ def tables() -> str:
 
 
 def _plans(answers: list[tuple[Job, Result]]) -> Iterator[str]:
-    yield _ROW.format("job", "workers", "time", "USD", "longest function", "storage per month")
-    yield _ROW.format("---", *5 * ["---:"])
+    yield _ROW.format("job", "workers", "report workers", "time", "USD", "longest function", "storage per month")
+    yield _ROW.format("---", *6 * ["---:"])
     for job, answer in answers:
         if answer.exit_code:
-            yield _ROW.format(job.title, *4 * ["-"], "refused: " + _reason(answer))
+            yield _ROW.format(job.title, *5 * ["-"], "refused: " + _reason(answer))
             continue
         quote = json.loads(answer.stdout)
         longest, storage = quote["longest_function"], quote["storage"]
         yield _ROW.format(
             job.title,
             f"{quote['workers']:,}",
+            f"{quote['report_workers']:,}",
             f"{quote['expected_seconds']:.0f} s",
             f"{quote['expected_usd']:.2f}",
             f"{longest['function']}, {longest['seconds']:.0f} s",
@@ -95,12 +96,12 @@ def _plans(answers: list[tuple[Job, Result]]) -> Iterator[str]:
 
 
 def _prices(answers: list[tuple[Job, Result]]) -> Iterator[str]:
-    yield _ROW.format("job", "score", "plan", "aggregate", "requests", "transitions")
-    yield _ROW.format("---", *5 * ["---:"])
+    yield _ROW.format("job", "score", "reports", "plan", "aggregate", "requests", "transitions")
+    yield _ROW.format("---", *6 * ["---:"])
     for job, answer in answers:
         if not answer.exit_code:
             price: dict[str, Any] = json.loads(answer.stdout)["price"]
-            names = ("score_usd", "plan_usd", "aggregate_usd", "requests_usd", "transitions_usd")
+            names = ("score_usd", "report_usd", "plan_usd", "aggregate_usd", "requests_usd", "transitions_usd")
             yield _ROW.format(job.title, *(f"{price[name]:.3f}" for name in names))
 
 

@@ -32,7 +32,9 @@ class Execution:
     history : list of dict
         All events, as GetExecutionHistory returns them.
     children : list of list of dict
-        The histories of the child executions of the Distributed Map.
+        The histories of the child executions that scored.
+    reports : list of list of dict
+        The histories of the child executions that wrote reports.
     """
 
     status: str
@@ -41,6 +43,7 @@ class Execution:
     output: Any
     history: list[dict[str, Any]]
     children: list[list[dict[str, Any]]]
+    reports: list[list[dict[str, Any]]]
 
     @property
     def states(self) -> list[str]:
@@ -98,8 +101,11 @@ class Stack:
                 raise TimeoutError(f"the execution did not end within {timeout:g} s; stack.logs() may say why")
             time.sleep(_POLL_SECONDS)
         output = json.loads(found["output"]) if found["status"] == "SUCCEEDED" else None
-        history, children = _history(states, arn), [_history(states, child) for child in _children(states, arn)]
-        return Execution(found["status"], found.get("error"), found.get("cause"), output, history, children)
+        children, reports = (
+            [_history(states, child) for child in _children(states, arn, label)] for label in ("ranges", "reports")
+        )
+        history = _history(states, arn)
+        return Execution(found["status"], found.get("error"), found.get("cause"), output, history, children, reports)
 
     def logs(self) -> str:
         """Return what all functions have logged so far."""
@@ -137,10 +143,10 @@ def _history(states: Any, arn: str) -> list[dict[str, Any]]:
     return [event for page in pages for event in page["events"]]
 
 
-def _children(states: Any, arn: str) -> list[str]:
-    """Return the child executions of an execution's Maps."""
+def _children(states: Any, arn: str, label: str) -> list[str]:
+    """Return the child executions of the Map with a label."""
     paginator = states.get_paginator("list_executions")
-    runs = states.list_map_runs(executionArn=arn)["mapRuns"]
+    runs = [run for run in states.list_map_runs(executionArn=arn)["mapRuns"] if f"/{label}:" in run["mapRunArn"]]
     pages = [page for run in runs for page in paginator.paginate(mapRunArn=run["mapRunArn"])]
     return [child["executionArn"] for page in pages for child in page["executions"]]
 

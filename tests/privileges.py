@@ -14,8 +14,9 @@ from tests.permissions import Permission, permissions_of, permissions_of_lambda
 __all__ = ["AREAS", "denied", "single_grants", "unused"]
 
 AREAS = (
-    *("request.json", "plan.json", "ranges.jsonl", "transcodes.jsonl", "failure.json", "manifest.json"),
-    *("review.json", "reviewed.json", "audio/*", "parts/*", "failures/*", "results/*", "decisions/*"),
+    *("request.json", "plan.json", "ranges.jsonl", "reports.jsonl", "transcodes.jsonl", "failure.json"),
+    *("manifest.json", "review.json", "reviewed.json"),
+    *("audio/*", "parts/*", "failures/*", "outcomes/*", "results/*", "decisions/*"),
 )
 """What a job's folder holds (jobs/job.py). A grant on several of these must be used on each of them."""
 

@@ -27,9 +27,9 @@
  *   ranges_done: number, ranges_total: number | null, recordings: Record<string, any>[],
  *   error: ErrorReason | null}} Execution
  * @typedef {{recordings: number, ranges: number, windows: number, audio_seconds: number, expected_seconds: number,
- *   expected_usd: number, assumptions: Record<string, any>, workers: number,
- *   longest_function: {function: 'plan' | 'score' | 'aggregate', seconds: number}, price: Record<string, number>,
- *   storage: {bytes: number, usd_per_month: number}}} Quote
+ *   expected_usd: number, assumptions: Record<string, any>, workers: number, report_workers: number,
+ *   longest_function: {function: 'plan' | 'score' | 'report' | 'aggregate', seconds: number},
+ *   price: Record<string, number>, storage: {bytes: number, usd_per_month: number}}} Quote
  * @typedef {Record<'predictions' | 'events', Record<string, any>[]> & {metadata: Record<string, any>}} Detections
  * @typedef {Detections & {execution: string, decision: string | null, recording: number,
  *   predictions_url: string | null, recordings: RecordingOutcome[]}} Results

@@ -14,7 +14,7 @@ from anemonefish.workflow.plan_step import PlanStep, plan_step
 
 @logged("plan")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Write ``plan.json`` and ``ranges.jsonl``; answer with what the state machine needs to go on.
+    """Write ``plan.json`` and the items of the Maps; answer with what the state machine needs to go on.
 
     Where recordings must be transcoded the answer counts those; ``event["again"]`` is the same input after that.
     """

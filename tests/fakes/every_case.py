@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from anemonefish.errors import AnemonefishError
 from anemonefish.service import upload_record
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores import object_kinds
+from anemonefish.workflow import report
 from tests.fakes.functions import Functions, later
 
 __all__ = ["call_every_function"]
@@ -162,6 +164,12 @@ def run(functions: Functions, given: Mapping[str, Any]) -> None:
     for line in lines(functions, planned["ranges_key"]):
         for _ in range(2):  # a repeated call finds its part
             functions.invoke("ScoreFunction", {"job": planned["job"], "model": planned["model"], **line})
+    attempt(functions, "AggregateFunction", {"job": planned["job"]})  # before the reports exist
+    for task in report_lines(functions, planned):
+        with patch.object(report, "_WINDOWS_IN_MEMORY", 0), functions.failing("UploadPart"):
+            attempt(functions, "ReportFunction", task)  # reports of long recordings are uploaded as files
+        for _ in range(2):  # a repeated call finds its reports
+            functions.invoke("ReportFunction", task)
     for name, event in (("AggregateFunction", {"job": planned["job"]}), ("ReviewFunction", {"job": planned["job"]})):
         with functions.failing("UploadPart"), pytest.raises(AnemonefishError):
             functions.invoke(name, event)
@@ -172,6 +180,12 @@ def lines(functions: Functions, key: str) -> list[Any]:
     """Return the items of a Map."""
     body = client("s3").get_object(Bucket=functions.name_of("OutputBucket"), Key=key)["Body"].read()
     return [json.loads(line) for line in body.decode().splitlines()]
+
+
+def report_lines(functions: Functions, planned: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the events of the workers that report."""
+    items = lines(functions, f"{planned['job']}/reports.jsonl")
+    return [{"job": planned["job"], "reports": item} for item in items]
 
 
 def end(lab: Lab, name: str, status: str) -> None:
@@ -207,6 +221,9 @@ def run_without_the_api(lab: Lab) -> None:
     for _ in range(2):
         functions.invoke("RecordFunction", {"job": planned["job"], "error": error, **batch})
     functions.invoke("RecordFunction", {"execution": two, "error": {"Error": "States.ExceedToleratedFailureThreshold"}})
+    [task] = report_lines(functions, planned)
+    functions.invoke("RecordFunction", {"error": error, **task})
+    functions.invoke("ReportFunction", task)
     with pytest.raises(AnemonefishError):
         functions.invoke("AggregateFunction", {"job": planned["job"]})
     functions.invoke("RecordFunction", {"execution": by_hand("never-planned"), "error": error})
@@ -225,8 +242,8 @@ def run_without_the_api(lab: Lab) -> None:
     attempt(functions, "ReviewFunction", {"job": "jobs/lab/versions"})
     empty(functions.name_of("ModelsBucket"))
     attempt(functions, "ScoreFunction", {**planned, **batch})
-    for name in ("AggregateFunction", "ReviewFunction"):
-        attempt(functions, name, {"job": "jobs/lab/versions"})
+    for name in ("ReportFunction", "AggregateFunction", "ReviewFunction"):
+        attempt(functions, name, {"job": "jobs/lab/versions", "reports": {"start": 0, "stop": 1}})
     deploy(functions)
 
 

@@ -44,7 +44,7 @@ def test_every_task_retries_exactly_the_errors_that_may_pass(machine: dict[str, 
     retryable = {name for name, cls in own.items() if cls.retryable}
     assert retryable
     found = tasks(machine["States"])
-    assert len(found) == 10
+    assert len(found) == 12
     for task in found:
         names = [name for retrier in task["Retry"] for name in retrier["ErrorEquals"]]
         assert sorted(names) == sorted(retryable | AWS_ERRORS_THAT_MAY_PASS)
@@ -53,7 +53,7 @@ def test_every_task_retries_exactly_the_errors_that_may_pass(machine: dict[str, 
 
 def test_a_map_is_run_again_only_when_it_could_not_read_or_write_s3(machine: dict[str, object]) -> None:
     maps = [state for state in machine["States"].values() if state["Type"] == "Map"]
-    assert len(maps) == 2
+    assert len(maps) == 3
     for state in maps:
         [retrier] = state["Retry"]
         assert retrier["ErrorEquals"] == ["States.ItemReaderFailed", "States.ResultWriterFailed"]
@@ -102,3 +102,46 @@ def test_what_was_caught_is_told_without_a_traceback(caught: object, error: str,
     assert message in failure.message
     assert "stackTrace" not in failure.message
     assert isinstance(failure.to_error(), AnemonefishError)
+
+
+TOO_SLOW, NO_MEMORY = "it did not finish in the time it is given; ", "its process ran out of memory; "
+FEWER, SMALLER = (
+    "start several jobs with fewer recordings each",
+    "set a longer hop_seconds or fewer formats, or split the",
+)
+BUSY = "the account's concurrency is used up; lower max_concurrency and resume"
+
+
+@pytest.mark.parametrize(
+    ("function", "caught", "error", "message"),
+    [
+        ("score", "Sandbox.Timedout", "RangeFailed", f"{TOO_SLOW}cut finer with max_range_seconds"),
+        ("score", "Runtime.OutOfMemory", "RangeFailed", f"{NO_MEMORY}raise the stack's ScoreMemory"),
+        ("plan", "Sandbox.Timedout", "FunctionFailed", f"{TOO_SLOW}{FEWER}"),
+        ("report", "States.Timeout", "FunctionFailed", f"{TOO_SLOW}{SMALLER} recording"),
+        ("report", "Runtime.OutOfMemory", "FunctionFailed", f"{NO_MEMORY}{SMALLER} recording"),
+        ("aggregate", "States.Timeout", "FunctionFailed", f"{TOO_SLOW}{FEWER}"),
+        ("execution", "States.Timeout", "FunctionFailed", f"{TOO_SLOW}an execution has a day; resume it to continue"),
+        ("aggregate", "KeyError", "FunctionFailed", "no cause was given"),
+        ("aggregate", "Lambda.TooManyRequestsException", "FunctionFailed", BUSY),
+    ],
+)
+def test_reason_says_which_function_failed_and_what_to_change(
+    function: str, caught: str, error: str, message: str
+) -> None:
+    failure = failure_of_task({"Error": caught, "Cause": ""}, function)
+    assert failure.error == error
+    assert failure.message == (f"{caught}: {message}" if function == "score" else f"{function}: {caught}: {message}")
+
+
+def test_record_failure_knows_the_function_of_every_catch(machine: dict[str, object]) -> None:
+    """Only the names in ``_MENDS`` come with what to change, so every Catch says which function it is about."""
+    states = machine["States"]
+    caught = {name: catch["Next"] for name, state in states.items() for catch in state.get("Catch", [])}
+    told = {name: states[target].get("Result") for name, target in caught.items()}
+    assert told == {
+        "Plan": "plan", "PlanAgain": "plan", "TranscodeRecordings": "score", "ScoreRanges": "score",
+        "WriteReports": "score", "Aggregate": "aggregate", "Review": None, "RecordFailure": None,
+    }  # fmt: skip
+    passes = [state for state in states.values() if state["Type"] == "Pass"]
+    assert all((state["ResultPath"], state["Next"]) == ("$.function", "RecordFailure") for state in passes)

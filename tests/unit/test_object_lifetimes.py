@@ -16,7 +16,7 @@ from tests.lifecycle_rules import Fate, fate, rules_of
 REPOSITORY = Path(__file__).parents[2]
 ASL = REPOSITORY / "statemachine" / "analyze.asl.json"
 MIB = 1 << 20
-TAGGING_FUNCTIONS = {"AggregateFunction", "ApiFunction", "ScoreFunction", "TranscodeFunction"}
+TAGGING_FUNCTIONS = {"ApiFunction", "ReportFunction", "ScoreFunction", "TranscodeFunction"}
 """Functions that write scores, transcoded audio or reports."""
 
 

@@ -224,7 +224,9 @@ def test_calls_cover_every_state_and_every_job(wanted: set[Call]) -> None:
     assert covered == set(_calling_states(definition["States"]))
     keys = {call.resource.partition(":::")[2].partition("/")[2] for call in wanted if call.action == "s3:GetObject"}
     assert {key for key in keys if key.endswith(".jsonl")} == {
-        f"jobs/{tenant}/{job}/{file}" for tenant, job in JOBS for file in ("ranges.jsonl", "transcodes.jsonl")
+        f"jobs/{tenant}/{job}/{file}"
+        for tenant, job in JOBS
+        for file in ("ranges.jsonl", "reports.jsonl", "transcodes.jsonl")
     }
 
 

@@ -55,7 +55,7 @@ def stack(aws: LocalAws, s3: Any) -> Stack:
 
 @pytest.fixture(scope="session")
 def trouble_stack(aws: LocalAws, s3: Any, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """Deploy the stack with a score function that fails on demand (tests/workflow/trouble.py)."""
+    """Deploy the stack with score and report functions that fail on demand (trouble.py, trouble_report.py)."""
     folder = tmp_path_factory.mktemp("trouble")
     for name in ("template.yaml", "monitoring.yaml"):
         shutil.copy(REPOSITORY / name, folder)
@@ -63,6 +63,8 @@ def trouble_stack(aws: LocalAws, s3: Any, tmp_path_factory: pytest.TempPathFacto
         shutil.copytree(REPOSITORY / name, folder / name)
     (folder / "functions/score/app.py").rename(folder / "functions/score/real_app.py")
     shutil.copy(REPOSITORY / "tests/workflow/trouble.py", folder / "functions/score/app.py")
+    (folder / "functions/report/app.py").rename(folder / "functions/report/real_report_app.py")
+    shutil.copy(REPOSITORY / "tests/workflow/trouble_report.py", folder / "functions/report/app.py")
     return aws.deploy(folder / "template.yaml", BUILD / "layers", PARAMETERS, name="trouble")
 
 

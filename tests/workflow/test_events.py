@@ -42,6 +42,9 @@ REFUSED = {
     "score-not-a-range": "InvalidRequest",
     "score-range-past-the-end": "InvalidRequest",
     "score-without-model": "InvalidRequest",
+    "report-never-planned": "InvalidRequest",
+    "report-not-in-the-plan": "InvalidRequest",
+    "report-without-recordings": "InvalidRequest",
     "aggregate-never-planned": "InvalidRequest",
     "aggregate-not-a-job": "InvalidRequest",
     "review-never-planned": "InvalidRequest",
@@ -62,9 +65,9 @@ ENDS = {"status": ("SUCCEEDED", None), "status-failed": ("FAILED", "TruncatedRec
 WEBHOOKS = {"notify": 1, "notify-not-public": 0}
 """Number of messages that SQS must deliver again."""
 
-ANSWERED = ["plan-two-recordings", "plan", "score", "aggregate", "plan-must-transcode", "transcode",
-            "plan-after-transcode", "plan-review", "review", "record", "record-timeout", "record-map-failed",
-            "record-plan-failed", "record-without-job", "heal", "models"]  # fmt: skip
+ANSWERED = ["plan-two-recordings", "plan", "score", "report", "aggregate", "plan-must-transcode", "transcode",
+            "plan-after-transcode", "plan-review", "review", "record", "record-timeout", "record-report-timeout",
+            "record-map-failed", "record-plan-failed", "record-without-job", "heal", "models"]  # fmt: skip
 
 
 class Invoke:
@@ -155,7 +158,7 @@ def test_invalid_event_is_refused_with_a_typed_error(invoke: Invoke, name: str, 
 
 
 def run_steps(invoke: Invoke, s3: Any) -> None:
-    """Run plan, score, aggregate and review for the job of the fixtures."""
+    """Run plan, score, report, aggregate and review for the job of the fixtures."""
     found, planned = invoke("plan-two-recordings")
     assert found is None
     assert (planned["worker_count"], planned["tolerated_failure_percentage"]) == (1, 100)
@@ -168,10 +171,14 @@ def run_steps(invoke: Invoke, s3: Any) -> None:
     assert (found, scored) == (None, {"ranges": 1, "windows": 299, "computed": 1, "failed": 0})
     found, repeated = invoke("score")
     assert (found, repeated) == (None, {"ranges": 1, "windows": 299, "computed": 0, "failed": 0})
+    assert invoke("report") == (None, {"recordings": 1, "written": 1, "failed": 0})
+    assert invoke("report") == (None, {"recordings": 1, "written": 0, "failed": 0})
     found, answer = invoke("aggregate")
     assert (found, answer["recordings"], answer["failed"]) == (None, 1, 0)
     assert not answer["asks_for_review"]
     assert invoke("plan-review")[0] is None
+    assert invoke("aggregate")[0] == "MissingParts"  # its reports are those of another plan
+    assert invoke("report") == (None, {"recordings": 1, "written": 1, "failed": 0})
     assert invoke("aggregate")[1]["asks_for_review"]
     found, reviewed = invoke("review")
     assert found is None
@@ -195,7 +202,7 @@ def run_transcoding(invoke: Invoke, s3: Any) -> None:
     assert (found, planned["transcode_count"], planned["worker_count"]) == (None, 0, 1)
 
 
-def test_plan_score_aggregate_and_review_run_in_order(invoke: Invoke, s3: Any) -> None:
+def test_plan_score_report_aggregate_and_review_run_in_order(invoke: Invoke, s3: Any) -> None:
     run_steps(invoke, s3)
 
 
@@ -232,6 +239,7 @@ def test_webhook_is_sent_again_if_a_retry_may_succeed(invoke: Invoke, name: str,
     [
         ("record", "InvalidSamples", "sample"),
         ("record-timeout", "RangeFailed", "cut finer"),
+        ("record-report-timeout", "FunctionFailed", "fewer formats"),
         ("record-plan-failed", "RecordingNotFound", "no such object"),
         ("record-without-job", "InvalidRequest", "tenant and id"),
     ],

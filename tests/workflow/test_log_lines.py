@@ -30,7 +30,7 @@ def test_log_lines_of_an_execution_are_joined_by_the_id_of_its_request(
     body = {"recordings": [upload], "settings": {"max_range_seconds": 3}}
     execution = api("POST", "/executions", json=body, headers=headers).json()["id"]
     assert api.ended(execution)["status"] == "SUCCEEDED"
-    wanted = {"api", "plan", "score", "aggregate", "status"}
+    wanted = {"api", "plan", "score", "report", "aggregate", "status"}
     await_true(lambda: functions_of(lines_of(stack, "cruise-7.night_2")) == wanted, "the line of the status function")
     lines = lines_of(stack, "cruise-7.night_2")
     assert all(set(KEYS) <= set(line) for line in lines)

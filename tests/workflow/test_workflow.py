@@ -48,7 +48,7 @@ def test_workflow_equals_the_laptop(stack: Stack, run_job: RunJob, reef_scene: P
     execution, results = run_job(stack, reef_scene)
     assert execution.status == "SUCCEEDED", execution.cause
     assert execution.states[:4] == ["Plan", "NeedsTranscoding?", "HasRanges?", "ScoreRanges"]
-    assert execution.states[-3:] == ["Aggregate", "Review?", "Done"]
+    assert execution.states[-4:] == ["WriteReports", "Aggregate", "Review?", "Done"]
     assert results == laptop(tmp_path / "laptop", reef_scene)
     events = list(csv.DictReader(io.StringIO(results["scene.wav.events.csv"].decode())))
     assert execution.output["events"] == len(events) > 3
@@ -119,14 +119,23 @@ def test_reused_job_name_gives_the_results_of_the_new_recording(
     assert results == laptop(tmp_path / "laptop", reef_scene)
 
 
-def test_repeated_job_computes_no_part_again(stack: Stack, s3: Any, reef_scene: Path) -> None:
+def written(s3: Any, stack: Stack, prefix: str) -> dict[str, object]:
+    """Return when each object below a prefix was written."""
+    listed = s3.list_objects_v2(Bucket=stack.outputs["OutputBucketName"], Prefix=prefix)
+    return {item["Key"].removeprefix(prefix): item["LastModified"] for item in listed["Contents"]}
+
+
+def test_repeated_job_computes_no_part_and_no_report_again(stack: Stack, s3: Any, reef_scene: Path) -> None:
     def parts() -> dict[str, object]:
-        listed = s3.list_objects_v2(Bucket=stack.outputs["OutputBucketName"], Prefix="jobs/local/twice/parts/")
-        return {item["Key"]: item["LastModified"] for item in listed["Contents"]}
+        return written(s3, stack, "jobs/local/twice/parts/")
+
+    def reports() -> dict[str, object]:
+        results = written(s3, stack, "jobs/local/twice/results/")
+        return {name: time for name, time in results.items() if name != "summary.csv"}
 
     settings = {"max_range_seconds": 10}
     assert analyse(s3, stack, "twice", [reef_scene], settings=settings).status == "SUCCEEDED"
-    before = parts()
+    before, reports_before = parts(), reports()
     uri = f"s3://{stack.outputs['InputBucketName']}/uploads/local/twice/0/scene.wav"
     recording = {"uri": uri, "name": "scene.wav", "path": str(reef_scene)}
     document = {"job": {"tenant": "local", "id": "twice"}, "recordings": [recording], "settings": settings}
@@ -134,6 +143,8 @@ def test_repeated_job_computes_no_part_again(stack: Stack, s3: Any, reef_scene: 
     assert execution.status == "SUCCEEDED"
     assert len(execution.children) == len(before) == 4
     assert parts() == before
+    assert reports() == reports_before
+    assert len(reports_before) == 9
 
 
 def test_recording_shorter_than_a_window_has_no_ranges(
@@ -300,6 +311,7 @@ def test_recovered_worker_does_not_change_the_results(
     execution, results = run_job(trouble_stack, path)
     assert execution.status == "SUCCEEDED", execution.cause
     assert [outcomes(child) for child in execution.children] == [history]
+    assert [outcomes(child) for child in execution.reports] == [["succeeded"]]
     assert outcomes(execution.history) == ["succeeded", "succeeded"]  # Plan, Aggregate
     assert results == laptop(tmp_path / "laptop", path)
 
@@ -382,6 +394,79 @@ def test_failing_worker_does_not_fail_other_recordings(
     assert execution.output["failed"] == 1
     assert "good.wav.json" in results
     assert "always-fails.wav.json" not in results
+
+
+# --- reports that fail -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "history"),
+    [
+        ("report-fails-once.wav", ["StorageError", "succeeded"]),
+        ("report-killed-once.wav", ["Runtime.ExitError", "succeeded"]),
+    ],
+)
+def test_recovered_report_worker_does_not_change_the_results(
+    name: str, history: list[str], trouble_stack: Stack, run_job: RunJob, make_recording: Callable[..., Path],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    paths = [make_recording("a.wav"), make_recording(name), make_recording("z.wav")]
+    execution, results = run_job(trouble_stack, *paths)
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert [outcomes(child) for child in execution.reports] == [history]
+    assert results == laptop(tmp_path / "laptop", *paths)
+
+
+def test_recording_whose_report_fails_is_listed_with_its_reason(
+    trouble_stack: Stack, run_job: RunJob, make_recording: Callable[..., Path]
+) -> None:
+    execution, results = run_job(trouble_stack, make_recording("a.wav"), make_recording("report-breaks.wav"))
+    assert execution.status == "SUCCEEDED", execution.cause
+    assert {key: execution.output[key] for key in ("recordings", "failed")} == {"recordings": 2, "failed": 1}
+    assert [outcomes(child) for child in execution.reports] == [["succeeded"]]
+    rows = {row["recording"]: row for row in csv.DictReader(io.StringIO(results["summary.csv"].decode()))}
+    assert rows["a.wav"]["status"] == "done"
+    assert rows["report-breaks.wav"]["error"] == "FunctionFailed"
+    assert "its reports could not be written: KeyError: 'window'" in rows["report-breaks.wav"]["message"]
+
+
+def test_only_recording_whose_report_worker_dies_fails_the_job_and_resuming_repeats_the_report_alone(
+    trouble_stack: Stack, s3: Any, make_recording: Callable[..., Path]
+) -> None:
+    execution = analyse(s3, trouble_stack, "killed", [make_recording("report-killed-always.wav")])
+    assert [outcomes(child) for child in execution.reports] == [["Runtime.ExitError"] * 4 + ["succeeded"]]
+    assert execution.states[-4:] == ["Aggregate", "AggregateFailed", "RecordFailure", "Failed"]
+    assert execution.error == "FunctionFailed"
+    assert execution.cause.startswith(
+        "report: Runtime.ExitError: its process died, most likely for want of memory; set"
+    )
+    again = trouble_stack.run({"job": {"tenant": "local", "id": "killed"}, "resume": True})
+    assert again.children == []
+    assert len(again.reports) == 1
+
+
+def test_resumed_job_writes_only_missing_reports(
+    trouble_stack: Stack, s3: Any, make_recording: Callable[..., Path]
+) -> None:
+    paths = [make_recording(name) for name in ("a.wav", "b.wav", "report-fails-once.wav")]
+    first = analyse(s3, trouble_stack, "resumed", paths)
+    assert first.status == "SUCCEEDED", first.cause
+    prefix, bucket = "jobs/local/resumed/", trouble_stack.outputs["OutputBucketName"]
+    before = written(s3, trouble_stack, f"{prefix}results/")
+    content = {name: s3.get_object(Bucket=bucket, Key=f"{prefix}results/{name}")["Body"].read() for name in before}
+    lost = next(iter(written(s3, trouble_stack, f"{prefix}outcomes/")))
+    s3.delete_object(Bucket=bucket, Key=f"{prefix}outcomes/{lost}")
+    again = trouble_stack.run({"job": {"tenant": "local", "id": "resumed"}, "resume": True})
+    assert (again.status, again.children) == ("SUCCEEDED", [])
+    after = written(s3, trouble_stack, f"{prefix}results/")
+    changed = {name for name in after if after[name] != before[name]}
+    [recording] = {name.partition(".wav")[0] for name in changed if ".wav" in name}
+    assert {name for name in changed if ".wav" in name} == {
+        name for name in before if name.startswith(f"{recording}.wav")
+    }
+    assert content == {
+        name: s3.get_object(Bucket=bucket, Key=f"{prefix}results/{name}")["Body"].read() for name in after
+    }
 
 
 # --- recordings that must be transcoded --------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def job_of(counts: Sequence[int], per_window: float, per_range: float = 2.0, con
         architecture="arm64",
         max_concurrency=concurrency,
     )
-    return JobCost(model, Work(recordings=len(counts), windows=sum(counts), classes=3, formats=FORMATS))
+    return JobCost(model, Work(counts=tuple(counts), classes=3, formats=FORMATS))
 
 
 def rank(job: JobCost, layout: Layout, target: float) -> tuple[bool, float]:
@@ -44,6 +44,11 @@ def rank(job: JobCost, layout: Layout, target: float) -> tuple[bool, float]:
     seconds = job.makespan(layout.workers, layout.ranges, layout.longest)
     missed = seconds > target
     return missed, seconds if missed else job.usd(layout.workers, layout.ranges)
+
+
+def usd(loads: Loads, cut: Cut) -> float:
+    layout = loads.layout(cut)
+    return loads.cost.usd(layout.workers, layout.ranges)
 
 
 def tasks_of(counts: Sequence[int], windows: int) -> Iterator[RangeTask]:
@@ -62,7 +67,7 @@ def test_layout_has_the_workers_that_the_plan_makes(
     batches = list(batched(tasks_of(counts, windows), windows, recordings))
     seconds = [job.model.range_seconds(sum(len(task.windows) for task in batch), len(batch)) for batch in batches]
     expected = Layout(len(batches), sum(map(len, batches)), pytest.approx(max(seconds)))
-    assert Loads(counts, job).layout(Cut(windows, recordings)) == expected
+    assert Loads(job).layout(Cut(windows, recordings)) == expected
 
 
 @given(counts_of_small_jobs, st.integers(1, 40), speeds, overheads, targets, concurrencies)
@@ -70,12 +75,14 @@ def test_cut_is_as_good_as_the_best_of_all_cuts(
     counts: list[int], most: int, per_window: float, per_range: float, target: float, concurrency: int
 ) -> None:
     job = job_of(counts, per_window, per_range, concurrency)
-    loads = Loads(counts, job)
-    missed, value = rank(job, loads.layout(best_cut(loads, most, target)), target)
-    every = (Cut(*numbers) for numbers in product(range(1, most + 1), range(1, len(counts) + 1)))
-    best_missed, best = min(rank(job, loads.layout(cut), target) for cut in every)
-    assert missed == best_missed
-    assert best <= value <= best * GAP
+    loads = Loads(job)
+    every = [Cut(*numbers) for numbers in product(range(1, most + 1), range(1, len(counts) + 1))]
+    fastest = min(map(loads.makespan, every))
+    within = target if fastest <= target else fastest * 1.05
+    cheapest = min(usd(loads, cut) for cut in every if loads.makespan(cut) <= within)
+    chosen = best_cut(loads, most, target)
+    assert loads.makespan(chosen) <= (target if fastest <= target else within * GAP)
+    assert usd(loads, chosen) <= cheapest * GAP
 
 
 def earlier_choice(counts: Sequence[int], most: int, target: float, job: JobCost) -> Cut:
@@ -109,24 +116,24 @@ def test_cut_is_never_worse_than_the_earlier_choice(
     counts: list[int], most: int, per_window: float, per_range: float, target: float, concurrency: int
 ) -> None:
     job = job_of(counts, per_window, per_range, concurrency)
-    loads = Loads(counts, job)
+    loads = Loads(job)
     missed, value = rank(job, loads.layout(best_cut(loads, most, target)), target)
     earlier_missed, earlier = rank(job, loads.layout(earlier_choice(counts, most, target, job)), target)
     assert missed <= earlier_missed
-    assert missed < earlier_missed or value <= earlier * GAP
+    assert missed < earlier_missed or value <= earlier * GAP * (1.05 if missed else 1)
 
 
 def test_many_short_recordings_share_few_workers() -> None:
     """The earlier choice was 10,000 workers: slower and several times dearer."""
     counts = [299] * 10_000
     job = job_of(counts, 0.0011, per_range=1.0)
-    loads = Loads(counts, job)
+    loads = Loads(job)
     began = time.perf_counter()
     layout = loads.layout(best_cut(loads, 36_000, 120))
     assert time.perf_counter() - began < 5  # 0.2 s on an idle machine
     earlier = loads.layout(earlier_choice(counts, 36_000, 120, job))
     assert earlier.workers == 10_000
-    assert 300 < layout.workers <= 1_000
+    assert 200 < layout.workers <= 1_000
     assert job.makespan(layout.workers, layout.ranges, layout.longest) < job.makespan(10_000, 10_000, earlier.longest)
     scoring = [
         price.score_usd + price.transitions_usd
@@ -138,7 +145,7 @@ def test_many_short_recordings_share_few_workers() -> None:
 @given(counts_of_jobs, speeds, targets)
 def test_same_recordings_give_the_same_cut(counts: list[int], per_window: float, target: float) -> None:
     job = job_of(counts, per_window)
-    assert best_cut(Loads(counts, job), 5_000, target) == best_cut(Loads(counts, job), 5_000, target)
+    assert best_cut(Loads(job), 5_000, target) == best_cut(Loads(job), 5_000, target)
 
 
 @given(st.integers(1, 3_000), st.integers(0, 3_000), overheads, concurrencies, st.floats(0.1, 600))
@@ -146,7 +153,7 @@ def test_time_and_price_grow_with_workers_and_ranges(
     workers: int, more: int, per_range: float, concurrency: int, longest: float
 ) -> None:
     """The search relies on it."""
-    job, ranges = job_of([299] * 10, 0.01, per_range, concurrency), workers + more
+    job, ranges = job_of([299] * 10, 0.01, per_range, concurrency), max(workers + more, 10)
     seconds, usd = job.makespan(workers, ranges, longest), job.usd(workers, ranges)
     assert job.makespan(workers, ranges + 1, longest) >= seconds
     assert job.makespan(workers + 1, ranges + 1, longest) >= seconds

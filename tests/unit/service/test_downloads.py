@@ -24,7 +24,7 @@ from anemonefish.errors import (
 from anemonefish.service.downloads import JobResults
 from anemonefish.service.downloads import _read_scores as read_scores
 from anemonefish.service.execution_record import Execution
-from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.aggregate import report_and_aggregate
 from tests.fakes.service_stack import FakeStack, dies, score
 
 
@@ -34,7 +34,7 @@ def results(reef: FakeStack, planned: Execution) -> JobResults:
     job = reef.executions.job(planned)
     score(reef, planned, 0, 1)
     job.write_range_failure(list(job.read_plan().tasks())[2], Failure("InvalidSamples", "b.wav: NaN"))
-    aggregate_job(job, reef.models)
+    report_and_aggregate(job, reef.models)
     return JobResults(job, reef.models)
 
 

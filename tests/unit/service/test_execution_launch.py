@@ -411,7 +411,7 @@ def test_error_of_one_execution_does_not_stop_the_schedule(reef: FakeStack, monk
     [
         (WorkflowEnd("SUCCEEDED"), SUCCEEDED, None),
         (WorkflowEnd("FAILED", "TruncatedRecording", "a.wav: too short"), FAILED, "TruncatedRecording"),
-        (WorkflowEnd("TIMED_OUT"), FAILED, "RangeFailed"),
+        (WorkflowEnd("TIMED_OUT"), FAILED, "FunctionFailed"),
         (WorkflowEnd("ABORTED"), CANCELLED, None),
     ],
 )

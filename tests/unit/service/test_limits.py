@@ -11,7 +11,7 @@ from anemonefish.errors import (
     JobTooLong,
 )
 from anemonefish.execution_states import RUNNING
-from anemonefish.jobs import costs
+from anemonefish.jobs import report_costs
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.service.limits import Limits
 from anemonefish.service.upload_record import Upload
@@ -30,8 +30,8 @@ def test_job_above_the_cost_limit_is_refused(reef: FakeStack, monkeypatch: pytes
     assert caught.value.status == 413
     assert (reef.started(), reef.executions.page("lab", 1, None)) == ({}, [])
     with monkeypatch.context() as slower:
-        slower.setattr(costs, "_SECONDS_PER_WINDOW_WRITTEN", 100.0)
-        with pytest.raises(JobTooLong, match="the function aggregate"):
+        slower.setattr(report_costs, "_SECONDS_PER_WINDOW_WRITTEN", 100.0)
+        with pytest.raises(JobTooLong, match="the function report"):
             reef.start("key")
     assert (reef.started(), reef.executions.page("lab", 1, None)) == ({}, [])
     reef.set_limits(Limits(job_usd=cost))

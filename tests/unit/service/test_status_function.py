@@ -103,9 +103,9 @@ def test_stopped_execution_is_sent_once_the_state_machine_has_ended(reef: FakeSt
     ("status", "detail", "error", "words"),
     [
         ("FAILED", {"error": "InvalidSamples", "cause": "a.wav: NaN"}, "InvalidSamples", "a.wav: NaN"),
-        ("FAILED", {"error": "States.Runtime", "cause": "odd"}, "RangeFailed", "States.Runtime: odd"),
-        ("FAILED", {}, "RangeFailed", "did not finish in the time"),
-        ("TIMED_OUT", {}, "RangeFailed", "did not finish in the time"),
+        ("FAILED", {"error": "States.Runtime", "cause": "odd"}, "FunctionFailed", "States.Runtime: odd"),
+        ("FAILED", {}, "FunctionFailed", "did not finish in the time"),
+        ("TIMED_OUT", {}, "FunctionFailed", "an execution has a day; resume it"),
     ],
 )
 def test_failure_is_recorded_as_an_error_class_and_message(

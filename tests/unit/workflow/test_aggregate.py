@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.stores.folder import LocalStore
-from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.aggregate import report_and_aggregate
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.score import score_range
 
@@ -49,12 +52,14 @@ def part(job: Job, index: int) -> Path:
     return Path(job.store.uri, job.part_key(range_of(job, index)))
 
 
+def summary(job: Job) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(job.store.read(job.result_key("summary.csv")).decode())))
+
+
 def test_a_failed_range_fails_its_recording_only(job: Job, models: ModelRepository) -> None:
     part(job, 1).unlink()
     job.write_range_failure(range_of(job, 1), Failure("InvalidSamples", "a.wav: sample 5 is not a finite number"))
-    aggregate = aggregate_job(job, models)
-    assert [outcome.failed for outcome in aggregate.outcomes] == [True, False]
-    assert aggregate.failed == 1
+    assert [outcome.failed for outcome in report_and_aggregate(job, models)] == [True, False]
     manifest = json.loads(job.store.read(job.manifest_key))
     assert manifest["recordings"][0]["failure"]["error"] == "InvalidSamples"
     assert manifest["recordings"][1]["status"] == "done"
@@ -63,18 +68,18 @@ def test_a_failed_range_fails_its_recording_only(job: Job, models: ModelReposito
 
 def test_a_part_outweighs_an_old_reason(job: Job, models: ModelRepository) -> None:
     job.write_range_failure(range_of(job, 1), Failure("RangeFailed", "it died once"))
-    assert aggregate_job(job, models).failed == 0
+    assert not any(outcome.failed for outcome in report_and_aggregate(job, models))
 
 
 def test_a_missing_part_without_a_reason_is_an_error(job: Job, models: ModelRepository) -> None:
     part(job, 1).unlink()
     with pytest.raises(errors.MissingParts, match=r"a\.wav: 1 of \d ranges .* the first begins at window 5; resume"):
-        aggregate_job(job, models)
+        report_and_aggregate(job, models)
     assert not job.store.exists(job.manifest_key)
 
 
 @pytest.mark.parametrize("damage", ["cut", "shape", "nan", "type"])
-def test_a_damaged_part_is_found(job: Job, models: ModelRepository, damage: str) -> None:
+def test_a_damaged_part_fails_its_recording_only(job: Job, models: ModelRepository, damage: str) -> None:
     scores = np.load(part(job, 0))
     if damage == "cut":
         part(job, 0).write_bytes(part(job, 0).read_bytes()[:-5])
@@ -84,9 +89,12 @@ def test_a_damaged_part_is_found(job: Job, models: ModelRepository, damage: str)
         np.save(part(job, 0), scores * np.nan)
     else:
         np.save(part(job, 0), scores.astype(np.float64))
-    with pytest.raises(errors.DamagedPart, match=r"parts/\w{16}/00000000-\d{8}\.npy.*delete it and resume"):
-        aggregate_job(job, models)
-    assert not job.store.exists(job.manifest_key)
+    damaged, other = report_and_aggregate(job, models)
+    assert damaged.recording.failure is not None
+    assert damaged.recording.failure.error == "DamagedPart"
+    assert re.search(r"parts/\w{16}/00000000-\d{8}\.npy.*delete it and run", damaged.recording.failure.message)
+    assert not other.failed
+    assert [row["status"] for row in summary(job)] == ["failed", "done"]
 
 
 def test_every_failed_recording_is_an_error(job: Job, models: ModelRepository) -> None:
@@ -94,13 +102,13 @@ def test_every_failed_recording_is_an_error(job: Job, models: ModelRepository) -
         part(job, index).unlink()
         job.write_range_failure(range_of(job, index), Failure("TruncatedRecording", f"{name}: ends early"))
     with pytest.raises(errors.EveryRecordingFailed, match=r"none of the 2.*a\.wav: ends early; .*b\.wav: ends early"):
-        aggregate_job(job, models)
+        report_and_aggregate(job, models)
 
 
 def test_the_manifest_names_every_part_and_result_by_its_hash(job: Job, models: ModelRepository) -> None:
     import hashlib
 
-    aggregate_job(job, models)
+    report_and_aggregate(job, models)
     manifest = json.loads(job.store.read(job.manifest_key))
     for recording in manifest["recordings"]:
         assert len(recording["results"]) == 9
@@ -121,4 +129,4 @@ def test_an_existing_part_is_never_computed_again(job: Job, models: ModelReposit
 
 def test_a_job_that_was_never_planned(tmp_path: Path, models: ModelRepository) -> None:
     with pytest.raises(errors.InvalidRequest, match="there is no such job"):
-        aggregate_job(Job(LocalStore(tmp_path), "jobs/lab/2", "jobs/lab/2/results"), models)
+        report_and_aggregate(Job(LocalStore(tmp_path), "jobs/lab/2", "jobs/lab/2/results"), models)

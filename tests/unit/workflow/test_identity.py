@@ -23,7 +23,7 @@ from anemonefish.simulation.scene import scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.stores import open_store
 from anemonefish.stores.folder import LocalStore
-from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.aggregate import report_and_aggregate
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.score import score_range
 
@@ -53,7 +53,7 @@ def run(folder: Path, plan: Plan, order: Sequence[int], models: ModelRepository)
         if number < 0:  # a worker whose part was lost scores again
             (folder / job.part_key(tasks[index])).unlink(missing_ok=True)
         score_range(job, tasks[index], ready_model(models.store.uri, plan.model))
-    aggregate_job(job, models)
+    report_and_aggregate(job, models)
     results = {path.name: path.read_bytes() for path in (folder / "results").iterdir()}
     parts = [np.load(folder / job.part_key(task)) for task in tasks]
     results["scores"] = np.concatenate(parts).tobytes() if parts else b""

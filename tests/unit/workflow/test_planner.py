@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from anemonefish import errors
-from anemonefish.jobs import costs
+from anemonefish.jobs import report_costs
 from anemonefish.jobs.costs import _SLOWER_THAN_PUBLISHER
 from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.request import RecordingRequest
@@ -67,7 +67,7 @@ def test_a_target_nobody_can_meet_comes_as_close_as_possible(
     slow_model(models, monkeypatch, 1.0)
     made = plan(models, make_recording(frames=48_000 * 120), target_seconds=0.5, max_concurrency=10)
     assert made.quote.ranges == 10
-    assert made.quote.expected_seconds == pytest.approx(66, abs=1)
+    assert made.quote.expected_seconds == pytest.approx(68, abs=1)
 
 
 def test_a_range_never_takes_longer_than_a_function_may(
@@ -145,13 +145,13 @@ def test_quote_states_workers_longest_function_price_and_storage(
     assert fewer.storage.bytes < quote.storage.bytes
 
 
-def test_job_whose_aggregate_would_take_too_long_is_refused_with_what_to_change(
+def test_job_whose_longest_report_would_take_too_long_is_refused_with_what_to_change(
     models: ModelRepository, make_recording: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(costs, "_SECONDS_PER_WINDOW_WRITTEN", 2.0)
+    monkeypatch.setattr(report_costs, "_SECONDS_PER_WINDOW_WRITTEN", 2.0)
     path = make_recording(frames=48_000 * 120)
     with pytest.raises(
-        errors.JobTooLong, match=r"1 recordings with 599 windows: the function aggregate .* 900 s; start"
+        errors.JobTooLong, match=r"1 recordings with 599 windows: the function report .* 900 s; set a longer hop_sec"
     ):
         plan(models, path)
     assert plan(models, path, hop_seconds=0.4).quote.windows == 300

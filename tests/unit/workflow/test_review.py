@@ -24,7 +24,7 @@ from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.stores import open_store
 from anemonefish.stores.folder import LocalStore
-from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.aggregate import report_and_aggregate
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.review import store_review
 from anemonefish.workflow.score import score_range
@@ -127,7 +127,7 @@ def job(folder: Path, tmp_path: Path, models_uri: str) -> Job:
     for batch in plan.batches():
         for task in batch:
             score_range(made, task, ready_model(models.store.uri, plan.model))
-    aggregate_job(made, models)
+    report_and_aggregate(made, models)
     return made
 
 

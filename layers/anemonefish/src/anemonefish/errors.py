@@ -12,7 +12,7 @@ words::
     ├── ModelError
     │   └── ModelNotFound, InvalidBundle, IncompatibleModel, ParityError
     ├── JobError
-    │   ├── DamagedPart, MissingParts, RangeFailed, EveryRecordingFailed
+    │   ├── DamagedPart, MissingParts, RangeFailed, FunctionFailed, EveryRecordingFailed
     │   └── JobTooExpensive, JobTooLong, LaunchFailed, OutOfTime
     ├── RequestError                  a request to the API; no execution raises it
     │   ├── NotAllowed, RouteNotFound, MethodNotAllowed, UnsupportedMediaType, UploadNotFound, UploadIncomplete
@@ -40,6 +40,7 @@ __all__ = [
     "EveryRecordingFailed",
     "ExecutionNotFound",
     "Failure",
+    "FunctionFailed",
     "IdempotencyConflict",
     "IncompatibleModel",
     "InexactRecording",
@@ -188,11 +189,15 @@ class DamagedPart(JobError):
 
 
 class MissingParts(JobError):
-    """Ranges of the plan have neither scores nor the reason of a failure."""
+    """Ranges or reports of the plan do not exist, and there is no reason of a failure."""
 
 
 class RangeFailed(JobError):
     """A range ended without one of these errors: its process crashed, or ran out of memory or time."""
+
+
+class FunctionFailed(JobError):
+    """Plan, report or aggregate ended without one of these errors: its process crashed, had no memory or no time."""
 
 
 class EveryRecordingFailed(JobError):

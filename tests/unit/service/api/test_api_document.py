@@ -39,7 +39,7 @@ from anemonefish.service.execution_end import end_execution
 from anemonefish.service.executions import MOST_QUOTED_AT_START, QUOTE_SECONDS
 from anemonefish.settings import Settings
 from anemonefish.workflow import predict
-from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.aggregate import report_and_aggregate
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.review import MOST_CLIPS
 from anemonefish.workflow.score import score_range
@@ -149,7 +149,7 @@ class World:
         model = ready_model(services().models_uri, plan.model)
         for task in plan.tasks():
             score_range(job, task, model)
-        aggregate_job(job, models)
+        report_and_aggregate(job, models)
         assert end_execution(made._table, execution.name, "SUCCEEDED", None)
 
 

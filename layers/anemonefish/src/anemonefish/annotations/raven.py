@@ -15,7 +15,7 @@ from anemonefish.annotations.selections import AudioReference, Selection
 from anemonefish.csv_cells import escape
 from anemonefish.sample_times import format_seconds
 
-__all__ = ["RAVEN_COLUMNS", "write_raven"]
+__all__ = ["RAVEN_COLUMNS", "RavenTable", "write_raven"]
 
 RAVEN_COLUMNS = (
     "Selection",
@@ -46,10 +46,30 @@ def write_raven(file: TextIO, parts: Iterable[tuple[AudioReference, Iterable[Sel
         The recordings in the order of the sequence. ``Begin Time (s)`` counts from the start of the first recording,
         ``File Offset (s)`` from the start of the recording that holds the selection.
     """
-    file.write("\t".join(RAVEN_COLUMNS) + "\n")
-    rows = (_fields(recording, selection) for recording, selections in parts for selection in selections)
-    for number, fields in enumerate(rows, start=1):
-        file.write("\t".join((str(number), *fields)) + "\n")
+    table = RavenTable(file)
+    for recording, selections in parts:
+        table.add(recording, selections)
+
+
+class RavenTable:
+    """A Raven selection table that is written recording by recording.
+
+    Parameters
+    ----------
+    file : text file
+        As in :func:`write_raven`.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._rows = 0
+        file.write("\t".join(RAVEN_COLUMNS) + "\n")
+
+    def add(self, recording: AudioReference, selections: Iterable[Selection]) -> None:
+        """Write the selections of the next recording."""
+        for selection in selections:
+            self._rows += 1
+            self._file.write("\t".join((str(self._rows), *_fields(recording, selection))) + "\n")
 
 
 def _fields(recording: AudioReference, selection: Selection) -> tuple[str, ...]:

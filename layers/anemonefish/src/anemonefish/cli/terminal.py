@@ -307,7 +307,7 @@ def show_quote(title: str, quote: Mapping[str, Any]) -> None:
         f"{quote['expected_usd']:.4f} USD",
     )
     OUT.print(table)
-    if quote.get("workers") is not None:  # an older stack does not tell these
+    if quote.get("report_workers") is not None:  # an older stack does not tell these
         _show_price(quote)
     if how := quote.get("assumptions"):  # an older stack tells none
         OUT.print(
@@ -323,13 +323,15 @@ def show_quote(title: str, quote: Mapping[str, Any]) -> None:
 def _show_price(quote: Mapping[str, Any]) -> None:
     longest, price, storage = quote["longest_function"], quote["price"], quote["storage"]
     OUT.print(
-        f"{quote['workers']} workers; the longest function, {longest['function']}, takes {longest['seconds']:.1f} s",
+        f"{quote['workers']} workers score, {quote['report_workers']} report; the longest function, "
+        f"{longest['function']}, takes {longest['seconds']:.1f} s",
         highlight=False,
         soft_wrap=True,
     )
     items = {
         "scoring": "score_usd",
         "plan": "plan_usd",
+        "reports": "report_usd",
         "aggregate": "aggregate_usd",
         "requests to S3": "requests_usd",
         "transitions": "transitions_usd",

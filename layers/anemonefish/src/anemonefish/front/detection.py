@@ -120,7 +120,7 @@ def detect(
                 write_review(job, models_of_job, new, **kinds, padding_seconds=padding_seconds, most_clips=most_clips)
             )
 
-        planned, aggregate = local.detect(
+        planned, outcomes = local.detect(
             found.recordings,
             reference,
             wanted,
@@ -130,7 +130,7 @@ def detect(
             **options,
         )
         run = ScoredJob(shared_job(os.fspath(folder)), planned, _spec(models_uri, planned), wanted)
-        results = run.detections(aggregate.outcomes, found.others, reviews[0] if reviews else None)
+        results = run.detections(outcomes, found.others, reviews[0] if reviews else None)
     _report(results.failures, len(results.planned), failures)
     return results
 

@@ -27,15 +27,21 @@ from anemonefish.jobs.prices import (
     Price,
     Storage,
 )
+from anemonefish.jobs.report_costs import (
+    AGGREGATE_MEMORY_MB,
+    REPORT_MEMORY_MB,
+    SECONDS_PER_REPORT,
+    ReportCost,
+    join_seconds,
+)
 from anemonefish.models.bundle import WINOGRAD, ModelSpec
 from anemonefish.models.repository import PinnedModel
 from anemonefish.settings import Format, Settings
 
-__all__ = ["AGGREGATE_MEMORY_MB", "PLAN_MEMORY_MB", "Assumptions", "CostModel", "JobCost", "Work"]
+__all__ = ["PLAN_MEMORY_MB", "Assumptions", "CostModel", "JobCost", "Work"]
 
 PLAN_MEMORY_MB = 1769
-AGGREGATE_MEMORY_MB = 3008
-"""Memory of the functions Plan and Aggregate, as in template.yaml."""
+"""Memory of the function Plan, as in template.yaml."""
 
 _DISPATCH_PER_SECOND = 100.0
 """Child executions that a Distributed Map starts per second (AWS quota for Standard children)."""
@@ -54,26 +60,12 @@ _HEADERS_AT_ONCE = 16
 _SECONDS_PER_JOB = 5.0
 """Plan and aggregate with their cold starts, and the transitions between the states. This is an estimate."""
 
-_SECONDS_PER_WINDOW_WRITTEN = 60e-6
-"""Smoothing and writing one window in every format: 16 to 21 us were measured over 24 h, and Lambda takes three times
-as long."""
-
-_SECONDS_PER_REPORT = 0.015
-"""Deciding and writing one recording besides its windows: 5 ms were measured, and Lambda takes three times as long."""
-
-_SECONDS_PER_REQUEST = 0.03
-"""Time of one small request to S3 from a function in the same region."""
-
-_REPORTS_AT_ONCE = 4
-_PARTS_AT_ONCE = 16
-"""Recordings that the aggregate finishes at the same time, and parts of a recording that it reads at the same time."""
-
 _VCPU_MB = 1769
 """Memory that comes with one vCPU (AWS Lambda documentation)."""
 
 _TRANSITIONS_PER_WORKER = 3
-_TRANSITIONS_PER_JOB = 8
-"""A child execution has three transitions, and its parent eight."""
+_TRANSITIONS_PER_JOB = 9
+"""A child execution has three transitions, and its parent nine."""
 
 _GETS_PER_OPENING = 4
 """HEAD and three GETs for a header; the plan and every range open their recording once."""
@@ -81,22 +73,26 @@ _GETS_PER_OPENING = 4
 _GET_BYTES = 1 << 20
 """Most bytes that a worker reads with one request (:mod:`anemonefish.audio.blocks`)."""
 
-_PUTS_PER_JOB = 8
-"""Plan, ranges, request, the Map's results, job-level tables and the manifest."""
+_GETS_PER_REPORT_WORKER = 3
+"""Its share of the plan and the description of the model; the third is a reserve."""
+
+_PUTS_PER_JOB = 10
+"""Plan, items and results of two Maps, request, job-level tables and the manifest."""
 
 _PART_HEADER_BYTES = 300
 _RESULT_BYTES: Mapping[Format, float] = {
-    "json": 72,
-    "csv": 1.3,
-    "scores": 20,
-    "raven": 1.5,
-    "audacity": 0.3,
-    "classes": 2.4,
-    "kaleidoscope": 0.7,
-    "longterm": 0.2,
-    "parquet": 8,
+    "json": 69,
+    "csv": 0.31,
+    "scores": 19.4,
+    "raven": 0.38,
+    "audacity": 0.10,
+    "classes": 0.26,
+    "kaleidoscope": 0.22,
+    "longterm": 0.06,
+    "parquet": 4.7,
 }
-"""Bytes per window and class in each format: measured over one hour of noise with a call in every fifth second."""
+"""Bytes per window and class in each format: measured with the reference model, which has three classes, over three
+simulated recordings of 20 minutes, in which it finds 2.5 events a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +113,9 @@ class Assumptions:
     seconds_per_opening : float
         Time to open one more recording.
     seconds_per_report : float
-        Time of the aggregate for one recording, besides its windows.
-    plan_memory_mb, aggregate_memory_mb : int
-        Memory of the functions that plan and aggregate.
+        Time to report one recording, besides its windows.
+    plan_memory_mb, report_memory_mb, aggregate_memory_mb : int
+        Memory of the functions that plan, report and aggregate.
     """
 
     basis: str
@@ -134,6 +130,7 @@ class Assumptions:
     seconds_per_opening: float | None = None
     seconds_per_report: float | None = None
     plan_memory_mb: int | None = None
+    report_memory_mb: int | None = None
     aggregate_memory_mb: int | None = None
 
 
@@ -143,8 +140,8 @@ class Work:
 
     Attributes
     ----------
-    recordings, windows : int
-        Their numbers, without recordings that cannot be analysed.
+    counts : tuple of int
+        Windows of each recording, without recordings that cannot be analysed.
     audio_bytes : int
         Bytes of the samples that are read.
     classes : int
@@ -153,8 +150,7 @@ class Work:
         Report formats of each recording.
     """
 
-    recordings: int
-    windows: int
+    counts: tuple[int, ...]
     audio_bytes: int = 0
     classes: int = 1
     formats: tuple[Format, ...] = ()
@@ -246,8 +242,9 @@ class CostModel:
             starts_per_second=_DISPATCH_PER_SECOND,
             prices=PRICES,
             seconds_per_opening=_SECONDS_PER_OPENING,
-            seconds_per_report=_SECONDS_PER_REPORT,
+            seconds_per_report=SECONDS_PER_REPORT,
             plan_memory_mb=PLAN_MEMORY_MB,
+            report_memory_mb=REPORT_MEMORY_MB,
             aggregate_memory_mb=AGGREGATE_MEMORY_MB,
         )
 
@@ -293,45 +290,54 @@ class JobCost:
     def __init__(self, model: CostModel, work: Work) -> None:
         self.model = model
         self.work = work
+        self.recordings = len(work.counts)
+        self.windows = sum(work.counts)
+        self.reports = ReportCost(work.counts, len(work.formats))
 
     @property
     def plan_seconds(self) -> float:
         """Time of the plan: it reads the header of every recording."""
-        opening = self.work.recordings * _SECONDS_PER_OPENING / _HEADERS_AT_ONCE
+        opening = self.recordings * _SECONDS_PER_OPENING / _HEADERS_AT_ONCE
         return self.model.seconds_per_job / 2 + opening
 
-    def aggregate_seconds(self, ranges: int) -> float:
-        """Return the time of the aggregate: it reads every part and writes every report."""
-        work = self.work
-        reports = work.recordings * (_SECONDS_PER_REPORT + len(work.formats) * _SECONDS_PER_REQUEST / _REPORTS_AT_ONCE)
-        parts = work.recordings / _REPORTS_AT_ONCE + (ranges - work.recordings) / _PARTS_AT_ONCE
-        writing = work.windows * _SECONDS_PER_WINDOW_WRITTEN
-        return self.model.seconds_per_job / 2 + reports + parts * _SECONDS_PER_REQUEST + writing
+    @property
+    def aggregate_seconds(self) -> float:
+        """Time of the aggregate: it joins the outcomes of all recordings."""
+        return self.model.seconds_per_job / 2 + join_seconds(self.recordings)
 
     def functions(self, ranges: int, longest: float) -> dict[str, float]:
-        """Return the seconds of each function of the job, of the longest worker for the one that scores."""
-        return {"plan": self.plan_seconds, "score": longest, "aggregate": self.aggregate_seconds(ranges)}
+        """Return the seconds of each function of the job, of the longest worker for those that have several."""
+        return {
+            "plan": self.plan_seconds,
+            "score": longest,
+            "report": self.reports.longest(ranges),
+            "aggregate": self.aggregate_seconds,
+        }
 
     def makespan(self, workers: int, ranges: int, longest: float) -> float:
-        """Return the wall time of the job: plan, workers, aggregate.
+        """Return the wall time of the job: plan, workers that score, workers that report, aggregate.
 
         Parameters
         ----------
         workers, ranges : int
         longest : float
-            Seconds of the worker that takes longest.
+            Seconds of the worker that takes longest to score.
         """
-        return self.plan_seconds + self.model.map_seconds(workers, longest) + self.aggregate_seconds(ranges)
+        return self.model.map_seconds(workers, longest) + self._besides_scoring(ranges)
 
     def least_makespan(self, workers: int, ranges: int, longest: float) -> float:
         """Return a time below :meth:`makespan` of every cut with at least these workers, ranges and longest worker.
 
         The work of all workers together, divided by those that run at once, is such a time too.
         """
-        model, windows = self.model, self.work.windows
+        model, windows = self.model, self.windows
         together = min(model.seconds_of_all(windows, ranges, workers), model.seconds_of_all(windows, ranges, ranges))
         scoring = max(together / model.max_concurrency, model.map_seconds(workers, longest))
-        return self.plan_seconds + scoring + self.aggregate_seconds(ranges)
+        return scoring + self._besides_scoring(ranges)
+
+    def _besides_scoring(self, ranges: int) -> float:
+        reporting = self.model.map_seconds(self.reports.workers, self.reports.longest(ranges))
+        return self.plan_seconds + reporting + self.aggregate_seconds
 
     def usd(self, workers: int, ranges: int) -> float:
         """Return the price of the job in an AWS account."""
@@ -339,23 +345,25 @@ class JobCost:
 
     def price(self, workers: int, ranges: int) -> Price:
         """Return the price of the job in an AWS account, item by item."""
-        model, work = self.model, self.work
-        scoring = model.seconds_of_all(work.windows, ranges, workers)
-        puts = _PUTS_PER_JOB + ranges + work.recordings * len(work.formats) + workers / 1000
-        gets = (work.recordings + ranges) * _GETS_PER_OPENING + 2 * ranges + work.audio_bytes / _GET_BYTES
+        model, recordings, reporters = self.model, self.recordings, self.reports.workers
+        children = workers + reporters
+        puts = _PUTS_PER_JOB + ranges + recordings * (len(self.work.formats) + 1) + children / 1000
+        opening = (recordings + ranges) * _GETS_PER_OPENING + self.work.audio_bytes / _GET_BYTES
+        gets = opening + 2 * ranges + 2 * recordings + reporters * _GETS_PER_REPORT_WORKER
         return Price(
             plan_usd=self._function_usd(PLAN_MEMORY_MB, self.plan_seconds, 1),
-            score_usd=self._function_usd(model.memory_mb, scoring, workers),
-            aggregate_usd=self._function_usd(AGGREGATE_MEMORY_MB, self.aggregate_seconds(ranges), 1),
+            score_usd=self._function_usd(model.memory_mb, model.seconds_of_all(self.windows, ranges, workers), workers),
+            report_usd=self._function_usd(REPORT_MEMORY_MB, self.reports.of_all(ranges), reporters),
+            aggregate_usd=self._function_usd(AGGREGATE_MEMORY_MB, self.aggregate_seconds, 1),
             requests_usd=puts * USD_PER_PUT + gets * USD_PER_GET,
-            transitions_usd=(_TRANSITIONS_PER_JOB + workers * _TRANSITIONS_PER_WORKER) * USD_PER_TRANSITION,
+            transitions_usd=(_TRANSITIONS_PER_JOB + children * _TRANSITIONS_PER_WORKER) * USD_PER_TRANSITION,
         )
 
     def storage(self, ranges: int) -> Storage:
         """Return how many bytes the job leaves in S3, and what they cost in a month."""
-        work = self.work
-        parts = ranges * _PART_HEADER_BYTES + work.windows * work.classes * 4
-        results = work.windows * work.classes * sum(_RESULT_BYTES[form] for form in work.formats)
+        cells = self.windows * self.work.classes
+        parts = ranges * _PART_HEADER_BYTES + cells * 4
+        results = cells * sum(_RESULT_BYTES[form] for form in self.work.formats)
         stored = parts + round(results)
         return Storage(bytes=stored, usd_per_month=round(stored / 1e9 * MONTHLY_USD_PER_GIGABYTE, 6))
 

@@ -1,14 +1,14 @@
 """Choose the cut of a job: how many windows a range has, and how many short recordings share a worker.
 
-:func:`best_cut` finds the cheapest cut that meets a target time, or the fastest one where none meets it. It searches
-all cuts by branch and bound: a box of cuts is divided further only while its cheapest possible cut would be better than
-the best cut found. The same recordings always give the same cut.
+:func:`best_cut` finds the cheapest cut that meets a target time, or nearly the fastest one where none meets it. It
+searches all cuts by branch and bound: a box of cuts is divided further only while its cheapest possible cut would be
+better than the best cut found. The same recordings always give the same cut.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
@@ -31,6 +31,9 @@ cut so far is taken."""
 
 _GAP = 1e-3
 """Boxes whose best possible cut is better by less than this, relatively, are not divided further."""
+
+_NEARLY_FASTEST = 1.05
+"""Where no cut meets the target, the cheapest is taken of those that take at most this many times the shortest time."""
 
 _ROUNDING = 1e-9
 """Relative difference below which two times, or two prices, are the same."""
@@ -75,14 +78,13 @@ class Loads:
 
     Parameters
     ----------
-    counts : sequence of int
-        Windows of each recording, in the order of the job.
     cost : JobCost
+        With the windows of each recording, in the order of the job.
     """
 
-    def __init__(self, counts: Sequence[int], cost: JobCost) -> None:
+    def __init__(self, cost: JobCost) -> None:
         self.cost = cost
-        self._counts = np.array([count for count in counts if count], np.int64)
+        self._counts = np.array([count for count in cost.work.counts if count], np.int64)
         self._distinct, self._repeats = np.unique(self._counts, return_counts=True)
         self._filled = np.concatenate(([0], np.cumsum(self._counts)))
         self._sums: list[int] = self._filled.tolist()
@@ -106,6 +108,11 @@ class Loads:
             self._layouts[cut] = self._layout(cut)
         return self._layouts[cut]
 
+    def makespan(self, cut: Cut) -> float:
+        """Return the wall time of the job with a cut."""
+        layout = self.layout(cut)
+        return self.cost.makespan(layout.workers, layout.ranges, layout.longest)
+
     def lower_bound(self, smallest: Cut, largest: Cut) -> Layout:
         """Return a layout with no more workers and ranges, and no longer worker, than any cut between two cuts has.
 
@@ -119,7 +126,7 @@ class Loads:
         longest = max(
             model.range_seconds(self._longest_range(smallest.windows_per_range)),
             model.range_seconds(self._sums[first], first) if first else 0.0,
-            model.seconds_of_all(self.cost.work.windows, fewest.ranges, most) / most,
+            model.seconds_of_all(self.cost.windows, fewest.ranges, most) / most,
         )
         return Layout(fewest.workers, fewest.ranges, longest)
 
@@ -174,7 +181,7 @@ class _Box:
 
 
 def best_cut(loads: Loads, most_windows: int, target_seconds: float) -> Cut:
-    """Return the cheapest cut that meets the target, or the fastest one.
+    """Return the cheapest cut that meets the target, or the cheapest of those that are nearly as fast as the fastest.
 
     Parameters
     ----------
@@ -185,7 +192,14 @@ def best_cut(loads: Loads, most_windows: int, target_seconds: float) -> Cut:
         Wall time that the job should not exceed.
     """
     largest = Cut(most_windows, max(1, min(MOST_RANGES, loads.most_together(most_windows))))
-    search = _Search(loads, target_seconds, largest)
+    best = _best_within(loads, largest, target_seconds, largest)
+    fastest = loads.makespan(best)
+    return best if fastest <= target_seconds else _best_within(loads, largest, fastest * _NEARLY_FASTEST, best)
+
+
+def _best_within(loads: Loads, largest: Cut, target_seconds: float, first: Cut) -> Cut:
+    """Return the cheapest cut that meets the target, or the fastest one; ``first`` unless another one is better."""
+    search = _Search(loads, target_seconds, first)
     search.among(_Box(Cut(1, largest.recordings_per_worker), largest))
     search.among(_Box(Cut(largest.windows_per_range, 1), largest))
     search.among(_Box(Cut(1, 1), largest))
@@ -222,9 +236,8 @@ class _Search:
 
     def _rank(self, cut: Cut) -> _Rank:
         """Return what is compared between cuts: whether the target is missed, then the price, or the time if it is."""
-        layout, cost = self._loads.layout(cut), self._loads.cost
-        seconds = cost.makespan(layout.workers, layout.ranges, layout.longest)
-        return self._ranked(seconds, cost.usd(layout.workers, layout.ranges))
+        layout = self._loads.layout(cut)
+        return self._ranked(self._loads.makespan(cut), self._loads.cost.usd(layout.workers, layout.ranges))
 
     def _bound(self, box: _Box) -> _Rank:
         """Return a rank that no cut of the box is better than."""

@@ -4,13 +4,15 @@ Every file of a job has its key here::
 
     {work}/request.json          the request, for a job that was started by the API
     {work}/plan.json             the plan: recordings, model, settings, quote
-    {work}/ranges.jsonl          one line per worker with the ranges it scores; the items of the Distributed Map
+    {work}/ranges.jsonl          one line per worker with the ranges it scores; the items of a Distributed Map
+    {work}/reports.jsonl         one line per worker with the recordings it reports; the items of another one
     {kept}/parts/{identity}/{start}-{stop}.npy      scores of one range: raw, float32, (n_windows, n_classes)
     {kept}/failures/{identity}/{start}-{stop}-{path}.json  why a range has no part
     {work}/transcodes.jsonl      recordings to transcode before the plan can be made
     {kept}/audio/{recording}/... the transcoded pieces of each of them
     {work}/failure.json          why the whole job ended without results
     {results}/...                reports of each recording, and job-level files
+    {work}/outcomes/{recording}.json  what became of a recording; the job-level files are made of these
     {work}/review.json           how far the clips and plots are
     {work}/reviewed.json         which event has which clip and plot
     {work}/manifest.json         written last: what the job made, with hashes
@@ -31,6 +33,7 @@ from anemonefish.audio.pieces import DECODING
 from anemonefish.canonical import digest, dump_json
 from anemonefish.errors import Failure, InvalidRequest, short_repr
 from anemonefish.jobs.plan import Plan, RangeTask, TranscodeTask
+from anemonefish.jobs.report_tasks import ReportTask, report_tasks
 from anemonefish.jobs.request import JobRequest
 from anemonefish.stores import Store
 
@@ -104,6 +107,11 @@ class Job:
         return f"{self.work}/ranges.jsonl"
 
     @property
+    def reports_key(self) -> str:
+        """Key of ``reports.jsonl``."""
+        return f"{self.work}/reports.jsonl"
+
+    @property
     def transcodes_key(self) -> str:
         """Key of ``transcodes.jsonl``."""
         return f"{self.work}/transcodes.jsonl"
@@ -170,6 +178,10 @@ class Job:
         """Key of a result file."""
         return f"{self.results}/{name}" if self.results else name
 
+    def outcome_key(self, recording: str) -> str:
+        """Key of the outcome of a recording, by the recording's name."""
+        return f"{self.work}/outcomes/{digest(recording)}.json"
+
     def write_request(self, request: JobRequest) -> None:
         """Write ``request.json``."""
         self.store.write(self.request_key, request.to_json())
@@ -184,8 +196,9 @@ class Job:
             ) from None
 
     def write_plan(self, plan: Plan, batches: Iterable[Sequence[RangeTask]] | None = None) -> None:
-        """Write ``ranges.jsonl``, with all ranges of the plan unless others are given, then ``plan.json``."""
+        """Write ``ranges.jsonl``, with all ranges unless others are given, ``reports.jsonl``, then ``plan.json``."""
         self.write_ranges(plan.batches() if batches is None else batches)
+        self.store.write(self.reports_key, "".join(task.to_line() for task in report_tasks(plan.windows())).encode())
         self.store.write(self.plan_key, plan.to_json())
 
     def write_ranges(self, batches: Iterable[Sequence[RangeTask]]) -> None:
@@ -196,10 +209,10 @@ class Job:
         ]
         self.store.write(self.ranges_key, "".join(lines).encode())
 
-    def read_plan(self) -> Plan:
-        """Read ``plan.json``; raise :class:`InvalidRequest` if the job was not planned."""
+    def read_plan(self, only: ReportTask | None = None) -> Plan:
+        """Read ``plan.json``, with all recordings or with some; raise :class:`InvalidRequest` if there is none."""
         try:
-            return Plan.from_json(self.store.read(self.plan_key))
+            return Plan.from_json(self.store.read(self.plan_key), only)
         except FileNotFoundError:
             raise InvalidRequest(f"{self.work}: there is no such job, or it was not planned; start it again") from None
 

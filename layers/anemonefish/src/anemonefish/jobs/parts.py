@@ -74,11 +74,11 @@ def part_from_bytes(data: bytes, shape: tuple[int, int], key: str) -> tuple[NDAr
         line = buffer.read()
         observed = Observed.from_dict(json.loads(line)) if line else Observed()
     except (OSError, ValueError, EOFError, TypeError, KeyError):
-        raise DamagedPart(f"{key} is not a stored array; delete it and resume the job") from None
+        raise DamagedPart(f"{key} is not a stored array; delete it and run the job again") from None
     if scores.shape != shape or scores.dtype != np.float32 or not np.isfinite(scores).all():
         raise DamagedPart(
             f"{key} holds {scores.dtype} of shape {scores.shape}, its range needs finite float32 of shape {shape}; "
-            f"delete it and resume the job"
+            f"delete it and run the job again"
         )
     return scores, observed
 

@@ -18,6 +18,7 @@ from anemonefish.canonical import digest, dump_json
 from anemonefish.errors import Failure, InvalidRequest, short_repr
 from anemonefish.jobs.cut import MOST_RANGES
 from anemonefish.jobs.quote import Quote
+from anemonefish.jobs.report_tasks import ReportTask
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
 from anemonefish.settings import Settings
@@ -171,6 +172,13 @@ class Plan:
         content = recording.content or [recording.uri, None if analysis is None else analysis.version]
         return digest([self.model.hash, self.model.engine, self.model.variant, self.settings.scoring(), content, facts])
 
+    def windows(self) -> list[int | None]:
+        """Return the windows of each recording, None for one that cannot be analysed."""
+        return [
+            None if recording.failure is not None or recording.analysis is None else recording.analysis.grid.n_windows
+            for recording in self.recordings
+        ]
+
     def tasks(self) -> Iterator[RangeTask]:
         """Yield the ranges of all recordings, in order."""
         for number in range(len(self.recordings)):
@@ -218,9 +226,26 @@ class Plan:
         )
 
     @classmethod
-    def from_json(cls, data: bytes) -> Self:
-        """Read ``plan.json``."""
+    def from_json(cls, data: bytes, only: ReportTask | None = None) -> Self:
+        """Read ``plan.json``.
+
+        Parameters
+        ----------
+        data : bytes
+        only : ReportTask, optional
+            The recordings of the plan that is returned; all of them unless given.
+
+        Raises
+        ------
+        InvalidRequest
+            The plan has fewer recordings than ``only`` says.
+        """
         document = json.loads(data)
+        if only is not None:
+            count = len(document["recordings"])
+            if only.stop > count:
+                raise InvalidRequest(f"the plan has {count} recordings, and the report of number {only.stop} is wanted")
+            document["recordings"] = document["recordings"][only.start : only.stop]
         return cls(
             model=PinnedModel.from_dict(document["model"]),
             settings=Settings.load(document["settings"], environment={}),

@@ -35,7 +35,7 @@ class Price:
 
     Attributes
     ----------
-    plan_usd, score_usd, aggregate_usd : float
+    plan_usd, score_usd, report_usd, aggregate_usd : float
         The functions, each at its own memory.
     requests_usd : float
         Requests to S3.
@@ -45,6 +45,7 @@ class Price:
 
     plan_usd: float
     score_usd: float
+    report_usd: float = 0.0  # plans of older versions count it in aggregate_usd
     aggregate_usd: float
     requests_usd: float
     transitions_usd: float
@@ -52,7 +53,7 @@ class Price:
     @property
     def total(self) -> float:
         """The price of the whole job."""
-        return self.plan_usd + self.score_usd + self.aggregate_usd + self.requests_usd + self.transitions_usd
+        return float(sum(asdict(self).values()))
 
     def rounded(self) -> Price:
         """Return the price in whole millionths of a USD."""

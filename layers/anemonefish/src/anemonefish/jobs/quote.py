@@ -17,7 +17,7 @@ class LongestFunction:
 
     Attributes
     ----------
-    function : {"plan", "score", "aggregate"}
+    function : {"plan", "score", "report", "aggregate"}
     seconds : float
     """
 
@@ -41,8 +41,8 @@ class Quote:
         Price in an AWS account, free tier and storage not counted.
     assumptions : Assumptions or None
         The figures that duration and price are calculated from. This and all below are None in plans of older versions.
-    workers : int or None
-        Calls of the function that scores.
+    workers, report_workers : int or None
+        Calls of the function that scores, and of the one that reports.
     longest_function : LongestFunction or None
     price : Price or None
         ``expected_usd`` by its items.
@@ -58,6 +58,7 @@ class Quote:
     expected_usd: float
     assumptions: Assumptions | None = None
     workers: int | None = None
+    report_workers: int | None = None
     longest_function: LongestFunction | None = None
     price: Price | None = None
     storage: Storage | None = None

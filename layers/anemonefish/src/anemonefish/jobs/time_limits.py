@@ -20,7 +20,8 @@ _MENDS = {
         "even the shortest range takes that long: use a faster model or variant, or give the workers more memory "
         "(ScoreMemory; up to 1,769 MB they become faster)"
     ),
-    "aggregate": "start several jobs with fewer recordings each, set a longer hop_seconds, or fewer formats",
+    "report": "set a longer hop_seconds or fewer formats, or split the longest recording",
+    "aggregate": "start several jobs with fewer recordings each",
 }
 
 
@@ -33,7 +34,7 @@ def check_times(job: JobCost, layout: Layout) -> None:
     layout : Layout
         What the chosen cut comes to.
     """
-    what = f"{job.work.recordings} recordings with {job.work.windows} windows"
+    what = f"{job.recordings} recordings with {job.windows} windows"
     for function, seconds in job.functions(layout.ranges, layout.longest).items():
         if seconds > FUNCTION_SECONDS:
             raise JobTooLong(

@@ -12,13 +12,13 @@ and recordings that failed while they were scored are part of the sequence. A fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from anemonefish.annotations.raven import write_raven
-from anemonefish.annotations.selections import AudioReference, Selection
+from anemonefish.annotations.raven import RavenTable
 from anemonefish.csv_cells import write_rows
 from anemonefish.errors import Failure
 from anemonefish.jobs.plan import PlannedRecording
@@ -91,12 +91,15 @@ class Outcome:
         The result without its scores; None where the recording failed.
     files : dict of str to str
         SHA-256 of each result file, by its key below the prefix of the results.
+    parts : dict of str to str
+        SHA-256 of each part that the scores were read from, by the part's name.
     """
 
     recording: PlannedRecording
     n_windows: int = 0
     result: RecordingResult | None = None
     files: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -127,45 +130,44 @@ class Outcome:
         return Fraction(0) if analysis is None else Fraction(analysis.audio.frames, analysis.audio.sample_rate)
 
 
-def write_job_files(folder: Path, outcomes: Sequence[Outcome], formats: Iterable[str]) -> list[Path]:
-    """Write the job-level files and return their paths.
+def write_job_files(folder: Path, outcomes: Iterable[Outcome], formats: Iterable[str], *, several: bool) -> list[Path]:
+    """Write the job-level files and return their paths; one outcome is held at a time.
 
     Parameters
     ----------
     folder : Path
-    outcomes : sequence of Outcome
+    outcomes : iterable of Outcome
         In the order of the job.
     formats : iterable of str
-        Formats of the reports. With several recordings, ``csv`` and ``raven`` also have a combined table.
+        Formats of the reports.
+    several : bool
+        Whether the job has several recordings. Then ``csv`` and ``raven`` also have a combined table.
     """
-    paths = [folder / SUMMARY]
-    write_summary(paths[0], [outcome.summary for outcome in outcomes])
-    if len(outcomes) > 1 and "csv" in formats:
-        paths.append(folder / COMBINED_EVENTS)
-        results = (outcome.result for outcome in outcomes if outcome.result is not None)
-        _write_rows(paths[-1], EVENT_COLUMNS, (row for result in results for row in event_rows(result)))
-    if len(outcomes) > 1 and "raven" in formats:
-        paths.append(folder / COMBINED_SELECTIONS)
-        with paths[-1].open("w", encoding="utf-8", newline="") as file:
-            write_raven(file, _sequence(outcomes))
-    return paths
+    names = [
+        SUMMARY,
+        *([COMBINED_EVENTS] if several and "csv" in formats else ()),
+        *([COMBINED_SELECTIONS] if several and "raven" in formats else ()),
+    ]
+    with ExitStack() as stack:
+        files = {name: stack.enter_context((folder / name).open("w", encoding="utf-8", newline="")) for name in names}
+        write_rows(files[SUMMARY], [SUMMARY_COLUMNS])
+        if events := files.get(COMBINED_EVENTS):
+            write_rows(events, [EVENT_COLUMNS])
+        selections = RavenTable(files[COMBINED_SELECTIONS]) if COMBINED_SELECTIONS in files else None
+        seconds_before = Fraction(0)
+        for outcome in outcomes:
+            write_rows(files[SUMMARY], [outcome.summary.cells()])
+            if (result := outcome.result) is not None:
+                if events:
+                    write_rows(events, event_rows(result))
+                if selections:
+                    selections.add(result.audio_reference(seconds_before), result.selections(result.events))
+            seconds_before += outcome.duration
+    return [folder / name for name in names]
 
 
 def write_summary(path: Path, rows: Iterable[SummaryRow]) -> None:
     """Write ``summary.csv``."""
-    _write_rows(path, SUMMARY_COLUMNS, (row.cells() for row in rows))
-
-
-def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        write_rows(file, [columns])
-        write_rows(file, rows)
-
-
-def _sequence(outcomes: Sequence[Outcome]) -> Iterator[tuple[AudioReference, Iterator[Selection]]]:
-    """Yield each recording with its selections; its reference holds the length of all recordings before it."""
-    seconds_before = Fraction(0)
-    for outcome in outcomes:
-        if (result := outcome.result) is not None:
-            yield result.audio_reference(seconds_before), result.selections(result.events)
-        seconds_before += outcome.duration
+        write_rows(file, [SUMMARY_COLUMNS])
+        write_rows(file, (row.cells() for row in rows))

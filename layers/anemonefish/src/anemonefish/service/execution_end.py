@@ -26,7 +26,7 @@ def failure_of_end(end: WorkflowEnd) -> Failure | None:
     """Return the reason of an execution that failed or timed out; None for any other end."""
     if end.status not in {"FAILED", "TIMED_OUT"}:
         return None
-    return failure_of_task({"Error": end.error or "States.Timeout", "Cause": end.cause or ""})
+    return failure_of_task({"Error": end.error or "States.Timeout", "Cause": end.cause or ""}, "execution")
 
 
 def notify_end(execution: Execution, topic: str, queue: str | None) -> None:

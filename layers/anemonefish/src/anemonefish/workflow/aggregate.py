@@ -1,90 +1,75 @@
-"""Aggregate: parts become results, and the manifest is written last.
+"""Aggregate: the outcomes of all recordings become the job-level files, and the manifest is written last.
 
-The parts of each recording are joined, smoothed and turned into events and reports, with a summary of all recordings. A
-recording with a failed range is listed with its reason, and the others are finished. Parts are only read, so deciding
-again with other settings needs no inference. Results have the same bytes however the job was cut; no clock is read.
+:mod:`.report` has written the reports of each recording before. The outcomes are small, so the time and the memory of
+this step hardly depend on how long the recordings are. On a laptop, both steps run one after the other.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from anemonefish.canonical import dump_json
-from anemonefish.errors import MissingParts
+from anemonefish.errors import Failure
 from anemonefish.jobs.job import Job
-from anemonefish.jobs.parts import read_scores
-from anemonefish.jobs.plan import Plan, PlannedRecording, RangeTask
-from anemonefish.models.bundle import ModelSpec
+from anemonefish.jobs.plan import Plan, PlannedRecording
 from anemonefish.models.repository import ModelRepository
-from anemonefish.results.decide import decide
-from anemonefish.results.recording_result import RecordingResult
-from anemonefish.results.report_formats import REPORTS, write_report
+from anemonefish.results.stored_outcomes import StoredOutcomes
 from anemonefish.results.summary import Outcome, write_job_files
-from anemonefish.stores import Kind
 from anemonefish.stores.temporary import temporary_folder
-from anemonefish.workflow.planner import check_recordings
+from anemonefish.workflow.planner import check_failures, check_recordings
+from anemonefish.workflow.report import report_recording, store_file, with_range_failure
 
-__all__ = ["Aggregate", "aggregate_job", "finished_recordings", "write_reports", "write_summaries"]
-
-_RECORDINGS_AT_ONCE = 4
-"""Recordings finished at once in a remote store, where most of the time is spent waiting. More would need more memory
-for scores."""
-
-_WINDOWS_IN_MEMORY = 10_000
-"""Reports of up to this many windows are made in memory, a few megabytes each; longer ones in a file."""
+__all__ = ["Totals", "aggregate_job", "finished_recordings", "report_and_aggregate", "write_summaries"]
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """The outcome of a job."""
+@dataclass(slots=True)
+class Totals:
+    """How many recordings a job has, and what became of them.
 
-    outcomes: tuple[Outcome, ...]
+    Attributes
+    ----------
+    recordings : int
+    failed : int
+        Recordings that could not be analysed.
+    events : int
+        Events in all recordings.
+    """
 
-    @property
-    def failed(self) -> int:
-        """Number of recordings that could not be analysed."""
-        return sum(outcome.failed for outcome in self.outcomes)
-
-    @property
-    def events(self) -> int:
-        """Number of events in all recordings."""
-        return sum(len(outcome.events) for outcome in self.outcomes)
+    recordings: int = 0
+    failed: int = 0
+    events: int = 0
 
 
-def aggregate_job(job: Job, models: ModelRepository) -> Aggregate:
-    """Turn the parts of a job into reports, ``summary.csv`` and ``manifest.json``.
+def aggregate_job(job: Job, plan: Plan, models: ModelRepository) -> Totals:
+    """Write the summary, the tables and ``manifest.json`` of a job from the stored outcomes of its recordings.
 
     Raises
     ------
-    RecordingError, RangeFailed
+    RecordingError, RangeFailed, FunctionFailed, DamagedPart
         The only recording failed; this is its error.
     EveryRecordingFailed
         All of several recordings failed.
     MissingParts
-        A range has neither a part nor the reason of a failure.
-    DamagedPart
-        A part does not fit its range.
+        A recording has neither an outcome nor the reason of a failure, or ranges of it are missing.
+    """
+    return _aggregate(job, plan, StoredOutcomes(job, plan).read_all(models.spec(plan.model)))
+
+
+def report_and_aggregate(job: Job, models: ModelRepository) -> tuple[Outcome, ...]:
+    """Write the reports of all recordings and the job-level files, on this machine; return the outcomes.
+
+    Raises
+    ------
+    AnemonefishError
+        As :func:`aggregate_job`.
     """
     plan = job.read_plan()
     spec = models.spec(plan.model)
-    recordings = finished_recordings(job, plan)
-    tasks = [list(plan.tasks_of(number)) for number in range(len(recordings))]
-    parts: dict[str, str] = {}
-    finished = partial(_finish, job, plan, spec, parts)
-    if job.store.at_once == 1:
-        outcomes = tuple(map(finished, recordings, tasks))
-    else:
-        with ThreadPoolExecutor(min(_RECORDINGS_AT_ONCE, job.store.at_once)) as pool:
-            outcomes = tuple(pool.map(finished, recordings, tasks))
-    overview = write_summaries(job, outcomes, plan.settings.formats)
-    job.store.write(job.manifest_key, _manifest(plan, outcomes, parts, overview))
-    return Aggregate(outcomes)
+    outcomes = tuple(report_recording(job, plan, spec, number) for number in range(len(plan.recordings)))
+    _aggregate(job, plan, outcomes)
+    return outcomes
 
 
 def finished_recordings(job: Job, plan: Plan) -> list[PlannedRecording]:
@@ -95,108 +80,77 @@ def finished_recordings(job: Job, plan: Plan) -> list[PlannedRecording]:
     AnemonefishError
         As in :func:`aggregate_job`: no recording is left, or a range has neither a part nor a reason.
     """
-    scored, reasons = job.scored(), job.failed()
+    scored = job.scored()
     recordings = [
-        _with_range_failure(job, recording, list(plan.tasks_of(number)), scored, reasons)
+        with_range_failure(job, recording, list(plan.tasks_of(number)), scored)
         for number, recording in enumerate(plan.recordings)
     ]
     check_recordings(recordings)
     return recordings
 
 
-def _with_range_failure(
-    job: Job, recording: PlannedRecording, tasks: Sequence[RangeTask], scored: set[str], reasons: set[str]
-) -> PlannedRecording:
-    """Return the recording with the reason of its first failed range, if it has one.
+def write_summaries(
+    job: Job, outcomes: Iterable[Outcome], formats: Sequence[str], *, recordings: int
+) -> dict[str, str]:
+    """Write the summary and the tables of all recordings; return the SHA-256 of each by its name.
 
-    A range with a part and a reason failed once and was scored later, so its part is used.
+    Nothing is stored when the outcomes raise an error.
     """
-    absent = [task for task in tasks if task.name not in scored]
-    for task in absent:
-        if task.reason_name in reasons:
-            return replace(recording, failure=job.read_range_failure(task))
-    if absent:
-        raise MissingParts(
-            f"{recording.name}: {len(absent)} of {len(tasks)} ranges have no scores and no reason, "
-            f"the first begins at window {absent[0].windows.start}; resume the job"
+    with temporary_folder() as folder:
+        paths = write_job_files(folder, outcomes, formats, several=recordings > 1)
+        return {path.name: store_file(job, path.name, path) for path in paths}
+
+
+def _aggregate(job: Job, plan: Plan, outcomes: Iterable[Outcome]) -> Totals:
+    manifest = _Manifest(len(plan.recordings))
+    overview = write_summaries(job, manifest.collect(outcomes), plan.settings.formats, recordings=len(plan.recordings))
+    job.store.write(job.manifest_key, manifest.to_json(plan, overview))
+    return manifest.totals
+
+
+@dataclass(slots=True)
+class _Manifest:
+    """What the manifest says about the recordings."""
+
+    recordings: int
+    totals: Totals = field(default_factory=Totals)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    parts: dict[str, str] = field(default_factory=dict)
+
+    def collect(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+        """Yield the outcomes and note what the manifest says about them; raise an error if all have failed."""
+        failures: list[Failure] = []
+        for outcome in outcomes:
+            failure = outcome.recording.failure
+            if failure is not None:
+                failures.append(failure)
+            self.totals.recordings += 1
+            self.totals.failed += outcome.failed
+            self.totals.events += len(outcome.events)
+            self.parts.update(outcome.parts)
+            self.entries.append(_entry(outcome))
+            yield outcome
+        check_failures(failures, self.recordings)
+
+    def to_json(self, plan: Plan, overview: dict[str, str]) -> bytes:
+        """Return ``manifest.json``."""
+        return dump_json(
+            {
+                "model": plan.model.to_dict(),
+                "settings": plan.settings.to_dict(),
+                "overview": overview,
+                "recordings": self.entries,
+                "parts": dict(sorted(self.parts.items())),
+            }
         )
-    return recording
 
 
-def _finish(
-    job: Job,
-    plan: Plan,
-    spec: ModelSpec,
-    parts: dict[str, str],
-    recording: PlannedRecording,
-    tasks: Sequence[RangeTask],
-) -> Outcome:
-    if recording.failure is not None or recording.analysis is None:
-        return Outcome(recording)
-    stored = read_scores(job, spec, tasks)
-    parts.update(stored.hashes)
-    return write_reports(job, decide(recording, spec, plan.model, plan.settings, stored.scores, stored.observed))
-
-
-def write_reports(job: Job, result: RecordingResult) -> Outcome:
-    """Write the reports of a recording in the formats of its settings; return its outcome, without scores."""
-    files = _write_formats(job, result)
-    scores = result.scores
-    return Outcome(result.recording, len(scores), replace(result, scores=scores[:0], smoothed=scores[:0]), files)
-
-
-def _write_formats(job: Job, result: RecordingResult) -> dict[str, str]:
-    """Write the reports of a recording; return the SHA-256 of each by its name."""
-    write = _write_small if len(result.scores) <= _WINDOWS_IN_MEMORY else _write_large
-    names = {form: f"{result.recording.name}{REPORTS[form].suffix}" for form in result.settings.formats}
-    return {name: write(job, name, form, result) for form, name in names.items()}
-
-
-def _write_small(job: Job, name: str, form: str, result: RecordingResult) -> str:
-    buffer = io.BytesIO()
-    REPORTS[form].write(buffer, result)
-    data = buffer.getvalue()
-    job.store.write(job.result_key(name), data, Kind.RESULT)
-    return hashlib.sha256(data).hexdigest()
-
-
-def _write_large(job: Job, name: str, form: str, result: RecordingResult) -> str:
-    with temporary_folder() as folder:
-        path = Path(folder, "report")
-        write_report(form, path, result)
-        return _store(job, name, path, Kind.RESULT)
-
-
-def write_summaries(job: Job, outcomes: Sequence[Outcome], formats: Sequence[str]) -> dict[str, str]:
-    """Write the summary and the tables of all recordings; return the SHA-256 of each by its name."""
-    with temporary_folder() as folder:
-        return {path.name: _store(job, path.name, path) for path in write_job_files(Path(folder), outcomes, formats)}
-
-
-def _store(job: Job, name: str, path: Path, kind: Kind | None = None) -> str:
-    """Store a result file; return its SHA-256."""
-    job.store.upload(job.result_key(name), path, kind)
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _manifest(plan: Plan, outcomes: Sequence[Outcome], parts: dict[str, str], overview: dict[str, str]) -> bytes:
-    return dump_json(
-        {
-            "model": plan.model.to_dict(),
-            "settings": plan.settings.to_dict(),
-            "overview": overview,
-            "recordings": [
-                {
-                    "name": outcome.recording.name,
-                    "status": outcome.summary.status,
-                    "events": None if outcome.failed else len(outcome.events),
-                    "failure": None if outcome.recording.failure is None else asdict(outcome.recording.failure),
-                    "notes": [asdict(note) for note in outcome.recording.notes],
-                    "results": outcome.files,
-                }
-                for outcome in outcomes
-            ],
-            "parts": dict(sorted(parts.items())),
-        }
-    )
+def _entry(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "name": outcome.recording.name,
+        "status": outcome.summary.status,
+        "events": None if outcome.failed else len(outcome.events),
+        "failure": None if outcome.recording.failure is None else asdict(outcome.recording.failure),
+        "notes": [asdict(note) for note in outcome.recording.notes],
+        "results": outcome.files,
+    }

@@ -1,8 +1,8 @@
 """Run a job on one machine: processes instead of functions, a folder instead of a bucket.
 
 The ranges of a job are spread over processes. Each range succeeds or fails by itself; a worker process that crashes
-fails its range and not the job. Planning, scoring and aggregating are those of the workflow in AWS, so results have the
-same bytes.
+fails its range and not the job. Planning, scoring, reporting and aggregating are those of the workflow in AWS, so
+results have the same bytes.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from anemonefish.jobs.plan import Plan, PlannedRecording, RangeTask, TranscodeTa
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
 from anemonefish.results.report_formats import REPORTS
-from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY
+from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY, Outcome
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.stores.folder import local_path
-from anemonefish.workflow.aggregate import Aggregate, aggregate_job
+from anemonefish.workflow.aggregate import report_and_aggregate
 from anemonefish.workflow.content_hashes import with_contents
 from anemonefish.workflow.planner import plan_job, with_runnable_engine, without_transcodes
 from anemonefish.workflow.results_folder import JOURNAL, ResultsFolder
@@ -66,7 +66,7 @@ def detect(
     progress: Progress | None = None,
     review: Review | None = None,
     not_looked_at: Sequence[str] = (),
-) -> tuple[Plan, Aggregate]:
+) -> tuple[Plan, tuple[Outcome, ...]]:
     """Find events in recordings and write the reports to a folder.
 
     Parameters
@@ -92,7 +92,7 @@ def detect(
     Returns
     -------
     plan : Plan
-    aggregate : Aggregate
+    outcomes : tuple of Outcome
         Recordings that failed carry their reason.
 
     Raises
@@ -110,14 +110,14 @@ def detect(
         folder.check_free(report_names(planned.recordings, planned.settings.formats))
         plan = with_contents(run.transcode(planned), out / JOURNAL / "contents.json")
         job, plan = run.score(plan, folder.new_prefix)
-        aggregate = aggregate_job(job, models)
+        outcomes = report_and_aggregate(job, models)
         try:
             if review is not None:
                 review(job, folder.new)
         finally:
             if not isinstance(sys.exception(), KeyboardInterrupt):  # reports are kept where clips fail
-                folder.publish(_hashes(aggregate), not_looked_at)
-    return plan, aggregate
+                folder.publish(_hashes(outcomes), not_looked_at)
+    return plan, outcomes
 
 
 def score(
@@ -203,8 +203,8 @@ def report_names(recordings: Sequence[PlannedRecording], formats: Sequence[str])
         yield from (COMBINED_SELECTIONS,) if "raven" in formats else ()
 
 
-def _hashes(aggregate: Aggregate) -> dict[str, str]:
-    return {name: sha256 for outcome in aggregate.outcomes for name, sha256 in outcome.files.items()}
+def _hashes(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    return {name: sha256 for outcome in outcomes for name, sha256 in outcome.files.items()}
 
 
 def _score(job: Job, plan: Plan, models_uri: str, workers: int, progress: Progress | None) -> None:

@@ -35,6 +35,7 @@ from anemonefish.workflow.plan_recording import plan_recording
 from anemonefish.workflow.range_size import with_cheapest_ranges, with_longest_ranges
 
 __all__ = [
+    "check_failures",
     "check_recordings",
     "check_settings",
     "missing_ranges",
@@ -190,8 +191,12 @@ def _with_ranges(plan: Plan, models: ModelRepository, for_account: bool, most_wo
 
 def check_recordings(recordings: Sequence[PlannedRecording]) -> None:
     """Raise an error when no recording is left: the error of the only one, or one that names several."""
-    failures = [recording.failure for recording in recordings if recording.failure is not None]
-    if len(failures) < len(recordings):
+    check_failures([recording.failure for recording in recordings if recording.failure is not None], len(recordings))
+
+
+def check_failures(failures: Sequence[Failure], recordings: int) -> None:
+    """Raise an error as :func:`check_recordings` does when there are as many failures as recordings."""
+    if len(failures) < recordings:
         return
     if len(failures) == 1:
         raise failures[0].to_error()

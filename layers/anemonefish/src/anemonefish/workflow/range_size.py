@@ -34,7 +34,7 @@ def with_cheapest_ranges(plan: Plan, spec: ModelSpec, cost: CostModel) -> Plan:
         A function of the job, or the whole job, would take longer than AWS allows.
     """
     job = JobCost(cost, _work(plan, spec))
-    loads = Loads([analysis.grid.n_windows for analysis in _analyses(plan)], job)
+    loads = Loads(job)
     cut = Cut(1)
     if loads.longest:
         most = max(1, min(_most_windows(plan), int(_MAX_RANGE_COMPUTE / cost.seconds_per_window)))
@@ -47,7 +47,7 @@ def with_cheapest_ranges(plan: Plan, spec: ModelSpec, cost: CostModel) -> Plan:
 def with_longest_ranges(plan: Plan, spec: ModelSpec, cost: CostModel) -> Plan:
     """Return the plan with ranges as long as ``max_range_seconds`` allows, and its quote; nothing is refused."""
     job = JobCost(cost, _work(plan, spec))
-    loads = Loads([analysis.grid.n_windows for analysis in _analyses(plan)], job)
+    loads = Loads(job)
     cut = Cut(max(1, _most_windows(plan)) if loads.longest else 1)
     return _with_cut(plan, cut, loads.layout(cut), job)
 
@@ -58,14 +58,15 @@ def _with_cut(plan: Plan, cut: Cut, layout: Layout, job: JobCost) -> Plan:
     price = job.price(workers, ranges)
     function, longest = max(job.functions(ranges, layout.longest).items(), key=lambda item: item[1])
     quote = Quote(
-        recordings=job.work.recordings,
+        recordings=job.recordings,
         ranges=ranges,
-        windows=job.work.windows,
+        windows=job.windows,
         audio_seconds=round(seconds, 6),
         expected_seconds=round(job.makespan(workers, ranges, layout.longest), 1),
         expected_usd=round(price.total, 6),
         assumptions=job.model.assumptions,
         workers=workers,
+        report_workers=job.reports.workers,
         longest_function=LongestFunction(function=function, seconds=round(longest, 1)),
         price=price.rounded(),
         storage=job.storage(ranges),
@@ -83,8 +84,7 @@ def _work(plan: Plan, spec: ModelSpec) -> Work:
     analyses = _analyses(plan)
     facts = [analysis.audio for analysis in analyses]
     return Work(
-        recordings=len(analyses),
-        windows=sum(analysis.grid.n_windows for analysis in analyses),
+        counts=tuple(analysis.grid.n_windows for analysis in analyses),
         audio_bytes=sum(audio.frames * audio.channels * _SAMPLE_BYTES.get(audio.codec, 2) for audio in facts),
         classes=len(spec.classes),
         formats=plan.settings.formats,

@@ -17,8 +17,9 @@ from anemonefish.results.summary import Outcome
 from anemonefish.settings import Format
 from anemonefish.stores import open_store
 from anemonefish.stores.folder import local_path
-from anemonefish.workflow.aggregate import write_reports, write_summaries
+from anemonefish.workflow.aggregate import write_summaries
 from anemonefish.workflow.local import report_names
+from anemonefish.workflow.report import write_reports
 from anemonefish.workflow.results_folder import ResultsFolder
 
 __all__ = ["save_results"]
@@ -61,7 +62,7 @@ def save_results(
             Outcome(recording) if recording.failure is not None else write_reports(job, _in(formats, next(results)))
             for recording in recordings
         ]
-        write_summaries(job, outcomes, formats)
+        write_summaries(job, outcomes, formats, recordings=len(outcomes))
         if review is not None:
             review(decide(), folder.new)
         folder.publish({name: sha256 for outcome in outcomes for name, sha256 in outcome.files.items()})

@@ -141,15 +141,16 @@ class Assumptions(BaseModel):
     starts_per_second: float
     prices: str
     seconds_per_opening: float = Field(description="Time to open one more recording")
-    seconds_per_report: float = Field(description="Time to aggregate a recording, besides its windows and requests")
+    seconds_per_report: float = Field(description="Time to report a recording, besides its windows and requests")
     plan_memory_mb: int
+    report_memory_mb: int
     aggregate_memory_mb: int
 
 
 class LongestFunction(BaseModel):
     """The function of a job that is expected to run longest."""
 
-    function: Literal["plan", "score", "aggregate"]
+    function: Literal["plan", "score", "report", "aggregate"]
     seconds: float
 
 
@@ -158,6 +159,7 @@ class Price(BaseModel):
 
     plan_usd: float
     score_usd: float
+    report_usd: float
     aggregate_usd: float
     requests_usd: float = Field(description="Requests to S3")
     transitions_usd: float = Field(description="Transitions of Step Functions")
@@ -181,6 +183,7 @@ class Quote(BaseModel):
     expected_usd: float = Field(description="Functions, requests and transitions; storage is not part of it")
     assumptions: Assumptions
     workers: int = Field(description="Calls of the function that scores")
+    report_workers: int = Field(description="Calls of the function that reports")
     longest_function: LongestFunction
     price: Price
     storage: Storage
