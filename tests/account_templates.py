@@ -1,10 +1,9 @@
-"""Evaluate the templates in account/, and policies with conditions."""
+"""Evaluate the templates in account/."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,9 @@ from typing import Any
 from localstack.packaging import load_template
 from tests.cloudformation import Stack
 
-__all__ = ["AccountStack", "permits"]
+__all__ = ["AccountStack"]
 
 FOLDER = Path(__file__).parents[1] / "account"
-_OPERATORS = {
-    "StringEquals": str.__eq__,
-    "StringLike": fnmatchcase,
-    "ArnLike": fnmatchcase,
-    "ArnEquals": fnmatchcase,
-    "Bool": str.__eq__,
-}
 
 
 @cache
@@ -49,30 +41,3 @@ class AccountStack(Stack):
         """Return the properties of the VPC endpoints by the name of their service."""
         properties = [endpoint["Properties"] for endpoint in self.resources("AWS::EC2::VPCEndpoint").values()]
         return {endpoint["ServiceName"].rpartition(".")[2]: endpoint for endpoint in properties}
-
-
-def permits(statements: Iterable[Mapping[str, Any]], action: str, resource: str, context: Mapping[str, str]) -> bool:
-    """Return whether a policy allows a request; ``context`` has the values of condition keys.
-
-    A condition on a key that is not in ``context`` is false, as in IAM. An unknown operator is an error.
-    """
-    effects = {
-        statement["Effect"]
-        for statement in statements
-        if _is_among(action, statement["Action"])
-        and _is_among(resource, statement["Resource"])
-        and all(
-            key in context and any(_OPERATORS[operator](context[key], value) for value in _listed(values))
-            for operator, keys in statement.get("Condition", {}).items()
-            for key, values in keys.items()
-        )
-    }
-    return effects == {"Allow"}
-
-
-def _is_among(text: str, patterns: str | list[str]) -> bool:
-    return any(fnmatchcase(text, pattern) for pattern in _listed(patterns))
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

@@ -218,14 +218,15 @@ def _policy_of_aws(name: str) -> Any:
 def is_allowed(
     statements: Iterable[Mapping[str, Any]], action: str, resource: str, context: Mapping[str, str] | None = None
 ) -> bool:
-    """Return whether identity policies allow an action on a resource, as IAM decides: a Deny overrides every Allow.
+    """Return whether policies allow an action on a resource, as IAM decides: a Deny overrides every Allow.
 
-    ``context`` has the condition keys that AWS sets for the call. Elements that this page does not know (NotAction, an
-    operator of a condition ...) are an error, so that no statement is misunderstood in silence.
+    ``context`` has the condition keys that AWS sets for the call. The principal of a resource policy is not compared:
+    give the statements of one principal only. Elements that this page does not know (NotAction, an operator of a
+    condition ...) are an error, so that no statement is misunderstood in silence.
     """
     allowed = False
     for statement in statements:
-        unknown = set(statement) - {"Sid", "Effect", "Action", "Resource", "Condition"}
+        unknown = set(statement) - {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
         if unknown:
             raise NotImplementedError(f"{statement.get('Sid')}: {unknown}")
         names_action = any(_matches(pattern.lower(), action.lower()) for pattern in _listed(statement["Action"]))
@@ -241,14 +242,14 @@ def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], context: Mappi
     """Return whether every condition holds; a key that AWS does not set fails, except with ``...IfExists``."""
     for operator, keys in conditions.items():
         name = operator.removesuffix("IfExists")
-        if name not in {"StringEquals", "StringLike", "ArnLike"}:
+        if name not in {"Bool", "StringEquals", "StringLike", "ArnLike"}:
             raise NotImplementedError(f"the operator {operator}")
         for key, patterns in keys.items():
             if key not in context:
                 if name == operator:
                     return False
             elif not any(
-                pattern == context[key] if name == "StringEquals" else _matches(pattern, context[key])
+                pattern == context[key] if name in {"Bool", "StringEquals"} else _matches(pattern, context[key])
                 for pattern in _listed(patterns)
             ):
                 return False

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.account_templates import AccountStack, permits
-from tests.cloudformation import Stack
+from tests.account_templates import AccountStack
+from tests.cloudformation import Stack, is_allowed
 
 ACL = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/lab/0a1b2c3d"
 ON = Stack({"WebAclArn": ACL, "ApiAccessLogs": "enabled", "AccessLogBucket": "lab-logs"})
@@ -127,9 +127,9 @@ def test_log_bucket_accepts_logs_of_the_account_and_deletes_them_in_time() -> No
     place = f"{account.arn('LogBucket')}/anemonefish-dev/input/x"
     for owner, allowed in (("123456789012", True), ("999999999999", False)):
         context = {"aws:SourceAccount": owner, "aws:SecureTransport": "true"}
-        assert permits(statements, "s3:PutObject", place, context) is allowed
+        assert is_allowed(statements, "s3:PutObject", place, context) is allowed
     context = {"aws:SourceAccount": "123456789012", "aws:SecureTransport": "false"}
-    assert not permits(statements, "s3:PutObject", place, context)
+    assert not is_allowed(statements, "s3:PutObject", place, context)
     [rule] = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
     assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 30)
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.account_templates import AccountStack, permits
-from tests.cloudformation import Stack, statements_of
+from tests.account_templates import AccountStack
+from tests.cloudformation import Stack, is_allowed
 
 REPOSITORY = Path(__file__).parents[2]
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/engine:1"
@@ -108,18 +108,6 @@ def test_the_key_excludes_other_kinds_of_encryption(stack: Stack) -> None:
 # --- who may use the key ---------------------------------------------------------------------------------------------
 
 
-def _statements(stack: Stack, role: str) -> list[dict[str, Any]]:
-    """Return the statements of a role, from its own policies and from those of the stack."""
-    properties = stack.resources("AWS::IAM::Role")[role]["Properties"]
-    attached = [
-        statement
-        for name, policy in stack.resources("AWS::IAM::ManagedPolicy").items()
-        if stack.resolved({"Ref": name}) in properties.get("ManagedPolicyArns", ())
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-    ]
-    return [*statements_of({"Properties": {"Policies": properties.get("Policies", ())}}), *attached]
-
-
 USED_THROUGH = {"s3": "s3", "dynamodb": "dynamodb", "sqs": "sqs", "sns": "sns", "secretsmanager": "secretsmanager"}
 """The service that uses the key, by the prefix of a role's actions."""
 
@@ -128,7 +116,7 @@ def test_role_may_use_the_key_through_every_service_that_it_may_call(stack: Stac
     roles = set(stack.resources("AWS::IAM::Role"))
     assert len(roles) >= 11
     for role in roles:
-        statements = _statements(stack, role)
+        statements = stack.statements(role)
         actions = {
             action
             for statement in statements
@@ -137,18 +125,18 @@ def test_role_may_use_the_key_through_every_service_that_it_may_call(stack: Stac
         for service in {action.partition(":")[0] for action in actions} & USED_THROUGH.keys():
             via = {"kms:ViaService": f"{USED_THROUGH[service]}.eu-central-1.amazonaws.com"}
             for action in ("kms:Decrypt", "kms:GenerateDataKey"):
-                assert permits(statements, action, KEY, via), (role, service, action)
-        assert not permits(statements, "kms:Decrypt", KEY, {}), role  # not by a call of its own
+                assert is_allowed(statements, action, KEY, via), (role, service, action)
+        assert not is_allowed(statements, "kms:Decrypt", KEY, {}), role  # not by a call of its own
         via_s3 = {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}
-        assert not permits(statements, "kms:Decrypt", KEY.replace("0a1b", "ffff"), via_s3), role
-        assert not permits(statements, "kms:ScheduleKeyDeletion", KEY, via_s3), role
+        assert not is_allowed(statements, "kms:Decrypt", KEY.replace("0a1b", "ffff"), via_s3), role
+        assert not is_allowed(statements, "kms:ScheduleKeyDeletion", KEY, via_s3), role
 
 
 def test_dynamodb_gets_every_action_that_it_documents(stack: Stack) -> None:
     via = {"kms:ViaService": "dynamodb.eu-central-1.amazonaws.com"}
     for role in ("ApiRole", "HealRole", "StatusRole"):
         for action in ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "DescribeKey"):
-            assert permits(_statements(stack, role), f"kms:{action}", KEY, via), (role, action)
+            assert is_allowed(stack.statements(role), f"kms:{action}", KEY, via), (role, action)
 
 
 @pytest.fixture(scope="module")
@@ -174,23 +162,23 @@ def test_log_groups_of_the_account_can_be_encrypted(key_policy: list[dict[str, A
         name = group["Properties"]["LogGroupName"]
         context = {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:eu-central-1:123456789012:log-group:{name}"}
         for action in ("Encrypt", "Decrypt", "ReEncryptFrom", "GenerateDataKey", "DescribeKey"):
-            assert permits(statements, f"kms:{action}", "*", context), (name, action)
+            assert is_allowed(statements, f"kms:{action}", "*", context), (name, action)
     other = {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:eu-central-1:999999999999:log-group:x"}
-    assert not permits(statements, "kms:Decrypt", "*", other)
+    assert not is_allowed(statements, "kms:Decrypt", "*", other)
 
 
 @pytest.mark.parametrize("service", ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"])
 def test_alarms_can_publish_to_an_encrypted_topic(key_policy: list[dict[str, Any]], service: str) -> None:
     statements = _of(key_policy, service)
     for action in ("kms:Decrypt", "kms:GenerateDataKey"):
-        assert permits(statements, action, "*", {"aws:SourceAccount": "123456789012"})
-        assert not permits(statements, action, "*", {"aws:SourceAccount": "999999999999"})
+        assert is_allowed(statements, action, "*", {"aws:SourceAccount": "123456789012"})
+        assert not is_allowed(statements, action, "*", {"aws:SourceAccount": "999999999999"})
 
 
 def test_undelivered_events_can_be_kept_in_an_encrypted_queue(key_policy: list[dict[str, Any]]) -> None:
     """EventBridge sends no condition key with which its account could be checked."""
     for action in ("kms:Decrypt", "kms:GenerateDataKey"):
-        assert permits(_of(key_policy, "events.amazonaws.com"), action, "*", {})
+        assert is_allowed(_of(key_policy, "events.amazonaws.com"), action, "*", {})
 
 
 def test_statements_of_the_page_are_those_of_the_template(key_policy: list[dict[str, Any]]) -> None:
