@@ -59,7 +59,7 @@ class Package:
         globals_["Runtime"] = "provided.al2023"
         shared = globals_.pop("Layers", [])
         resources = package.template["Resources"]
-        contents = _layers_that_are_not_built(resources, path.parent)
+        contents = _layers_without_libraries(resources, path.parent)
         for name, resource in list(resources.items()):
             properties = resource.get("Properties", {})
             match resource["Type"]:
@@ -134,12 +134,12 @@ def _intrinsic(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
-def _layers_that_are_not_built(resources: dict[str, Any], folder: Path) -> dict[str, Path]:
-    """Return the folders of layers whose content is deployed as it is, by the layers' names."""
+def _layers_without_libraries(resources: dict[str, Any], folder: Path) -> dict[str, Path]:
+    """Return the folders of layers that `make layers` does not build, by the layers' names."""
     return {
         name: (folder / resource["Properties"]["ContentUri"]).resolve()
         for name, resource in resources.items()
-        if resource["Type"] == "AWS::Serverless::LayerVersion" and "BuildMethod" not in resource.get("Metadata", {})
+        if resource["Type"] == "AWS::Serverless::LayerVersion" and resource["Properties"]["ContentUri"] != "layers"
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -137,3 +138,17 @@ def test_every_new_package_and_every_new_model_calls_the_function_again() -> Non
     assert references["Models"].startswith("ReferenceModelLayer")
     assert references["Package"].startswith("AnemonefishLayer")
     assert int(properties["ServiceTimeout"]) > resources["ModelsFunction"]["Properties"]["Timeout"]
+
+
+def test_layer_holds_the_reference_model_and_nothing_that_a_lab_published_beside_it(tmp_path: Path) -> None:
+    models, layer = tmp_path / "models", tmp_path / "layer"
+    shutil.copytree(REPOSITORY / "models", models)
+    for name in ("lab/2.0/model.json", "reef/calibrations/1.1.0-litert-arm64.json"):
+        path = models / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    subprocess.run(["make", "build-ReferenceModelLayer", f"ARTIFACTS_DIR={layer}"], cwd=models, check=True)
+    assert [path.name for path in layer.iterdir()] == ["reef"]
+    files = {path.relative_to(layer).as_posix() for path in layer.rglob("*") if path.is_file()}
+    assert {"reef/production.json", "reef/1.1.0/model.json", "reef/1.1.0/model.tflite"} <= files
+    assert not [name for name in files if "calibrations" in name]
