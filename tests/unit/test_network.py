@@ -134,7 +134,7 @@ def test_services_are_found_in_the_code() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
     # Every client is made with the name of its service, and by this function under its own name, so none is missed.
     assert set(re.findall(r"\bclient\(.", code)) == {'client("', "client(s"}
-    assert "client as" not in code
+    assert "import client as" not in code
 
 
 def test_every_service_that_a_function_calls_has_an_endpoint(stack: Stack, network: AccountStack) -> None:
