@@ -6,6 +6,7 @@
 #   make test-container   run the functions in containers with the SAM CLI; needs Docker
 #   make test-browser     test the API and its JavaScript client in Chromium, from a page of another origin
 #   make test-faults   jobs on the local AWS while calls fail, workers die and events are lost; takes 15 minutes
+#   make fuzz      coverage-guided fuzzing of every parser of a stranger's bytes: make fuzz SECONDS=600; Linux on x86-64
 #   make docs      build the documentation site in .build/docs, with the API reference
 #   make bench     measure every figure of docs/benchmarks.md on this machine
 #   make deploy    build and deploy the stack of a stage (docs/deploy.md): make deploy STAGE=dev
@@ -18,7 +19,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser test-faults docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel release-notes publish-release lock format bundle clean
+.PHONY: help demo serve detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser test-faults fuzz docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel release-notes publish-release lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -44,6 +45,10 @@ $(BIN)/python:
 
 .venv/smoke: requirements/smoke.txt .venv/app
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/smoke.txt
+	@touch $@
+
+.venv/fuzz: requirements/fuzz.txt .venv/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements/fuzz.txt
 	@touch $@
 
 .venv-ministack/ready: localstack/requirements.txt
@@ -152,6 +157,11 @@ test-browser: .venv/dev .venv-ministack/ready layers
 # Prints a table: fault, injected, survived, failed typed, resumed, same bytes, lost. ARGS="--seconds 60" for a shorter run.
 test-faults: .venv/dev .venv-ministack/ready layers
 	$(BIN)/python -m tests.faults $(ARGS)
+
+# A defect's input is kept in .build/fuzz; the exit status is then 1.
+SECONDS ?= 60
+fuzz: .venv/fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 # A broken link, a page without navigation or a docstring that does not parse is an error.
 docs: .venv-docs/ready
@@ -269,7 +279,7 @@ bundle: .venv/dev
 # Pin the exact versions of everything that requirements/*.in names.
 lock:
 	$(PYTHON) -m venv $(BUILD)/uv && $(BUILD)/uv/bin/python -m pip install --quiet uv
-	cd requirements && for set in app "dev -c app.txt" "smoke -c dev.txt"; do set -- $$set; name=$$1; shift; \
+	cd requirements && for set in app "dev -c app.txt" "smoke -c dev.txt" "fuzz -c dev.txt"; do set -- $$set; name=$$1; shift; \
 		../$(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header "$$@" $$name.in -o $$name.txt; done
 	cd image && ../$(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes \

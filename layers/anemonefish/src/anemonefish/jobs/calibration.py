@@ -75,7 +75,7 @@ class Calibration:
             durations = calibration.seconds_per_window, calibration.seconds_per_range
             if min(*durations, calibration.memory_mb) > 0 and calibration.architecture in ARCHITECTURES:
                 return calibration
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             pass
         raise InvalidBundle(f"{uri} is not a calibration; run anemonefish calibrate again, or delete it")
 

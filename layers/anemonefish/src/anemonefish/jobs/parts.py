@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,17 +72,34 @@ def part_from_bytes(data: bytes, shape: tuple[int, int], key: str) -> tuple[NDAr
     """
     buffer = io.BytesIO(data)
     try:
-        scores: NDArray[np.float32] = np.load(buffer, allow_pickle=False)
+        np.lib.format.read_magic(buffer)
+        found, by_columns, dtype = np.lib.format.read_array_header_1_0(buffer)
+    except Exception:  # numpy parses the header as Python, and has errors of many kinds for a damaged one
+        raise _not_an_array(key) from None
+    # Compared before the scores are read, because a damaged header may name a shape that fills the memory.
+    if found != shape or dtype != np.float32:
+        raise _unfit(key, dtype, found, shape)
+    try:
+        scores = np.frombuffer(buffer.read(dtype.itemsize * math.prod(shape)), dtype)
+        scores = scores.reshape(shape, order="F" if by_columns else "C")
         line = buffer.read()
         observed = Observed.from_dict(json.loads(line)) if line else Observed()
-    except (OSError, ValueError, EOFError, TypeError, KeyError):
-        raise DamagedPart(f"{key} is not a stored array; delete it and run the job again") from None
-    if scores.shape != shape or scores.dtype != np.float32 or not np.isfinite(scores).all():
-        raise DamagedPart(
-            f"{key} holds {scores.dtype} of shape {scores.shape}, its range needs finite float32 of shape {shape}; "
-            f"delete it and run the job again"
-        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise _not_an_array(key) from None
+    if not np.isfinite(scores).all():
+        raise _unfit(key, dtype, found, shape)
     return scores, observed
+
+
+def _not_an_array(key: str) -> DamagedPart:
+    return DamagedPart(f"{key} is not a stored array; delete it and run the job again")
+
+
+def _unfit(key: str, dtype: np.dtype[Any], found: tuple[int, ...], shape: tuple[int, int]) -> DamagedPart:
+    return DamagedPart(
+        f"{key} holds {dtype} of shape {found}, its range needs finite float32 of shape {shape}; "
+        f"delete it and run the job again"
+    )
 
 
 def read_scores(job: Job, spec: ModelSpec, tasks: Sequence[RangeTask]) -> StoredScores:

@@ -238,7 +238,7 @@ class ModelSpec:
                 document.get("variants", {}).pop(name, None)
             document["files"] = {name: FileFact(**fact) for name, fact in document["files"].items()}
             return cls(**document)
-        except (InvalidSettings, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (InvalidSettings, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise InvalidBundle(f"{where} is not a bundle's {MODEL_JSON} ({error}); publish the model again") from None
 
 

@@ -329,7 +329,7 @@ class ModelRepository:
             return _Pointer(str(document["version"]), tuple(map(str, document.get("before", ()))))
         except FileNotFoundError:
             raise ModelNotFound(self._nothing(f"model {name!r} with the alias {alias!r}")) from None
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise InvalidBundle(f"alias {name}@{alias} is not a JSON object with a version; set it again") from None
 
     def _point(self, name: str, alias: str, pointer: _Pointer) -> None:

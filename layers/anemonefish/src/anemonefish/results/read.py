@@ -122,7 +122,7 @@ def read_result(path: Path) -> ScoredRecording:
     """
     try:
         return _read_parquet(path) if path.name.endswith(_PARQUET) else _read_json(path)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidRequest(
             f"{path}: not a result of this program, or damaged ({type(error).__name__}: {error}); run detect again"
         ) from None

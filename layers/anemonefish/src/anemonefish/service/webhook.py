@@ -101,7 +101,8 @@ def parse_message(text: str) -> WebhookMessage:
     """
     try:
         queued = json.loads(text)
-    except ValueError:
+        json.dumps(queued, ensure_ascii=False, allow_nan=False).encode()  # no half of a surrogate pair, no NaN
+    except (ValueError, RecursionError):
         queued = None
     if (
         not isinstance(queued, dict)

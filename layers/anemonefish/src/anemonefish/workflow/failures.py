@@ -126,6 +126,6 @@ def _first_range_failure(job: Job) -> Failure | None:
 def _message(cause: str) -> str:
     try:
         document: Any = json.loads(cause)
-    except ValueError:
+    except (ValueError, RecursionError):
         return cause
     return str(document.get("errorMessage", cause)) if isinstance(document, dict) else cause

@@ -25,7 +25,7 @@ from anemonefish.audio.transcoding.stretches import (
     stretch_numbers,
 )
 from anemonefish.audio.transcoding.timestamps import Timeline
-from anemonefish.errors import UnreadableRecording
+from anemonefish.errors import UnreadableRecording, UnsupportedRecording
 from anemonefish.notes import Note
 
 __all__ = ["MediaDecoder"]
@@ -105,6 +105,10 @@ class MediaDecoder:
             if not media.streams.audio:
                 raise UnreadableRecording(f"{self._name}: there is no sound in this file")
             stream = media.streams.audio[0]
+            if stream.codec_context is None:
+                raise UnsupportedRecording(
+                    f"{self._name}: FFmpeg has no decoder for the sound of this file; convert it to WAV or FLAC"
+                )
             self.codec = stream.codec_context.codec.canonical_name.upper()
             self._timeline = Timeline(uneven=self.codec == "VORBIS")
             if self.codec == "FLAC":  # a damaged frame would be decoded into noise

@@ -13,8 +13,8 @@ from anemonefish.errors import InvalidRequest, short_repr
 __all__ = ["decode_audio", "is_encoded_audio"]
 
 _DATA_URL = re.compile(r"\s*data:([^,]{0,200}),", re.IGNORECASE)
-_FOREIGN = re.compile(r"[^A-Za-z0-9+/_=\-\s]")
-_AFTER_PADDING = re.compile(r"=\s*[^=\s]")
+_FOREIGN = re.compile(r"[^A-Za-z0-9+/_=\-\s]", re.ASCII)
+_AFTER_PADDING = re.compile(r"=\s*[^=\s]", re.ASCII)
 _SPACE = re.compile(r"\s+", re.ASCII)
 _HEAD = 96
 """Number of characters that are decoded to recognise a container: 72 bytes, more than any container needs."""
