@@ -8,6 +8,7 @@
 - cfn-lint checks the state machine after substitution, as a plain resource, because it does not read a DefinitionUri.
 - asl-validator checks the same definition. It finds errors that cfn-lint does not, such as an unknown state in Next.
 - checkov checks security settings. .checkov.yaml and the Metadata of resources list what is skipped, with reasons.
+- cfn-guard checks AWS's own controls (lint/guard.py, which lists what is accepted, with reasons).
 
 The exit status is the number of linters that complained.
 """
@@ -33,7 +34,7 @@ ROOT = TEMPLATE.parent
 BIN = Path(sys.executable).parent
 ASL_VALIDATOR = ROOT / "lint" / "node_modules" / ".bin" / "asl-validator"
 ACCOUNT = sorted((ROOT / "account").glob("*.yaml"))
-EVERYTHING = {
+EVERYTHING: dict[str, str | int] = {
     "Stage": "prod",
     "AlarmEmail": "lab@example.org",
     "AllowedOrigins": "https://lab.example.org",
@@ -44,6 +45,7 @@ EVERYTHING = {
     "WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/lab/0a1b2c3d",
     "ApiAccessLogs": "enabled",
     "AccessLogBucket": "lab-logs",
+    "LogRetentionDays": 365,
 }
 """Parameters that switch on what is off by default."""
 
@@ -59,7 +61,8 @@ def main() -> int:
         without_sam = _write(Path(folder, "translated.json"), translated())
         with_everything = _with_defaults(translated(EVERYTHING), EVERYTHING)
         everything = _write(Path(folder, "everything.json"), with_everything)
-        without_conditions = _write(Path(folder, "deployed.json"), deployed(with_everything))
+        without_conditions = _write(Path(folder, "everything-deployed.json"), deployed(with_everything))
+        defaults = _write(Path(folder, "defaults-deployed.json"), deployed(translated()))
         definition = _write(Path(folder, "definition.asl.json"), _definition())
         machine = _write(Path(folder, "machine.json"), _machine(definition.read_text()))
         checks: dict[str, list[str | Path]] = {
@@ -75,13 +78,16 @@ def main() -> int:
                 *_checkov(without_conditions),
                 *("--skip-check", ",".join(SKIPPED_WITH_EVERYTHING)),
             ],
+            "cfn-guard: defaults, and everything on": [
+                *(sys.executable, ROOT / "lint" / "guard.py", defaults, without_conditions),
+            ],
         }
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # each linter is a process
             passed = list(pool.map(_passes, checks.keys(), checks.values()))
     return passed.count(False)
 
 
-def _with_defaults(template: dict[str, Any], values: dict[str, str]) -> dict[str, Any]:
+def _with_defaults(template: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """Return a template whose parameters have these values as defaults, which linters use to evaluate conditions."""
     for name, value in values.items():
         template["Parameters"][name]["Default"] = value
