@@ -23,7 +23,8 @@
  *   signal?: AbortSignal}} ExecutionRequest
  * @typedef {{id: string, status: 'PENDING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED', status_url: string,
  *   results_url: string | null, attempt: number, created_at: string, started_at: string | null,
- *   finished_at: string | null, expected_end: string | null, model: Model, settings: Record<string, unknown>,
+ *   finished_at: string | null, expected_end: string | null, queue?: {position: number, message: string} | null,
+ *   model: Model, settings: Record<string, unknown>,
  *   ranges_done: number, ranges_total: number | null, recordings: Record<string, any>[],
  *   error: ErrorReason | null}} Execution
  * @typedef {{recordings: number, ranges: number, windows: number, audio_seconds: number, expected_seconds: number,
@@ -176,7 +177,7 @@ export class Anemonefish {
 
   /**
    * Poll until an execution has succeeded. Throws the execution's error if it failed or was cancelled, and `NotStarted`
-   * if it stays PENDING, which means that it was accepted but not started.
+   * if it stays PENDING, which means that it was accepted but not started. Time in the queue (`queue`) is no such time.
    *
    * @param {string} id
    * @param {SignalOption & {onProgress?: (execution: Execution) => void, timeout?: number,
@@ -195,7 +196,7 @@ export class Anemonefish {
         if (document.status === 'SUCCEEDED') return document;
         if (['FAILED', 'CANCELLED'].includes(document.status)) throw executionError(document);
         const ms = Math.max(1000 * retryAfter, retryDelay(polls));
-        pending = document.status === 'PENDING' ? pending + ms : 0;
+        pending = document.status === 'PENDING' && !document.queue ? pending + ms : 0;
         if (pending > startTimeout) throw notStartedError(id, startTimeout);
         await this.#pause(ms, controller.signal);
       }

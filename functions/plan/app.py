@@ -25,7 +25,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     limits, resume = Limits.from_environment(os.environ), bool(event.get("resume"))
     made = plan_step(job, lambda: _request(job, event), models, limits.check_quote,
                      resume=resume, transcoded=transcoded, most_workers=limits.workers)  # fmt: skip
-    return _answer(job, made)
+    workers = limits.workers_of_job(made.plan.settings.max_concurrency, event.get("workers"))
+    return _answer(job, made, workers)
 
 
 def _request(job: Job, event: dict[str, Any]) -> JobRequest:
@@ -35,7 +36,7 @@ def _request(job: Job, event: dict[str, Any]) -> JobRequest:
     return request
 
 
-def _answer(job: Job, made: PlanStep) -> dict[str, Any]:
+def _answer(job: Job, made: PlanStep, workers: int) -> dict[str, Any]:
     return {
         "transcode_count": made.transcodes,
         "transcodes_key": job.transcodes_key,
@@ -44,8 +45,7 @@ def _answer(job: Job, made: PlanStep) -> dict[str, Any]:
         "bucket": os.environ["ANEMONEFISH_OUTPUT_BUCKET"],
         "ranges_key": job.ranges_key,
         "worker_count": made.workers,
-        # A request may ask for fewer workers than the stack allows, never for more.
-        "max_concurrency": min(made.plan.settings.max_concurrency, int(os.environ["ANEMONEFISH_MAX_CONCURRENCY"])),
+        "max_concurrency": workers,
         # One recording: the first failed range ends the job. Several: the others finish, each on its own.
         "tolerated_failure_percentage": 0 if len(made.plan.recordings) == 1 else 100,
         "model": made.plan.model.to_dict(),

@@ -1,12 +1,12 @@
-"""Status: record how an execution of the state machine ended, and notify its topic and its webhook."""
+"""Status: record how an execution of the state machine ended, launch the next one, and notify topic and webhook."""
 
 import os
 from typing import Any
 
-from anemonefish.cloud.dynamodb import RecordTable
 from anemonefish.cloud.function_log import bound, log, logged
 from anemonefish.cloud.step_functions import WorkflowEnd
-from anemonefish.service.execution_end import end_execution, failure_of_end, notify_end
+from anemonefish.service.api.services import services
+from anemonefish.service.execution_end import failure_of_end, notify_end
 
 
 @logged("status")
@@ -14,9 +14,7 @@ def handler(event: dict[str, Any], context: object) -> None:
     """Handle an event ``Step Functions Execution Status Change``; it may arrive twice."""
     detail = event["detail"]
     failure = failure_of_end(WorkflowEnd(detail["status"], detail.get("error"), detail.get("cause")))
-    execution = end_execution(
-        RecordTable(os.environ["ANEMONEFISH_RECORD_TABLE"]), detail["name"], detail["status"], failure
-    )
+    execution = services().executions.end(detail["name"], detail["status"], failure)
     if execution is None:
         log("INFO", "the end of an execution changes no record", execution=detail["name"], ended=detail["status"])
         return

@@ -83,6 +83,7 @@ class FakeApi:
         self.troubles: list[Trouble] = []
         self.uploads: dict[str, Upload] = {}
         self.execution_requests: list[dict[str, Any]] = []
+        self.places: list[int] = []
         self.states = ["SUCCEEDED"]
         self.of_the_whole = ["summary.csv"]
         self.generation = 0
@@ -212,8 +213,10 @@ class FakeApi:
     def execution(self) -> dict[str, Any]:
         status = self.states[0] if len(self.states) == 1 else self.states.pop(0)
         error = {"error": "EveryRecordingFailed", "message": "all are broken"} if status == "FAILED" else None
+        queue = {"position": self.places.pop(0), "message": "waits"} if status == "PENDING" and self.places else None
         return {
             "id": EXECUTION, "status": status, "ranges_done": 1, "ranges_total": 2, "attempt": 1, "expected_end": None,
+            "queue": queue,
             "recordings": [
                 {"name": name, "error": why} for name, why in zip(self.names(), self.errors(), strict=True)
             ],

@@ -37,6 +37,7 @@ def call_every_function(functions: Functions, folder: Path) -> None:
         analyse(lab)
         run_without_the_api(lab)
         cancel_and_resume(lab)
+        wait_for_workers(lab)
         heal(lab)
         predict(functions)
 
@@ -281,6 +282,23 @@ def take_name(lab: Lab, name: str) -> None:
     client("stepfunctions").start_execution(
         stateMachineArn=lab.functions.stack.arn("AnalyzeStateMachine"), name=name, input="{}"
     )
+
+
+def wait_for_workers(lab: Lab) -> None:
+    """The end of an execution starts those that wait: one without a request, one whose name is taken."""
+    upload = lab.upload("noise.ogg")  # its length is unknown, so it needs as many workers as one job may have
+    first, waiting = lab.start(upload), lab.start(upload)
+    assert lab.api("GET", f"/executions/{waiting}")["queue"]["position"] == 1
+    with lab.functions.failing("PutObject"):
+        without_request = lab.start(upload)
+    taken = lab.start(upload)
+    take_name(lab, f"{taken}-1")
+    end(lab, f"{first}-1", "FAILED")
+    end(lab, f"{waiting}-1", "SUCCEEDED")
+    end(lab, f"{without_request}-1", "SUCCEEDED")
+    assert [lab.api("GET", f"/executions/{each}")["status"] for each in (first, waiting, without_request, taken)] == [
+        "FAILED", "SUCCEEDED", "SUCCEEDED", "FAILED",
+    ]  # fmt: skip
 
 
 def heal(lab: Lab) -> None:

@@ -24,7 +24,6 @@ from anemonefish.errors import (
 from anemonefish.execution_states import PENDING
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
-from anemonefish.service.execution_end import end_execution
 from anemonefish.service.execution_record import Execution, ExecutionRequest
 from anemonefish.service.executions import Executions
 from anemonefish.service.limits import Limits
@@ -74,11 +73,11 @@ class FakeStack:
     def __post_init__(self) -> None:
         self.set_limits(Limits())
 
-    def set_limits(self, limits: Limits) -> None:
-        """Make the executions anew, with the limits of one tenant."""
+    def set_limits(self, limits: Limits, workflow: Workflow | None = None) -> None:
+        """Make the executions anew, with the limits of one tenant and another state machine."""
         self.executions = Executions(
             table=self.table,
-            workflow=Workflow(self.machine),
+            workflow=workflow or Workflow(self.machine),
             store=self.store,
             models=self.models,
             input_bucket="reef-input",
@@ -98,7 +97,7 @@ class FakeStack:
 
     def end(self, execution: Execution, status: str, failure: Failure | None = None) -> Execution | None:
         """Tell how an execution of the state machine ended."""
-        return end_execution(self.table, execution.name, status, failure, lambda: self.now)
+        return self.executions.end(execution.name, status, failure)
 
     def started(self) -> dict[str, str]:
         """Return every execution of the state machine and its status."""

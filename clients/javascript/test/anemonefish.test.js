@@ -784,6 +784,12 @@ check('startTimeout counts from the last change to PENDING, and a slow start suc
   assert.equal((await services.client().wait('e-1', { startTimeout: Infinity })).status, 'SUCCEEDED');
 });
 
+check('time in the queue does not count as a failed start', async (services) => {
+  const queued = execution('PENDING', { queue: { position: 1, message: 'waits' } });
+  services.api = answerInTurn(...Array.from({ length: 40 }, () => queued), execution('RUNNING'), execution('SUCCEEDED'));
+  assert.equal((await services.client().wait('e-1', { startTimeout: 60_000 })).status, 'SUCCEEDED');
+});
+
 check('wait continues after minutes without the API', async (services) => {
   let left = 25;
   services.api = () => (left-- > 0 ? DROP : execution('SUCCEEDED'));

@@ -238,6 +238,17 @@ def test_quote_prints_time_cost_and_how_to_start(run: Callable[..., Result], ser
     assert not service.execution_requests
 
 
+def test_place_in_the_queue_is_printed_when_it_changes(run: Callable[..., Result], service: FakeApi) -> None:
+    service.states, service.places = ["PENDING"], [2]
+    assert f"{EXECUTION} is PENDING (place 2 in the queue), 1 of 2 ranges done" in run("status", EXECUTION).stdout
+    service.states, service.places = [*["PENDING"] * 4, "RUNNING", "SUCCEEDED"], [3, 3, 1]
+    waited = run("status", EXECUTION, "--wait")
+    assert waited.exit_code == 0
+    assert [line for line in waited.stderr.splitlines() if "waits" in line] == [
+        f"{EXECUTION} waits for workers of other executions (place {place} in the queue)" for place in (3, 1)
+    ]
+
+
 def test_status_list_cancel_and_resume(run: Callable[..., Result], service: FakeApi) -> None:
     service.states = ["RUNNING"]
     assert f"{EXECUTION} is RUNNING, 1 of 2 ranges done" in run("status", EXECUTION).stdout

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from anemonefish.errors import (
+    InvalidRequest,
     JobTooExpensive,
     JobTooLong,
 )
@@ -43,4 +44,15 @@ def test_limits_are_read_from_the_environment() -> None:
     named = {"ANEMONEFISH_MAX_JOB_USD": "2.5", "ANEMONEFISH_MAX_JOBS": "3", "ANEMONEFISH_MAX_STORED_GB": "0.5"}
     assert Limits.from_environment(named) == Limits(2.5, 3, 500_000_000)
     assert Limits.from_environment({"ANEMONEFISH_MAX_CONCURRENCY": "10"}) == Limits(workers=10)
+    both = {"ANEMONEFISH_MAX_CONCURRENCY": "10", "ANEMONEFISH_MAX_WORKERS": "8"}
+    assert Limits.from_environment(both) == Limits(workers=8, all_workers=8)
     assert Limits.from_environment(dict.fromkeys(named, "")) == Limits()
+
+
+def test_job_runs_the_fewest_workers_that_anyone_gives_it() -> None:
+    limits = Limits(workers=6, all_workers=8)
+    assert [limits.workers_of_job(1000), limits.workers_of_job(4), limits.workers_of_job(4, 2)] == [6, 4, 2]
+    assert Limits().workers_of_job(1000, 7) == 7
+    for given in (0, -1, True, 1.5, "2"):
+        with pytest.raises(InvalidRequest, match="workers must be a whole number from 1"):
+            limits.workers_of_job(4, given)

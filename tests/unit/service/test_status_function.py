@@ -6,7 +6,7 @@ import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,12 +29,12 @@ def told(reef: FakeStack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
     assert spec.loader is not None
     app: ModuleType = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(app)
+    monkeypatch.setattr(app, "services", lambda: SimpleNamespace(executions=reef.executions))
     sqs, sns, number = client("sqs"), client("sns"), next(NUMBERS)
     listener, hooks = (sqs.create_queue(QueueName=f"{name}-{number}")["QueueUrl"] for name in ("listener", "hooks"))
     topic = sns.create_topic(Name=f"ends-{number}")["TopicArn"]
     arn = sqs.get_queue_attributes(QueueUrl=listener, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    monkeypatch.setenv("ANEMONEFISH_RECORD_TABLE", reef.table.name)
     monkeypatch.setenv("ANEMONEFISH_COMPLETION_TOPIC", topic)
     monkeypatch.setenv("ANEMONEFISH_WEBHOOK_QUEUE", hooks)
 

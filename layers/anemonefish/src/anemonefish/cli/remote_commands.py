@@ -34,13 +34,13 @@ from anemonefish.cli.remote_files import (
     upload_ids,
     with_outcomes,
 )
+from anemonefish.cli.remote_progress import place_in_queue, wait_for_end
 from anemonefish.cli.terminal import (
     ERR,
     OUT,
     Commands,
     assigned,
     model_option,
-    progress_bar,
     set_option,
     show_quote,
     typed_options,
@@ -128,7 +128,7 @@ def detect(
         execution = _start(api, recordings, model, settings)
         ERR.print(f"execution {execution}", highlight=False)
         sent = [each for each in recordings if each.upload is not None]
-        ended = _wait(api, execution)
+        ended = wait_for_end(api, execution)
         _check_succeeded(ended, [each.name for each in sent])
         found = iter(fetch_reports(api, execution, with_outcomes(api, ended, sent), wanted, folder.new))
         publish_summary([each if each.upload is None else next(found) for each in recordings], folder, out)
@@ -202,13 +202,14 @@ def start(
 @_json_option
 def status(api: Client, execution: str, wait: bool, as_json: bool) -> None:
     """Print the state and progress of an execution."""
-    found = _wait(api, execution) if wait else api.status(execution)
+    found = wait_for_end(api, execution) if wait else api.status(execution)
     if as_json:
         OUT.print_json(json.dumps(found))
     else:
         total = "?" if found["ranges_total"] is None else found["ranges_total"]
         end = f", expected to end {found['expected_end']}" if found["expected_end"] else ""
-        words = f"{execution} is {found['status']}, {found['ranges_done']} of {total} ranges done{end}"
+        state = f"{found['status']}{place_in_queue(found)}"
+        words = f"{execution} is {state}, {found['ranges_done']} of {total} ranges done{end}"
         OUT.print(words, highlight=False, soft_wrap=True)
     complain_of(_reasons(found))
     if found["status"] in UNSUCCESSFUL:
@@ -348,25 +349,6 @@ def _start(api: Client, recordings: Sequence[RemoteRecording], model: str, setti
 def _show_uploads(uploads: Sequence[str]) -> None:
     words = f"the recordings are uploaded; start: anemonefish remote start {' '.join([*typed_options(), *uploads])}"
     ERR.print(words, highlight=False, soft_wrap=True)
-
-
-def _wait(api: Client, execution: str) -> Document:
-    """Wait for the end of an execution; after Ctrl-C, print how to continue."""
-    with progress_bar("scoring") as bar:
-        task = bar.add_task("scoring", total=None)
-
-        def show(found: Document) -> None:
-            bar.update(task, completed=found["ranges_done"], total=found["ranges_total"])
-
-        try:
-            return api.wait(execution, show)
-        except (KeyboardInterrupt, AnemonefishError):
-            words = (
-                f"{execution} goes on by itself: anemonefish remote status {execution} --wait, then anemonefish remote "
-                f"results {execution}; or anemonefish remote cancel {execution}"
-            )
-            ERR.print(words, highlight=False, soft_wrap=True)
-            raise
 
 
 # --- what is said ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Record how an execution of the state machine ended, and tell its topic and its webhook."""
+"""Record how an execution of the state machine ended, tell its topic and its webhook, and give its workers away."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ from anemonefish.cloud.messages import enqueue, publish
 from anemonefish.cloud.step_functions import WorkflowEnd
 from anemonefish.errors import Failure
 from anemonefish.execution_states import CANCELLED, FAILED, SUCCEEDED
-from anemonefish.service.execution_record import Execution
+from anemonefish.jobs.job import Job
+from anemonefish.service.execution_launch import Launcher
+from anemonefish.service.execution_progress import ProgressCounter
+from anemonefish.service.execution_record import Execution, log_errors
 from anemonefish.service.job_slots import JobSlots
+from anemonefish.stores import Store
 from anemonefish.workflow.failures import failure_of_task
 
-__all__ = ["end_execution", "failure_of_end", "notify_end"]
+__all__ = ["ExecutionEnds", "end_execution", "failure_of_end", "notify_end"]
+
+_LONGEST_CALL = 900.0
+"""Seconds after which Lambda ends a call."""
 
 _STATES = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "TIMED_OUT": FAILED, "ABORTED": CANCELLED}
 """Our state for each final status of Step Functions."""
@@ -106,3 +113,66 @@ def end_execution(
         if table.replace(record, asdict(ended)):
             JobSlots(table, None).release(ended)
             return ended
+
+
+class ExecutionEnds:
+    """Ends executions: their records, and the workers that they held.
+
+    Parameters
+    ----------
+    table : RecordTable
+    store : Store
+        The output bucket.
+    launcher : Launcher
+    progress : ProgressCounter
+    now : callable
+    """
+
+    def __init__(
+        self,
+        table: RecordTable,
+        store: Store,
+        launcher: Launcher,
+        progress: ProgressCounter,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._table = table
+        self._store = store
+        self._launcher = launcher
+        self._progress = progress
+        self._now = now
+
+    def end(self, name: str, workflow_status: str, failure: Failure | None) -> Execution | None:
+        """Record how an attempt ended, and launch the executions that get its workers.
+
+        Parameters and answer are those of :func:`end_execution`.
+        """
+        ended = end_execution(self._table, name, workflow_status, failure, self._now)
+        if ended is None:
+            self._launcher.give_back(name)
+        else:
+            self.give_back(ended, ran=workflow_status != "SUCCEEDED")
+        return ended
+
+    def give_back(self, execution: Execution, *, ran: bool) -> None:
+        """Give the workers of an execution that has ended to others.
+
+        Parameters
+        ----------
+        execution : Execution
+        ran : bool
+            Whether it was stopped or failed while workers may have run. They are counted until they have ended, because
+            Lambda finishes every call that has begun.
+        """
+        self._launcher.give_back(execution.name, self._seconds_of_last_workers(execution) if ran else 0.0)
+
+    def _seconds_of_last_workers(self, execution: Execution) -> float:
+        """Return how long workers may still run, by the plan."""
+        job = Job.of_tenant(self._store, execution.owner, execution.id)
+        with log_errors(execution.id):
+            plan = self._progress.plan(execution, job)
+            if plan is not None and plan.quote.longest_function is not None:
+                return min(_LONGEST_CALL, 2 * plan.quote.longest_function.seconds + 10)
+            if plan is None and not job.store.exists(job.transcodes_key):
+                return 0.0
+        return _LONGEST_CALL

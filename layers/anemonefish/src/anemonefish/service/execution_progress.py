@@ -65,7 +65,7 @@ class ProgressCounter:
 
     def count(self, execution: Execution, job: Job) -> Progress:
         """Return the progress of an execution's job."""
-        plan = self._plan(execution, job)
+        plan = self.plan(execution, job)
         if plan is None:
             request = job.read_request() if execution.started_at else None
             names = [recording.name for recording in request.recordings] if request else []
@@ -80,7 +80,8 @@ class ProgressCounter:
             recordings.append(RecordingProgress(recording.name, done, len(tasks), recording.failure))
         return Progress(tuple(recordings), plan.quote.expected_seconds)
 
-    def _plan(self, execution: Execution, job: Job) -> Plan | None:
+    def plan(self, execution: Execution, job: Job) -> Plan | None:
+        """Return the plan of an execution's job; None until there is one."""
         if execution.id in self._plans:
             return self._plans[execution.id]
         try:

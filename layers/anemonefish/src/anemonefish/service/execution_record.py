@@ -79,6 +79,8 @@ class Execution:
         Ids of its uploads until it runs; after that the request in the job's folder has them.
     correlation_id : str or None
         Joins the log lines of this attempt; None in records of older versions.
+    workers : int or None
+        Workers that it needs at the same time; None where that is not known.
     attempt : int
         1, and one more for each resume.
     error : dict or None
@@ -103,6 +105,7 @@ class Execution:
     pending_since: str | None = None
     uploads: tuple[str, ...] = ()
     correlation_id: str | None = None
+    workers: int | None = None
 
     @classmethod
     def from_record(cls, record: Record) -> Self:

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import Record, RecordTable
-from anemonefish.cloud.function_log import log_error
-from anemonefish.cloud.step_functions import Workflow, WorkflowEnd
+from anemonefish.cloud.step_functions import Workflow
 from anemonefish.errors import (
     AnemonefishError,
+    Failure,
     IdempotencyConflict,
     JobTooLong,
     OutOfTime,
@@ -31,8 +31,9 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan
 from anemonefish.models.repository import ModelRepository
 from anemonefish.results.review_state import ReviewState, read_review_state
-from anemonefish.service.execution_end import end_execution, failure_of_end
-from anemonefish.service.execution_launch import CHECK_AFTER, GRACE, Launcher
+from anemonefish.service.execution_end import ExecutionEnds
+from anemonefish.service.execution_healing import Healer
+from anemonefish.service.execution_launch import GRACE, Launcher
 from anemonefish.service.execution_progress import Progress, ProgressCounter
 from anemonefish.service.execution_record import (
     Execution,
@@ -44,6 +45,7 @@ from anemonefish.service.execution_record import (
 from anemonefish.service.job_slots import JobSlots
 from anemonefish.service.limits import Limits
 from anemonefish.service.upload_record import Upload, new_id
+from anemonefish.service.worker_budget import WorkerBudget
 from anemonefish.settings import Settings
 from anemonefish.stores import Store
 from anemonefish.workflow.planner import check_settings, plan_job
@@ -101,10 +103,19 @@ class Executions:
         self._now = now
         self._limits = limits
         self._slots = JobSlots(table, limits.jobs, now)
+        self._budget = WorkerBudget(table, limits.all_workers, limits.workers, now)
         self._launcher = Launcher(
-            table=table, workflow=workflow, store=store, input_bucket=input_bucket, slots=self._slots, now=now
+            table=table,
+            workflow=workflow,
+            store=store,
+            input_bucket=input_bucket,
+            slots=self._slots,
+            budget=self._budget,
+            now=now,
         )
         self._progress = ProgressCounter()
+        self._ends = ExecutionEnds(table, store, self._launcher, self._progress, now)
+        self._healer = Healer(table, store, workflow, self._launcher, self._budget, self._ends, now)
 
     def quote(self, request: ExecutionRequest, uploads: Sequence[Upload]) -> Plan:
         """Plan a job without starting it; see :func:`anemonefish.workflow.planner.plan_job`.
@@ -176,7 +187,7 @@ class Executions:
         """
         settings, model = Settings.load(request.settings), self._models.pin(request.model)
         check_settings(self._models.spec(model), settings)
-        self._check_cost(request, uploads)
+        plan = self._checked_plan(request, uploads)
         now = self._now()
         execution = Execution(
             id=execution_id(owner, key) if key is not None else new_id("e"),
@@ -192,6 +203,7 @@ class Executions:
             pending_since=clock.to_text(now),
             uploads=request.uploads,
             correlation_id=correlation_id,
+            workers=self._workers(settings, plan),
         )
         record = Record(
             id=execution.id,
@@ -231,22 +243,12 @@ class Executions:
         return self._slots.count(owner)
 
     def heal(self, most: int = 200) -> list[Execution]:
-        """Launch executions that are overdue, and record the ends whose events were lost.
+        """Launch and end executions that were left behind; see :meth:`.execution_healing.Healer.heal`."""
+        return self._healer.heal(most)
 
-        Returns
-        -------
-        list of Execution
-            Those that changed, as they are now. The error of one execution is logged and does not affect the others.
-        """
-        healed: list[Execution] = []
-        for identifier in self._table.due(clock.to_text(self._now()), most):
-            try:
-                record = self._table.read(identifier)
-                if record is not None:
-                    healed += self._heal(record, Execution.from_record(record))
-            except Exception as error:
-                log_error("an execution could not be healed", error, execution=identifier)
-        return healed
+    def queue_position(self, execution: Execution) -> int | None:
+        """Return the place of an execution that waits for workers of other jobs, from 1; None if it does not wait."""
+        return None if execution.status != PENDING else self._budget.read().positions().get(execution.name)
 
     def progress(self, execution: Execution) -> Progress:
         """Count the progress of a job from its parts."""
@@ -269,8 +271,12 @@ class Executions:
             and progress.total == progress.done
             and self.job(execution).misses_recordings() is False
         ):
-            return end_execution(self._table, execution.name, "SUCCEEDED", None, self._now) or execution
+            return self.end(execution.name, "SUCCEEDED", None) or execution
         return execution
+
+    def end(self, name: str, workflow_status: str, failure: Failure | None) -> Execution | None:
+        """Record how an attempt ended; see :meth:`.execution_end.ExecutionEnds.end`."""
+        return self._ends.end(name, workflow_status, failure)
 
     def stop(self, owner: str, identifier: str) -> Execution:
         """Stop a job; its stored scores are kept.
@@ -292,6 +298,7 @@ class Executions:
             stopped = replace(execution, status=CANCELLED, finished_at=clock.to_text(self._now()), pending_since=None)
             if self._table.replace(record, asdict(stopped)):
                 self._slots.release(stopped)
+                self._ends.give_back(stopped, ran=execution.status == RUNNING)
                 return stopped
 
     def resume(self, owner: str, identifier: str, correlation_id: str | None = None) -> Execution:
@@ -339,27 +346,6 @@ class Executions:
         """Return the job of an execution."""
         return Job.of_tenant(self._store, execution.owner, execution.id)
 
-    def _heal(self, record: Record, execution: Execution) -> list[Execution]:
-        """Treat an execution that is due; return it if it has changed."""
-        if execution.status != RUNNING:
-            return [self._launcher.launch_if_overdue(record, execution)]
-        try:
-            end = self._workflow.find_end(execution.name)
-        except LookupError:
-            end = self._end_of_unknown(execution)
-        if end is None:
-            replace_execution(self._table, record, execution, self._now() + CHECK_AFTER)
-            return []
-        ended = end_execution(self._table, execution.name, end.status, failure_of_end(end), self._now)
-        return [] if ended is None else [ended]
-
-    def _end_of_unknown(self, execution: Execution) -> WorkflowEnd:
-        """Return the end of an execution that Step Functions does not know, as after its state machine was replaced."""
-        if self.job(execution).misses_recordings() is False:
-            return WorkflowEnd("SUCCEEDED")
-        cause = "Step Functions does not know the execution any more; resume it to continue"
-        return WorkflowEnd("FAILED", "RangeFailed", cause)
-
     def _existing(self, execution: Execution, request: ExecutionRequest, uploads: Sequence[Upload]) -> Execution:
         """Return the execution whose record was there already.
 
@@ -375,17 +361,31 @@ class Executions:
             self._slots.release(execution)
         return self._launcher.launch_if_overdue(record, existing, request.uploads)
 
-    def _check_cost(self, request: ExecutionRequest, uploads: Sequence[Upload]) -> None:
-        """Raise if the job is too expensive or too long, where that is known quickly; the job checks itself too."""
-        if self._limits.job_usd is None or len(uploads) > MOST_QUOTED_AT_START:
-            return
+    def _checked_plan(self, request: ExecutionRequest, uploads: Sequence[Upload]) -> Plan | None:
+        """Return the plan of a job where it is known quickly; raise if the job is too expensive or too long.
+
+        The job checks that itself too.
+        """
+        limited = self._limits.job_usd is not None or self._limits.all_workers is not None
+        if not limited or len(uploads) > MOST_QUOTED_AT_START:
+            return None
         try:
             plan = self.quote(request, uploads)
         except JobTooLong:
             raise
         except AnemonefishError:
-            return  # the job reports the error of the recording
+            return None  # the job reports the error of the recording
         self._limits.check_quote(plan.quote)
+        return plan
+
+    def _workers(self, settings: Settings, plan: Plan | None) -> int | None:
+        """Return how many workers a job needs at the same time: those of its plan, as far as its length is known."""
+        if self._limits.all_workers is None:
+            return None
+        most = self._limits.workers_of_job(settings.max_concurrency)
+        if plan is None or plan.quote.workers is None or any(recording.inexact for recording in plan.recordings):
+            return most
+        return max(1, min(most, max(plan.quote.workers, plan.quote.report_workers or 0)))
 
 
 def _with_same_request(record: Record, request: ExecutionRequest) -> Execution:

@@ -186,6 +186,7 @@ def _answer(status_code: int, execution: Execution, headers: dict[str, str] | No
         "started_at": execution.started_at,
         "finished_at": execution.finished_at,
         "expected_end": None if end is None else clock.to_text(end),
+        "queue": _queue(execution),
         "model": execution.model,
         "settings": execution.settings,
         "ranges_done": progress.done,
@@ -206,6 +207,13 @@ def _answer(status_code: int, execution: Execution, headers: dict[str, str] | No
     waiting = {} if execution.ended else {"Retry-After": _POLL_SECONDS}
     answer = ExecutionOut.model_validate(document)
     return Response(status_code, "application/json", answer, {**waiting, **(headers or {})})
+
+
+def _queue(execution: Execution) -> dict[str, Any] | None:
+    position = services().executions.queue_position(execution)
+    if position is None:
+        return None
+    return {"position": position, "message": "waits until workers of other executions are free; it starts by itself"}
 
 
 def _review(execution: Execution) -> dict[str, Any] | None:

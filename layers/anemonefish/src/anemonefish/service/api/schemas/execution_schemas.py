@@ -26,6 +26,7 @@ __all__ = [
     "ExecutionPage",
     "ExecutionSummary",
     "JobsUsage",
+    "QueueOut",
     "Quote",
     "QuoteOut",
     "QuotedRecording",
@@ -107,6 +108,13 @@ class ReviewOut(BaseModel):
     error: Reason | None
 
 
+class QueueOut(BaseModel):
+    """Why an accepted execution does not run yet."""
+
+    position: int = Field(ge=1, description="Place among all executions that wait; 1 starts next")
+    message: str
+
+
 class ExecutionOut(BaseModel):
     """An execution."""
 
@@ -119,6 +127,7 @@ class ExecutionOut(BaseModel):
     started_at: Moment | None
     finished_at: Moment | None
     expected_end: Moment | None
+    queue: QueueOut | None = Field(description="null unless it is PENDING and waits for workers of other executions")
     model: PinnedModel
     settings: dict[str, Any]
     ranges_done: int
