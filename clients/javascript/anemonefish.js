@@ -539,8 +539,15 @@ class RefusedLinks {
 
 /** @param {any} error @param {...string} names */
 const isOneOf = (error, ...names) => error instanceof AnemonefishError && names.includes(error.error);
-/** Whether to retry a request to the API that may be repeated. @param {any} error */
-const isRetryableByApi = (error) => isOneOf(error, 'NetworkError') || [429, 502, 503, 504].includes(error.status);
+/**
+ * Whether to retry a request to the API that may be repeated. API Gateway answers 500 with `Retry-After` when it could not
+ * call a function; a 500 of a function has none.
+ * @param {any} error
+ */
+const isRetryableByApi = (error) =>
+  isOneOf(error, 'NetworkError') ||
+  [429, 502, 503, 504].includes(error.status) ||
+  (error.status === 500 && error.retryAfter > 0);
 /** Whether to retry a request that must not run twice: only if it was not begun. @param {any} error */
 const isThrottled = (error) => error.status === 429;
 /**

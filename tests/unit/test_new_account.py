@@ -70,6 +70,16 @@ def test_no_concurrency_is_reserved_or_provisioned(stack: Stack, functions: dict
             assert "ProvisionedConcurrencyConfig" not in resource["Properties"], name
 
 
+def test_concurrency_of_the_api_may_be_reserved_by_parameter() -> None:
+    functions = Stack({"ApiReservedConcurrency": 20}).resources("AWS::Lambda::Function")
+    reserved = {
+        name: function["Properties"].get("ReservedConcurrentExecutions") for name, function in functions.items()
+    }
+    assert {name: count for name, count in reserved.items() if count is not None} == dict.fromkeys(
+        ("ApiFunction", "PredictFunction"), 20
+    )
+
+
 @pytest.mark.parametrize("name", ["defaults", "default", "dev"])
 def test_workers_leave_concurrency_to_the_api_in_a_new_account(name: str) -> None:
     values = STACKS[name].values

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +70,35 @@ def test_the_limits_are_documented_with_their_defaults(template: Any) -> None:
 def test_the_function_that_heals_runs_on_its_schedule(template: Any) -> None:
     properties = template["Resources"]["HealFunction"]["Properties"]
     assert properties["Events"]["Schedule"]["Properties"]["Schedule"] == {"Ref": "HealSchedule"}
+
+
+def test_throttled_function_is_answered_with_a_time_to_try_again(api: Any) -> None:
+    answers = api["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]
+    busy = answers["INTEGRATION_FAILURE"]  # API Gateway's answer for a function that Lambda throttled
+    assert busy["statusCode"] == "503"
+    assert json.loads(busy["responseTemplates"]["application/json"])["error"] == "ServiceBusy"
+    for name in ("INTEGRATION_FAILURE", "DEFAULT_5XX", "THROTTLED"):
+        for headers in answers[name]["responseParameters"]["Fn::If"][1:]:
+            assert headers["gatewayresponse.header.Retry-After"] == "'5'"
+
+
+def tasks(states: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield every task of a state machine, also those inside of a Map."""
+    for name, state in states.items():
+        if state["Type"] == "Task":
+            yield name, state
+        yield from tasks(state.get("ItemProcessor", {}).get("States", {}))
+
+
+def test_every_task_waits_about_an_hour_for_concurrency() -> None:
+    definition = json.loads((REPOSITORY / "statemachine/analyze.asl.json").read_text())
+    found = dict(tasks(definition["States"]))
+    assert {"Plan", "ScoreTogether", "Aggregate", "RecordFailure"} <= set(found)
+    for name, state in found.items():
+        first = next(retry for retry in state["Retry"] if "Lambda.TooManyRequestsException" in retry["ErrorEquals"])
+        assert first["JitterStrategy"] == "FULL", name
+        delays = [
+            min(first["MaxDelaySeconds"], first["IntervalSeconds"] * first["BackoffRate"] ** count)
+            for count in range(first["MaxAttempts"])
+        ]
+        assert 3000 <= sum(delays) / 2 <= 4200, name  # full jitter waits half of a delay on average

@@ -650,6 +650,13 @@ check('errors that a retry cannot solve are not retried', async (services) => {
   assert.equal(services.requests.length, 7);
 });
 
+check('an answer of the gateway with Retry-After is retried', async (services) => {
+  const busy = { ...apiError(500, 'InternalError'), headers: { 'retry-after': '5' } };
+  services.api = answerInTurn(busy, json({ models: [] }));
+  await services.client().models();
+  assert.deepEqual(services.pauses, [5000]);
+});
+
 check('cancel and resume are retried only after 429', async (services) => {
   for (const method of ['cancel', 'resume']) {
     services.requests = [];

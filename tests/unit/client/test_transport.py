@@ -42,6 +42,14 @@ def test_permanent_error_is_not_retried(client: Client, service: FakeApi, status
     assert service.count("GET", "/models") == 1
 
 
+def test_answer_of_the_gateway_with_a_time_to_try_again_is_retried(
+    client: Client, service: FakeApi, pauses: list[float]
+) -> None:
+    service.trouble("GET", "/models", 500, retry_after="5")
+    assert client.models()[0]["name"] == "reef"
+    assert pauses == [5.0]
+
+
 def test_retry_after_is_respected(client: Client, service: FakeApi, pauses: list[float]) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
     for value in ("7", date, "999999", "soon"):

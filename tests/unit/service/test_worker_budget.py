@@ -146,6 +146,21 @@ def replace_once(reef: FakeStack, identifier: str) -> Any:
     return replace
 
 
+def test_execution_that_gets_workers_while_its_wait_is_recorded_is_launched(
+    reef: FakeStack, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, admit = start(reef), WorkerBudget.admit
+
+    def admit_before_an_end(budget: WorkerBudget, execution: Execution) -> Any:
+        answer = admit(budget, execution)
+        budget.release(first.name)  # the call that ends the first one cannot claim the record of the second one
+        return answer
+
+    monkeypatch.setattr(WorkerBudget, "admit", admit_before_an_end)
+    machine.ended[first.name] = "SUCCEEDED"
+    assert start(reef).status == RUNNING
+
+
 def test_lost_event_of_an_end_does_not_keep_workers(reef: FakeStack, machine: FakeMachine) -> None:
     executions = [start(reef, owner=owner) for owner in "abc"]
     for status, ours in [("SUCCEEDED", SUCCEEDED), ("FAILED", FAILED), ("ABORTED", CANCELLED)]:

@@ -51,7 +51,7 @@ REQUEST = re.compile(r"^    (GET|POST|DELETE) (/\S*)(?: (form .*?|\{.*\}))?\s{2,
 CONTEXT = SimpleNamespace(
     function_name="api", memory_limit_in_mb=1769, invoked_function_arn="arn:aws:lambda:eu-1:1:f", aws_request_id="r"
 )
-GATEWAYS = {"TooManyRequests": 429, "InternalError": 500}
+GATEWAYS = {"TooManyRequests": 429, "InternalError": 500, "ServiceBusy": 503}
 """Errors that no class of ours is: the gateway's, and whatever nobody foresaw."""
 
 

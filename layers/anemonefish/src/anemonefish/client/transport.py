@@ -140,8 +140,12 @@ class Transport:
 
 
 def retry_api(error: RemoteError) -> bool:
-    """Return whether to retry a request to the API that may be sent twice."""
-    return error.name == "NetworkError" or error.http_status in {429, 502, 503, 504}
+    """Return whether to retry a request to the API that may be sent twice.
+
+    API Gateway answers 500 with ``Retry-After`` when it could not call a function; a 500 of a function has none.
+    """
+    asked_to = error.http_status == httpx.codes.INTERNAL_SERVER_ERROR and error.retry_after > 0
+    return error.name == "NetworkError" or asked_to or error.http_status in {429, 502, 503, 504}
 
 
 def retry_unsafe(error: RemoteError) -> bool:
