@@ -14,6 +14,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from shipping import account
+
 __all__ = ["stack_name", "url_and_key"]
 
 ROOT = Path(__file__).parents[1]
@@ -24,9 +26,15 @@ def main(words: list[str]) -> int:
     if len(words) < 2:
         raise SystemExit(__doc__)
     stage, *command = words
+    stack = stack_name(stage)
+    account.main([])
     import boto3
+    from botocore.exceptions import ClientError
 
-    url, key = url_and_key(boto3.client("cloudformation"), boto3.client("apigateway"), stack_name(stage))
+    try:
+        url, key = url_and_key(boto3.client("cloudformation"), boto3.client("apigateway"), stack)
+    except ClientError as error:
+        raise SystemExit(f"{error}; make deploy STAGE={stage} deploys the stack {stack}") from None
     if os.environ.get("GITHUB_ACTIONS"):
         print(f"::add-mask::{key}", flush=True)  # the runner leaves it out of the log
     return subprocess.run(command, env={**os.environ, "URL": url, "KEY": key}, check=False).returncode

@@ -66,6 +66,7 @@ def test_command_gets_url_and_key_and_the_key_is_masked_in_the_log_of_a_runner(
     status: int,
 ) -> None:
     monkeypatch.setattr(boto3, "client", clients.__getitem__)
+    monkeypatch.setattr(deployed_api.account, "main", lambda _: 0)
     monkeypatch.setenv("GITHUB_ACTIONS", runner)
     seen = tmp_path / "seen"
     program = f"""import os, pathlib
@@ -78,3 +79,12 @@ raise SystemExit({status})"""
         assert deployed_api.main(["dev", sys.executable, "-c", program]) == status
     assert seen.read_text() == f"{URL} secret"
     assert capfd.readouterr().out == ("::add-mask::secret\n" if runner else "")
+
+
+def test_stage_that_is_not_deployed_is_named(clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "client", clients.__getitem__)
+    monkeypatch.setattr(deployed_api.account, "main", lambda _: 0)
+    with Stubber(clients["cloudformation"]) as stubber:
+        stubber.add_client_error("describe_stacks", "ValidationError", "Stack with id anemonefish-dev does not exist")
+        with pytest.raises(SystemExit, match=r"does not exist; make deploy STAGE=dev deploys the stack"):
+            deployed_api.main(["dev", "true"])
