@@ -78,6 +78,9 @@ class Package:
                     del resources[name]
                 case "Custom::ReferenceModel":
                     properties |= {"Models": "local", "Package": "local"}  # versions of layers
+                case "Custom::ConfigurationDigest":
+                    parameters = package.template["Parameters"]
+                    properties["Values"] = [value for value in properties["Values"] if value["Ref"] in parameters]
         return package
 
     @property

@@ -1,7 +1,7 @@
 """Models: the custom resources of the stack.
 
-``ReferenceModel`` copies the reference model into the models bucket when the stack is deployed. ``ParameterDigest``
-returns a digest of its properties, because CloudFormation itself cannot tell whether any parameter has changed.
+``ReferenceModel`` copies the reference model into the models bucket when the stack is deployed. ``ConfigurationDigest``
+returns a digest of its values, because CloudFormation itself cannot tell whether any of them has changed.
 
 The package is imported inside the answer: layers for another processor then fail the deployment with that reason.
 """
@@ -15,7 +15,7 @@ from typing import Any
 LAYERS = os.environ.get("ANEMONEFISH_LAYER_ROOT", "/opt")
 """Where Lambda puts the content of layers."""
 
-DIGEST = "Custom::ParameterDigest"
+DIGEST = "Custom::ConfigurationDigest"
 
 MOST_REASON = 1000
 """Characters of a reason; CloudFormation takes answers of up to 4,096 bytes."""
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer CloudFormation's request; return the answer, for a call by hand."""
     answer: dict[str, Any] = {name: event.get(name, "") for name in ("StackId", "RequestId", "LogicalResourceId")}
     digests = event.get("ResourceType") == DIGEST
-    answer["PhysicalResourceId"] = "parameter-digest" if digests else "reference-model"
+    answer["PhysicalResourceId"] = "configuration-digest" if digests else "reference-model"
     try:
         if digests:
             values = json.dumps(event["ResourceProperties"]["Values"])
