@@ -38,7 +38,17 @@ html_theme = "furo"
 html_title = "anemonefish"
 
 CONTENTS = {
-    "Use it": ["notebook", "results", "settings", "formats", "time", "evaluate", "models", "bring-your-model"],
+    "Use it": [
+        "notebook",
+        "numbers",
+        "results",
+        "settings",
+        "formats",
+        "time",
+        "evaluate",
+        "models",
+        "bring-your-model",
+    ],
     "Run it": ["api", "deploy", "network", "cost", "../clients/javascript/README"],
     "Work on it": [
         "architecture",
