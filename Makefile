@@ -206,6 +206,7 @@ deploy-guided: .venv-sam/ready
 	architecture=$$($(PYTHON) lint/built.py --guided $(LOCAL_CONFIG) $(if $(filter-out file,$(origin ARCHITECTURE)),$(ARCHITECTURE))) \
 		&& ARCHITECTURE=$$architecture $(SAM) build
 	$(SAM) deploy --guided --config-file $(LOCAL_CONFIG) $(DEPLOY_OPTIONS)
+	@echo "check the API: make smoke-stage STAGE=default"
 
 # Build once, deploy the same file into each stage (.github/workflows/deploy.yml): make package ARCHITECTURE=arm64, then
 # make deploy-package STAGE=staging, which takes the package for the stage's processor, and make smoke-stage STAGE=staging.

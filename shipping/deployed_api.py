@@ -2,7 +2,8 @@
 
     python -m shipping.deployed_api STAGE make smoke     # the command gets URL and KEY
 
-The stack's name is that of samconfig.toml. It needs AWS credentials that may describe the stack and read its API key.
+The stack's name is that of samconfig.toml; for the stage ``default`` it is the one that `make deploy-guided` saved in
+samconfig.local.toml, with its region. It needs AWS credentials that may describe the stack and read its API key.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from shipping import account
 
-__all__ = ["stack_name", "url_and_key"]
+__all__ = ["stack_and_region", "url_and_key"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,27 +27,35 @@ def main(words: list[str]) -> int:
     if len(words) < 2:
         raise SystemExit(__doc__)
     stage, *command = words
-    stack = stack_name(stage)
-    account.main([])
+    stack, region = stack_and_region(stage)
+    account.main([] if region is None else ["--region", region])
     import boto3
     from botocore.exceptions import ClientError
 
     try:
-        url, key = url_and_key(boto3.client("cloudformation"), boto3.client("apigateway"), stack)
+        url, key = url_and_key(boto3.client("cloudformation", region), boto3.client("apigateway", region), stack)
     except ClientError as error:
-        raise SystemExit(f"{error}; make deploy STAGE={stage} deploys the stack {stack}") from None
+        raise SystemExit(f"{error}; deploy the stack {stack} first (docs/deploy.md)") from None
     if os.environ.get("GITHUB_ACTIONS"):
         print(f"::add-mask::{key}", flush=True)  # the runner leaves it out of the log
     return subprocess.run(command, env={**os.environ, "URL": url, "KEY": key}, check=False).returncode
 
 
-def stack_name(stage: str, samconfig: Path = ROOT / "samconfig.toml") -> str:
-    """Return the name of a stage's stack; raise :class:`SystemExit` for an unknown stage."""
-    document = tomllib.loads(samconfig.read_text(encoding="utf-8"))
+def stack_and_region(stage: str, folder: Path = ROOT) -> tuple[str, str | None]:
+    """Return the name of a stage's stack, and its region if one is saved.
+
+    Raises
+    ------
+    SystemExit
+        The stage is unknown.
+    """
+    guided = folder / "samconfig.local.toml"
+    file = guided if stage == "default" and guided.exists() else folder / "samconfig.toml"
     try:
-        return str(document[stage]["deploy"]["parameters"]["stack_name"])
+        parameters = tomllib.loads(file.read_text(encoding="utf-8"))[stage]["deploy"]["parameters"]
+        return parameters["stack_name"], parameters.get("region")
     except KeyError:
-        raise SystemExit(f"{samconfig.name} has no stage {stage}") from None
+        raise SystemExit(f"{file.name} has no stage {stage}") from None
 
 
 def url_and_key(cloudformation: Any, apigateway: Any, stack: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from botocore.stub import Stubber
 
 from shipping import deployed_api
-from shipping.deployed_api import stack_name, url_and_key
+from shipping.deployed_api import stack_and_region, url_and_key
 
 URL = "https://abc.execute-api.eu-central-1.amazonaws.com/v1"
 OUTPUTS = {"ApiUrl": URL, "FirstKeyId": "k123", "ModelsBucketName": "models"}
@@ -38,9 +38,17 @@ def _has_key(client: Any, value: str) -> Stubber:
 
 
 def test_stack_of_a_stage_is_the_one_in_samconfig() -> None:
-    assert stack_name("staging") == "anemonefish-staging"
+    assert stack_and_region("staging") == ("anemonefish-staging", None)
     with pytest.raises(SystemExit, match="no stage nothing"):
-        stack_name("nothing")
+        stack_and_region("nothing")
+
+
+def test_stack_of_the_guided_deployment_is_the_saved_one(tmp_path: Path) -> None:
+    (tmp_path / "samconfig.toml").write_text('[default.deploy.parameters]\nstack_name = "anemonefish"\n')
+    assert stack_and_region("default", tmp_path) == ("anemonefish", None)
+    saved = '[default.deploy.parameters]\nstack_name = "reef"\nregion = "ap-southeast-2"\n'
+    (tmp_path / "samconfig.local.toml").write_text(saved)
+    assert stack_and_region("default", tmp_path) == ("reef", "ap-southeast-2")
 
 
 def test_url_and_key_are_read_from_the_stack(clients: dict[str, Any]) -> None:
@@ -65,7 +73,7 @@ def test_command_gets_url_and_key_and_the_key_is_masked_in_the_log_of_a_runner(
     runner: str,
     status: int,
 ) -> None:
-    monkeypatch.setattr(boto3, "client", clients.__getitem__)
+    monkeypatch.setattr(boto3, "client", lambda name, _: clients[name])
     monkeypatch.setattr(deployed_api.account, "main", lambda _: 0)
     monkeypatch.setenv("GITHUB_ACTIONS", runner)
     seen = tmp_path / "seen"
@@ -82,9 +90,9 @@ raise SystemExit({status})"""
 
 
 def test_stage_that_is_not_deployed_is_named(clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boto3, "client", clients.__getitem__)
+    monkeypatch.setattr(boto3, "client", lambda name, _: clients[name])
     monkeypatch.setattr(deployed_api.account, "main", lambda _: 0)
     with Stubber(clients["cloudformation"]) as stubber:
         stubber.add_client_error("describe_stacks", "ValidationError", "Stack with id anemonefish-dev does not exist")
-        with pytest.raises(SystemExit, match=r"does not exist; make deploy STAGE=dev deploys the stack"):
+        with pytest.raises(SystemExit, match=r"does not exist; deploy the stack anemonefish-dev first"):
             deployed_api.main(["dev", "true"])
