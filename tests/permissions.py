@@ -90,8 +90,8 @@ def _of_s3(call: Call, stack: Stack) -> Iterator[Permission]:
                 yield Permission("s3:PutObjectTagging", f"{bucket}/{key}")
         case operation if operation in PARTS:
             yield Permission("s3:PutObject", f"{bucket}/{key}")
-        case "AbortMultipartUpload":
-            yield Permission("s3:AbortMultipartUpload", f"{bucket}/{key}")
+        case "AbortMultipartUpload" | "RestoreObject" as operation:
+            yield Permission(f"s3:{operation}", f"{bucket}/{key}")
         case "ListParts":
             yield Permission("s3:ListMultipartUploadParts", f"{bucket}/{key}")
         case "DeleteObject":

@@ -25,15 +25,17 @@
  *   results_url: string | null, attempt: number, created_at: string, started_at: string | null,
  *   finished_at: string | null, expected_end: string | null, queue?: {position: number, message: string} | null,
  *   model: Model, settings: Record<string, unknown>,
- *   ranges_done: number, ranges_total: number | null, recordings: Record<string, any>[],
+ *   ranges_done: number, ranges_total: number | null, recordings: Record<string, any>[], restore: Restore | null,
  *   error: ErrorReason | null}} Execution
+ * @typedef {{tier: 'standard' | 'bulk', requested_at: string, ready_by: string, kept_until: string, files: number,
+ *   files_left: number}} Restore
  * @typedef {{recordings: number, ranges: number, windows: number, audio_seconds: number, expected_seconds: number,
  *   expected_usd: number, assumptions: Record<string, any>, workers: number, report_workers: number,
  *   longest_function: {function: 'plan' | 'score' | 'report' | 'aggregate', seconds: number},
  *   price: Record<string, number>, storage: {bytes: number, usd_per_month: number}}} Quote
  * @typedef {Record<'predictions' | 'events', Record<string, any>[]> & {metadata: Record<string, any>}} Detections
  * @typedef {Detections & {execution: string, decision: string | null, recording: number,
- *   predictions_url: string | null, recordings: RecordingOutcome[]}} Results
+ *   predictions_url: string | null, predictions_error: ErrorReason | null, recordings: RecordingOutcome[]}} Results
  * @typedef {'json' | 'csv' | 'scores' | 'raven' | 'audacity' | 'classes' | 'kaleidoscope' | 'longterm'
  *   | 'parquet'} Format
  * @typedef {{recording?: number, decision?: string, signal?: AbortSignal}} ResultSelector
@@ -236,7 +238,7 @@ export class Anemonefish {
    * Return links to the job-level files: summary, combined tables, clips, pictures. The links are valid for an hour.
    *
    * @param {string} id @param {SignalOption} [options]
-   * @returns {Promise<{files: {name: string, url: string}[], expires_at: string}>}
+   * @returns {Promise<{files: {name: string, url: string}[], expires_at: string, recordings: RecordingOutcome[]}>}
    */
   files(id, { signal } = {}) {
     return this.#request('GET', `${executionPath(id)}/files`, { signal });
@@ -261,6 +263,17 @@ export class Anemonefish {
   /** @param {string} id @param {SignalOption} [options] @returns {Promise<Execution>} */
   resume(id, { signal } = {}) {
     return this.#request('POST', `${executionPath(id)}/resume`, { signal, isRetryable: isThrottled });
+  }
+
+  /**
+   * Ask for the results that are in the archive; `restore` of the answer says when they can be downloaded.
+   *
+   * @param {string} id @param {SignalOption & {tier?: 'standard' | 'bulk'}} [options] `standard` takes up to 12 hours,
+   *   `bulk` up to 48 and costs less
+   * @returns {Promise<Execution>}
+   */
+  restore(id, { tier, signal } = {}) {
+    return this.#request('POST', `${executionPath(id)}/restore`, { query: { tier }, signal });
   }
 
   /**

@@ -86,6 +86,7 @@ class FakeApi:
         self.places: list[int] = []
         self.states = ["SUCCEEDED"]
         self.of_the_whole = ["summary.csv"]
+        self.restore: dict[str, Any] | None = None
         self.generation = 0
         self.keep = True
         self.pause = 0.0
@@ -131,7 +132,8 @@ class FakeApi:
             "DELETE /executions/*": lambda: (202, self.execution() | {"status": "CANCELLED"}, {}),
             "POST /executions/*/resume": lambda: (202, self.execution() | {"attempt": 2}, {}),
             "GET /executions/*/results": lambda: self.results(request.query),
-            "GET /executions/*/files": lambda: (200, {"files": self.whole()}, {}),
+            "GET /executions/*/files": lambda: (200, self.files(), {}),
+            "POST /executions/*/restore": lambda: (202, self.execution() | {"restore": self.restore}, {}),
             "POST /executions/*/decisions": lambda: (200, self.lab() | {"decision": DECISION}, {}),
             "GET /models": lambda: (200, {"models": [{"name": "reef", "versions": ["1.0.0"], "aliases": {}}]}, {}),
             "GET /models/reef/production": lambda: (200, {"name": "reef", "version": "1.0.0"}, {}),
@@ -220,7 +222,7 @@ class FakeApi:
             "recordings": [
                 {"name": name, "error": why} for name, why in zip(self.names(), self.errors(), strict=True)
             ],
-            "error": error,
+            "restore": self.restore, "error": error,
         }  # fmt: skip
 
     def page(self, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
@@ -245,6 +247,9 @@ class FakeApi:
         """What tells of the whole job."""
         links = {name: f"{name.replace('/', '-')}?signature={self.generation}" for name in self.of_the_whole}
         return [{"name": name, "url": f"{self.storage_url}/results/{link}"} for name, link in links.items()]
+
+    def files(self) -> dict[str, Any]:
+        return {"files": self.whole(), "recordings": self.lab()["recordings"]}
 
     def results(self, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
         if "format" not in query:

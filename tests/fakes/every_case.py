@@ -152,6 +152,21 @@ def analyse(lab: Lab) -> None:
             lab.api("GET", f"/executions/{execution}/results", format=form, decision=decision, recording="1")
     lab.api("GET", f"/executions/{execution}/results", decision="d-0123456789abcdef")
     assert lab.api("GET", f"/executions/{execution}/files")["files"]
+    restore(lab, execution)
+
+
+def restore(lab: Lab, execution: str) -> None:
+    """Reports in the archive: one is asked for, then all are restored, and asked for again."""
+    bucket, s3 = lab.functions.name_of("OutputBucket"), client("s3")
+    for item in s3.list_objects_v2(Bucket=bucket, Prefix="jobs/")["Contents"]:
+        if f"/{execution}/results/" in item["Key"] or f"/{execution}/decisions/" in item["Key"]:
+            body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+            s3.put_object(Bucket=bucket, Key=item["Key"], Body=body, StorageClass="DEEP_ARCHIVE")
+    refused = lab.api("GET", f"/executions/{execution}/results", format="json", redirect="false")
+    assert refused["error"] == "ResultArchived", refused
+    for _ in range(2):
+        assert lab.api("POST", f"/executions/{execution}/restore")["restore"]["files_left"] == 0
+    assert lab.api("GET", f"/executions/{execution}/results", format="json", redirect="false")["url"]
 
 
 def run(functions: Functions, given: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The lifecycle rules of the output bucket: what is deleted, what is archived, and which role may tag objects."""
+"""The lifecycle rules of the output bucket: what is deleted and what is archived."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import pytest
 
 from anemonefish.stores import Kind
 from anemonefish.stores.object_kinds import KIND_TAG, tagging
-from tests.cloudformation import Stack, is_allowed
+from tests.cloudformation import Stack
 from tests.lifecycle_rules import Fate, fate, rules_of
 
 REPOSITORY = Path(__file__).parents[2]
 ASL = REPOSITORY / "statemachine" / "analyze.asl.json"
 MIB = 1 << 20
-TAGGING_FUNCTIONS = {"ApiFunction", "ReportFunction", "ScoreFunction", "TranscodeFunction"}
-"""Functions that write scores, transcoded audio or reports."""
 
 
 @pytest.mark.parametrize(
@@ -33,6 +31,34 @@ def test_temporary_objects_are_deleted_after_their_days(parameters: dict[str, in
     rules = rules_of(Stack(parameters), "OutputBucket")
     for size in (1, 10 * MIB):
         assert fate(rules, "jobs/lab/e-1/any/key", size, _tags_of(kind, size)) == expected
+
+
+@pytest.mark.parametrize(
+    ("parameters", "moved"),
+    [
+        ({}, (("GLACIER_IR", 90),)),
+        ({"ArchiveDays": 0}, ()),
+        ({"DeepArchiveDays": 365}, (("GLACIER_IR", 90), ("DEEP_ARCHIVE", 365))),
+        ({"ArchiveDays": 0, "DeepArchiveDays": 730}, (("DEEP_ARCHIVE", 730),)),
+    ],
+)
+def test_large_reports_are_archived_as_the_parameters_say(
+    parameters: dict[str, int], moved: tuple[tuple[str, int], ...]
+) -> None:
+    rules = rules_of(Stack(parameters), "OutputBucket")
+    key = "jobs/lab/e-1/results/a.wav.json"
+    assert fate(rules, key, MIB, _tags_of(Kind.RESULT, MIB)) == Fate(moved=moved)
+    assert fate(rules, key, MIB - 1, _tags_of(Kind.RESULT, MIB - 1)) == Fate()
+    for kind in (Kind.SCORES, Kind.AUDIO):
+        assert fate(rules, key, MIB, _tags_of(kind, MIB)).moved == ()
+
+
+def test_every_allowed_pair_of_days_leaves_what_instant_retrieval_charges_for() -> None:
+    allowed = {
+        name: [days for days in Stack().template["Parameters"][name]["AllowedValues"] if days]
+        for name in ("ArchiveDays", "DeepArchiveDays")
+    }
+    assert min(allowed["DeepArchiveDays"]) - max(allowed["ArchiveDays"]) >= 90
 
 
 def test_transcoded_audio_is_kept_as_long_as_recordings() -> None:
@@ -68,26 +94,6 @@ def test_every_distributed_map_writes_its_results_where_they_are_deleted() -> No
 @pytest.mark.parametrize("name", ["plan.json", "manifest.json", "results/summary.csv", "failures/a/b.json"])
 def test_untagged_files_of_a_job_are_kept(name: str) -> None:
     assert fate(rules_of(Stack(), "OutputBucket"), f"jobs/lab/e-1/{name}", 10 * MIB, {}) == Fate()
-
-
-def test_functions_that_tag_objects_may_do_so_and_no_others() -> None:
-    stack = Stack()
-    key = f"{stack.arn('OutputBucket')}/jobs/lab/e-1/parts/a/0-1.npy"
-    own = {
-        stack.arn(name): [
-            statement
-            for policy in role["Properties"].get("Policies", ())
-            for statement in policy["PolicyDocument"]["Statement"]
-            if "Condition" not in statement
-        ]
-        for name, role in stack.resources("AWS::IAM::Role").items()
-    }
-    allowed = {
-        name
-        for name, function in stack.resources("AWS::Lambda::Function").items()
-        if is_allowed(own[function["Properties"]["Role"]], "s3:PutObjectTagging", key)
-    }
-    assert allowed == TAGGING_FUNCTIONS
 
 
 def _tags_of(kind: Kind, size: int) -> dict[str, str]:

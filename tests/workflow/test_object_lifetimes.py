@@ -20,9 +20,12 @@ from tests.workflow.conftest import Api, await_true, tenant_of
 
 RATE = 48_000
 SCORES, AUDIO, KEPT = Fate(deleted=365), Fate(deleted=30), Fate()
+ARCHIVED = Fate(moved=(("GLACIER_IR", 90), ("DEEP_ARCHIVE", 365)))
+TEMPLATE = Template({"DeepArchiveDays": 365})
 FATES = {
     r"(request|plan|manifest|review|reviewed)\.json": KEPT,
-    r"(ranges|transcodes)\.jsonl": KEPT,
+    r"(ranges|reports|transcodes)\.jsonl": KEPT,
+    r"outcomes/\S+\.json": KEPT,
     r"parts/[0-9a-f]+/\d+-\d+\.npy": SCORES,
     r"audio/[0-9a-f]+/(\d+\.flac|index\.json)": AUDIO,
     r"results/review/clips/(\S+\.flac|clips\.csv|index\.html)": KEPT,
@@ -71,13 +74,13 @@ def test_every_object_of_a_job_is_kept_archived_or_deleted_as_its_kind_says(
     job: tuple[str, str], s3: Any, stack: Stack
 ) -> None:
     _, prefix = job
-    rules = rules_of(Template(), "OutputBucket")
+    rules = rules_of(TEMPLATE, "OutputBucket")
     found, lines = {}, []
     for key, (size, tags) in objects_of(s3, stack, f"{prefix}/").items():
         name = key.removeprefix(f"{prefix}/")
         expected = [value for pattern, value in FATES.items() if re.fullmatch(pattern, name)]
         if re.fullmatch(REPORT, name) and not expected:
-            expected = [fate(rules, key, size, {"kind": "result"} if size >= 1 << 20 else {})]
+            expected = [ARCHIVED if size >= 1 << 20 else KEPT]
         assert len(expected) == 1, f"{name}: the test does not say what happens to it"
         found[name] = fate(rules, key, size, tags)
         assert found[name] == expected[0], f"{name}: {tags}"
@@ -85,6 +88,46 @@ def test_every_object_of_a_job_is_kept_archived_or_deleted_as_its_kind_says(
     print("", *lines, sep="\n")
     for pattern in (*FATES, REPORT):
         assert any(re.fullmatch(pattern, name) for name in found), f"the job wrote no {pattern}"
+    archived = [name for name in found if found[name] == ARCHIVED]
+    assert {name.partition("/")[0] for name in archived} == {"results", "decisions"}
+
+
+def test_archived_report_is_refused_restored_and_downloaded(
+    job: tuple[str, str], api: Api, s3: Any, stack: Stack
+) -> None:
+    execution, prefix = job
+    bucket, path = stack.outputs["OutputBucketName"], f"/executions/{execution}"
+    before, results = api.file(execution, "json"), api("GET", f"{path}/results").json()
+    assert results["predictions_url"] is not None
+    assert api("POST", f"{path}/restore").json()["error"] == "WrongState"
+    for key, (size, tags) in objects_of(s3, stack, f"{prefix}/").items():
+        moved = dict(fate(rules_of(TEMPLATE, "OutputBucket"), key, size, tags).moved)
+        for storage in sorted(moved, key=lambda name: moved[name]):  # as the bucket does in the course of a year
+            source = {"Bucket": bucket, "Key": key}
+            s3.copy_object(Bucket=bucket, Key=key, CopySource=source, StorageClass=storage)
+
+    for query in ("format=json", "format=json&redirect=false"):
+        answer = api("GET", f"{path}/results?{query}")
+        assert (answer.status_code, answer.json()["error"]) == (409, "ResultArchived")
+        assert f"POST {path}/restore" in answer.json()["message"]
+    archived = api("GET", f"{path}/results").json()
+    assert archived["events"] == results["events"]
+    assert (archived["predictions_url"], archived["predictions_error"]["error"]) == (None, "ResultArchived")
+    assert api("GET", f"{path}/results?recording=1&format=json&redirect=false").status_code == 200  # it is small
+    assert api("GET", f"{path}/files").status_code == 200
+    assert api("GET", path).json()["restore"] is None
+
+    answer = api("POST", f"{path}/restore?tier=bulk")
+    restore = answer.json()["restore"]
+    assert (answer.status_code, restore["tier"], restore["files"], restore["files_left"]) == (202, "bulk", 2, 0)
+    refused = api("GET", f"{path}/results?format=json")
+    assert (refused.status_code, refused.json()["error"]) == (409, "ResultArchived")
+    assert f"since {restore['requested_at']}" in refused.json()["message"]
+    again = api("POST", f"{path}/restore?tier=bulk").json()["restore"]
+    assert again == restore | {"kept_until": again["kept_until"]}
+    assert api("GET", path).json()["restore"] == again
+    await_true(lambda: api("GET", f"{path}/results?format=json&redirect=false").status_code == 200, "the restore")
+    assert api.file(execution, "json") == before
 
 
 def test_deciding_again_after_the_scores_were_deleted_says_so(
@@ -109,7 +152,7 @@ def test_deciding_again_after_the_scores_were_deleted_says_so(
 
 def delete(s3: Any, stack: Stack, prefix: str, wanted: Fate) -> list[str]:
     """Delete what the rules delete, as the bucket does after its days; return the keys."""
-    rules = rules_of(Template(), "OutputBucket")
+    rules = rules_of(TEMPLATE, "OutputBucket")
     objects = objects_of(s3, stack, f"{prefix}/").items()
     keys = [key for key, (size, tags) in objects if fate(rules, key, size, tags) == wanted]
     for key in keys:

@@ -835,6 +835,8 @@ check('every method requests a route of the API', async (services) => {
   await client.decide('e-1', { threshold: 0.7 }, { recording: 1 });
   await client.cancel('e-1');
   await client.resume('e-1');
+  await client.restore('e-1');
+  await client.restore('e-1', { tier: 'bulk' });
   await client.models();
   await client.model('reef', '../1');
   assert.deepEqual(services.lines, [
@@ -848,6 +850,8 @@ check('every method requests a route of the API', async (services) => {
     'POST /executions/e-1/decisions?recording=1',
     'DELETE /executions/e-1',
     'POST /executions/e-1/resume',
+    'POST /executions/e-1/restore',
+    'POST /executions/e-1/restore?tier=bulk',
     'GET /models',
     'GET /models/reef/..%2F1',
   ]);

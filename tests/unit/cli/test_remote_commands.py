@@ -140,6 +140,50 @@ def test_failed_download_does_not_stop_the_others(
     assert len(files_below(tmp_path / "out")) == 4
 
 
+RESTORE = {
+    "tier": "standard",
+    "requested_at": "2028-03-01T10:00:00Z",
+    "ready_by": "2028-03-01T22:00:00Z",
+    "kept_until": "2028-03-08T10:00:00Z",
+    "files": 3,
+    "files_left": 0,
+}
+
+
+def test_archived_result_is_reported_and_restored(run: Callable[..., Result], service: FakeApi, tmp_path: Path) -> None:
+    message = f"a.wav.json is in the archive; restore it (anemonefish remote restore {EXECUTION})"
+    body = {"error": "ResultArchived", "message": message, "request_id": "r-9"}
+    service.trouble("GET", ".*/results", 409, body, content_type="application/json")
+    result = run("results", EXECUTION, "--out", tmp_path / "out", "--formats", "json")
+    assert result.exit_code == 1
+    assert f"ResultArchived: a.wav: {message}" in result.stderr
+    service.restore = RESTORE
+    asked = run("restore", EXECUTION, "--tier", "bulk")
+    assert asked.exit_code == 0, asked.output
+    assert [each.query for each in service.api if each.path.endswith("/restore")] == [{"tier": "bulk"}]
+    for text in (asked.stdout, run("status", EXECUTION).stdout):
+        assert "3 archived files" in text
+        assert "ready by 2028-03-01T22:00:00Z" in text
+        assert f"anemonefish remote results {EXECUTION}" in text
+    service.restore = RESTORE | {"files_left": 2}
+    partial = run("restore", EXECUTION)
+    assert partial.exit_code == 1
+    assert "2 files are not asked for yet; run the command again" in partial.stderr
+
+
+def test_results_need_no_scores(run: Callable[..., Result], service: FakeApi, tmp_path: Path) -> None:
+    """Outcomes come with the list of files; results of an execution whose scores were deleted are downloaded."""
+    body = {"error": "ScoresDeleted", "message": "the scores have been deleted", "request_id": "r-9"}
+    service.trouble("POST", ".*/decisions", 410, body, content_type="application/json")
+    result = run("results", EXECUTION, "--out", tmp_path / "out", "--formats", "csv")
+    assert result.exit_code == 0, result.output
+    assert "1 recordings, 2 events" in result.stdout
+    assert all("format" in each.query for each in service.api if each.path.endswith("/results"))
+    decided = run("decide", EXECUTION, "--out", tmp_path / "again")
+    assert decided.exit_code == 1
+    assert "ScoresDeleted: the scores have been deleted" in decided.stderr
+
+
 def test_nothing_starts_without_an_upload(run: Callable[..., Result], service: FakeApi, tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     for command in ("detect", "start", "quote"):

@@ -16,7 +16,8 @@ words::
     │   └── JobTooExpensive, JobTooLong, LaunchFailed, OutOfTime
     ├── RequestError                  a request to the API; no execution raises it
     │   ├── NotAllowed, RouteNotFound, MethodNotAllowed, UnsupportedMediaType, UploadNotFound, UploadIncomplete
-    │   ├── UploadExpired, ExecutionNotFound, DecisionNotFound, ScoresDeleted, WrongState, IdempotencyConflict
+    │   ├── UploadExpired, ExecutionNotFound, DecisionNotFound, ScoresDeleted, ResultArchived
+    │   ├── WrongState, IdempotencyConflict
     │   ├── QuoteTooLarge, ClipTooLarge, TooManyJobs, StorageLimitReached
     │   └── RemoteError               raised by the client of an API, under the API's own name of the error
     └── StorageError                  retried, as OutOfTime is
@@ -66,6 +67,7 @@ __all__ = [
     "RecordingNotFound",
     "RemoteError",
     "RequestError",
+    "ResultArchived",
     "RouteNotFound",
     "ScoresDeleted",
     "StorageError",
@@ -293,6 +295,12 @@ class ScoresDeleted(RequestError):
     """The stored scores, which the request needs, have been deleted after their time."""
 
     status = 410
+
+
+class ResultArchived(RequestError):
+    """The file is in the archive and must be restored before it can be downloaded."""
+
+    status = 409
 
 
 class QuoteTooLarge(RequestError):

@@ -152,6 +152,13 @@ class World:
         report_and_aggregate(job, models)
         assert end_execution(made._table, execution.name, "SUCCEEDED", None)
 
+    def archive(self, identifier: str) -> None:
+        """Move the reports of an execution to the archive, as a lifecycle rule does."""
+        s3 = boto3.client("s3")
+        for item in s3.list_objects_v2(Bucket="reef-output", Prefix=f"jobs/lab/{identifier}/results/")["Contents"]:
+            body = s3.get_object(Bucket="reef-output", Key=item["Key"])["Body"].read()
+            s3.put_object(Bucket="reef-output", Key=item["Key"], Body=body, StorageClass="DEEP_ARCHIVE")
+
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, models_uri: str) -> Iterator[World]:
@@ -200,9 +207,11 @@ def test_requests_of_the_page_have_the_documented_answers(world: World) -> None:
         "no_execution": "e-" + "a" * 26,
         "no_decision": "d-" + "0" * 16,
     }
-    for name in ("execution", "running"):
+    for name in ("execution", "running", "archived"):
         names[name] = world.json("POST", "/executions", {"recordings": [upload]})[1]["id"]
-    world.finish(names["execution"])
+    for name in ("execution", "archived"):
+        world.finish(names[name])
+    world.archive(names["archived"])
     requests = REQUEST.findall(PAGE)
     assert len(requests) > 60
     wrong, seen = [], set()
@@ -508,7 +517,20 @@ def test_fields_of_examples_are_in_the_document(document: dict[str, Any]) -> Non
     known |= {"tenant"}  # of the notice at the end
     found = {name for line in CODE.findall(PAGE) + code(PAGE) for name in re.findall(r'"([\w-]+)"\s*[:,}]', line)}
     values = {"SUCCEEDED", "RUNNING", "OPEN", "InvalidSettings", "TruncatedRecording", "done", "clips", "pictures"}
-    values |= {"reef", "litert", "arm64", "score", "nemo", "whale", "raven", "UklG", "format", "filename", "url"}
+    values |= {
+        "reef",
+        "litert",
+        "arm64",
+        "score",
+        "nemo",
+        "whale",
+        "raven",
+        "UklG",
+        "format",
+        "filename",
+        "url",
+        "bulk",
+    }
     examples = {name for name in found if not re.fullmatch(r"[a-f0-9]{64}", name)} - values
     assert examples - known == set()
     assert len(examples) > 40
@@ -527,7 +549,15 @@ def test_names_in_backticks_are_names_of_the_api(document: dict[str, Any]) -> No
     names = [name for name in code(prose) if re.fullmatch(r"[a-z]+(_[a-z0-9]+)*|[A-Z]\w+", name)]
     of_others = {"fetch", "name", "PUT", "GET", "DELETE", "HEAD", "OPTIONS", "Location", "Allow", "Authorization"}
     of_others |= {"PreconditionFailed", "ConditionalRequestConflict", "ApiUrl"}  # S3's errors, an output
-    of_others |= {"MaxJobUsd", "MaxJobs", "MaxStoredGb", "RequestRate", "RequestBurst", "RequestQuota"}  # parameters
+    of_others |= {
+        "DeepArchiveDays",
+        "MaxJobUsd",
+        "MaxJobs",
+        "MaxStoredGb",
+        "RequestRate",
+        "RequestBurst",
+        "RequestQuota",
+    }  # parameters
     assert sorted({name for name in names if name not in known} - of_others) == []
     assert len(set(names)) > 80
 

@@ -34,6 +34,7 @@ from anemonefish.cli.remote_files import (
     upload_ids,
     with_outcomes,
 )
+from anemonefish.cli.remote_messages import check_succeeded, reasons_of, show_restore
 from anemonefish.cli.remote_progress import place_in_queue, wait_for_end
 from anemonefish.cli.terminal import (
     ERR,
@@ -45,14 +46,14 @@ from anemonefish.cli.terminal import (
     show_quote,
     typed_options,
 )
-from anemonefish.errors import AnemonefishError, Failure, WrongState
+from anemonefish.errors import AnemonefishError
 from anemonefish.execution_states import UNSUCCESSFUL
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores.folder import local_path
 from anemonefish.workflow.results_folder import ResultsFolder
 
 if TYPE_CHECKING:
-    from anemonefish.client.client import Client, Document
+    from anemonefish.client.client import Client
 
 __all__ = ["remote"]
 
@@ -129,7 +130,7 @@ def detect(
         ERR.print(f"execution {execution}", highlight=False)
         sent = [each for each in recordings if each.upload is not None]
         ended = wait_for_end(api, execution)
-        _check_succeeded(ended, [each.name for each in sent])
+        check_succeeded(ended, [each.name for each in sent])
         found = iter(fetch_reports(api, execution, with_outcomes(api, ended, sent), wanted, folder.new))
         publish_summary([each if each.upload is None else next(found) for each in recordings], folder, out)
 
@@ -211,7 +212,9 @@ def status(api: Client, execution: str, wait: bool, as_json: bool) -> None:
         state = f"{found['status']}{place_in_queue(found)}"
         words = f"{execution} is {state}, {found['ranges_done']} of {total} ranges done{end}"
         OUT.print(words, highlight=False, soft_wrap=True)
-    complain_of(_reasons(found))
+        if found.get("restore"):
+            show_restore(execution, found["restore"])
+    complain_of(reasons_of(found))
     if found["status"] in UNSUCCESSFUL:
         sys.exit(1)
 
@@ -225,7 +228,7 @@ def results(api: Client, execution: str, out: Path, formats: str | None) -> None
     """Fetch the reports of an execution that succeeded."""
     wanted = _known_formats(formats)
     ended = api.status(execution)
-    _check_succeeded(ended)
+    check_succeeded(ended)
     with ResultsFolder(out) as folder:
         publish_summary(
             fetch_reports(api, execution, with_outcomes(api, ended, recordings_of(ended)), wanted, folder.new),
@@ -253,7 +256,7 @@ def decide(
     wanted = _known_formats(formats)
     settings = _given(assignments, threshold=threshold)
     ended = api.status(execution)
-    _check_succeeded(ended)
+    check_succeeded(ended)
     decision = str(api.decide(execution, settings, recording=first_analysed(ended))["decision"])
 
     def decided(number: int, recording: RemoteRecording) -> RemoteRecording:
@@ -281,6 +284,25 @@ def resume(api: Client, execution: str) -> None:
     """Continue an execution that failed or was stopped."""
     found = api.resume(execution)
     OUT.print(f"{execution} is {found['status']}, attempt {found['attempt']}", highlight=False)
+
+
+@remote.command()
+@_with_api
+@click.argument("execution")
+@click.option(
+    "--tier",
+    type=click.Choice(["standard", "bulk"]),
+    default="standard",
+    show_default=True,
+    help="standard takes up to 12 hours; bulk up to 48, and costs less.",
+)
+def restore(api: Client, execution: str, tier: str) -> None:
+    """Ask for the results of an execution that are in the archive."""
+    asked = api.restore(execution, tier=tier)["restore"]
+    show_restore(execution, asked)
+    if asked["files_left"]:
+        ERR.print(f"{asked['files_left']} files are not asked for yet; run the command again", highlight=False)
+        sys.exit(1)
 
 
 @remote.command("list")
@@ -349,29 +371,3 @@ def _start(api: Client, recordings: Sequence[RemoteRecording], model: str, setti
 def _show_uploads(uploads: Sequence[str]) -> None:
     words = f"the recordings are uploaded; start: anemonefish remote start {' '.join([*typed_options(), *uploads])}"
     ERR.print(words, highlight=False, soft_wrap=True)
-
-
-# --- what is said ------------------------------------------------------------------------------------------------
-
-
-def _check_succeeded(found: Document, names: Sequence[str] | None = None) -> None:
-    """End the command where an execution has no results."""
-    if found["status"] in UNSUCCESSFUL:
-        complain_of(_reasons(found, names))
-        sys.exit(1)
-    if found["status"] != "SUCCEEDED":
-        raise WrongState(f"{found['id']} is {found['status']}; it has results once it is SUCCEEDED")
-
-
-def _reasons(found: Document, names: Sequence[str] | None = None) -> list[Failure | None]:
-    """Return why an execution and its recordings failed; one recording's reason is that of the execution."""
-    recordings = found["recordings"]
-    names = names or [each["name"] for each in recordings]
-    each_reason = [failure_of(each, name) for each, name in zip(recordings, names, strict=True)]
-    if found["status"] not in UNSUCCESSFUL:
-        return each_reason
-    error = found["error"] or {
-        "error": found["status"].capitalize(),
-        "message": f"{found['id']} is {found['status']}",
-    }
-    return [Failure(**error), *(each_reason if len(recordings) > 1 else ())]

@@ -136,7 +136,7 @@ def recordings_of(ended: Document) -> list[RemoteRecording]:
 
 def with_outcomes(api: Client, ended: Document, recordings: Sequence[RemoteRecording]) -> list[RemoteRecording]:
     """Return what became of the recordings of an execution, under our names."""
-    found = api.results(ended["id"], recording=first_analysed(ended))["recordings"]
+    found = api.outcomes(ended["id"])
     return [
         replace(
             ours,

@@ -174,6 +174,13 @@ class Client:
         """Start an execution again that failed or was stopped; only ranges without scores are computed."""
         return self._transport.ask("POST", f"{_path_of(execution)}/resume", is_retryable=retry_unsafe)
 
+    def restore(self, execution: str, *, tier: str = "standard") -> Document:
+        """Ask for the results that are in the archive; ``restore`` of the answer says when they can be downloaded.
+
+        ``tier`` is ``standard`` (up to 12 hours) or ``bulk`` (up to 48 hours, and costs less).
+        """
+        return self._transport.ask("POST", f"{_path_of(execution)}/restore", params={"tier": tier})
+
     def results(self, execution: str, *, recording: int = 0, decision: str | None = None) -> Document:
         """Return events, metadata and up to 10,000 predictions of a recording, and the outcome of every recording."""
         params = _result_params(recording, decision)
@@ -194,6 +201,14 @@ class Client:
         """Return the links of the job-level files by their names: summary, combined tables, clips, plots."""
         files = self._transport.ask("GET", f"{_path_of(execution)}/files")["files"]
         return {str(file["name"]): str(file["url"]) for file in files}
+
+    def outcomes(self, execution: str) -> list[Document]:
+        """Return the outcome of every recording; it needs no stored scores."""
+        answer = self._transport.ask("GET", f"{_path_of(execution)}/files")
+        if "recordings" not in answer:  # an older stack
+            answer = self.results(execution)
+        outcomes: list[Document] = answer["recordings"]
+        return outcomes
 
     def fetch(self, url: str, path: Path) -> None:
         """Download a link of :meth:`files` to ``path``, which is written completely or not at all."""

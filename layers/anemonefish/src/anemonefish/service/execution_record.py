@@ -86,6 +86,8 @@ class Execution:
     error : dict or None
         Class and message of the error, if it failed.
     webhook : str or None
+    restore : dict or None
+        When archived results were asked for; see :mod:`anemonefish.service.result_archive`.
     """
 
     id: str
@@ -106,6 +108,7 @@ class Execution:
     uploads: tuple[str, ...] = ()
     correlation_id: str | None = None
     workers: int | None = None
+    restore: dict[str, Any] | None = None
 
     @classmethod
     def from_record(cls, record: Record) -> Self:

@@ -40,6 +40,7 @@ _OPERATIONS = {
     ("get", "/executions/{execution}"): "get_execution",
     ("delete", "/executions/{execution}"): "stop_execution",
     ("post", "/executions/{execution}/resume"): "resume_execution",
+    ("post", "/executions/{execution}/restore"): "restore_results",
     ("get", "/executions/{execution}/results"): "get_results",
     ("post", "/executions/{execution}/decisions"): "decide_again",
     ("get", "/executions/{execution}/files"): "list_files",

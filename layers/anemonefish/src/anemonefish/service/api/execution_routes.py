@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -146,6 +146,23 @@ def resume(execution: ExecutionId) -> Response[Any]:
     return _accepted(services().executions.resume(tenant, execution, _correlation_id()))
 
 
+@router.post(
+    "/executions/<execution>/restore",
+    summary="Restore archived results",
+    tags=["executions"],
+    responses=answers(202, ExecutionOut, 400, 404, 409, text="Asked for; restore says when the files are ready"),
+)
+def restore(
+    execution: ExecutionId,
+    tier: Annotated[
+        Literal["standard", "bulk"], Query(description="standard takes up to 12 hours; bulk 48, and costs less")
+    ] = "standard",
+) -> Response[Any]:
+    """Ask for the results that were moved to the archive. They can be downloaded some hours later, for a week."""
+    tenant = tenant_of(router.current_event.raw_event)
+    return _answer(202, services().archive.restore(tenant, execution, tier))
+
+
 def _correlation_id() -> str | None:
     return correlation_of_request(router.current_event.raw_event)
 
@@ -202,6 +219,7 @@ def _answer(status_code: int, execution: Execution, headers: dict[str, str] | No
             for number, recording in enumerate(progress.recordings)
         ],
         "review": _review(execution),
+        "restore": execution.restore,
         "error": _public(execution.error),
     }
     waiting = {} if execution.ended else {"Retry-After": _POLL_SECONDS}

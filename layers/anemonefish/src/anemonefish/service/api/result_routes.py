@@ -13,14 +13,14 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from anemonefish import clock
 from anemonefish.cloud.s3_links import LINK_SECONDS
-from anemonefish.errors import WrongState
+from anemonefish.errors import Failure, ResultArchived, WrongState
 from anemonefish.execution_states import SUCCEEDED
 from anemonefish.results.lab_json import lab_document
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
 from anemonefish.service.api.faults import public_words
-from anemonefish.service.api.schemas.result_schemas import FileOut, FilesOut, ResultsOut
+from anemonefish.service.api.schemas.result_schemas import FileOut, FilesOut, RecordingOutcome, ResultsOut
 from anemonefish.service.api.schemas.settings_schemas import DecisionBody
 from anemonefish.service.api.schemas.shared_schemas import DECISION_ID, EXECUTION_ID, FileLink
 from anemonefish.service.api.services import services
@@ -61,7 +61,7 @@ def results(
     """Events, metadata and up to 10,000 predictions; the file has all of them."""
     record, job = _find(execution)
     if format is not None:
-        link = _file(job, recording, format, decision)
+        link = _file(record, job, recording, format, decision)
         return (
             Response(303, "text/plain", "", {"Location": link.url})
             if redirect
@@ -90,7 +90,7 @@ def decide(execution: ExecutionId, body: DecisionBody, recording: Recording = 0)
     "/executions/<execution>/files",
     summary="List job-level files",
     tags=["results"],
-    responses=answers(200, FilesOut, 404, 409, text="Summary, combined tables, clips and plots"),
+    responses=answers(200, FilesOut, 404, 409, text="Summary, combined tables, clips, plots; outcomes"),
 )
 def files(execution: ExecutionId) -> FilesOut:
     """Summary and combined tables; clips and plots, if the setting review requests them, follow after the results."""
@@ -99,7 +99,8 @@ def files(execution: ExecutionId) -> FilesOut:
         FileLink(name=name, url=services().downloads.get_link(key, name.rpartition("/")[2], _type_of(name)))
         for key, name in job.files()
     ]
-    return FilesOut(files=links, expires_at=_expiry())
+    outcomes = [RecordingOutcome.model_validate(outcome) for outcome in _outcomes(job)]
+    return FilesOut(files=links, expires_at=_expiry(), recordings=outcomes)
 
 
 def _type_of(name: str) -> str:
@@ -128,27 +129,38 @@ def _answer(
     inline = predictions and len(result.scores) <= MOST_INLINE
     document = lab_document(result, predictions=inline, processing_seconds=execution.seconds)
     _add_review(document["events"], job, recording)
+    url, reason = None, None
+    if predictions and not inline:
+        try:
+            url = _file(execution, job, recording, "json", decision).url
+        except ResultArchived as error:
+            reason = asdict(Failure.of(error))
     document |= {
         "execution": execution.id,
         "decision": decision,
         "recording": recording,
-        "predictions_url": None if inline or not predictions else _file(job, recording, "json", decision).url,
-        "recordings": [
-            {
-                "recording": number,
-                "name": summary.name,
-                "windows": summary.windows,
-                "events": summary.events,
-                "error": None
-                if summary.failure is None
-                else {"error": summary.failure.error, "message": public_words(summary.failure.message)},
-                "status": summary.status,
-                "notes": [asdict(note) for note in summary.notes],
-            }
-            for number, summary in enumerate(job.recordings())
-        ],
+        "predictions_url": url,
+        "predictions_error": reason,
+        "recordings": _outcomes(job),
     }
     return Response(200, "application/json", document)
+
+
+def _outcomes(job: JobResults) -> list[dict[str, Any]]:
+    return [
+        {
+            "recording": number,
+            "name": summary.name,
+            "windows": summary.windows,
+            "events": summary.events,
+            "error": None
+            if summary.failure is None
+            else {"error": summary.failure.error, "message": public_words(summary.failure.message)},
+            "status": summary.status,
+            "notes": [asdict(note) for note in summary.notes],
+        }
+        for number, summary in enumerate(job.recordings())
+    ]
 
 
 def _add_review(events: list[dict[str, Any]], job: JobResults, recording: int) -> None:
@@ -166,8 +178,9 @@ def _review_link(job: JobResults, name: str) -> dict[str, str]:
     return {"name": name, "url": url}
 
 
-def _file(job: JobResults, recording: int, form: Any, decision: str | None) -> FileOut:
+def _file(execution: Execution, job: JobResults, recording: int, form: Any, decision: str | None) -> FileOut:
     key, filename = job.file(recording, form, decision)
+    services().archive.check_readable(execution, key, filename)
     url = services().downloads.get_link(key, filename, _CONTENT_TYPES.get(form, "text/plain; charset=utf-8"))
     return FileOut(format=form, filename=filename, url=url, expires_at=_expiry())
 

@@ -8,11 +8,13 @@ from datetime import timedelta
 from functools import cache
 
 from anemonefish.cloud.dynamodb import RecordTable
+from anemonefish.cloud.s3_archive import Archive
 from anemonefish.cloud.s3_links import Transfers
 from anemonefish.cloud.step_functions import Workflow
 from anemonefish.models.repository import ModelRepository
 from anemonefish.service.executions import Executions
 from anemonefish.service.limits import Limits
+from anemonefish.service.result_archive import ResultArchive
 from anemonefish.service.uploads import Uploads
 from anemonefish.stores import open_store
 
@@ -35,6 +37,8 @@ class Services:
         Whether this stack calls webhooks.
     limits : Limits
         What one tenant may spend.
+    archive : ResultArchive
+        Results that must be restored before they can be downloaded.
     score_days : int or None
         Days for which the stack keeps scores.
     """
@@ -46,6 +50,7 @@ class Services:
     downloads: Transfers
     webhooks: bool
     limits: Limits
+    archive: ResultArchive
     score_days: int | None
 
 
@@ -57,10 +62,11 @@ def services() -> Services:
     table = RecordTable(env.get("ANEMONEFISH_RECORD_TABLE", ""))
     models_uri = f"s3://{env['ANEMONEFISH_MODELS_BUCKET']}"
     models = ModelRepository(open_store(models_uri))
+    store = open_store(f"s3://{env['ANEMONEFISH_OUTPUT_BUCKET']}")
     executions = Executions(
         table=table,
         workflow=Workflow(env.get("ANEMONEFISH_STATE_MACHINE", "")),
-        store=open_store(f"s3://{env['ANEMONEFISH_OUTPUT_BUCKET']}"),
+        store=store,
         models=models,
         input_bucket=env["ANEMONEFISH_INPUT_BUCKET"],
         keep=timedelta(days=int(env.get("ANEMONEFISH_RECORD_DAYS", "365"))),
@@ -74,5 +80,6 @@ def services() -> Services:
     )
     downloads = Transfers(env["ANEMONEFISH_OUTPUT_BUCKET"])
     webhooks = bool(env.get("ANEMONEFISH_WEBHOOK_QUEUE"))
+    archive = ResultArchive(table=table, store=store, archive=Archive(env["ANEMONEFISH_OUTPUT_BUCKET"]))
     score_days = int(env["ANEMONEFISH_SCORE_DAYS"]) if env.get("ANEMONEFISH_SCORE_DAYS") else None
-    return Services(uploads, executions, models, models_uri, downloads, webhooks, limits, score_days)
+    return Services(uploads, executions, models, models_uri, downloads, webhooks, limits, archive, score_days)

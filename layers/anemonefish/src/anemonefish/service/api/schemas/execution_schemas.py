@@ -31,6 +31,7 @@ __all__ = [
     "QuoteOut",
     "QuotedRecording",
     "RecordingState",
+    "RestoreOut",
     "ReviewOut",
     "Status",
     "StorageUsage",
@@ -115,6 +116,17 @@ class QueueOut(BaseModel):
     message: str
 
 
+class RestoreOut(BaseModel):
+    """A request for archived results."""
+
+    tier: Literal["standard", "bulk"]
+    requested_at: Moment
+    ready_by: Moment = Field(description="When all files can be downloaded at the latest")
+    kept_until: Moment = Field(description="Until when they can be downloaded at least")
+    files: int = Field(description="Number of files in the archive")
+    files_left: int = Field(description="Files for which there was no time; restore again to continue")
+
+
 class ExecutionOut(BaseModel):
     """An execution."""
 
@@ -134,6 +146,7 @@ class ExecutionOut(BaseModel):
     ranges_total: int | None = Field(description="null until the job is planned")
     recordings: list[RecordingState]
     review: ReviewOut | None = Field(description="null unless settings.review requests it and the job succeeded")
+    restore: RestoreOut | None = Field(description="null until archived results were asked for")
     error: Reason | None
 
 

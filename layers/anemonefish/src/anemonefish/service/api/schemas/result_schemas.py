@@ -125,6 +125,7 @@ class ResultsOut(BaseModel):
     predictions_url: str | None = Field(
         description="Link to all predictions as a file, if they are too many for this answer"
     )
+    predictions_error: Reason | None = Field(description="Why there is no link: the file is in the archive")
     recordings: list[RecordingOutcome]
 
 
@@ -138,7 +139,8 @@ class FileOut(BaseModel):
 
 
 class FilesOut(BaseModel):
-    """Job-level files; the links are valid until ``expires_at``."""
+    """Job-level files, and the outcomes of the recordings; the links are valid until ``expires_at``."""
 
     files: list[FileLink]
     expires_at: Moment
+    recordings: list[RecordingOutcome]
