@@ -22,7 +22,7 @@ PAGE = "\n".join((REPOSITORY / "docs" / name).read_text(encoding="utf-8") for na
 TEMPLATE = load_template(REPOSITORY / "template.yaml")
 PROGRAMS = ("make", "sam", "aws", "anemonefish", "sha256sum", "gh", "openssl", "echo", "export")
 GLOBAL_AWS_OPTIONS = {"--query", "--output", "--profile", "--region"}
-DEPLOY_OPTIONS = {"--stack-name", "--template-file", "--capabilities", "--parameter-overrides"}
+DEPLOY_OPTIONS = {"--region", "--stack-name", "--template-file", "--capabilities", "--parameter-overrides"}
 """Options of ``aws cloudformation deploy``, which is a command of the AWS CLI and no operation of the service."""
 
 
