@@ -113,7 +113,8 @@ USED_THROUGH = {"s3": "s3", "dynamodb": "dynamodb", "sqs": "sqs", "sns": "sns", 
 
 
 def test_role_may_use_the_key_through_every_service_that_it_may_call(stack: Stack) -> None:
-    roles = set(stack.resources("AWS::IAM::Role"))
+    # AWS's policy of CodeDeploy allows triggers, of which there are none.
+    roles = set(stack.resources("AWS::IAM::Role")) - {"CodeDeployServiceRole"}
     assert len(roles) >= 11
     for role in roles:
         statements = stack.statements(role)
