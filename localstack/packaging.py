@@ -1,6 +1,6 @@
 """Package template.yaml for the emulator.
 
-The local stack differs from the deployed one in four properties::
+The local stack differs from the deployed one in five properties::
 
     Runtime      python3.13 becomes provided.al2023 with a bootstrap that starts this host's Python. ministack's own
                  Python runtime reports every exception as Runtime.HandlerError, but the state machine matches
@@ -8,6 +8,7 @@ The local stack differs from the deployed one in four properties::
     Layers       become the PYTHONPATH of that bootstrap, in the same order, because ministack does not mount /opt.
     BucketPolicy is left out, because ours refuse plain HTTP and the local endpoint has no TLS.
     Timeout      of functions becomes Lambda's maximum, because a busy machine may start a function slowly.
+    Metrics      of an alarm become its first metric, because ministack has no metric math in alarms.
 
 Everything else (roles and policies, buckets, alarms, the state machine) is deployed as it is written, and the template
 file is not changed. :mod:`localstack.ministack_main` adds what the emulator itself lacks.
@@ -76,6 +77,10 @@ class Package:
                     properties["DefinitionUri"] = package._add(f"{name}.json", definition)
                 case "AWS::Serverless::LayerVersion" | "AWS::S3::BucketPolicy":
                     del resources[name]
+                case "AWS::CloudWatch::Alarm" if "Metrics" in properties:
+                    queries = properties.pop("Metrics")
+                    first = next(query["MetricStat"] for query in queries if "MetricStat" in query)
+                    properties |= {**first["Metric"], "Statistic": first["Stat"], "Period": first["Period"]}
                 case "Custom::ReferenceModel":
                     properties |= {"Models": "local", "Package": "local"}  # versions of layers
                 case "Custom::ConfigurationDigest":

@@ -3,14 +3,15 @@
 import os
 from typing import Any
 
-from anemonefish.cloud.function_log import bound, log_error, logged
+from anemonefish.cloud.function_log import bound, log_error
 from anemonefish.errors import AnemonefishError
 from anemonefish.service.api.services import services
 from anemonefish.service.execution_end import notify_end
 from anemonefish.service.execution_record import Execution
+from anemonefish.workflow.function_metrics import function_handler
 
 
-@logged("heal")
+@function_handler("heal")
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:
     """Return the number of changed executions by their status."""
     counts: dict[str, int] = {}

@@ -3,14 +3,15 @@
 import os
 from typing import Any
 
-from anemonefish.cloud.function_log import bound, log_error, logged
+from anemonefish.cloud.function_log import bound, log_error
 from anemonefish.cloud.secrets_manager import secret
 from anemonefish.errors import AnemonefishError
 from anemonefish.service.webhook import deliver, parse_message
 from anemonefish.service.webhook_signing import signing_keys
+from anemonefish.workflow.function_metrics import function_handler
 
 
-@logged("notify")
+@function_handler("notify")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Deliver every message; return those that SQS must deliver to this function again."""
     keys = signing_keys(secret(os.environ["ANEMONEFISH_WEBHOOK_SECRET_ARN"]))

@@ -3,16 +3,17 @@
 import os
 from typing import Any
 
-from anemonefish.cloud.function_log import current, logged
+from anemonefish.cloud.function_log import current
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.request import JobRequest
 from anemonefish.models.repository import ModelRepository
 from anemonefish.service.limits import Limits
 from anemonefish.stores import open_store
+from anemonefish.workflow.function_metrics import emit_quote, function_handler
 from anemonefish.workflow.plan_step import PlanStep, plan_step
 
 
-@logged("plan")
+@function_handler("plan")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Write ``plan.json`` and the items of the Maps; answer with what the state machine needs to go on.
 
@@ -25,6 +26,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     limits, resume = Limits.from_environment(os.environ), bool(event.get("resume"))
     made = plan_step(job, lambda: _request(job, event), models, limits.check_quote,
                      resume=resume, transcoded=transcoded, most_workers=limits.workers)  # fmt: skip
+    if not (resume or made.transcodes):
+        emit_quote(made.plan.quote.expected_usd)
     workers = limits.workers_of_job(made.plan.settings.max_concurrency, event.get("workers"))
     return _answer(job, made, workers)
 

@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from anemonefish.cloud.function_log import log_error, logged
+from anemonefish.cloud.function_log import log_error
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import RangeTask
@@ -17,9 +17,10 @@ from anemonefish.workflow.failures import (
     record_range_failure,
     record_report_failure,
 )
+from anemonefish.workflow.function_metrics import emit_failure, function_handler
 
 
-@logged("record")
+@function_handler("record")
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:
     """Store the reason; answer ``{"error", "cause"}`` for ErrorPath and CausePath.
 
@@ -39,6 +40,7 @@ def _of_execution(event: dict[str, Any]) -> Failure:
     failure = record_job_failure(job, event.get("error"), event.get("function", SCORE))
     # A metric filter in monitoring.yaml counts these lines: 5xx is the system's fault, 4xx that of its input.
     log_error("a job failed", failure.to_error())
+    emit_failure(failure.error)
     return failure
 
 

@@ -5,16 +5,17 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
-from anemonefish.cloud.function_log import fields_of_range, log_outcome, logged
+from anemonefish.cloud.function_log import fields_of_range, log_outcome
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.jobs.report_tasks import ReportTask
 from anemonefish.models.repository import ModelRepository
 from anemonefish.stores import open_store
+from anemonefish.workflow.function_metrics import function_handler
 from anemonefish.workflow.report import report_task
 
 
-@logged("report")
+@function_handler("report")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Write the reports of the recordings ``event["reports"]``; those that exist are not written again."""
     job = Job.at(open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}"), event.get("job"))

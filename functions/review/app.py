@@ -3,14 +3,14 @@
 import os
 from typing import Any
 
-from anemonefish.cloud.function_log import logged
 from anemonefish.jobs.job import Job
 from anemonefish.models.repository import ModelRepository
 from anemonefish.stores import open_store
+from anemonefish.workflow.function_metrics import function_handler
 from anemonefish.workflow.review import store_review
 
 
-@logged("review")
+@function_handler("review")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Store clips and pictures below ``results/review``; answer with the aggregate's words and how many there are."""
     job = Job.at(open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}"), event.get("job"))

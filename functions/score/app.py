@@ -5,16 +5,18 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
-from anemonefish.cloud.function_log import fields_of_range, log_outcome, logged
+from anemonefish.cloud.function_log import fields_of_range, log_outcome
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import RangeTask
 from anemonefish.models.repository import PinnedModel, ready_model
 from anemonefish.stores import open_store
+from anemonefish.workflow.function_metrics import function_handler
+from anemonefish.workflow.job_metrics import ScoreMeter
 from anemonefish.workflow.score import score_ranges
 from anemonefish.workflow.speed import Stopwatch, score_metrics
 
 
-@logged("score")
+@function_handler("score")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Store the scores of ``event["ranges"]``; the model is loaded and verified once per process."""
     watch = Stopwatch()
@@ -23,7 +25,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     pinned = PinnedModel.from_dict(event.get("model"))
     model = ready_model(f"s3://{os.environ['ANEMONEFISH_MODELS_BUCKET']}", pinned)
     watch.ready()
-    scored = score_ranges(job, tasks, model, _log_range)
+    meter = ScoreMeter(model.spec, pinned)
+    scored = score_ranges(job, tasks, model, _log_range, meter.add)
+    meter.emit(watch.scoring)
     if line := score_metrics(scored, pinned, watch, os.environ):
         print(line)  # CloudWatch reads metrics out of the log
     return asdict(scored)

@@ -3,17 +3,17 @@
 import os
 from typing import Any
 
-from anemonefish.cloud.function_log import logged
 from anemonefish.errors import InvalidRequest
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import TranscodeTask
 from anemonefish.stores import open_store
+from anemonefish.workflow.function_metrics import function_handler
 from anemonefish.workflow.transcode import transcode_task
 
 LEFT_MS = 60_000  # what the last pieces, which are being encoded, may still take
 
 
-@logged("transcode")
+@function_handler("transcode")
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Transcode ``event["recording"]``; one that cannot be has a reason in the store, and the others go on."""
     job = Job.at(open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}"), event.get("job"))

@@ -204,9 +204,10 @@ def report_lines(functions: Functions, planned: Mapping[str, Any]) -> list[dict[
     return [{"job": planned["job"], "reports": item} for item in items]
 
 
-def end(lab: Lab, name: str, status: str) -> None:
+def end(lab: Lab, name: str, status: str, error: str | None = None) -> None:
     """Deliver the event of an execution's end, and what it puts into the queue of webhooks."""
-    lab.functions.invoke("StatusFunction", {"detail": {"name": name, "status": status}})
+    detail = {"name": name, "status": status, "error": error, "input": json.dumps(lab.input_of(name))}
+    lab.functions.invoke("StatusFunction", {"detail": detail})
     queue = lab.functions.name_of("WebhookQueue")
     for message in client("sqs").receive_message(QueueUrl=queue).get("Messages", ()):
         record = {"messageId": message["MessageId"], "body": message["Body"]}
@@ -283,7 +284,8 @@ def cancel_and_resume(lab: Lab) -> None:
     end(lab, f"{stopped}-1", "ABORTED")
     assert lab.api("POST", f"/executions/{stopped}/resume")["status"] == "RUNNING"
     lab.functions.invoke("PlanFunction", lab.input_of(f"{stopped}-2"))
-    end(lab, f"{stopped}-2", "FAILED")
+    for error in ("StorageError", "StorageError", "States.Runtime"):  # the second one finds the reason
+        end(lab, f"{stopped}-2", "FAILED", error)
     take_name(lab, f"{stopped}-3")
     assert lab.api("POST", f"/executions/{stopped}/resume")["status"] == "FAILED"
     with lab.functions.failing("StartExecution"):

@@ -1,4 +1,4 @@
-"""Logs and alarms of the stack: all functions share a log group, and its metric filters count only what they should."""
+"""Logs of the stack: all functions share a log group, and its metric filters count only what they should."""
 
 from __future__ import annotations
 
@@ -35,22 +35,6 @@ def test_every_function_writes_json_to_the_shared_log_group(stack: Stack) -> Non
     wanted = {"LogGroup": stack.resolved({"Ref": "FunctionLogGroup"}), "LogFormat": "JSON"}
     for name, function in stack.resources("AWS::Lambda::Function").items():
         assert function["Properties"]["LoggingConfig"] == wanted, name
-
-
-def test_alarms_watch_what_the_stack_has(stack: Stack) -> None:
-    alarms = stack.resources("AWS::CloudWatch::Alarm")
-    assert len(alarms) == (9 if stack.values["Webhooks"] == "enabled" else 8)
-    topic = stack.resolved({"Ref": "AlarmTopic"})
-    assert all(alarm["Properties"]["AlarmActions"] == [topic] for alarm in alarms.values())
-    functions = {stack.resolved({"Ref": name}) for name in stack.resources("AWS::Lambda::Function")}
-    watched = {
-        dimension["Value"]
-        for alarm in alarms.values()
-        for dimension in alarm["Properties"].get("Dimensions", ())
-        if dimension["Name"] == "FunctionName"
-    }
-    assert watched <= functions
-    assert len(watched) == 3  # heal, record, score
 
 
 def _counts(stack: Stack, line: str) -> int:

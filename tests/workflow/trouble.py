@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return real_app.handler(event, context)
 
 
-def score_or_fail(job: Job, task: RangeTask, model: Any) -> bool:
+def score_or_fail(job: Job, task: RangeTask, model: Any, tell: Any) -> bool:
     name, attempt = task.uri, _attempt(job, task)
     if "held" in name and task.windows.start >= _FIRST * len(task.windows):
         _wait_for_release(job)
@@ -41,7 +41,7 @@ def score_or_fail(job: Job, task: RangeTask, model: Any) -> bool:
         raise KeyError("window")
     if "always-dies" in name:
         os._exit(137)
-    return score_range(job, task, model)
+    return score_range(job, task, model, tell)
 
 
 def _wait_for_release(job: Job) -> None:

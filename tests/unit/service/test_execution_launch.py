@@ -430,6 +430,23 @@ def test_schedule_records_an_end_whose_event_was_lost(
     assert reef.executions.count_unfinished("lab") == 0
 
 
+def test_lost_end_is_counted_and_its_reason_stored(
+    reef: FakeStack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANEMONEFISH_STACK", "reef")
+    monkeypatch.setenv("ANEMONEFISH_STAGE", "dev")
+    execution = reef.start()
+    monkeypatch.setattr(Workflow, "find_end", lambda *_: WorkflowEnd("FAILED", "States.Runtime", "odd"))
+    reef.now += CHECK_AFTER + timedelta(seconds=1)
+    assert [each.status for each in reef.executions.heal()] == [FAILED]
+    job = reef.executions.job(execution)
+    assert b"States.Runtime: odd" in job.store.read(job.failure_key)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["EndsLost"] for line in lines if "EndsLost" in line] == [1]
+    assert [line["Error"] for line in lines if "Failures" in line] == ["FunctionFailed"]
+    assert [line["status"] for line in lines if line["message"] == "a job failed"] == [500]
+
+
 def test_schedule_asks_again_about_an_execution_that_still_runs(
     reef: FakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

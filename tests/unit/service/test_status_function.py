@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,6 +17,8 @@ from anemonefish.cloud.messages import publish
 from anemonefish.errors import (
     StorageError,
 )
+from anemonefish.jobs.job import Job
+from anemonefish.stores import open_store
 from tests.fakes.service_stack import NUMBERS, FakeStack
 
 REPOSITORY = Path(__file__).parents[3]
@@ -37,6 +40,8 @@ def told(reef: FakeStack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     monkeypatch.setenv("ANEMONEFISH_COMPLETION_TOPIC", topic)
     monkeypatch.setenv("ANEMONEFISH_WEBHOOK_QUEUE", hooks)
+    client("s3").create_bucket(Bucket=f"output-{number}")
+    monkeypatch.setenv("ANEMONEFISH_OUTPUT_BUCKET", f"output-{number}")
 
     def received(queue: str) -> list[Any]:
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ())
@@ -118,6 +123,41 @@ def test_failure_is_recorded_as_an_error_class_and_message(
     assert kept is not None
     assert kept["error"] == error
     assert words in kept["message"]
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "words"),
+    [
+        ("FAILED", {"error": "States.Runtime", "cause": "odd"}, "States.Runtime: odd"),
+        ("FAILED", {"error": "States.DataLimitExceeded", "cause": "large"}, "larger than Step Functions allows"),
+        ("TIMED_OUT", {}, "did not finish in the time"),
+    ],
+)
+def test_failure_that_no_catch_gets_is_stored_and_counted(
+    reef: FakeStack, told: Any, capsys: pytest.CaptureFixture[str], status: str, detail: dict[str, str], words: str
+) -> None:
+    execution = reef.start()
+    job = Job.of_tenant(open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}"), "lab", execution.id)
+    document = json.dumps({"job": {"tenant": "lab", "id": execution.id}, "correlation_id": "cruise-7"})
+    told(execution.name, status, input=document, **detail)
+    failure = json.loads(job.store.read(job.failure_key))
+    assert failure["error"] == "FunctionFailed"
+    assert words in failure["message"]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [line] = [line for line in lines if line["message"] == "a job failed"]
+    assert (line["status"], line["job"], line["correlation_id"]) == (500, job.work, "cruise-7")
+
+
+def test_failure_that_the_state_machine_stored_is_kept_and_not_counted_again(
+    reef: FakeStack, told: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execution = reef.start()
+    job = Job.of_tenant(open_store(f"s3://{os.environ['ANEMONEFISH_OUTPUT_BUCKET']}"), "lab", execution.id)
+    job.store.write(job.failure_key, b"{}")
+    document = json.dumps({"job": {"tenant": "lab", "id": execution.id}})
+    told(execution.name, "FAILED", input=document, error="StorageError", cause="S3")
+    assert job.store.read(job.failure_key) == b"{}"
+    assert "a job failed" not in capsys.readouterr().out
 
 
 def test_execution_that_was_started_by_hand_sends_nothing(reef: FakeStack, told: Any) -> None:

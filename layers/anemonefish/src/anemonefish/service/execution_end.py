@@ -8,6 +8,7 @@ from datetime import datetime
 
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import RecordTable
+from anemonefish.cloud.function_log import log_error
 from anemonefish.cloud.messages import enqueue, publish
 from anemonefish.cloud.step_functions import WorkflowEnd
 from anemonefish.errors import Failure
@@ -18,9 +19,10 @@ from anemonefish.service.execution_progress import ProgressCounter
 from anemonefish.service.execution_record import Execution, log_errors
 from anemonefish.service.job_slots import JobSlots
 from anemonefish.stores import Store
-from anemonefish.workflow.failures import failure_of_task
+from anemonefish.workflow.failures import EXECUTION, failure_of_task, record_uncaught_failure
+from anemonefish.workflow.function_metrics import emit_failure
 
-__all__ = ["ExecutionEnds", "end_execution", "failure_of_end", "notify_end"]
+__all__ = ["ExecutionEnds", "end_execution", "failure_of_end", "notify_end", "record_uncaught_end"]
 
 _LONGEST_CALL = 900.0
 """Seconds after which Lambda ends a call."""
@@ -28,12 +30,30 @@ _LONGEST_CALL = 900.0
 _STATES = {"SUCCEEDED": SUCCEEDED, "FAILED": FAILED, "TIMED_OUT": FAILED, "ABORTED": CANCELLED}
 """Our state for each final status of Step Functions."""
 
+_FAILED = ("FAILED", "TIMED_OUT")
+
 
 def failure_of_end(end: WorkflowEnd) -> Failure | None:
     """Return the reason of an execution that failed or timed out; None for any other end."""
-    if end.status not in {"FAILED", "TIMED_OUT"}:
-        return None
-    return failure_of_task({"Error": end.error or "States.Timeout", "Cause": end.cause or ""}, "execution")
+    return failure_of_task(_caught(end), EXECUTION) if end.status in _FAILED else None
+
+
+def record_uncaught_end(job: Job, end: WorkflowEnd) -> None:
+    """Store and count the reason of a failed job, where the state machine could not (:func:`.record_uncaught_failure`).
+
+    Raises
+    ------
+    StorageError
+        The reason could not be stored; try again.
+    """
+    failure = record_uncaught_failure(job, _caught(end)) if end.status in _FAILED else None
+    if failure is not None:
+        log_error("a job failed", failure.to_error(), job=job.work)  # a metric filter counts it, as in Record
+        emit_failure(failure.error)
+
+
+def _caught(end: WorkflowEnd) -> dict[str, str]:
+    return {"Error": end.error or "States.Timeout", "Cause": end.cause or ""}
 
 
 def notify_end(execution: Execution, topic: str, queue: str | None) -> None:

@@ -11,11 +11,12 @@ from datetime import datetime
 
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import Record, RecordTable
+from anemonefish.cloud.embedded_metrics import emit
 from anemonefish.cloud.function_log import log, log_error
 from anemonefish.cloud.step_functions import Workflow, WorkflowEnd
 from anemonefish.execution_states import PENDING, RUNNING
 from anemonefish.jobs.job import Job
-from anemonefish.service.execution_end import ExecutionEnds, failure_of_end
+from anemonefish.service.execution_end import ExecutionEnds, failure_of_end, record_uncaught_end
 from anemonefish.service.execution_launch import CHECK_AFTER, GRACE, Launcher
 from anemonefish.service.execution_record import Execution, replace_execution
 from anemonefish.service.job_queue import QueuedJob
@@ -120,8 +121,12 @@ class Healer:
         if end is None:
             replace_execution(self._table, record, execution, self._now() + CHECK_AFTER)
             return []
+        record_uncaught_end(Job.of_tenant(self._store, execution.owner, execution.id), end)
         ended = self._ends.end(execution.name, end.status, failure_of_end(end))
-        return [] if ended is None else [ended]
+        if ended is None:
+            return []
+        emit({"EndsLost": 1})
+        return [ended]
 
     def _end_of_unknown(self, execution: Execution) -> WorkflowEnd:
         """Return the end of an execution that Step Functions does not know, as after its state machine was replaced."""

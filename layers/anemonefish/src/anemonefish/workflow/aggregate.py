@@ -6,7 +6,7 @@ this step hardly depend on how long the recordings are. On a laptop, both steps 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -42,8 +42,18 @@ class Totals:
     events: int = 0
 
 
-def aggregate_job(job: Job, plan: Plan, models: ModelRepository) -> Totals:
+def aggregate_job(
+    job: Job, plan: Plan, models: ModelRepository, tell: Callable[[Outcome], None] = lambda _: None
+) -> Totals:
     """Write the summary, the tables and ``manifest.json`` of a job from the stored outcomes of its recordings.
+
+    Parameters
+    ----------
+    job : Job
+    plan : Plan
+    models : ModelRepository
+    tell : callable
+        Gets the outcome of each recording.
 
     Raises
     ------
@@ -54,7 +64,14 @@ def aggregate_job(job: Job, plan: Plan, models: ModelRepository) -> Totals:
     MissingParts
         A recording has neither an outcome nor the reason of a failure, or ranges of it are missing.
     """
-    return _aggregate(job, plan, StoredOutcomes(job, plan).read_all(models.spec(plan.model)))
+    outcomes = StoredOutcomes(job, plan).read_all(models.spec(plan.model))
+    return _aggregate(job, plan, _told(outcomes, tell))
+
+
+def _told(outcomes: Iterable[Outcome], tell: Callable[[Outcome], None]) -> Iterator[Outcome]:
+    for outcome in outcomes:
+        tell(outcome)
+        yield outcome
 
 
 def report_and_aggregate(job: Job, models: ModelRepository) -> tuple[Outcome, ...]:

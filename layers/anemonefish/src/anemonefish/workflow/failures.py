@@ -18,13 +18,24 @@ from anemonefish.jobs.plan import RangeTask
 from anemonefish.jobs.report_tasks import ReportTask
 from anemonefish.results.stored_outcomes import StoredOutcomes
 
-__all__ = ["SCORE", "failure_of_task", "record_job_failure", "record_range_failure", "record_report_failure"]
+__all__ = [
+    "EXECUTION",
+    "SCORE",
+    "failure_of_task",
+    "record_job_failure",
+    "record_range_failure",
+    "record_report_failure",
+    "record_uncaught_failure",
+]
 
 _LONGEST = 8_000
 """Most characters of a reason; Step Functions keeps 32,768 of a cause."""
 
 SCORE = "score"
 """Name of the function that scores, and of the Map of its calls."""
+
+EXECUTION = "execution"
+"""The whole execution of the state machine, which may fail outside of every function."""
 
 _OVERTIME, _DIED = "it did not finish in the time it is given", "its process died, most likely for want of memory"
 _WORDS = {
@@ -34,6 +45,7 @@ _WORDS = {
     "Runtime.ExitError": _DIED,
     "Runtime.OutOfMemory": "its process ran out of memory",
     "States.ExceedToleratedFailureThreshold": "a range failed, and its reason could not be stored; resume the job",
+    "States.DataLimitExceeded": "the input or output of a state was larger than Step Functions allows (256 KiB)",
     "Lambda.TooManyRequestsException": "the account's concurrency is used up; lower max_concurrency and resume",
 }
 
@@ -44,7 +56,7 @@ _MENDS = {
     "plan": {_OVERTIME: _FEWER_RECORDINGS, _DIED: _FEWER_RECORDINGS},
     "report": {_OVERTIME: _SMALLER_REPORTS, _DIED: _SMALLER_REPORTS},
     "aggregate": {_OVERTIME: _FEWER_RECORDINGS, _DIED: _FEWER_RECORDINGS},
-    "execution": {_OVERTIME: "an execution has a day; resume it to continue"},
+    EXECUTION: {_OVERTIME: "an execution has a day; resume it to continue"},
 }
 """What to do when a function, or the whole execution, took too long or died."""
 
@@ -112,6 +124,24 @@ def record_job_failure(job: Job, caught: object, function: str = SCORE) -> Failu
     failure = failure_of_task(caught, function)
     if isinstance(caught, Mapping) and caught.get("Error") == "States.ExceedToleratedFailureThreshold":
         failure = _first_range_failure(job) or failure
+    job.store.write(job.failure_key, dump_json(asdict(failure)))
+    return failure
+
+
+def record_uncaught_failure(job: Job, caught: Mapping[str, str]) -> Failure | None:
+    """Store why a job ended where the state machine did not; return the reason.
+
+    No Catch gets ``States.Runtime``, ``States.DataLimitExceeded`` and the timeout of the whole execution, so the state
+    ``RecordFailure`` is not entered. The names of our errors come from that state.
+
+    Returns
+    -------
+    Failure or None
+        None where the state machine stored the reason.
+    """
+    if caught["Error"] in error_classes() and job.store.exists(job.failure_key):
+        return None
+    failure = failure_of_task(caught, EXECUTION)
     job.store.write(job.failure_key, dump_json(asdict(failure)))
     return failure
 

@@ -66,6 +66,7 @@ def score_ranges(
     tasks: Sequence[RangeTask],
     model: Model,
     observe: Callable[[RangeTask], AbstractContextManager[None]] = lambda _: nullcontext(),
+    tell: Callable[[RangeTask, NDArray[np.float32]], None] = lambda *_: None,
 ) -> Scored:
     """Score the ranges of one worker; when there are several, one that fails does not stop the others.
 
@@ -76,6 +77,8 @@ def score_ranges(
     model : Model
     observe : callable
         Returns the context in which a range is scored; an error leaves it as it is raised.
+    tell : callable
+        Gets each range with its scores, once they are stored; ranges whose parts exist are left out.
 
     Raises
     ------
@@ -84,14 +87,14 @@ def score_ranges(
     """
     if len(tasks) == 1:
         with observe(tasks[0]):
-            computed = int(score_range(job, tasks[0], model))
+            computed = int(score_range(job, tasks[0], model, tell))
         return Scored(1, len(tasks[0].windows), computed, 0)
     computed = failed = 0
     retryable: AnemonefishError | None = None
     for task in tasks:
         try:
             with observe(task):
-                computed += score_range(job, task, model)
+                computed += score_range(job, task, model, tell)
         except AnemonefishError as error:
             if error.retryable:
                 retryable = retryable or error
@@ -103,7 +106,12 @@ def score_ranges(
     return Scored(len(tasks), sum(len(task.windows) for task in tasks), computed, failed)
 
 
-def score_range(job: Job, task: RangeTask, model: Model) -> bool:
+def score_range(
+    job: Job,
+    task: RangeTask,
+    model: Model,
+    tell: Callable[[RangeTask, NDArray[np.float32]], None] = lambda *_: None,
+) -> bool:
     """Score a range and store its part; return False when the part exists.
 
     Raises
@@ -123,6 +131,7 @@ def score_range(job: Job, task: RangeTask, model: Model) -> bool:
         meter = meter_of(task, audio)
         scores = score_windows(at_rate(audio, task.sample_rate), task.grid, task.windows, model)
     job.store.write(key, part_to_bytes(scores, meter.observed()), Kind.SCORES)
+    tell(task, scores)
     return True
 
 

@@ -26,6 +26,7 @@ from anemonefish.service.api import result_routes as results
 from anemonefish.service.api import upload_routes as uploads
 from anemonefish.service.api.documents import OPEN, answers, openapi_document, readable_page, security_schemes
 from anemonefish.service.api.schemas.shared_schemas import Health
+from anemonefish.workflow.function_metrics import measured
 
 __all__ = ["handler", "make_app"]
 
@@ -127,6 +128,7 @@ def _function_of(event: dict[str, Any]) -> str:
     return "predict" if event.get("resource") in _CLIPS else "api"
 
 
+@measured
 def _answer(event: dict[str, Any], context: Any) -> dict[str, Any]:
     head = event.get("httpMethod") == "HEAD"  # answered as GET, without the body
     answer: dict[str, Any] = _app.resolve({**event, "httpMethod": "GET"} if head else event, context)

@@ -24,6 +24,7 @@ from anemonefish.errors import (
     StorageError,
 )
 from anemonefish.service.api import bodies
+from anemonefish.workflow.function_metrics import emit_failure
 
 __all__ = ["install", "public_words"]
 
@@ -48,6 +49,8 @@ def install(app: APIGatewayRestResolver) -> None:
     def answer(
         error: str, status: int, message: str, headers: dict[str, str] | None = None, **more: Any
     ) -> Response[str]:
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            emit_failure(error)
         body = {"error": error, "message": message, **more, "request_id": _request_id(app)}
         text = (
             json.dumps(body, ensure_ascii=False).encode(errors="replace").decode()

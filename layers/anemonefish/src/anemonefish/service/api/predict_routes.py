@@ -112,6 +112,7 @@ def predict() -> Response[Any]:
 
 def _predict() -> Response[Any]:
     from anemonefish.results.lab_json import lab_document
+    from anemonefish.workflow.job_metrics import emit_clip
     from anemonefish.workflow.predict import MOST_WINDOWS, predict_clip  # imported here, because Api has no engine
 
     began = time.monotonic()
@@ -124,6 +125,7 @@ def _predict() -> Response[Any]:
         path = Path(folder, "clip")
         path.write_bytes(clip.audio)
         result = predict_clip(path, clip.name, model, settings, services().models_uri, len(clip.audio), most)
+    emit_clip(result.analysis, len(result.events))
     document = lab_document(result, predictions=True, processing_seconds=round(time.monotonic() - began, 3))
     return Response(200, "application/json", lab_answer(result, document) if clip.encoded else document)
 
