@@ -66,6 +66,17 @@ def test_role_may_make_network_interfaces_if_its_function_is_in_the_vpc(stack: S
         assert not is_allowed(statements, "ec2:CreateNetworkInterface", "*", code), name
 
 
+@pytest.mark.parametrize(
+    ("subnets", "groups", "accepted"),
+    [("", "", True), ("subnet-0a", "sg-0a", True), ("subnet-0a", "", False), ("", "sg-0a", False)],
+)
+def test_subnets_and_security_groups_are_given_together(subnets: str, groups: str, accepted: bool) -> None:
+    stack = Stack({"VpcSubnetIds": subnets, "VpcSecurityGroupIds": groups})
+    rule = stack.template["Rules"]["VpcNeedsSubnetsAndSecurityGroups"]
+    assert "RuleCondition" not in rule
+    assert [stack.holds(assertion["Assert"]) for assertion in rule["Assertions"]] == [accepted]
+
+
 def test_without_subnets_no_function_is_in_a_vpc_and_no_role_has_a_permission_of_ec2() -> None:
     stack = Stack({"Webhooks": "enabled"})
     for name, function in stack.resources("AWS::Lambda::Function").items():
@@ -169,6 +180,14 @@ def test_more_endpoints_are_made_on_request() -> None:
     more = AccountStack("network.yaml", {"MoreEndpoints": "enabled"})
     few = AccountStack("network.yaml")
     assert more.endpoints.keys() - few.endpoints.keys() == {"logs", "sts", "secretsmanager", "monitoring"}
+
+
+def test_the_page_has_the_cost_of_the_network(network: AccountStack) -> None:
+    """An interface endpoint costs 0.01 USD an hour in each subnet (us-east-1), and a month has 730 hours."""
+    subnets = [endpoint.get("SubnetIds", []) for endpoint in network.endpoints.values()]
+    cost = 0.01 * 730 * sum(map(len, subnets))
+    page = (REPOSITORY / "docs" / "network.md").read_text(encoding="utf-8")
+    assert f"{cost:.0f} USD a month for one network" in page
 
 
 def test_endpoints_answer_for_the_hosts_that_boto3_calls(
