@@ -21,11 +21,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return real_report_app.handler(event, context)
 
 
-def report_or_fail(job: Job, plan: Plan, spec: Any, number: int) -> Any:
+def report_or_fail(job: Job, plan: Plan, spec: Any, number: int, *more: Any) -> Any:
     name = plan.recordings[number].name
-    first = not job.store.exists(f"{job.work}/attempts/{name}")
-    job.store.write(f"{job.work}/attempts/{name}", b"")
-    outcome = report_recording(job, plan, spec, number)
+    # Below outcomes/, because the role lets a report worker write there.
+    first = not job.store.exists(f"{job.work}/outcomes/attempts/{name}")
+    job.store.write(f"{job.work}/outcomes/attempts/{name}", b"")
+    outcome = report_recording(job, plan, spec, number, *more)
     if "report-fails-once" in name and first:
         raise StorageError(f"{name}: S3 answered 503; try again")
     if "report-killed-once" in name and first:
