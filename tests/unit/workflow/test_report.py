@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import random
@@ -10,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,7 @@ from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.report_tasks import MOST_RECORDINGS_TOGETHER, MOST_WINDOWS_TOGETHER, ReportTask, report_tasks
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
+from anemonefish.results.recording_result import RecordingResult
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
@@ -33,6 +36,7 @@ from anemonefish.workflow.report import Reported, report_task
 from anemonefish.workflow.score import score_range
 
 CALLS = SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))
+REPOSITORY = Path(__file__).parents[3]
 NAMES = ("a.wav", "b.wav", "broken.wav", "c.wav", "d.wav", "e.wav")
 
 
@@ -189,10 +193,10 @@ def test_recording_whose_report_fails_is_listed_and_the_others_finish(
     part.write_bytes(part.read_bytes()[:-5])
     original = report.report_recording
 
-    def with_defect(job: Job, plan: Plan, spec: object, number: int) -> object:
+    def with_defect(job: Job, plan: Plan, spec: object, number: int, *more: object) -> object:
         if plan.recordings[number].name == "b.wav":
             raise KeyError("window")
-        return original(job, plan, spec, number)
+        return original(job, plan, spec, number, *more)
 
     monkeypatch.setattr(report, "report_recording", with_defect)
     [reported] = run(job, models, [whole(job)])
@@ -327,6 +331,40 @@ def test_every_recording_is_in_one_task_within_the_limits(seed: int) -> None:
 def test_lines_of_reports_jsonl_are_read_back(job: Job) -> None:
     lines = job.store.read(job.reports_key).decode().splitlines()
     assert [ReportTask.from_dict(json.loads(line)) for line in lines] == [whole(job)]
+
+
+def test_timeline_that_cannot_be_drawn_does_not_fail_the_report(
+    job: Job, models: ModelRepository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = load_handler("report")
+    job.write_plan(with_settings(job.read_plan(), review=("pictures",)))
+    drawn: list[str] = []
+
+    def draw(_: Job, result: RecordingResult) -> None:
+        drawn.append(result.recording.name)
+        assert len(result.scores) == len(result.smoothed)
+        raise MemoryError("no memory for a picture")
+
+    monkeypatch.setattr(app, "store_timeline", draw)
+    assert report_task(job, whole(job), models, draw=app._draw) == Reported(5, 5, 0)
+    assert sorted(drawn) == [name for name in NAMES if name != "broken.wav"]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(line["message"], line["reason"]) for line in lines} == {
+        ("a timeline could not be drawn", "no memory for a picture")
+    }
+    job.write_plan(with_settings(job.read_plan(), review=("clips",)))
+    drawn.clear()
+    report_task(job, whole(job), models, draw=app._draw)
+    assert drawn == []
+
+
+def load_handler(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(f"{name}_app", REPOSITORY / "functions" / name / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_scores_are_read_by_reports_only(job: Job, models: ModelRepository) -> None:

@@ -13,8 +13,9 @@ import soundfile
 from click.testing import CliRunner
 
 from anemonefish.cli.main import main
-from anemonefish.errors import Failure, RecordingChanged
+from anemonefish.errors import Failure, FunctionFailed, RecordingChanged
 from anemonefish.jobs.job import Job
+from anemonefish.jobs.report_tasks import ReportTask
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.results.review_state import ReviewState, read_review_state
@@ -24,10 +25,12 @@ from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.stores import open_store
 from anemonefish.stores.folder import LocalStore
-from anemonefish.workflow.aggregate import report_and_aggregate
+from anemonefish.workflow.aggregate import aggregate_job
 from anemonefish.workflow.planner import plan_job
+from anemonefish.workflow.report import report_task
 from anemonefish.workflow.review import store_review
 from anemonefish.workflow.score import score_range
+from anemonefish.workflow.timelines import store_timeline
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -127,7 +130,8 @@ def job(folder: Path, tmp_path: Path, models_uri: str) -> Job:
     for batch in plan.batches():
         for task in batch:
             score_range(made, task, ready_model(models.store.uri, plan.model))
-    report_and_aggregate(made, models)
+    report_task(made, ReportTask(start=0, stop=1), models, draw=store_timeline)
+    aggregate_job(made, plan, models)
     return made
 
 
@@ -145,6 +149,29 @@ def test_review_state_and_the_clip_of_each_event_are_stored(job: Job, models_uri
         assert job.store.exists(results.key_of(event.clip))
         assert event.picture is not None
         assert job.store.exists(results.key_of(event.picture))
+
+
+def test_review_in_an_account_reads_no_scores(job: Job, models_uri: str) -> None:
+    shutil.rmtree(Path(job.store.uri, job.kept, "parts"))
+    assert store_review(job, ModelRepository(open_store(models_uri))).clips > 0
+
+
+def test_timeline_of_a_report_worker_is_that_of_the_laptop(job: Job, folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    shutil.copy(folder / "a_20230210T000000Z.wav", source)
+    detect(source, tmp_path / "out", "--pictures", "--set", "channel=null")
+    name = "review/a_20230210T000000Z.wav.timeline.png"
+    assert job.store.read(job.result_key(name)) == (tmp_path / "out" / name).read_bytes()
+
+
+def test_timeline_that_was_not_drawn_fails_the_review_and_the_rest_is_stored(job: Job, models_uri: str) -> None:
+    Path(job.store.uri, job.result_key("review/a_20230210T000000Z.wav.timeline.png")).unlink()
+    with pytest.raises(FunctionFailed, match=r"1 of 1 timelines could not be drawn, the first is that of a_2023"):
+        store_review(job, ModelRepository(open_store(models_uri)))
+    assert read_review_state(job, overdue=False).status == "FAILED"
+    assert job.store.exists(job.result_key("review/activity.png"))
+    assert any(key.endswith(".flac") for key in job.store.keys(job.result_key("review/clips/")))
 
 
 def test_failed_review_stores_its_reason(job: Job, models_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:

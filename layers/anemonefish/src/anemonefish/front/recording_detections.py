@@ -30,7 +30,7 @@ from anemonefish.settings import Settings
 from anemonefish.start_time.time_zones import format_utc, utc_of
 from anemonefish.stores import Store
 from anemonefish.windows import WindowGrid
-from anemonefish.workflow.review import draw_timeline
+from anemonefish.workflow.timelines import draw_timeline
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -43,6 +43,13 @@ _WINDOWS_IN_MEMORY = 10_000
 Observe = Callable[[PlannedRecording], AbstractContextManager[None]]
 """Returns the context in which a recording is reported; an error leaves it as it is raised."""
 
+Draw = Callable[[Job, RecordingResult], None]
+"""Called with each result while it has its scores, after its reports were written."""
+
+
+def _draw_nothing(job: Job, result: RecordingResult) -> None:
+    """Draw no picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reported:
@@ -64,7 +71,11 @@ class Reported:
 
 
 def report_task(
-    job: Job, task: ReportTask, models: ModelRepository, observe: Observe = lambda _: nullcontext()
+    job: Job,
+    task: ReportTask,
+    models: ModelRepository,
+    observe: Observe = lambda _: nullcontext(),
+    draw: Draw = _draw_nothing,
 ) -> Reported:
     """Report the recordings of one worker; one that fails does not stop the others.
 
@@ -73,7 +84,7 @@ def report_task(
     job : Job
     task : ReportTask
     models : ModelRepository
-    observe : callable
+    observe, draw : callable
 
     Raises
     ------
@@ -83,7 +94,7 @@ def report_task(
         The job was not planned, or has fewer recordings.
     """
     plan = job.read_plan(task)
-    worker = _Worker(job, plan, models.spec(plan.model), observe)
+    worker = _Worker(job, plan, models.spec(plan.model), observe, draw)
     numbers = [number for number, windows in enumerate(plan.windows()) if windows is not None]
     with ThreadPoolExecutor(min(_RECORDINGS_AT_ONCE, job.store.at_once)) as pool:
         # A copy of the context for each, so that the lines of its log have the keys of this call.
@@ -98,11 +109,12 @@ def report_task(
 class _Worker:
     """Reports recordings of a plan and stores their outcomes."""
 
-    def __init__(self, job: Job, plan: Plan, spec: ModelSpec, observe: Observe) -> None:
+    def __init__(self, job: Job, plan: Plan, spec: ModelSpec, observe: Observe, draw: Draw) -> None:
         self._job = job
         self._plan = plan
         self._spec = spec
         self._observe = observe
+        self._draw = draw
         self._stored = StoredOutcomes(job, plan)
 
     def report(self, number: int) -> str | AnemonefishError:
@@ -112,7 +124,7 @@ class _Worker:
             if self._stored.reported(recording):
                 return "exists"
             with self._observe(recording):
-                outcome = report_recording(self._job, self._plan, self._spec, number)
+                outcome = report_recording(self._job, self._plan, self._spec, number, self._draw)
             self._stored.write(recording, outcome)
         except AnemonefishError as error:
             if error.retryable:
@@ -126,7 +138,7 @@ class _Worker:
         return "failed" if outcome.failed else "written"
 
 
-def report_recording(job: Job, plan: Plan, spec: ModelSpec, number: int) -> Outcome:
+def report_recording(job: Job, plan: Plan, spec: ModelSpec, number: int, draw: Draw = _draw_nothing) -> Outcome:
     """Decide one recording of a plan and write its reports; return its outcome.
 
     A recording with a failed range or a damaged part has failed, and its outcome has the reason.
@@ -147,11 +159,13 @@ def report_recording(job: Job, plan: Plan, spec: ModelSpec, number: int) -> Outc
         scored = {task.name for task in tasks if job.store.exists(job.part_key(task))}
         recording = with_range_failure(job, recording, tasks, scored)
         if recording.failure is None:  # the part was written in the meantime
-            return report_recording(job, plan, spec, number)
+            return report_recording(job, plan, spec, number, draw)
         return Outcome(recording)
     except DamagedPart as error:
         return Outcome(replace(recording, failure=Failure.of(error)))
-    outcome = write_reports(job, decide(recording, spec, plan.model, plan.settings, stored.scores, stored.observed))
+    result = decide(recording, spec, plan.model, plan.settings, stored.scores, stored.observed)
+    outcome = write_reports(job, result)
+    draw(job, result)
     return replace(outcome, parts=stored.hashes)
 
 

@@ -1,5 +1,8 @@
 """Make clips of the events to listen to, and pictures of scores and events, from a finished job.
 
+In an account, the workers that report draw the timelines, each while it has the scores of a recording. What is left is
+made from the stored outcomes of all recordings, without scores.
+
 They are below ``review`` in the folder of results, and do not change any result.
 Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.plots`'.::
 
@@ -13,28 +16,23 @@ Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.plots
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from anemonefish.annotations.selections import within_nyquist
 from anemonefish.audio.reader import open_audio
 from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.parts import read_scores
-from anemonefish.models.decision import Decision
 from anemonefish.models.repository import ModelRepository
 from anemonefish.plots.activity import plot_activity
-from anemonefish.plots.score_timeline import plot_score_timeline
 from anemonefish.plots.spectrogram import plot_spectrogram
 from anemonefish.plots.style import Span
 from anemonefish.results.clip_index import write_clip_index
 from anemonefish.results.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.results.decide import decide
-from anemonefish.results.events import Event
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.review_state import (
     REVIEW_FAILED,
@@ -45,14 +43,21 @@ from anemonefish.results.review_state import (
     write_review_state,
     write_reviewed_events,
 )
+from anemonefish.results.stored_outcomes import StoredOutcomes
 from anemonefish.sample_times import seconds
-from anemonefish.settings import MOST_CLIPS, Settings
+from anemonefish.settings import MOST_CLIPS
 from anemonefish.stores import Store
 from anemonefish.stores.folder import atomic_file
 from anemonefish.stores.temporary import temporary_folder
-from anemonefish.windows import WindowGrid
+from anemonefish.workflow.timelines import clock_of, count_timelines, draw_result, timeline_name
 
-__all__ = ["Review", "draw_activity", "draw_timeline", "review_results", "store_review", "write_review"]
+__all__ = [
+    "Review",
+    "draw_activity",
+    "review_results",
+    "store_review",
+    "write_review",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +149,30 @@ def review_results(
     folder, clips, pictures, padding_seconds, most_clips
         As in :func:`write_review`.
     """
-    review, drawn, made = folder / "review", 0, Clips((), 0)
-    results = []
+    results, drawn = [], 0
     for result in decided:
         if pictures:
-            _keep(review / f"{result.recording.name}.timeline.png", _timeline(result))
+            _keep(folder / timeline_name(result.recording.name), draw_result(result))
             drawn += 1
         results.append(replace(result, scores=result.scores[:0], smoothed=result.smoothed[:0]))
+    made = _review_events(
+        results, store, folder, clips=clips, pictures=pictures, padding_seconds=padding_seconds, most_clips=most_clips
+    )
+    return replace(made, pictures=made.pictures + drawn)
+
+
+def _review_events(
+    results: Sequence[RecordingResult],
+    store: Store,
+    folder: Path,
+    *,
+    clips: bool,
+    pictures: bool,
+    padding_seconds: float = 1.0,
+    most_clips: int = MOST_CLIPS,
+) -> Review:
+    """Cut clips and draw pictures as :func:`review_results` does, except those that need scores."""
+    review, drawn, made = folder / "review", 0, Clips((), 0)
     by_name = {result.recording.name: result for result in results}
     if clips:
         sources = [_source(store, result) for result in results]
@@ -159,7 +181,7 @@ def review_results(
         _keep(review / "activity.png", _activity(results))
         for clip in made.clips:
             _keep(clip.path.with_suffix(".png"), _spectrogram(clip, by_name[clip.recording]))
-        drawn += 1 + len(made.clips)
+        drawn = 1 + len(made.clips)
     if made.clips:
         write_clip_index(review / "clips", made.clips, by_name, made.left_out)
     events = tuple(_reviewed(clip, folder, pictures=pictures) for clip in made.clips)
@@ -167,22 +189,34 @@ def review_results(
 
 
 def store_review(job: Job, models: ModelRepository) -> Review:
-    """Make what the job's setting ``review`` asks for, and store it among the results.
+    """Make what the job's setting ``review`` asks for besides timelines, and store it among the results.
 
     ``review.json`` of the job says whether it is pending, complete or failed. It is written last.
 
     Raises
     ------
-    As :func:`write_review`, and StorageError when the store does not take it.
+    RecordingError
+        A recording was changed after it was analysed.
+    InvalidRequest
+        matplotlib is not installed, or the job was never planned.
+    MissingParts
+        A recording has no outcome.
+    FunctionFailed
+        A timeline does not exist. Everything else is stored.
+    StorageError
+        The store does not take the files.
     """
-    wanted = job.read_plan().settings.review
+    plan = job.read_plan()
+    wanted = plan.settings.review
     write_review_state(job, ReviewState(REVIEW_PENDING))
     try:
-        with temporary_folder() as name:
-            made = write_review(job, models, Path(name), clips="clips" in wanted, pictures="pictures" in wanted)
-            for path in sorted(Path(name).rglob("*")):
-                if path.is_file():
-                    job.store.upload(job.result_key(path.relative_to(name).as_posix()), path)
+        outcomes = StoredOutcomes(job, plan).read_all(models.spec(plan.model))
+        results = [outcome.result for outcome in outcomes if outcome.result is not None]
+        with temporary_folder() as folder:
+            made = _review_events(results, job.store, folder, clips="clips" in wanted, pictures="pictures" in wanted)
+            _upload_all(job, folder)
+        if "pictures" in wanted:
+            made = replace(made, pictures=made.pictures + count_timelines(job, results))
     except AnemonefishError as error:
         write_review_state(job, ReviewState(REVIEW_FAILED, failure=Failure.of(error)))
         raise
@@ -191,6 +225,13 @@ def store_review(job: Job, models: ModelRepository) -> Review:
         job, ReviewState(REVIEW_SUCCEEDED, clips=made.clips, left_out=made.left_out, pictures=made.pictures)
     )
     return made
+
+
+def _upload_all(job: Job, folder: Path) -> None:
+    """Store the files of a folder among the results, several at once."""
+    names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+    with ThreadPoolExecutor(job.store.at_once) as pool:
+        list(pool.map(lambda name: job.store.upload(job.result_key(name), folder / name), names))
 
 
 def _reviewed(clip: Clip, folder: Path, *, pictures: bool) -> ReviewedEvent:
@@ -235,68 +276,11 @@ def _results(job: Job, models: ModelRepository) -> Iterator[RecordingResult]:
             yield decide(recording, spec, plan.model, plan.settings, stored.scores, stored.observed)
 
 
-def _timeline(result: RecordingResult) -> bytes:
-    return draw_timeline(
-        result.recording.name,
-        result.smoothed[:, result.target],
-        result.analysis.grid,
-        result.sample_rate,
-        settings=result.settings,
-        events=result.events,
-        begins=_clock(result),
-    )
-
-
-def draw_timeline(
-    name: str,
-    smoothed: NDArray[np.float32],
-    grid: WindowGrid,
-    sample_rate: int,
-    *,
-    settings: Settings,
-    events: Sequence[Event],
-    begins: datetime | None,
-) -> bytes:
-    """Draw the scores of one recording with the threshold and the events, as a PNG.
-
-    Parameters
-    ----------
-    name : str
-        Of the recording.
-    smoothed : ndarray, shape (n_windows,), float32
-        Smoothed scores of the target class.
-    grid, sample_rate : WindowGrid, int
-        Where the windows lie.
-    settings : Settings
-        With the threshold and the target class.
-    events : sequence of Event
-    begins : datetime or None
-        When the recording began, where that is known.
-    """
-    starts = np.arange(len(smoothed), dtype=np.int64) * grid.hop
-    return plot_score_timeline(
-        smoothed,
-        (starts + grid.window // 2) / sample_rate,
-        threshold=Decision.of(settings).threshold,
-        title=name,
-        label=str(settings.target_class),
-        events=[
-            Span(seconds(event.start, sample_rate), seconds(event.stop, sample_rate), event.label) for event in events
-        ],
-        begins=begins,
-    )
-
-
-def _clock(result: RecordingResult) -> datetime | None:
-    utc = result.utc(0)
-    return None if utc is None else datetime.fromisoformat(utc)
-
-
 def _activity(results: Sequence[RecordingResult]) -> bytes:
     return draw_activity(
         [
             (
-                _clock(result),
+                clock_of(result),
                 result.analysis.audio.frames / result.analysis.audio.sample_rate,
                 [seconds(event.start, result.sample_rate) for event in result.events],
             )
