@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -20,11 +21,17 @@ from tests.faults.service import PATIENCE, Ended, Refused, Service
 
 __all__ = ["SCENARIOS", "Case", "Outcome", "Recordings", "Scenario", "run_case"]
 
-_JOB = {"PlanFunction", "ScoreFunction", "AggregateFunction", "RecordFunction", "TranscodeFunction"}
+_JOB = {
+    "PlanFunction", "TranscodeFunction", "ScoreFunction", "ReportFunction", "AggregateFunction", "RecordFunction",
+}  # fmt: skip
 _LEFT_BEHIND = ("failure.json", "failures/")
 """Objects that tell why something failed; they stay when it succeeds later."""
 
-_CHANGES_WITH_RESUME = {"ranges.jsonl"}
+_OF_THE_ATTEMPT = ("ranges.jsonl", "reports.jsonl")
+"""What an attempt has to do: a resume has less."""
+
+_OF_THE_JOB = ("outcomes/",)
+"""Objects with a hash of the plan, which contains the name of the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ class Scenario:
         How the event of the end of an attempt arrives: ``late`` is after the next attempt was started.
     timeouts : tuple of str
         Functions that get three seconds for a call.
+    jobs : int
+        Jobs that the tenant starts at once; the stack lets two run.
     """
 
     name: str
@@ -58,6 +67,7 @@ class Scenario:
     recordings: str = "one"
     events: str = "once"
     timeouts: tuple[str, ...] = ()
+    jobs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +135,9 @@ def _timeout(function: str) -> Callable[[str], Plan]:
 
 
 def _full_disk(seed: str) -> Plan:
-    function = random.Random(seed).choice(["AggregateFunction", "TranscodeFunction", "ScoreFunction", "PlanFunction"])
+    function = random.Random(seed).choice(
+        ["ReportFunction", "AggregateFunction", "ReviewFunction", "TranscodeFunction"]
+    )
     return Nth(lambda call: call.function == function, [0, 5], Fault("disk full"), "/tmp full")
 
 
@@ -158,10 +170,12 @@ SCENARIOS = (
     Scenario("dynamodb-down", lambda seed: Outage(seed, _of("dynamodb", {"StatusFunction"}), 3)),
     Scenario("disk-full", _full_disk, "two"),
     Scenario("stopped", _stop, "two"),
+    Scenario("limits", lambda seed: RandomFaults(seed, 0.15, lambda call: call.service == "dynamodb"), jobs=5),
     Scenario("events-twice", _event_faults("end event twice"), events="twice"),
     Scenario("events-late", _event_faults("end event late and out of order"), events="late"),
     Scenario("events-lost", _event_faults("end event lost"), events="never"),
     Scenario("score-timeout", _timeout("ScoreFunction"), timeouts=("ScoreFunction",)),
+    Scenario("report-timeout", _timeout("ReportFunction"), timeouts=("ReportFunction",)),
     Scenario("aggregate-timeout", _timeout("AggregateFunction"), timeouts=("AggregateFunction",)),
 )
 
@@ -174,17 +188,17 @@ def run_case(service: Service, case: Case, recordings: Recordings) -> Outcome:
     try:
         with _timeouts(service, case.scenario.timeouts):
             service.proxy.decide = plan
-            execution = service.begin(case.key, recordings.uploads, recordings.settings)
-            ended = run.until_ended(execution, 1)
+            with ThreadPoolExecutor(case.scenario.jobs) as pool:
+                first = list(pool.map(run.first_attempt, range(case.scenario.jobs)))
             plan.lift()
-            typed, message = run.typed_reason(ended), ended.message or ""
-            if typed is not None:
-                service.resume(execution)
-                ended = run.until_ended(execution, 2)
-                resumed = True
-            run.deliver_late_events()
-            run.check(ended)
-            survived = not resumed
+            for ended in first:
+                reason = run.typed_reason(ended)
+                if reason is not None:
+                    typed, message = reason, ended.message or ""
+                    service.resume(ended.id)
+                run.check(ended if reason is None else run.until_ended(ended.id, 2))
+            resumed, survived = typed is not None, typed is None
+            run.check_nothing_is_left()
     except (_Lost, Refused, TimeoutError) as error:
         lost = f"{type(error).__name__}: {error}"
     finally:
@@ -203,6 +217,19 @@ class _Run:
     def __init__(self, service: Service, case: Case, plan: Plan, recordings: Recordings) -> None:
         self._service, self._case, self._plan, self._recordings = service, case, plan, recordings
         self._late: list[dict[str, object]] = []
+
+    def first_attempt(self, number: int) -> Ended:
+        """Start a job, as soon as the limit of the tenant allows it, and follow it to its end."""
+        recordings, deadline = self._recordings, time.monotonic() + PATIENCE
+        while True:
+            try:
+                execution = self._service.begin(f"{self._case.key}-{number}", recordings.uploads, recordings.settings)
+                return self.until_ended(execution, 1)
+            except Refused as refused:
+                if refused.error != "TooManyJobs" or self._case.scenario.jobs == 1 or time.monotonic() > deadline:
+                    raise
+                self._plan.injected.append("job over the tenant's limit")
+                time.sleep(0.5)
 
     def until_ended(self, execution: str, attempt: int) -> Ended:
         """Follow an attempt as a client does, and hand its event over as the scenario says."""
@@ -233,11 +260,6 @@ class _Run:
             self._plan.lift()
             service.heal(execution)
 
-    def deliver_late_events(self) -> None:
-        """Deliver the events of all attempts again, the last attempt first."""
-        for event in reversed(self._late):
-            self._service.deliver(event)
-
     def typed_reason(self, ended: Ended) -> str | None:
         """Return the reason of an attempt that lacks results; None for one that has them all."""
         if ended.status == "SUCCEEDED":
@@ -254,6 +276,8 @@ class _Run:
         """Compare the bucket with that of an undisturbed job, and look for what was left behind."""
         if ended.status != "SUCCEEDED":
             raise _Lost(f"{ended.id} ended as {ended.status} with {ended.error}: {ended.message}")
+        for event in reversed(self._late):  # those of both attempts, the last attempt first
+            self._service.deliver(event)
         after = self._service.look(ended.id)
         if after != ended:
             raise _Lost(f"a late event changed {ended} to {after}")
@@ -263,11 +287,16 @@ class _Run:
         more = sorted(key for key in files.keys() - expected.keys() if not key.startswith(_LEFT_BEHIND))
         if more:
             raise _Lost(f"{ended.id}: unknown objects {more}")
-        other = sorted(key for key in expected.keys() - _CHANGES_WITH_RESUME if files[key] != expected[key])
+        other = sorted(
+            key for key in expected if files[key] != expected[key] and not key.startswith(_OF_THE_ATTEMPT + _OF_THE_JOB)
+        )
         if other:
             raise _Lost(f"{ended.id}: other bytes in {other}")
+
+    def check_nothing_is_left(self) -> None:
+        """Look for records without an end, slots of jobs that ended, and uploads in parts."""
         if left := self._service.unfinished():
-            raise _Lost(f"{ended.id}: {left}")
+            raise _Lost(f"{self._case.key}: {left}")
 
 
 @contextmanager
