@@ -167,10 +167,11 @@ SCENARIOS = (
     Scenario("killed-after", _kill("killed after", "worker killed after a call"), "two"),
     Scenario("s3-down", lambda seed: Outage(seed, _of("s3"), 70)),
     Scenario("s3-down-two", lambda seed: Outage(seed, _of("s3"), 110), "two"),
-    Scenario("dynamodb-down", lambda seed: Outage(seed, _of("dynamodb", {"StatusFunction"}), 3)),
+    Scenario("dynamodb-down", lambda seed: Outage(seed, lambda call: call.service == "dynamodb", 12, 30)),
+    Scenario("states-down", lambda seed: Outage(seed, lambda call: call.service == "states", 1, 10)),
     Scenario("disk-full", _full_disk, "two"),
     Scenario("stopped", _stop, "two"),
-    Scenario("limits", lambda seed: RandomFaults(seed, 0.15, lambda call: call.service == "dynamodb"), jobs=5),
+    Scenario("limits", lambda seed: RandomFaults(seed, 0.1, lambda call: call.service == "dynamodb"), jobs=3),
     Scenario("events-twice", _event_faults("end event twice"), events="twice"),
     Scenario("events-late", _event_faults("end event late and out of order"), events="late"),
     Scenario("events-lost", _event_faults("end event lost"), events="never"),
@@ -233,7 +234,7 @@ class _Run:
 
     def until_ended(self, execution: str, attempt: int) -> Ended:
         """Follow an attempt as a client does, and hand its event over as the scenario says."""
-        service, deadline, delivered, stopped = self._service, time.monotonic() + PATIENCE, False, False
+        service, began, delivered, stopped, waited = self._service, time.monotonic(), False, False, 0.0
         while True:
             if isinstance(self._plan, WhenCalled) and attempt == 1 and self._plan.reached.is_set() and not stopped:
                 service.stop(execution)
@@ -244,8 +245,12 @@ class _Run:
             if not delivered and (event := service.event(execution, attempt)) is not None:
                 delivered = True
                 self._deliver(execution, event, attempt)
-            if time.monotonic() > deadline:
+            seconds = time.monotonic() - began
+            if seconds > PATIENCE:
                 raise _Lost(f"{execution} is still {found.status} after {PATIENCE:g} s")
+            if found.status == "PENDING" and seconds > waited + 1:
+                waited = seconds
+                service.free_workers()
             time.sleep(0.02)
 
     def _deliver(self, execution: str, event: dict[str, object], attempt: int) -> None:

@@ -99,25 +99,27 @@ class RandomFaults(Plan):
 
 
 class Outage(Plan):
-    """All calls that match fail from one of them on, until the plan is lifted."""
+    """All calls that match fail from one of them on, until the plan is lifted or so many have failed."""
 
-    def __init__(self, seed: str, matches: Matches, within: int) -> None:
+    def __init__(self, seed: str, matches: Matches, within: int, most: int | None = None) -> None:
         super().__init__()
         draw = random.Random(seed)
         self._first = draw.randrange(within)
         self._kind = draw.choice(("throttled", "internal error", "reset before"))
-        self._matches, self._made = matches, 0
+        self._matches, self._made, self._most = matches, 0, most
 
     def decide(self, call: Call) -> Fault | None:
         """Fail every call after the first ones."""
         if not self._matches(call):
             return None
         self._made += 1
-        return Fault(self._kind) if self._made > self._first else None
+        is_over = self._most is not None and self._made > self._first + self._most
+        return Fault(self._kind) if self._made > self._first and not is_over else None
 
     def name_of(self, call: Call, fault: Fault) -> str:
         """Count the calls of an outage in a row of their own."""
-        return f"{_NAMES.get(call.service, call.service)}: down until the attempt ends"
+        until = "the attempt ends" if self._most is None else "several calls failed"
+        return f"{_NAMES.get(call.service, call.service)}: down until {until}"
 
 
 class Nth(Plan):

@@ -31,7 +31,8 @@ PATIENCE = 240.0
 
 _PAST = "2020-01-01T00:00:00Z"
 _CLIENT_ATTEMPTS = 40
-PARAMETERS = {"RequestRate": 10_000, "RequestBurst": 10_000, "MaxJobs": 2}
+PARAMETERS = {"RequestRate": 10_000, "RequestBurst": 10_000, "MaxJobs": 2, "MaxWorkers": 2, "MaxConcurrency": 2}
+"""A tenant may have two jobs, and each of them takes all workers."""
 
 
 class Refused(Exception):
@@ -175,6 +176,29 @@ class Service:
             )
         self.functions.invoke(FunctionName=self.names["HealFunction"], Payload=b"{}")
 
+    def free_workers(self) -> None:
+        """Let time pass for the workers of jobs that have ended, and run the schedule."""
+        table, key = self.names["RecordTable"], {"id": {"S": "queue"}}
+        item = self.table_client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+        if item is None:
+            return
+        document = json.loads(item["document"]["S"])
+        for job in document["jobs"].values():
+            job[4] = None if job[4] is None else _PAST
+        with suppress(self.table_client.exceptions.ConditionalCheckFailedException):
+            self.table_client.update_item(
+                TableName=table,
+                Key=key,
+                UpdateExpression="SET document = :document ADD revision :one",
+                ConditionExpression="revision = :seen",
+                ExpressionAttributeValues={
+                    ":document": {"S": json.dumps(document, sort_keys=True)},
+                    ":one": {"N": "1"},
+                    ":seen": item["revision"],
+                },
+            )
+        self.functions.invoke(FunctionName=self.names["HealFunction"], Payload=b"{}")
+
     # --- what is left behind -------------------------------------------------------------------------------------
 
     def files(self, execution: str) -> dict[str, bytes]:
@@ -204,19 +228,24 @@ class Service:
     def unfinished(self) -> list[str]:
         """Return what is left of calls that did not end: records without an end, slots, uploads in parts.
 
-        What was returned before is not returned again: one lost job does not make the next ones look lost.
+        The schedule runs first, because it corrects the queue. What was returned before is not returned again: one lost
+        job does not make the next ones look lost.
         """
+        self.functions.invoke(FunctionName=self.names["HealFunction"], Payload=b"{}")
         found = []
         pages = self.table_client.get_paginator("scan").paginate(TableName=self.names["RecordTable"])
         for item in (item for page in pages for item in page["Items"]):
+            if item["id"]["S"] == "queue":
+                jobs = json.loads(item["document"]["S"])["jobs"]
+                found += [f"{name} is still in the queue" for name, job in jobs.items() if job[4] is None]
             if item["id"]["S"].startswith("e-"):
                 status = json.loads(item["document"]["S"])["status"]
                 if status not in {"SUCCEEDED", "FAILED", "CANCELLED"}:
                     found.append(f"record {item['id']['S']} is {status}")
                 if "due" in item:
                     found.append(f"record {item['id']['S']} is due at {item['due']['S']}")
-        if jobs := self.request("GET", "/usage")["jobs"]["used"]:
-            found.append(f"{jobs} jobs are counted as running")
+        if used := self.request("GET", "/usage")["jobs"]["used"]:
+            found.append(f"{used} jobs are counted as running")
         for bucket in (self.bucket, self.stack.outputs["InputBucketName"]):
             uploads = self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ())
             found += [f"an upload in parts of {bucket}/{upload['Key']}" for upload in uploads]
