@@ -7,6 +7,7 @@
 #   make test-browser     test the API and its JavaScript client in Chromium, from a page of another origin
 #   make test-faults   jobs on the local AWS while calls fail, workers die and events are lost; takes 15 minutes
 #   make fuzz      coverage-guided fuzzing of every parser of a stranger's bytes: make fuzz SECONDS=600; Linux on x86-64
+#   make audit     known vulnerabilities of the libraries that a deployment contains; needs the internet
 #   make docs      build the documentation site in .build/docs, with the API reference
 #   make bench     measure every figure of docs/benchmarks.md on this machine
 #   make deploy    build and deploy the stack of a stage (docs/deploy.md): make deploy STAGE=dev
@@ -19,7 +20,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser test-faults fuzz docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel release-notes publish-release lock format bundle clean
+.PHONY: help demo serve detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser test-faults fuzz docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel audit release-notes publish-release lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -70,6 +71,11 @@ $(BIN)/python:
 .venv-docs/ready: docs/requirements.txt
 	$(PYTHON) -m venv .venv-docs
 	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.venv-audit/ready: shipping/audit-requirements.txt
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 .venv-release/ready: shipping/requirements.txt
@@ -230,13 +236,23 @@ smoke-stage: .venv/smoke
 	@test -n "$(STAGE)" || { echo "Say which stage: make smoke-stage STAGE=staging"; exit 2; }
 	$(BIN)/python -m shipping.deployed_api "$(STAGE)" $(MAKE) --no-print-directory smoke
 
-# The wheel, with the reference model, and the sdist, each with the same bytes for the same commit.
+# The wheel, with the reference model, the sdist, and the bill of materials of a deployment, each with the same bytes for the
+# same commit.
 DIST := $(BUILD)/dist
 wheel: .venv-release/ready
 	rm -rf $(DIST) && mkdir -p $(DIST)
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .venv-release/bin/python -m build --no-isolation --wheel --sdist \
 		--outdir $(DIST) layers/anemonefish
+	$(PYTHON) -m shipping.sbom write $(DIST)
 	$(PYTHON) -m shipping.release sums $(DIST)
+
+# Look up every library that is deployed in the database of known vulnerabilities. It needs the internet, and fails for a
+# library that it cannot look up. A vulnerability that does not apply is left out by its id, with the reason here:
+# AUDIT_OPTIONS = --ignore-vuln ID
+AUDIT_OPTIONS ?=
+audit: .venv-audit/ready
+	$(PYTHON) -m shipping.sbom audit .venv-audit/bin/pip-audit --strict --no-deps --disable-pip $(AUDIT_OPTIONS) \
+		--requirement
 
 # The section of CHANGELOG.md: make release-notes VERSION=0.1.0, or VERSION=Unreleased
 release-notes:

@@ -49,7 +49,7 @@ CONTENTS = {
         "models",
         "bring-your-model",
     ],
-    "Run it": ["api", "deploy", "network", "operations", "cost", "../clients/javascript/README"],
+    "Run it": ["api", "deploy", "network", "security", "operations", "cost", "../clients/javascript/README"],
     "Work on it": [
         "architecture",
         "benchmarks",
