@@ -1,11 +1,13 @@
 """Score: one child of the Distributed Map. Scores a range of a long recording, or several short recordings."""
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from anemonefish.cloud.function_log import fields_of_range, log_outcome
+from anemonefish.cloud.function_log import bound, fields_of_range, log_outcome
+from anemonefish.cloud.xray import traced
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import RangeTask
 from anemonefish.models.repository import PinnedModel, ready_model
@@ -33,7 +35,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return asdict(scored)
 
 
-def _log_range(task: RangeTask) -> AbstractContextManager[None]:
-    """Log how each range ended, also where a worker has several."""
-    fields = fields_of_range(task.to_dict())
-    return log_outcome("a range was scored", "a range failed", windows=len(task.windows), **fields)
+@contextmanager
+def _log_range(task: RangeTask) -> Iterator[None]:
+    """Log and trace how each range ended, also where a worker has several."""
+    with (
+        bound(**fields_of_range(task.to_dict())),
+        traced("range"),
+        log_outcome("a range was scored", "a range failed", windows=len(task.windows)),
+    ):
+        yield

@@ -18,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from anemonefish.audio.seekable import SeekableFile
 from anemonefish.errors import AnemonefishError
+from anemonefish.step_times import step
 from anemonefish.stores import ByteSource
 
 __all__ = ["BLOCK_BYTES", "BlockReader"]
@@ -81,7 +82,8 @@ class BlockReader(SeekableFile):
     def _block(self, index: int) -> bytes:
         if index not in self._blocks and self.error is None:
             try:
-                self._fetch(index)
+                with step("fetch"):
+                    self._fetch(index)
             except AnemonefishError as error:
                 self.error = error
         block = self._blocks.get(index, b"")

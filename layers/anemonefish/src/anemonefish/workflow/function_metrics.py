@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from anemonefish.cloud.embedded_metrics import emit
 from anemonefish.cloud.function_log import Handler, logged
+from anemonefish.cloud.xray import traced
 from anemonefish.jobs.prices import USD_PER_GB_SECOND, USD_PER_INVOCATION
 from anemonefish.layer_check import machine_architecture
 
@@ -28,14 +29,14 @@ Answer = TypeVar("Answer")
 
 
 def function_handler(function: str) -> Callable[[Handler], Handler]:
-    """Return a decorator for the handler of a function: every call is logged and measured.
+    """Return a decorator for the handler of a function: every call is logged, measured and traced.
 
     Parameters
     ----------
     function : str
         Name of the function, as its folder below ``functions/``.
     """
-    return lambda handler: logged(function)(measured(handler))
+    return lambda handler: logged(function)(_traced(function, measured(handler)))
 
 
 def measured(handler: Callable[[Event, Any], Answer]) -> Callable[[Event, Any], Answer]:
@@ -56,6 +57,15 @@ def measured(handler: Callable[[Event, Any], Answer]) -> Callable[[Event, Any], 
             values = {"ColdStarts": float(is_first and not provisioned)}
             usd = _usd(time.perf_counter() - began)
             emit(values if usd is None else {**values, "FunctionUsd": usd})
+
+    return call
+
+
+def _traced(function: str, handler: Handler) -> Handler:
+    @wraps(handler)
+    def call(event: Any, context: Any) -> Any:
+        with traced(function):
+            return handler(event, context)
 
     return call
 

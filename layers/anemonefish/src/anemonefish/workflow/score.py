@@ -24,6 +24,7 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.parts import part_to_bytes
 from anemonefish.jobs.plan import RangeTask
 from anemonefish.models.engine import Model
+from anemonefish.step_times import step
 from anemonefish.stores import Kind
 from anemonefish.windows import WindowGrid, WindowRange
 
@@ -127,10 +128,13 @@ def score_range(
     if job.store.exists(key):
         return False
     dtype = model.spec.profile.sample_dtype
-    with open_range(job, task, dtype) as audio:
+    with step("fetch"):
+        opened = open_range(job, task, dtype)
+    with opened as audio:
         meter = meter_of(task, audio)
         scores = score_windows(at_rate(audio, task.sample_rate), task.grid, task.windows, model)
-    job.store.write(key, part_to_bytes(scores, meter.observed()), Kind.SCORES)
+    with step("store"):
+        job.store.write(key, part_to_bytes(scores, meter.observed()), Kind.SCORES)
     tell(task, scores)
     return True
 
@@ -167,8 +171,10 @@ def score_windows(samples: Samples, grid: WindowGrid, windows: WindowRange, mode
     if len(windows):
         samples.expect(grid.samples_of(windows)[1])
     for block, cut in _cut_windows(samples, grid, windows):
-        spectrograms = model.spec.profile.spectrograms(cut, samples.sample_rate)
-        scores[block.start - windows.start : block.stop - windows.start] = model.scores(spectrograms)
+        with step("spectrogram"):
+            spectrograms = model.spec.profile.spectrograms(cut, samples.sample_rate)
+        with step("infer"):
+            scores[block.start - windows.start : block.stop - windows.start] = model.scores(spectrograms)
     return scores
 
 
@@ -181,6 +187,7 @@ def _cut_windows(
     for block in windows.blocks(BLOCK_WINDOWS):
         start, stop = grid.samples_of(block)
         tail = kept[start - kept_start :] if len(kept) > start - kept_start else kept[:0]
-        fresh = samples.read(start + len(tail), stop)
+        with step("decode"):
+            fresh = samples.read(start + len(tail), stop)
         kept, kept_start = (np.concatenate((tail, fresh)) if len(tail) else fresh), start
         yield block, sliding_window_view(kept, grid.window)[:: grid.hop]
