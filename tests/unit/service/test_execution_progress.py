@@ -15,7 +15,7 @@ from anemonefish.execution_states import CANCELLED, FAILED, PENDING, SUCCEEDED
 from anemonefish.jobs.job import Job
 from anemonefish.service.execution_progress import Progress, RecordingProgress
 from anemonefish.service.execution_record import Execution
-from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.aggregate import report_and_aggregate
 from tests.fakes.service_stack import BEGAN, UPLOADS, FakeStack, abandoned, dies, make_request, score, write_plan
 
 
@@ -80,7 +80,7 @@ def test_succeeded_job_stays_complete_when_its_scores_expire(reef: FakeStack, pl
     job = reef.executions.job(planned)
     score(reef, planned, 0, 1)
     job.write_range_failure(list(job.read_plan().tasks())[2], Failure("InvalidSamples", "b.wav: NaN"))
-    aggregate_job(job, reef.models)
+    report_and_aggregate(job, reef.models)
     ended = reef.end(planned, "SUCCEEDED")
     assert ended is not None
     before = reef.executions.progress(ended)

@@ -9,7 +9,7 @@ from anemonefish.execution_states import RUNNING, SUCCEEDED
 from anemonefish.jobs.quote import Quote
 from anemonefish.service.downloads import JobResults
 from anemonefish.service.execution_record import Execution
-from anemonefish.workflow.aggregate import aggregate_job
+from anemonefish.workflow.aggregate import report_and_aggregate
 from anemonefish.workflow.plan_step import plan_step
 from tests.fakes.service_stack import FakeStack, score
 
@@ -23,7 +23,7 @@ def finished_without_second(reef: FakeStack, planned: Execution, failure: Failur
     job = reef.executions.job(planned)
     score(reef, planned, 0, 1)
     job.write_range_failure(list(job.read_plan().tasks())[2], failure)
-    aggregate_job(job, reef.models)
+    report_and_aggregate(job, reef.models)
     reef.end(planned, "SUCCEEDED")
 
 
@@ -41,7 +41,7 @@ def test_recording_that_failed_by_the_system_is_repeated(reef: FakeStack, planne
     score(reef, planned, 2)
     # Every range has scores now, but the results are still those of the first attempt.
     assert reef.executions.refresh(again, reef.executions.progress(again)).status == RUNNING
-    aggregate_job(job, reef.models)
+    report_and_aggregate(job, reef.models)
     ended = reef.executions.refresh(again, reef.executions.progress(again))
     assert ended.status == SUCCEEDED
     assert [each.failure for each in JobResults(job, reef.models, ended.attempt).recordings()] == [None, None]
