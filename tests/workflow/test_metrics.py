@@ -18,7 +18,7 @@ from tests.unit.test_alarms import own_metrics
 from tests.workflow.conftest import Api, RunJob, await_true, tenant_of
 
 REFERENCE = {"noise": 70, "anemonefish": 20, "biological": 10}
-NOT_PROVOKED = {"EndsLost"}
+NOT_PROVOKED = {"EndsLost", "JobsWaiting", "LongestWait"}
 """A lost event is found after 15 minutes; tests/unit/service/test_execution_launch.py moves the clock."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -171,6 +172,30 @@ def test_lost_event_of_an_end_does_not_keep_workers(reef: FakeStack, machine: Fa
         [ended] = [each for each in executions if each.name == running]
         assert status_of(reef, ended) == ours
     assert queue_of(reef).jobs == {}
+
+
+def test_schedule_reports_waiting_jobs_while_there_are_any(
+    reef: FakeStack, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANEMONEFISH_STACK", "reef")
+    monkeypatch.setenv("ANEMONEFISH_STAGE", "dev")
+
+    def reported() -> list[tuple[int, float]]:
+        capsys.readouterr()
+        reef.executions.heal()
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [(line["JobsWaiting"], line["LongestWait"]) for line in lines if "JobsWaiting" in line]
+
+    first = start(reef)
+    assert reported() == []
+    second = start(reef)
+    reef.executions.stop("lab", start(reef).id)
+    start(reef, owner="other")
+    reef.now += timedelta(seconds=98)
+    assert reported() == [(2, 100)]
+    for execution in (first, second):
+        reef.executions.stop("lab", execution.id)
+    assert reported() == []
 
 
 def test_schedule_removes_what_has_no_record(reef: FakeStack, machine: FakeMachine) -> None:

@@ -31,6 +31,8 @@ UNITS: Mapping[str, str] = MappingProxyType(
         "Failures": "Count",
         "FunctionUsd": "None",
         "JobSeconds": "Seconds",
+        "JobsWaiting": "Count",
+        "LongestWait": "Seconds",
         "QuotedUsd": "None",
         "RealTimeFactor": "None",
         "ReferenceTargetWindows": "Count",

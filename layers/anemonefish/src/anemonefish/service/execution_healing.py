@@ -19,7 +19,7 @@ from anemonefish.jobs.job import Job
 from anemonefish.service.execution_end import ExecutionEnds, failure_of_end, record_uncaught_end
 from anemonefish.service.execution_launch import CHECK_AFTER, GRACE, Launcher
 from anemonefish.service.execution_record import Execution, replace_execution
-from anemonefish.service.job_queue import QueuedJob
+from anemonefish.service.job_queue import JobQueue, QueuedJob
 from anemonefish.service.worker_budget import WorkerBudget
 from anemonefish.stores import Store
 
@@ -99,11 +99,7 @@ class Healer:
                 log_error("the queue could not be corrected", error, execution=name.rpartition("-")[0])
         queue, started = self._budget.start_next()
         self._launcher.launch_started(started)
-        waiting = queue.waiting
-        oldest = min((job.since for job in waiting.values()), default=None)
-        seconds = 0.0 if oldest is None else (self._now() - clock.from_text(oldest)).total_seconds()
-        log("INFO", "the queue of jobs", waiting_jobs=len(waiting), longest_wait_seconds=round(seconds),
-            running_workers=queue.running_workers)  # fmt: skip
+        _report(queue, self._now())
 
     def _is_left(self, execution: Execution, job: QueuedJob) -> bool:
         """Return whether an execution has workers but was not launched."""
@@ -134,3 +130,13 @@ class Healer:
             return WorkflowEnd("SUCCEEDED")
         cause = "Step Functions does not know the execution any more; resume it to continue"
         return WorkflowEnd("FAILED", "RangeFailed", cause)
+
+
+def _report(queue: JobQueue, now: datetime) -> None:
+    """Log the queue, and emit its metrics while jobs wait."""
+    waiting = queue.waiting
+    if not waiting:
+        return
+    longest = (now - clock.from_text(min(job.since for job in waiting.values()))).total_seconds()
+    log("INFO", "jobs wait for workers", waiting=len(waiting), running_workers=queue.running_workers)
+    emit({"JobsWaiting": len(waiting), "LongestWait": longest})
