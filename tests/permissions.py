@@ -8,6 +8,7 @@ The names are those of the Service Authorization Reference
   (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). AWS does not say whether ``s3:prefix`` is set
   for this check, so a policy must allow it in both cases: without the key, and with the object's key as the prefix.
 - Lambda itself uses a function's role for its logs and traces, its queue and its failed events, its network interfaces.
+- A service that encrypts with a key of the account uses the key in the name of the caller.
 
 A call that is not listed here is an error.
 """
@@ -20,7 +21,7 @@ from typing import Any
 
 from tests.cloudformation import Stack
 
-__all__ = ["Call", "Permission", "permissions_of", "permissions_of_lambda"]
+__all__ = ["Call", "Permission", "permissions_of", "permissions_of_key", "permissions_of_lambda"]
 
 MISSING = 404
 PARTS = {"UploadPart", "CompleteMultipartUpload"}
@@ -159,6 +160,8 @@ def permissions_of_lambda(stack: Stack, function: str) -> list[Permission]:
     needed = [Permission(f"logs:{action}", stream) for action in ("CreateLogStream", "PutLogEvents")]
     if properties["TracingConfig"]["Mode"] == "Active":
         needed += [Permission(f"xray:{action}", "*") for action in ("PutTraceSegments", "PutTelemetryRecords")]
+    if "KmsKeyArn" in properties:
+        needed.append(_through("lambda", "Decrypt", stack))
     if properties.get("VpcConfig"):
         needed += [Permission(f"ec2:{action}", "*") for action in _NETWORK_INTERFACES]
     for source in stack.resources("AWS::Lambda::EventSourceMapping").values():
@@ -171,6 +174,32 @@ def permissions_of_lambda(stack: Stack, function: str) -> list[Permission]:
             needed.append(Permission("sqs:SendMessage", destination))
     return needed
 
+
+def permissions_of_key(permission: Permission, stack: Stack) -> list[Permission]:
+    """Return what a call with this permission needs of the stack's own key."""
+    service, _, operation = permission.action.partition(":")
+    actions = _RECORDS if service == "dynamodb" else _USES_OF_KEY.get((service, operation), ())
+    return [_through(service, action, stack) for action in actions]
+
+
+def _through(service: str, action: str, stack: Stack) -> Permission:
+    via = f"{service}.{stack.region}.amazonaws.com"
+    return Permission(f"kms:{action}", str(stack.values["KeyArn"]), (("kms:ViaService", via),))
+
+
+_USES_OF_KEY = {
+    ("s3", "GetObject"): ("Decrypt",),
+    ("s3", "GetObjectVersion"): ("Decrypt",),
+    ("s3", "PutObject"): ("GenerateDataKey", "Decrypt"),  # Decrypt for uploads in parts
+    ("sns", "Publish"): ("GenerateDataKey", "Decrypt"),
+    ("sqs", "SendMessage"): ("GenerateDataKey", "Decrypt"),
+    ("sqs", "ReceiveMessage"): ("Decrypt",),
+    ("secretsmanager", "GetSecretValue"): ("Decrypt",),
+}
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html, and the pages in test_own_key.py"""
+
+_RECORDS = ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "DescribeKey")
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html"""
 
 _QUEUE = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.cloudformation import Stack, is_allowed
 from tests.fakes.functions import Functions
-from tests.permissions import Permission, permissions_of, permissions_of_lambda
+from tests.permissions import Permission, permissions_of, permissions_of_key, permissions_of_lambda
 
 __all__ = ["AREAS", "denied", "single_grants", "unused"]
 
@@ -38,7 +38,10 @@ def needed_by_role(stack: Stack, called: Functions) -> dict[str, set[tuple[str, 
             for each in permissions_of(call, called.stack)
         }
         role = needed.setdefault(roles[resource["Properties"]["Role"]], set())
-        role |= {(function, permission) for permission in permissions | set(permissions_of_lambda(stack, function))}
+        permissions |= set(permissions_of_lambda(stack, function))
+        if stack.values["KeyArn"]:
+            permissions |= {key for permission in permissions for key in permissions_of_key(permission, stack)}
+        role |= {(function, permission) for permission in permissions}
     return needed
 
 
@@ -64,22 +67,32 @@ def denied(stack: Stack, called: Functions) -> list[str]:
 
 
 def unused(stack: Stack, called: Functions) -> list[str]:
-    """Return what roles allow and no function needs: each action on each resource of each statement."""
-    found = []
+    """Return what roles allow and no function needs: each action on each resource of each statement.
+
+    A grant of a managed policy, which several roles share, is left over if none of them needs it.
+    """
+    policies = stack.resources("AWS::IAM::ManagedPolicy").values()
+    shared = {
+        statement["Sid"] for policy in policies for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    }
+    found, used = [], set()
     for role, needed in needed_by_role(stack, called).items():
         statements = stack.statements(role)
         denials = [statement for statement in statements if statement["Effect"] == "Deny"]
         single = list(single_grants(stack, statements))
         for grant in single:
             others = [*denials, *(other for other in single if other is not grant)]
-            if not any(
+            condition = f" if {json.dumps(grant['Condition'])}" if "Condition" in grant else ""
+            line = f"{grant['Sid']}: {grant['Action']} on {grant['Resource']}{condition}"
+            if any(
                 is_allowed([grant, *denials], each.action, each.resource, dict(each.context))
                 and not is_allowed(others, each.action, each.resource, dict(each.context))
                 for _, each in needed
             ):
-                condition = f" if {json.dumps(grant['Condition'])}" if "Condition" in grant else ""
-                found.append(f"{role}, {grant['Sid']}: {grant['Action']} on {grant['Resource']}{condition}")
-    return found
+                used.add(line)
+            else:
+                found.append((role, grant["Sid"], line))
+    return [f"{role}, {line}" for role, sid, line in found if sid not in shared or line not in used]
 
 
 def single_grants(stack: Stack, statements: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

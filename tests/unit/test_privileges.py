@@ -28,12 +28,14 @@ REPOSITORY = Path(__file__).parents[2]
 EVERYTHING = {"Webhooks": "enabled"}
 """Parameters with which the stack has all its functions."""
 
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/engine:1"
 RECORDED = Stack(EVERYTHING)
 STACKS = {
     "LiteRT": RECORDED,
     "Keras": Stack({**EVERYTHING, "Engine": "keras", "EngineImage": IMAGE}),
     "China": Stack(EVERYTHING, partition="aws-cn", region="cn-north-1", name="reef"),
+    "key": Stack({**EVERYTHING, "KeyArn": KEY}),
     "VPC": Stack({**EVERYTHING, "VpcSubnetIds": "subnet-0a,subnet-0b", "VpcSecurityGroupIds": "sg-0a"}),
 }
 
@@ -90,7 +92,7 @@ def test_actions_are_granted_on_resources_of_the_stack(stack: Stack) -> None:
     for role in set(stack.resources("AWS::IAM::Role")) - set(OTHER_ROLES):
         for grant in single_grants(stack, stack.statements(role)):
             known = re.split(r"[*?]", grant["Resource"])[0].startswith(tuple(own))
-            assert known or grant["Action"].startswith(WITHOUT_RESOURCES), (role, grant)
+            assert known or grant["Resource"] == KEY or grant["Action"].startswith(WITHOUT_RESOURCES), (role, grant)
 
 
 def test_every_operation_of_the_package_was_called(called: Functions) -> None:
