@@ -191,8 +191,8 @@ def _show_events(events: Sequence[DetectedEvent]) -> None:
 
     from anemonefish.sample_times import format_seconds
 
-    table = Table(title="events")
-    for name in ("recording", "start s", "end s", "class", "mean score", "max score", "windows"):
+    table = Table(title="events, with the mean and the maximum score of their windows")
+    for name in ("recording", "start s", "end s", "class", "mean", "max", "windows"):
         table.add_column(name, justify="left" if name in {"recording", "class"} else "right", overflow="fold")
     for event in events[:_SHOWN_EVENTS]:
         times = (format_seconds(edge, event.sample_rate)[:-3] for edge in (event.start_sample, event.end_sample))
