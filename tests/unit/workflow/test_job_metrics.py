@@ -73,6 +73,22 @@ def test_price_of_a_call_is_its_seconds_at_the_list_price(
     assert second["FunctionUsd"] == pytest.approx(2.0 * per_second + USD_PER_INVOCATION)
 
 
+@pytest.mark.parametrize(("start", "cold"), [("provisioned-concurrency", 0), ("snap-start", 1)])
+def test_process_that_was_started_ahead_adds_no_time_to_its_first_call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], start: str, cold: int
+) -> None:
+    clock = iter([100.0, 101.0])
+    monkeypatch.setattr(function_metrics.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(function_metrics, "machine_architecture", lambda: "arm64")
+    monkeypatch.setattr(function_metrics, "_calls", count())
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", start)
+    measured(lambda event, context: None)(None, None)
+    [line] = emitted(capsys)
+    assert line["ColdStarts"] == cold
+    assert line["FunctionUsd"] == pytest.approx(USD_PER_GB_SECOND["arm64"] + USD_PER_INVOCATION)
+
+
 def test_call_that_fails_has_a_price_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
 

@@ -24,6 +24,9 @@ __all__ = ["emit_failure", "emit_quote", "function_handler", "measured"]
 _calls = count()
 """Counts the calls of this process."""
 
+_ON_DEMAND = "on-demand"
+"""How Lambda starts a process, in ``AWS_LAMBDA_INITIALIZATION_TYPE``."""
+
 Event = TypeVar("Event")
 Answer = TypeVar("Answer")
 
@@ -43,18 +46,18 @@ def measured(handler: Callable[[Event, Any], Answer]) -> Callable[[Event, Any], 
     """Return a handler that logs the price of every call, and whether it was the first of its process.
 
     ``FunctionUsd`` is the call's seconds at Lambda's list price. The first call includes the computing time of the
-    process before it, in which the handler was imported.
+    process before it, in which the handler was imported, unless that was done ahead: with provisioned concurrency,
+    which starts no process for a call, and with SnapStart, which restores one.
     """
 
     @wraps(handler)
     def call(event: Event, context: Any) -> Answer:
-        is_first = next(_calls) == 0
-        began = time.perf_counter() - (time.process_time() if is_first else 0.0)
+        is_first, start = next(_calls) == 0, os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", _ON_DEMAND)
+        began = time.perf_counter() - (time.process_time() if is_first and start == _ON_DEMAND else 0.0)
         try:
             return handler(event, context)
         finally:
-            provisioned = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency"
-            values = {"ColdStarts": float(is_first and not provisioned)}
+            values = {"ColdStarts": float(is_first and start != "provisioned-concurrency")}
             usd = _usd(time.perf_counter() - began)
             emit(values if usd is None else {**values, "FunctionUsd": usd})
 
