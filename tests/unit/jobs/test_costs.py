@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from anemonefish.errors import JobTooLong
 from anemonefish.jobs.calibration import Calibration, write_calibration
 from anemonefish.jobs.costs import PLAN_MEMORY_MB, CostModel, JobCost, Work
+from anemonefish.jobs.cut import Layout
 from anemonefish.jobs.plan import Plan
-from anemonefish.jobs.report_costs import AGGREGATE_MEMORY_MB, REPORT_MEMORY_MB
+from anemonefish.jobs.report_costs import AGGREGATE_MEMORY_MB, REPORT_DISK_MB, REPORT_MEMORY_MB
 from anemonefish.jobs.request import RecordingRequest
-from anemonefish.jobs.time_limits import EXECUTION_SECONDS, FUNCTION_SECONDS
+from anemonefish.jobs.time_limits import EXECUTION_SECONDS, FUNCTION_SECONDS, check_times
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.settings import FORMATS, Settings
 from anemonefish.stores.folder import LocalStore
@@ -97,6 +99,7 @@ def test_memory_and_time_of_the_functions_are_those_of_the_template() -> None:
     for name, memory in ((f"{each}Function", memory) for each, memory in memories.items()):
         assert f"MemorySize: {memory}\n" in functions[name]
         assert f"Timeout: {FUNCTION_SECONDS}\n" in functions[name]
+    assert f"EphemeralStorage: {{Size: {REPORT_DISK_MB}}}" in functions["ReportFunction"]
     machine = json.loads(Path(__file__).parents[3].joinpath("statemachine/analyze.asl.json").read_text())
     assert machine["TimeoutSeconds"] == EXECUTION_SECONDS
 
@@ -178,6 +181,19 @@ def test_plan_of_an_older_version_is_read(models: ModelRepository, make_recordin
     price = {name: usd for name, usd in asdict(made.quote.price).items() if name != "report_usd"}
     document["quote"]["price"] = price  # of a version whose aggregate wrote the reports
     assert Plan.from_json(json.dumps(document).encode()).quote.price == replace(made.quote.price, report_usd=0.0)
+
+
+def test_recording_whose_report_does_not_fit_the_disk_is_refused_with_what_to_change() -> None:
+    model = CostModel(
+        seconds_per_window=1e-3, seconds_per_range=2.0, memory_mb=1769, architecture="arm64", max_concurrency=1000
+    )
+    layout = Layout(workers=10, ranges=10, longest=100.0)
+    month = Work(counts=(13_000_000,), classes=3, formats=FORMATS)
+    check_times(JobCost(model, month), layout)
+    more_classes = replace(month, classes=6)
+    with pytest.raises(JobTooLong, match=r"expected to have 5\.4 GB.* 4096 MB; set a longer hop_seconds, leave out"):
+        check_times(JobCost(model, more_classes), layout)
+    check_times(JobCost(model, replace(more_classes, formats=("csv", "parquet"))), layout)
 
 
 def test_long_recording_has_a_report_worker_of_its_own_and_short_ones_share_one() -> None:

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from anemonefish.models.decision import LAB_DECISION, Decision
+from anemonefish.results import events
 from anemonefish.results.events import find_class_runs, find_events, smooth
 from anemonefish.windows import WindowGrid
 
@@ -34,6 +35,15 @@ def test_smoothing_equals_scipys_median_filter(scores: NDArray[np.float32], kern
     for column in range(3):
         if len(scores):
             np.testing.assert_array_equal(smoothed[:, column], scipy.signal.medfilt(scores[:, column], kernel))
+
+
+def test_blocks_of_the_median_filter_do_not_change_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = np.random.default_rng(1).random((1_000, 3), np.float32)
+    whole = {kernel: smooth(scores, kernel) for kernel in (3, 5, 99)}
+    for size in (1, 7, 999, 1_000, 1_001):
+        monkeypatch.setattr(events, "_BLOCK_WINDOWS", size)
+        for kernel, expected in whole.items():
+            np.testing.assert_array_equal(smooth(scores, kernel), expected)
 
 
 def literal_events(

@@ -305,6 +305,12 @@ class JobCost:
         """Time of the aggregate: it joins the outcomes of all recordings."""
         return self.model.seconds_per_job / 2 + join_seconds(self.recordings)
 
+    @property
+    def largest_report(self) -> float:
+        """Bytes of the largest report; its worker writes it to its disk first."""
+        cells = max(self.work.counts, default=0) * self.work.classes
+        return cells * max((_RESULT_BYTES[form] for form in self.work.formats), default=0.0)
+
     def functions(self, ranges: int, longest: float) -> dict[str, float]:
         """Return the seconds of each function of the job, of the longest worker for those that have several."""
         return {

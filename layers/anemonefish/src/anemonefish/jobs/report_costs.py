@@ -10,11 +10,21 @@ from collections.abc import Sequence
 
 from anemonefish.jobs.report_tasks import report_tasks
 
-__all__ = ["AGGREGATE_MEMORY_MB", "REPORT_MEMORY_MB", "SECONDS_PER_REPORT", "ReportCost", "join_seconds"]
+__all__ = [
+    "AGGREGATE_MEMORY_MB",
+    "REPORT_DISK_MB",
+    "REPORT_MEMORY_MB",
+    "SECONDS_PER_REPORT",
+    "ReportCost",
+    "join_seconds",
+]
 
 REPORT_MEMORY_MB = 1769
 AGGREGATE_MEMORY_MB = 1769
 """Memory of the functions Report and Aggregate, as in template.yaml: one vCPU."""
+
+REPORT_DISK_MB = 4096
+"""Temporary disk of the function Report, as in template.yaml."""
 
 _SECONDS_PER_WORKER = 2.0
 """Cold start of a report worker, and reading its share of the plan. This is an estimate."""

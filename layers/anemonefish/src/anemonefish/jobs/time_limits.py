@@ -5,6 +5,7 @@ from __future__ import annotations
 from anemonefish.errors import JobTooLong
 from anemonefish.jobs.costs import JobCost
 from anemonefish.jobs.cut import Layout
+from anemonefish.jobs.report_costs import REPORT_DISK_MB
 
 __all__ = ["EXECUTION_SECONDS", "FUNCTION_SECONDS", "check_times"]
 
@@ -28,6 +29,8 @@ _MENDS = {
 def check_times(job: JobCost, layout: Layout) -> None:
     """Raise :class:`JobTooLong` if a function, or the whole job, is expected to take longer than AWS allows.
 
+    A report that does not fit the disk of its worker is refused too: its recording is too long.
+
     Parameters
     ----------
     job : JobCost
@@ -41,6 +44,12 @@ def check_times(job: JobCost, layout: Layout) -> None:
                 f"{what}: the function {function} is expected to take {seconds:.0f} s, and it may take "
                 f"{FUNCTION_SECONDS} s; {_MENDS[function]}"
             )
+    if job.largest_report > REPORT_DISK_MB << 20:
+        raise JobTooLong(
+            f"{what}: a report of the longest recording is expected to have {job.largest_report / 1e9:.1f} GB, and the "
+            f"function report has a disk of {REPORT_DISK_MB} MB; set a longer hop_seconds, leave out the largest "
+            f"format (json, then scores), or split the recording"
+        )
     seconds = job.makespan(layout.workers, layout.ranges, layout.longest)
     if seconds > EXECUTION_SECONDS:
         raise JobTooLong(

@@ -19,6 +19,10 @@ from anemonefish.windows import WindowGrid
 __all__ = ["Event", "find_class_runs", "find_events", "smooth"]
 
 
+_BLOCK_WINDOWS = 65_536
+"""Windows that are filtered at once: the filter needs several times the memory of its windows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """A part of a recording that belongs to one class.
@@ -60,8 +64,11 @@ def smooth(scores: NDArray[np.float32], kernel: int) -> NDArray[np.float32]:
     if kernel == 1 or not len(scores):
         return scores
     padded = np.pad(scores, ((kernel // 2, kernel // 2), (0, 0)))
-    middle: NDArray[np.float32] = np.median(sliding_window_view(padded, kernel, axis=0), axis=-1)
-    return middle.astype(np.float32, copy=False)
+    smoothed = np.empty_like(scores)
+    for first in range(0, len(scores), _BLOCK_WINDOWS):
+        block = padded[first : first + _BLOCK_WINDOWS + kernel - 1]
+        smoothed[first : first + _BLOCK_WINDOWS] = np.median(sliding_window_view(block, kernel, axis=0), axis=-1)
+    return smoothed
 
 
 def find_events(
