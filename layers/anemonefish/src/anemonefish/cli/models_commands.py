@@ -96,6 +96,8 @@ def publish(
     from anemonefish.profiles import PROFILES
 
     folder = writable_models(models_uri)
+    if ERR.is_terminal:  # TensorFlow and the comparison take half a minute
+        ERR.print("converting the network and comparing its scores with those of Keras ...", highlight=False)
     with without_greetings():
         spec = af.publish(
             keras_file,
