@@ -2,8 +2,8 @@
 
     python -m tests.faults [--seed 1] [--seconds 900] [--least 1000] [--only SCENARIO] [--case NUMBER]
 
-Cases run one after the other until the time is over and at least so many faults were injected. The program ends with 1
-if a job was lost. A seed and a number repeat a case.
+Cases run one after the other until the time is over and at least so many faults were injected, or until Ctrl-C. The
+program ends with 1 if a job was lost. A seed and a number repeat a case.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def main() -> int:
     numbers: Sequence[int] | Iterator[int] = count() if options.case is None else [options.case]
     scenarios = [scenario for scenario in SCENARIOS if options.only in {None, scenario.name}]
     outcomes: list[Outcome] = []
-    with Service.start(BUILD) as service:
+    began = time.monotonic()
+    with suppress(KeyboardInterrupt), Service.start(BUILD) as service:
         recordings = prepare(service, BUILD / "recordings")
         began = time.monotonic()
         for number in numbers:
