@@ -59,7 +59,7 @@ def _wait_for_release(job: Job) -> None:
 def _attempt(job: Job, task: RangeTask) -> int:
     """Count the attempts to score this range, in all processes."""
     s3, bucket = boto3.client("s3"), os.environ["ANEMONEFISH_OUTPUT_BUCKET"]
-    prefix = f"{job.work}/failures/attempts/{task.name}/"  # where the role lets a worker write
+    prefix = f"{job.work}/parts/attempts/{task.name}/"  # where the role lets a worker read and write
     attempt = 1
     while True:
         try:
