@@ -150,7 +150,7 @@ def _refusals(**parameters: Any) -> list[str]:
     return [
         assertion["AssertDescription"]
         for rule in SOURCE["Rules"].values()
-        if stack.holds(rule["RuleCondition"])
+        if "RuleCondition" not in rule or stack.holds(rule["RuleCondition"])
         for assertion in rule["Assertions"]
         if not stack.holds(assertion["Assert"])
     ]
