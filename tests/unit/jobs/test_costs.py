@@ -64,10 +64,10 @@ def test_costs_of_an_example_calculated_by_hand(models: ModelRepository, pinned:
     assert model.range_seconds(1_000, 2) == pytest.approx(2 + 0.1 + 10)
     assert model.map_seconds(20, 12.1) == pytest.approx(12.1 + 0.1 + 12.1)  # the second wave begins as the first ends
     assert job.plan_seconds == pytest.approx(2.5 + 40 * 0.1 / 16)
-    report = 2 + 40 * (0.015 + 5 * 0.03 / 4) + 20_000 * 60e-6
+    report = 2 + 40 * (0.02 + 5 * 0.03 / 4) + 20_000 * 60e-6
     assert (job.reports.workers, job.reports.longest(40)) == (1, pytest.approx(report))
     assert job.reports.longest(56) == job.reports.of_all(56) == pytest.approx(report + 0.03)  # 16 more parts
-    aggregate = 2.5 + 40 * (0.003 + 0.03 / 16)
+    aggregate = 2.5 + 40 * (0.0015 + 0.03 / 16)
     assert job.aggregate_seconds == pytest.approx(aggregate)
     assert job.makespan(20, 40, 12.1) == pytest.approx(2.75 + 24.3 + 0.01 + report + aggregate)
     gigabyte_second, price = 0.0000133334, job.price(20, 40)

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 MOST_RECORDINGS = 10_000
-"""The most recordings of one job. An aggregate would need more than its 15 minutes to write the reports of more."""
+"""The most recordings of one job. Plan, aggregate and the API hold a few kilobytes for each of them in memory."""
 
 MOST_CLIP_BYTES = 4_000_000
 """The most bytes of a clip that is sent with its request. A synchronous call of Lambda carries 6 MiB, headers and JSON
