@@ -486,7 +486,7 @@ def _attempts(s3: Any, stack: Stack, execution: str) -> list[str]:
     bucket = stack.outputs["OutputBucketName"]
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="jobs/")
     keys = (item["Key"].split("/") for page in pages for item in page.get("Contents", ()))
-    return [key[6] for key in keys if key[2] == execution and key[4] == "attempts"]
+    return [key[6] for key in keys if key[2] == execution and key[3:5] == ["parts", "attempts"]]
 
 
 # --- decide again ------------------------------------------------------------------------------------------------
