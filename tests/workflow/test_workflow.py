@@ -560,7 +560,7 @@ def test_unusual_keys_below_a_prefix_are_analysed(
 def test_deployment_puts_the_reference_model_into_the_models_bucket(stack: Stack, s3: Any) -> None:
     """Nothing but the deployment writes it there; the other tests of this folder use it."""
     bucket = stack.outputs["ModelsBucketName"]
-    shipped = sorted(path for path in (REPOSITORY / "models").rglob("*") if path.is_file())
+    shipped = sorted(path for path in (REPOSITORY / "models" / "reef").rglob("*") if path.is_file())
     for path in shipped:
         key = path.relative_to(REPOSITORY / "models").as_posix()
         assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == path.read_bytes(), key
