@@ -5,12 +5,12 @@ from __future__ import annotations
 from tests.cloudformation import Stack, is_allowed
 
 STACK = Stack()
-BUCKETS = STACK.resources("AWS::S3::Bucket")
 
 
 def test_no_bucket_can_become_public() -> None:
-    assert len(BUCKETS) == 3
-    for bucket in BUCKETS.values():
+    buckets = STACK.resources("AWS::S3::Bucket")
+    assert len(buckets) == 3
+    for bucket in buckets.values():
         properties = bucket["Properties"]
         assert properties["PublicAccessBlockConfiguration"] == {
             "BlockPublicAcls": True,
@@ -27,7 +27,7 @@ def test_every_bucket_refuses_plain_http() -> None:
         policy["Properties"]["Bucket"]: policy["Properties"]["PolicyDocument"]["Statement"]
         for policy in STACK.resources("AWS::S3::BucketPolicy").values()
     }
-    for name in BUCKETS:
+    for name in STACK.resources("AWS::S3::Bucket"):
         [statement] = policies[STACK.resolved({"Ref": name})]
         assert statement["Principal"] == "*"
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

@@ -198,7 +198,7 @@ def test_plan_quotes_before_anything_runs(make_recording: MakeRecording) -> None
     shown = run("plan", path).stdout
     for words in (
         "expected cost",
-        "1 workers; the longest function, ",
+        "1 workers score, 1 report; the longest function, ",
         "USD: scoring ",
         " requests to S3 ",
         " USD a month",

@@ -99,7 +99,7 @@ def test_a_network_that_winograd_does_not_shorten_is_served_by_litert(tmp_path: 
     repository = ModelRepository(LocalStore(tmp_path / "models"))
     spec = publish(request_for(strides(tmp_path / "strides.keras"), "strides"), repository)
     assert spec.engine == "litert"
-    assert spec.parity["why_litert"].startswith("0% of its multiplications")
+    assert spec.parity["why_litert"].startswith("Winograd's algorithm would shorten 0% of its multiplications")
     with pytest.raises(errors.ParityError, match=r"ncnn cannot serve it \(Winograd \(ncnn\) does not know the layer"):
         publish(request_for(tmp_path / "strides.keras", "asked", engine="ncnn"), repository)
     shipped = ModelRepository(LocalStore(Path(models_uri)))

@@ -321,7 +321,7 @@ def test_a_flipped_label_or_a_changed_event_is_refused(spec: ModelSpec) -> None:
     with pytest.raises(errors.ParityError, match="1 labels flipped, 0 of 3 events changed"):
         check_parity(spec, "LiteRT", trial(close), flipped, lambda: close)
     edge = SCORES.copy()
-    edge[16:20] = (0.2, Settings.load({}, {}).threshold + 2e-5, 0.1)
+    edge[16:20] = (0.2, spec.decision.threshold + 2e-5, 0.1)
     below = edge.copy()
     below[16:20, 1] -= 4e-5
     with pytest.raises(errors.ParityError, match=r"0 labels flipped, 2 of \d events changed"):

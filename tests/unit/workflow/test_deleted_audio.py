@@ -14,6 +14,7 @@ from anemonefish.errors import MissingParts, RecordingNotFound
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.parts import read_scores
 from anemonefish.jobs.plan import Plan
+from anemonefish.jobs.report_tasks import ReportTask
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, ready_model
 from anemonefish.results.review_state import read_review_state
@@ -21,6 +22,7 @@ from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.workflow.aggregate import aggregate_job
 from anemonefish.workflow.planner import plan_job
+from anemonefish.workflow.report import report_task
 from anemonefish.workflow.review import store_review
 from anemonefish.workflow.score import score_range
 from anemonefish.workflow.transcode import transcode_task
@@ -106,7 +108,8 @@ def test_clips_without_their_audio_say_what_to_do(transcoded: TranscodedJob, nam
     job, plan = transcoded.job, transcoded.plan()
     job.write_plan(plan)
     transcoded.score(plan)
-    assert aggregate_job(job, transcoded.models).events > 0
+    report_task(job, ReportTask(start=0, stop=len(plan.recordings)), transcoded.models)
+    assert aggregate_job(job, plan, transcoded.models).events > 0
     transcoded.delete(*names)
     with pytest.raises(RecordingNotFound, match=DELETED):
         store_review(job, transcoded.models)
@@ -124,5 +127,6 @@ def test_scores_that_were_deleted_are_missing_parts(transcoded: TranscodedJob) -
     Path(job.store.uri, job.part_key(tasks[0])).unlink()
     with pytest.raises(MissingParts, match=r"a\.ogg: its scores were deleted .*start the job again"):
         read_scores(job, transcoded.models.spec(plan.model), tasks)
+    report_task(job, ReportTask(start=0, stop=len(plan.recordings)), transcoded.models)
     with pytest.raises(MissingParts, match="resume the job"):
-        aggregate_job(job, transcoded.models)
+        aggregate_job(job, plan, transcoded.models)
