@@ -35,8 +35,8 @@ def account(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def metrics_of_workers(stack: Stack) -> list[dict[str, Any]]:
-    """Return the metrics that CloudWatch would read from the log of the score function."""
-    lines = [line for line in stack.logs().splitlines() if '"CloudWatchMetrics"' in line]
+    """Return the metrics of scored ranges that CloudWatch would read from the log."""
+    lines = [line for line in stack.logs().splitlines() if '"CloudWatchMetrics"' in line and '"Windows"' in line]
     return [json.loads(line[line.index("{") :]) for line in lines]
 
 
