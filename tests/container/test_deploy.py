@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,14 @@ def checkout(tmp_path: Path) -> Path:
         else:
             shutil.copy(source, folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _stacks_are_removed(aws: LocalAws) -> Iterator[None]:
+    """Remove what a change set leaves: a stack without resources, under the name that other tests deploy."""
+    yield
+    for name in ("anemonefish", "anemonefish-staging"):
+        aws.client("cloudformation").delete_stack(StackName=name)
 
 
 def _make(checkout: Path, aws: LocalAws, *words: str, answers: str = "") -> str:
