@@ -138,7 +138,8 @@ def test_ctrl_c_at_any_moment_shows_no_traceback(
     time.sleep(part * seconds_of_a_run)
     os.killpg(process.pid, signal.SIGINT)
     _, complained = process.communicate(timeout=60)
-    assert process.returncode == 130, complained
+    done = (tmp_path / "out" / "summary.csv").exists()  # a faster run than the timed one may end before the signal
+    assert process.returncode in ({0, 130} if done else {130}), complained
     assert "Traceback" not in complained
     assert "resource_tracker" not in complained
     wait_for(lambda: not processes_of(process.pid), 10)
