@@ -18,7 +18,7 @@ from anemonefish.cloud.cloudwatch import metric_sums
 from anemonefish.jobs.calibration import Calibration
 from localstack import LocalAws, Stack
 
-from .conftest import REPOSITORY, RunJob
+from .conftest import REPOSITORY, RunJob, await_true
 
 
 @pytest.fixture
@@ -44,10 +44,12 @@ def test_metrics_of_workers_are_the_basis_of_the_next_quote(
     aws: LocalAws, stack: Stack, s3: Any, run_job: RunJob, make_recording: Callable[..., Path], account: None
 ) -> None:
     path = make_recording("speed.wav", frames=48_000 * 60)
-    before = len(metrics_of_workers(stack))
+    before = metrics_of_workers(stack)
     for _ in range(2):
         assert run_job(stack, path)[0].status == "SUCCEEDED"
-    metrics = metrics_of_workers(stack)[before:]
+    # A worker answers before its last lines are in the log.
+    await_true(lambda: len(metrics_of_workers(stack)) == len(before) + 2)
+    metrics = [each for each in metrics_of_workers(stack) if each not in before]
     assert [each["Windows"] for each in metrics] == [299, 299]
     assert all(0 < each["ScoringSeconds"] < 900 and 0 <= each["OverheadSeconds"] < 900 for each in metrics)
 
