@@ -1,9 +1,9 @@
 """Measure models on scenes that no training has seen: ``python training/measure.py``.
 
 For every model of a folder and for each way to decide events it prints one table: lone calls by duration and by level,
-the same calls from a recorder with an offset, bouts, other animals alone and empty reefs, each with recall, precision,
-F1 and false events per hour. An event and a label match as in ``anemonefish evaluate``. Intervals are those of 90 %
-that a bootstrap over the scenes gives, because events of one scene are not independent.
+the same calls from a recorder with an offset, bouts, other animals alone, boats and empty reefs, each with recall,
+precision, F1 and false events per hour. An event and a label match as in ``anemonefish evaluate``. Intervals are those
+of 90 % that a bootstrap over the scenes gives, because events of one scene are not independent.
 
 The scenes are simulated, so the table compares models and settings with one another. It does not say how well either
 works on a real reef.

@@ -102,16 +102,16 @@ def lone_call_lines(spec: ModelSpec, settings: Settings) -> Iterator[str]:
     calls = LoneCalls.of(profile.window_seconds, profile.hop_seconds, decision)
     if not calls.always:
         return
-    cannot = f"a lone call of up to {_milliseconds(calls.never)} ms cannot become an event, and " if calls.never else ""
+    lost = f"lone calls of up to {_milliseconds(calls.never)} ms are lost, and " if calls.never else ""
     yield (
-        f"with a window of {profile.window_seconds:g} s, a hop of {profile.hop_seconds:g} s and a median of "
-        f"{decision.median_windows}, {cannot}only one of {_milliseconds(calls.always)} ms or more is sure to "
+        f"window {profile.window_seconds:g} s, hop {profile.hop_seconds:g} s, median {decision.median_windows}: {lost}"
+        f"some lone calls of up to {_milliseconds(calls.always)} ms are lost, also where the network recognises them "
         f"(docs/settings.md)"
     )
     for median in range(decision.median_windows - 2, 0, -2):
         shorter = Decision(**{**decision.to_dict(), "median_windows": median})
         if not LoneCalls.of(profile.window_seconds, profile.hop_seconds, shorter).always:
-            yield f"--set median_windows={median} keeps lone calls of every length, and more false events"
+            yield f"--set median_windows={median} loses none of these; it lets more false events through"
             return
 
 
