@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from anemonefish.cli.main import main
-from anemonefish.client import Client
+from anemonefish.client import Client, client
 from anemonefish.results.report_formats import REPORTS
 from tests.fakes.api_server import DECISION, EXECUTION, KEY, FakeApi, Upload, fake_api
 
@@ -282,7 +282,10 @@ def test_quote_prints_time_cost_and_how_to_start(run: Callable[..., Result], ser
     assert not service.execution_requests
 
 
-def test_place_in_the_queue_is_printed_when_it_changes(run: Callable[..., Result], service: FakeApi) -> None:
+def test_place_in_the_queue_is_printed_when_it_changes(
+    run: Callable[..., Result], service: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "backoff", lambda _: 0.01)
     service.states, service.places = ["PENDING"], [2]
     assert f"{EXECUTION} is PENDING (place 2 in the queue), 1 of 2 ranges done" in run("status", EXECUTION).stdout
     service.states, service.places = [*["PENDING"] * 4, "RUNNING", "SUCCEEDED"], [3, 3, 1]

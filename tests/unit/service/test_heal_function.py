@@ -52,6 +52,24 @@ def test_end_whose_event_was_lost_is_sent_to_the_topic_and_the_webhook(
     assert len(sent) == 2
 
 
+def test_execution_that_step_functions_does_not_know_has_failed_and_can_be_resumed(
+    reef: FakeStack, heal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_: Workflow, name: str) -> WorkflowEnd:
+        raise LookupError(name)
+
+    monkeypatch.setattr(execution_end, "publish", lambda *_: None)
+    monkeypatch.setattr(Workflow, "find_end", unknown)
+    execution = reef.start()
+    reef.now += CHECK_AFTER + timedelta(seconds=1)
+    assert heal.handler({}, None) == {"FAILED": 1}
+    ended = reef.executions.get(execution.owner, execution.id)
+    assert ended.error is not None
+    assert ended.error["error"] == "FunctionFailed"
+    assert "resume it to continue" in ended.error["message"]
+    assert reef.executions.resume(execution.owner, execution.id).attempt == 2
+
+
 def test_end_that_cannot_be_sent_does_not_stop_the_schedule(
     reef: FakeStack, heal: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -199,7 +199,9 @@ class RangeFailed(JobError):
 
 
 class FunctionFailed(JobError):
-    """Plan, report or aggregate ended without one of these errors: its process crashed, had no memory or no time."""
+    """Plan, report, aggregate or a whole execution ended without one of these errors: it crashed, or had no memory or
+    no time.
+    """
 
 
 class EveryRecordingFailed(JobError):

@@ -14,6 +14,7 @@ from anemonefish.cloud.dynamodb import Record, RecordTable
 from anemonefish.cloud.embedded_metrics import emit
 from anemonefish.cloud.function_log import log, log_error
 from anemonefish.cloud.step_functions import Workflow, WorkflowEnd
+from anemonefish.errors import FunctionFailed
 from anemonefish.execution_states import PENDING, RUNNING
 from anemonefish.jobs.job import Job
 from anemonefish.service.execution_end import ExecutionEnds, failure_of_end, record_uncaught_end
@@ -129,7 +130,7 @@ class Healer:
         if Job.of_tenant(self._store, execution.owner, execution.id).misses_recordings() is False:
             return WorkflowEnd("SUCCEEDED")
         cause = "Step Functions does not know the execution any more; resume it to continue"
-        return WorkflowEnd("FAILED", "RangeFailed", cause)
+        return WorkflowEnd("FAILED", FunctionFailed.__name__, cause)
 
 
 def _report(queue: JobQueue, now: datetime) -> None:
