@@ -1,0 +1,1 @@
+"""From verdicts of a person to probabilities and call densities; numpy alone."""
