@@ -13,12 +13,13 @@ begin a cell too). Excel treats the full-width forms of the four characters alik
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TextIO
 
-__all__ = ["escape", "read_rows", "unescape", "write_rows"]
+__all__ = ["escape", "read_edited", "read_rows", "unescape", "write_rows"]
 
 _QUOTE = "'"
 _FORMULA = frozenset("=+-@＝＋－＠﹦﹢﹣﹫")
@@ -86,6 +87,41 @@ def read_rows(file: TextIO) -> Iterator[dict[str, str]]:
     """
     for row in csv.DictReader(file):
         yield {column: unescape(cell) for column, cell in row.items()}
+
+
+def read_edited(text: str) -> tuple[tuple[str, ...], list[tuple[int, dict[str, str]]]]:
+    r"""Read a CSV that a person may have saved with a spreadsheet: with semicolons, another line end, cells left out.
+
+    Returns
+    -------
+    columns : tuple of str
+        The header.
+    rows : list of (int, dict of str to str)
+        The line on which each row ends, and its cells by the header.
+
+    Raises
+    ------
+    ValueError
+        The text is not a CSV.
+
+    Examples
+    --------
+    >>> read_edited("recording;verdict\r\n'=1.wav;yes\r\n")
+    (('recording', 'verdict'), [(2, {'recording': '=1.wav', 'verdict': 'yes'})])
+    """
+    head = text.partition("\n")[0]
+    separator = ";" if head.count(";") > head.count(",") else ","
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        header = next(lines, [])
+        rows = [
+            (lines.line_num, dict.fromkeys(header, "") | dict(zip(header, map(unescape, row), strict=False)))
+            for row in lines
+            if row
+        ]
+    except csv.Error as error:
+        raise ValueError(f"line {lines.line_num}: {error}") from None
+    return tuple(header), rows
 
 
 def write_rows(file: TextIO, rows: Iterable[Iterable[object]]) -> None:
