@@ -19,9 +19,10 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Affine2D, Bbox, BboxTransformFrom, BboxTransformTo
 from numpy.typing import NDArray
 
-from anemonefish.profiles import Image, Profile, StftDb, spectrograms
+from anemonefish.profiles import BandDb, Image, Profile, StftDb, spectrograms
 from anemonefish.profiles.image import _colour_indices, _edges
 from anemonefish.profiles.magma import MAGMA
+from anemonefish.profiles.reference import reference_spectrograms
 from anemonefish.profiles.stft import Stft, decibels, extremes, hann
 
 RATES = (2000, 4000, 8000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000)
@@ -186,6 +187,16 @@ def test_image_is_the_lab_s_in_every_pixel(rate: int, case: Callable[..., Sample
 @pytest.mark.parametrize("rate", RATES)
 def test_stft_db_is_the_lab_s_in_every_bit(rate: int, case: Callable[..., Samples], dtype: type) -> None:
     _assert_stft_db(StftDb(), _samples(case, 1.25, rate, dtype), rate)
+
+
+@pytest.mark.parametrize("case", CASES, ids=_name)
+@pytest.mark.parametrize("rate", [8000, 48_000])
+def test_band_db_is_its_reference_in_every_bit(rate: int, case: Callable[..., Samples]) -> None:
+    """The reference makes one window after the other by librosa; its values are tested in test_band_db.py."""
+    profile = BandDb(n_fft=rate // 1000 * 32, hop_length=rate // 100)
+    samples = _samples(case, 1.25, rate, np.float32)
+    windows = np.array(_windows(samples, rate, profile.window_seconds, profile.hop_seconds))
+    np.testing.assert_array_equal(spectrograms(profile, samples, rate), reference_spectrograms(profile, windows, rate))
 
 
 def test_bins_below_fmin_are_removed_before_the_decibels() -> None:

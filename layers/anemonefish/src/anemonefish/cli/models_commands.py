@@ -31,7 +31,10 @@ def models() -> None:
 @click.option("--name", required=True, help="Name of the model: lower-case letters, digits, '.', '_', '-'.")
 @click.option("--version", required=True, help="Version; never to be used again.")
 @click.option(
-    "--profile", required=True, type=click.Choice(["stft-db", "image"]), help="Preprocessing of the training."
+    "--profile",
+    required=True,
+    type=click.Choice(["stft-db", "image", "band-db"]),
+    help="Preprocessing of the training.",
 )
 @click.option("--profile-set", multiple=True, metavar="NAME=VALUE", help="A constant of the profile; repeatable.")
 @click.option("--classes", default="", help="Comma-separated, in the order of the outputs.  [default: from --metadata]")

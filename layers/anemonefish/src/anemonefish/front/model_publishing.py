@@ -51,10 +51,10 @@ def publish(
         The file as the training saved it.
     name, version : str
         What to call the model; a version is never used again.
-    profile : {"stft-db", "image"} or Profile
+    profile : {"stft-db", "image", "band-db"} or Profile
         Preprocessing of the training.
     profile_constants : mapping, optional
-        Constants that differ from the lab's, for example ``{"hop_length": 512}``.
+        Constants that differ from the profile's defaults, for example ``{"hop_length": 512}``.
     classes : sequence of str
         In the order of the outputs; from ``metadata`` unless given.
     target_class : str

@@ -207,7 +207,7 @@ class AudioPreprocessor:
         Returns
         -------
         ndarray, float32
-            Shape ``(time, frequency, 1)`` for ``stft-db`` and ``(256, 256, 3)`` for ``image``.
+            Shape ``(time, frequency, 1)`` for ``stft-db`` and ``band-db``, ``(256, 256, 3)`` for ``image``.
 
         Raises
         ------

@@ -1,7 +1,9 @@
 """Preprocessing profiles: from samples to the spectrograms a network was trained on.
 
-:mod:`.profile`   what every profile has: constants, window grid, shape, one window after the other
+:mod:`.profile`   what every profile has: constants, window grid, shape, checks
+:mod:`.band_db`   profile ``band-db``, of our own models: decibels above the background, from frames that are shared
 :mod:`.stft`      the short-time Fourier transform and its decibels, bit for bit as librosa makes them
+:mod:`.centred`   what the lab's profiles share: one window after the other
 :mod:`.stft_db`   profile ``stft-db``, of the lab's model v2
 :mod:`.image`     profile ``image``, of the lab's model v1: the picture that matplotlib draws, without matplotlib
 :mod:`.magma`     the colours of that picture
@@ -21,21 +23,22 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidBundle, InvalidSettings
+from anemonefish.profiles.band_db import BandDb
 from anemonefish.profiles.image import Image
 from anemonefish.profiles.profile import Profile
 from anemonefish.profiles.stft_db import StftDb
 
-__all__ = ["PROFILES", "Image", "Profile", "StftDb", "profile_from_dict", "profile_named", "spectrograms"]
+__all__ = ["PROFILES", "BandDb", "Image", "Profile", "StftDb", "profile_from_dict", "profile_named", "spectrograms"]
 
-PROFILES: dict[str, type[Profile]] = {cls.kind: cls for cls in (StftDb, Image)}
+PROFILES: dict[str, type[Profile]] = {cls.kind: cls for cls in (StftDb, Image, BandDb)}
 """Every profile class by its kind."""
 
-_ADDED = {"fmin_hz": 0.0}
-"""Constants that older bundles do not name, with the value that changes nothing."""
+_ADDED = {StftDb.kind: {"fmin_hz": 0.0}}
+"""Constants that older bundles of a kind do not name, with the value that changes nothing."""
 
 
 def profile_named(kind: str, **constants: Any) -> Profile:
-    """Return the profile of a kind with the lab's constants, except for those given.
+    """Return the profile of a kind with its default constants (the lab's, for its kinds), except for those given.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def profile_from_dict(document: Mapping[str, Any]) -> Profile:
     cls = PROFILES.get(kind) if isinstance(kind, str) else None
     if cls is None:
         raise InvalidBundle(f"profile: kind must be one of {', '.join(PROFILES)}, not {kind!r}")
-    constants = {name: value for name, value in _ADDED.items() if name in _constants(cls)} | constants
+    constants = _ADDED.get(cls.kind, {}) | constants
     for name in sorted(set(constants) ^ _constants(cls)):
         state = "is unknown" if name in constants else "is missing"
         raise InvalidBundle(f"profile {kind}: {name!r} {state}; its constants are {', '.join(sorted(_constants(cls)))}")
@@ -85,11 +88,12 @@ def spectrograms(profile: Profile | str, samples: NDArray[np.floating], sample_r
 
     Parameters
     ----------
-    profile : Profile or {"stft-db", "image"}
-        A name means the lab's constants.
+    profile : Profile or {"stft-db", "image", "band-db"}
+        A name means the default constants: the lab's, for its two kinds.
     samples : ndarray, shape (n_samples,), float32 or float64
         Full scale is 1. float64 is never narrowed; ``image`` treats the two as librosa does, each in its own
-        precision, and ``stft-db`` always computes in float64, as the training code did.
+        precision, and ``stft-db`` always computes in float64, as the training code did; so do the frames of
+        ``band-db``.
     sample_rate : int
         Samples per second.
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from anemonefish.errors import UnsupportedRecording
 from anemonefish.profiles import stft
+from anemonefish.profiles.centred import CentredProfile
 from anemonefish.profiles.magma import MAGMA
-from anemonefish.profiles.profile import CutoffHertz, Profile, WindowSeconds
+from anemonefish.profiles.profile import CutoffHertz, WindowSeconds
 
 __all__ = ["Image"]
 
@@ -29,7 +30,7 @@ _COLOURS = MAGMA / np.float32(255)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Image(Profile):
+class Image(CentredProfile):
     """The spectrogram as a picture, shape (height, width, 3), low frequencies at the bottom.
 
     The defaults are the lab's: 1.0 s every 0.4 s, 256 x 256 pixels. Computes in the precision of the samples,
@@ -52,7 +53,7 @@ class Image(Profile):
     0 dB. The loudest cells may, by rounding; at low sample rates a click in digital silence makes so many cells
     equally loud (10 of 40,000 random clicks at 4 kHz).
 
-    See :class:`~anemonefish.profiles.profile.Profile` for the other constants.
+    See :class:`~anemonefish.profiles.centred.CentredProfile` for the other constants.
     """
 
     kind: ClassVar[str] = "image"

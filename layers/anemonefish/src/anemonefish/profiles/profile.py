@@ -1,7 +1,7 @@
 """What every preprocessing profile has.
 
 :class:`Profile` has the constants that all profiles share, with their limits; the window grid at a sample rate; and
-the loop over windows. A profile that exists is valid; only its sample rate may still be refused.
+the checks of samples. A profile that exists is valid; only its sample rate may still be refused.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidSamples, InvalidSettings, UnsupportedRecording
 from anemonefish.field_checks import check_fields, refuse
-from anemonefish.profiles import stft
 from anemonefish.windows import WindowGrid, samples_from_seconds
 
-__all__ = ["CutoffHertz", "Profile", "WindowSeconds"]
+__all__ = ["CutoffHertz", "Profile", "WindowSeconds", "invalid_samples"]
 
 WindowSeconds = Annotated[float, Interval(gt=0, le=60)]
 CutoffHertz = Annotated[float, Interval(gt=0, le=1e6)]
@@ -36,11 +35,7 @@ class Profile(ABC):
         :func:`~anemonefish.windows.samples_from_seconds`.
     n_fft, hop_length : int
         Length of an STFT frame and distance between two, in samples; n_fft even, from 16 to 65536,
-        hop_length from 1 to n_fft. Frames are centred on multiples of hop_length, the window is padded with zeros.
-    top_db : float
-        Range below the loudest cell of the window, in dB; quieter cells are raised to its lower end.
-    amin : float
-        Smallest amplitude, so that silence has a logarithm; librosa's default.
+        hop_length from 1 to n_fft.
 
     Attributes
     ----------
@@ -65,8 +60,6 @@ class Profile(ABC):
     hop_seconds: WindowSeconds
     n_fft: Annotated[int, Interval(ge=16, le=65_536)] = 1024
     hop_length: Annotated[int, Interval(ge=1, le=65_536)] = 256
-    top_db: Annotated[float, Interval(ge=0, le=1000)] = 80.0
-    amin: Annotated[float, Interval(gt=0, le=1)] = 1e-5
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -98,7 +91,7 @@ class Profile(ABC):
         return WindowGrid(n_samples, window, hop)
 
     def lowest_bin(self, sample_rate: int) -> int:  # noqa: ARG002  # for profiles with a lower limit
-        """Return the first bin that counts at a sample rate; those below it are removed, with the mean of a window."""
+        """Return the first bin that counts at a sample rate; above 0, an offset of the recorder changes nothing."""
         return 0
 
     @abstractmethod
@@ -118,7 +111,7 @@ class Profile(ABC):
     def spectrograms(self, windows: NDArray[np.floating], sample_rate: int) -> NDArray[np.float32]:
         """Return the spectrograms of windows.
 
-        Besides the result, the memory of one window's STFT is used, a few MB; each thread keeps it.
+        The memory used besides the result does not grow with the number of windows: it is a few MB.
 
         Parameters
         ----------
@@ -148,34 +141,31 @@ class Profile(ABC):
                 f"windows must have the shape (n, {length}) at {sample_rate} Hz for profile {self.kind}, "
                 f"not {windows.shape}"
             )
-        dtype = np.result_type(windows.dtype, self.sample_dtype)
         spectrograms = np.empty((len(windows), *self.input_shape(sample_rate)), np.float32)
-        transform = stft.Stft.of_this_thread(length, self.n_fft, self.hop_length, dtype)
-        lowest = self.lowest_bin(sample_rate)
-        most = np.sqrt(np.finfo(dtype).max)
         with np.errstate(over="ignore", invalid="ignore"):
-            for index, window in enumerate(windows):
-                magnitudes = transform.magnitudes(window - window.mean(dtype=dtype) if lowest else window)
-                magnitudes[:, :lowest] = 0
-                loudest = magnitudes.max()
-                if not loudest < most:  # NaN is not below anything
-                    raise InvalidSamples(
-                        f"window {index} of {len(windows)} holds samples that are NaN, infinite or far beyond full "
-                        f"scale; repair the recording or leave it out"
-                    )
-                self._fill(spectrograms[index], magnitudes, loudest, sample_rate)
+            self._compute(spectrograms, windows, sample_rate)
         return spectrograms
 
     @abstractmethod
-    def _fill(
-        self,
-        out: NDArray[np.float32],
-        magnitudes: NDArray[np.floating],
-        loudest: np.floating,
-        sample_rate: int,
-    ) -> None:
-        """Turn the STFT magnitudes of one window, shape (n_frames, n_bins), into its spectrogram ``out``."""
+    def _compute(self, out: NDArray[np.float32], windows: NDArray[np.floating], sample_rate: int) -> None:
+        """Write the spectrograms of the windows to ``out``."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the kind and every constant, JSON-ready."""
         return {"kind": self.kind, **asdict(self)}
+
+
+def invalid_samples(window: int, windows: int) -> InvalidSamples:
+    """Return the error of a window whose samples have no power.
+
+    Parameters
+    ----------
+    window : int
+        Its index.
+    windows : int
+        How many windows there are.
+    """
+    return InvalidSamples(
+        f"window {window} of {windows} holds samples that are NaN, infinite or far beyond full scale; repair the "
+        f"recording or leave it out"
+    )

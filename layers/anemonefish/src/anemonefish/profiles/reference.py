@@ -1,4 +1,4 @@
-"""The preprocessing of the lab's training, by librosa and matplotlib: the reference of every profile.
+"""The preprocessing of training, by librosa and matplotlib: the reference of every profile.
 
 It is slow and is used for comparison only: by publishing, by the container image at every start, by tests and by
 benchmarks. librosa and matplotlib are imported when it is called; zip-packaged workers do not have them.
@@ -11,11 +11,19 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from anemonefish.profiles.band_db import BandDb, quarters
+from anemonefish.profiles.centred import CentredProfile
 from anemonefish.profiles.image import Image
 from anemonefish.profiles.profile import Profile
 from anemonefish.profiles.stft_db import StftDb
 
-__all__ = ["reference_decibels", "reference_image", "reference_spectrograms", "reference_stft_db"]
+__all__ = [
+    "reference_band_db",
+    "reference_decibels",
+    "reference_image",
+    "reference_spectrograms",
+    "reference_stft_db",
+]
 
 
 def reference_spectrograms(profile: Profile, windows: NDArray[np.floating], sample_rate: int) -> NDArray[np.float32]:
@@ -23,7 +31,7 @@ def reference_spectrograms(profile: Profile, windows: NDArray[np.floating], samp
 
     Parameters
     ----------
-    profile : Image or StftDb
+    profile : Image, StftDb or BandDb
     windows : ndarray, shape (n, window), float32 or float64
     sample_rate : int
 
@@ -40,13 +48,15 @@ def reference_spectrograms(profile: Profile, windows: NDArray[np.floating], samp
     for index, window in enumerate(windows):
         if isinstance(profile, Image):
             made[index] = reference_image(profile, window, sample_rate).astype(np.float32) / 255
+        elif isinstance(profile, BandDb):
+            made[index] = reference_band_db(profile, window, sample_rate)
         else:
-            assert isinstance(profile, StftDb)  # there are two profiles
+            assert isinstance(profile, StftDb)  # there are three profiles
             made[index] = reference_stft_db(profile, window, sample_rate)
     return made
 
 
-def reference_decibels(profile: Profile, window: NDArray[np.floating], lowest: int = 0) -> NDArray[np.floating]:
+def reference_decibels(profile: CentredProfile, window: NDArray[np.floating], lowest: int = 0) -> NDArray[np.floating]:
     """Return the decibels of a window, shape (n_bins, n_frames), without what lies below the bin ``lowest``."""
     import librosa
 
@@ -95,3 +105,22 @@ def reference_stft_db(profile: StftDb, window: NDArray[np.floating], sample_rate
     low, high = values.min(), values.max()
     scaled: NDArray[np.floating] = (values - low) / (high - low) if high > low else np.zeros_like(values)
     return scaled.T[:, :, np.newaxis]
+
+
+def reference_band_db(profile: BandDb, window: NDArray[np.floating], sample_rate: int) -> NDArray[np.float32]:
+    """Return the scaled decibels of a window above its background, (time, frequency, 1), by ``librosa.stft``."""
+    import librosa
+
+    transform = librosa.stft(
+        window.astype(np.float64), n_fft=profile.n_fft, hop_length=profile.hop_length, center=False
+    )
+    hertz = np.arange(profile.n_bins) * sample_rate / profile.n_fft
+    kept = transform[(hertz <= profile.fmax_hz) & (np.arange(profile.n_bins) >= profile.lowest_bin(sample_rate))].T
+    powers = np.ascontiguousarray(np.square(kept.real) + np.square(kept.imag), np.float32)
+    levels = np.log(np.maximum(powers, np.float32(profile.amin**2)))
+    means = np.array([levels[part].sum(axis=0) / np.float32(part.stop - part.start) for part in quarters(len(levels))])
+    background = (means.sum(axis=0) - means.min(axis=0) - means.max(axis=0)) / np.float32(2)
+    lift = np.float32(-profile.low_db * np.log(10) / 10) - background
+    scaled = (levels + lift) * np.float32(10 / np.log(10) / (profile.high_db - profile.low_db))
+    clipped: NDArray[np.float32] = scaled.clip(0, 1)
+    return clipped[:, :, np.newaxis]

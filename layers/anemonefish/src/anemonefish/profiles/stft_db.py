@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from anemonefish.errors import UnsupportedRecording
 from anemonefish.field_checks import refuse
 from anemonefish.profiles import stft
-from anemonefish.profiles.profile import CutoffHertz, Profile, WindowSeconds
+from anemonefish.profiles.centred import CentredProfile
+from anemonefish.profiles.profile import CutoffHertz, WindowSeconds
 
 __all__ = ["StftDb"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StftDb(Profile):
+class StftDb(CentredProfile):
     """Decibels of the lowest bins, scaled to [0, 1] within each window, shape (time, frequency, 1).
 
     The defaults are the lab's: 0.4 s every 0.2 s. The shape follows the sample rate (76 frames at 48 kHz, 69 at
@@ -44,7 +45,7 @@ class StftDb(Profile):
     Notes
     -----
     Decibels are relative to the loudest cell over all bins from ``fmin_hz`` on, kept or not. A window whose kept cells
-    are all equal becomes zeros. See :class:`~anemonefish.profiles.profile.Profile` for the other constants.
+    are all equal becomes zeros. See :class:`~anemonefish.profiles.centred.CentredProfile` for the other constants.
     """
 
     kind: ClassVar[str] = "stft-db"
