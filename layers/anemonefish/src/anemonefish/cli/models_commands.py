@@ -68,6 +68,11 @@ def models() -> None:
     metavar="NAME=VALUE",
     help="A setting that turns its scores into events, as threshold=0.7; repeatable.  [default: the lab's]",
 )
+@click.option(
+    "--card",
+    type=click.Path(path_type=Path),
+    help="YAML or JSON file: what it has heard, what was measured, fit for science or not.  [default: not stated]",
+)
 @click.option("--description", default="", help="What the model was trained on.")
 @click.option("--license", "licence", default="", help="SPDX name of the weights' licence.")
 @click.option("--alias", type=click.Choice(ALIASES), help="Point this alias to the new version.")
@@ -88,6 +93,7 @@ def publish(
     engine: str,
     variants: Sequence[str],
     decide: Sequence[str],
+    card: Path | None,
     description: str,
     licence: str,
     alias: str | None,
@@ -118,13 +124,14 @@ def publish(
             engine=engine,
             variants=variants,
             decision=Settings.read(assigned(decide)),
+            card=card,
             description=description,
             license=licence,
             alias=alias,
             models=folder,
         )
-    for line in description_lines(spec, open_store(folder).uri):
-        OUT.print(line, highlight=False, soft_wrap=True)
+    for line in (*description_lines(spec, open_store(folder).uri), *spec.card.lines()):
+        OUT.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @models.command()
@@ -180,14 +187,14 @@ def list_(models_uri: str) -> None:
 @click.argument("reference")
 @models_option
 def show(reference: str, models_uri: str) -> None:
-    """Print model.json, and what its settings cannot find."""
+    """Print model.json, its card, and what its settings cannot find."""
     from anemonefish.results.lone_calls import lone_call_lines
 
     repository = _repository(models_uri)
     spec = repository.spec(repository.pin(reference))
     click.echo(spec.to_json().decode(), nl=False)
-    for line in lone_call_lines(spec, Settings()):
-        ERR.print(line, highlight=False, soft_wrap=True)
+    for line in (*spec.card.lines(), *lone_call_lines(spec, Settings())):
+        ERR.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _repository(models_uri: str) -> ModelRepository:

@@ -9,11 +9,13 @@ from typing import Any
 
 from anemonefish.front.model_location import models_or_default, writable_models
 from anemonefish.models.bundle import ModelSpec
+from anemonefish.models.card import NOT_STATED, ModelCard
 from anemonefish.models.decision import LAB_DECISION, Decision
 from anemonefish.models.repository import ModelRepository
 from anemonefish.profiles import Profile, profile_named
 from anemonefish.publishing.publish import PublishRequest
 from anemonefish.publishing.publish import publish as publish_bundle
+from anemonefish.publishing.training_files import read_card
 from anemonefish.stores import open_store
 
 __all__ = ["publish"]
@@ -36,6 +38,7 @@ def publish(
     engine: str = "auto",
     variants: Sequence[str] = (),
     decision: Mapping[str, Any] | None = None,
+    card: str | os.PathLike[str] | Mapping[str, Any] | ModelCard | None = None,
     description: str = "",
     license: str = "",
     alias: str | None = None,
@@ -76,6 +79,10 @@ def publish(
     decision : mapping, optional
         Settings that turn its scores into events unless a user gives others, for example ``{"threshold": 0.7,
         "median_windows": 3}``; the lab's where nothing is named.
+    card : path, mapping or ModelCard, optional
+        What the model has heard and has not, what was measured, and whether it is fit for science; every result
+        carries a line of it. A path names a YAML or JSON file. Without a card that line is "fit for science: not
+        stated".
     description, license : str
         What it was trained on, and the SPDX name of the licence of its weights.
     alias : {"production", "staging"}, optional
@@ -120,6 +127,7 @@ def publish(
         engine=engine,
         variants=tuple(dict.fromkeys(variants)),
         decision=Decision.from_dict({**LAB_DECISION.to_dict(), **(decision or {})}),
+        card=_card(card),
         description=description,
         license=license,
     )
@@ -127,3 +135,12 @@ def publish(
     if alias is not None:
         repository.set_alias(name, alias, version)
     return spec
+
+
+def _card(card: str | os.PathLike[str] | Mapping[str, Any] | ModelCard | None) -> ModelCard:
+    """Return the card that a user gave as a file, as names and values, or as a card."""
+    if card is None:
+        return NOT_STATED
+    if isinstance(card, ModelCard):
+        return card
+    return ModelCard.from_dict(card) if isinstance(card, Mapping) else read_card(Path(card))

@@ -2,6 +2,8 @@
 
 ============================  =========================================================================
 :mod:`.bundle`                ``model.json`` as a value: classes, shapes, profile, hashes, parity
+:mod:`.card`                  what a model has heard, what was measured, whether it is fit for science
+:mod:`.earlier_cards`         cards of bundles that were published without one
 :mod:`.model_names`           engines, variants and aliases: the names that users type
 :mod:`.repository`            names, versions and aliases in a store; loading with every hash checked
 :mod:`.copy_bundles`          bundles of one store that another one lacks

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from anemonefish.errors import IncompatibleModel, InvalidBundle, InvalidSettings
+from anemonefish.models.card import NOT_STATED, ModelCard
 from anemonefish.models.decision import LAB_DECISION, Decision
+from anemonefish.models.earlier_cards import EARLIER_CARDS
 from anemonefish.models.model_names import ENGINES, VARIANTS
 from anemonefish.profiles import Profile, profile_from_dict
 from anemonefish.settings import Settings
@@ -123,6 +125,8 @@ class ModelSpec:
         best class changed, F1 of its events, and the difference beyond which it is not served.
     decision : Decision
         The settings that turn its scores into events unless a user gives others; the lab's in older bundles.
+    card : ModelCard
+        What it has heard and how well it was measured; every result carries a line of it.
     """
 
     name: str
@@ -142,6 +146,7 @@ class ModelSpec:
     multi_label: bool = False
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
     decision: Decision = LAB_DECISION
+    card: ModelCard = NOT_STATED
 
     def __post_init__(self) -> None:
         for word in (self.name, self.version):
@@ -204,6 +209,7 @@ class ModelSpec:
             "input_shape": list(self.input_shape),
             "profile": self.profile.to_dict(),
             "decision": self.decision.to_dict(),
+            "card": self.card.to_dict(),
             "training": self.training,
             "parity": self.parity,
             "compute": self.compute,
@@ -233,6 +239,10 @@ class ModelSpec:
             document["profile"] = profile_from_dict(document["profile"])
             if "decision" in document:
                 document["decision"] = Decision.from_dict(document["decision"])
+            if "card" in document:
+                document["card"] = ModelCard.from_dict(document["card"])
+            else:  # a bundle never changes, so the cards of older ones lie in the package
+                document["card"] = EARLIER_CARDS.get(sha256(data), NOT_STATED)
             _check_fields(document)
             for name in _WITHDRAWN:
                 document.get("variants", {}).pop(name, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from anemonefish.models.card import NOT_STATED, ModelCard
 from anemonefish.models.decision import LAB_DECISION, Decision
 from anemonefish.profiles import Profile
 
@@ -44,6 +45,8 @@ class PublishRequest:
         What to make as well: a lower precision, fewer multiplications.
     decision : Decision
         The settings that turn its scores into events; the lab's unless given.
+    card : ModelCard
+        What it has heard and how well it was measured; every field is "not stated" unless given.
     """
 
     keras: Path
@@ -62,3 +65,4 @@ class PublishRequest:
     variants: tuple[str, ...] = ()
     activation: str | None = None
     decision: Decision = LAB_DECISION
+    card: ModelCard = NOT_STATED

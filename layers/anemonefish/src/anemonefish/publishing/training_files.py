@@ -7,12 +7,13 @@ from typing import Any
 
 from anemonefish.errors import IncompatibleModel, InvalidRequest, InvalidSettings
 from anemonefish.models.bundle import KERAS, LAYERS, ModelSpec
+from anemonefish.models.card import ModelCard
 from anemonefish.models.keras import is_hdf5, load_keras
 from anemonefish.publishing.publish_request import PublishRequest
 from anemonefish.publishing.trial import NATIVE_TRIAL_RATE
 from anemonefish.stores.temporary import temporary_folder
 
-__all__ = ["draft_spec", "load_network", "read_file", "read_metadata", "saved_network"]
+__all__ = ["draft_spec", "load_network", "read_card", "read_file", "read_metadata", "saved_network"]
 
 _NOT_INSTALLED = "publishing needs TensorFlow; install it with: pip install 'anemonefish[publish]'"
 
@@ -25,8 +26,25 @@ def read_metadata(path: Path | None) -> dict[str, Any]:
     InvalidRequest
         It cannot be read, or holds no names and values.
     """
-    if path is None:
-        return {}
+    return {} if path is None else _read_yaml(path, "the training's model_config.yaml")
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read the card of a model from a YAML or JSON file.
+
+    Raises
+    ------
+    InvalidRequest
+        It cannot be read, a name in it is unknown, or a value is invalid.
+    """
+    try:
+        return ModelCard.from_dict(_read_yaml(path, "a card file (docs/bring-your-model.md has one to copy)"))
+    except InvalidSettings as error:
+        raise InvalidRequest(f"{path}: {error}") from None
+
+
+def _read_yaml(path: Path, what: str) -> dict[str, Any]:
+    """Read names and values from YAML, which JSON is too; ``what`` tells in the error which file to give."""
     try:
         import yaml
     except ImportError:
@@ -34,12 +52,11 @@ def read_metadata(path: Path | None) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        reason = f"{path}: not readable ({error.strerror})"
-        raise InvalidRequest(f"{reason}; give the training's model_config.yaml, or the classes by name") from None
+        raise InvalidRequest(f"{path}: not readable ({error.strerror}); give {what}") from None
     except (ValueError, yaml.YAMLError) as error:
-        raise InvalidRequest(f"{path}: not readable as YAML ({error}); give the training's model_config.yaml") from None
+        raise InvalidRequest(f"{path}: not readable as YAML ({error}); give {what}") from None
     if not isinstance(document, dict):
-        raise InvalidRequest(f"{path}: must hold names and values, as the training's model_config.yaml does")
+        raise InvalidRequest(f"{path}: must hold names and values; give {what}")
     return document
 
 
@@ -119,6 +136,7 @@ def draft_spec(request: PublishRequest, network: Any, training: dict[str, Any]) 
         input_shape=shape,
         profile=request.profile,
         decision=request.decision,
+        card=request.card,
         training=training,
         parity={},
         compute={},

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
-from anemonefish.service.api.schemas.model_schemas import Catalog, CatalogEntry, ModelOut
+from anemonefish.service.api.schemas.model_schemas import Catalog, CatalogEntry, ModelCardOut, ModelOut
 from anemonefish.service.api.schemas.shared_schemas import MODEL_NAME
 from anemonefish.service.api.services import services
 
@@ -49,6 +49,7 @@ def model(name: Name, version: Name) -> ModelOut:
         window_seconds=spec.profile.window_seconds,
         hop_seconds=spec.profile.hop_seconds,
         profile=spec.profile.to_dict(),
+        card=ModelCardOut.model_validate({**spec.card.to_dict(), "line": spec.card.line}),
         training=spec.training,
         parity=spec.parity,
         engine=spec.engine,

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 __all__ = [
     "Catalog",
     "CatalogEntry",
+    "MeasuredFigureOut",
+    "ModelCardOut",
     "ModelOut",
 ]
 
@@ -27,6 +29,27 @@ class Catalog(BaseModel):
     models: list[CatalogEntry]
 
 
+class MeasuredFigureOut(BaseModel):
+    """One measured figure of a model."""
+
+    what: str
+    value: float
+    interval: list[float] | None = Field(description="Lowest and highest plausible value (90 %); null if not stated")
+    measured_on: str = Field(description="The scenes or recordings that it was measured on")
+    command: str = Field(description="Command that prints the figure again; empty if there is none")
+
+
+class ModelCardOut(BaseModel):
+    """What a model has heard, how well it was measured, and whether it is fit for science."""
+
+    fit_for_science: bool | None = Field(description="null if its publisher did not state it")
+    why: str
+    heard: list[str]
+    not_heard: list[str]
+    measured: list[MeasuredFigureOut]
+    line: str = Field(description="The line of the card that every result carries")
+
+
 class ModelOut(BaseModel):
     """A model without its weights."""
 
@@ -41,6 +64,7 @@ class ModelOut(BaseModel):
     window_seconds: float
     hop_seconds: float
     profile: dict[str, Any]
+    card: ModelCardOut
     training: dict[str, Any]
     parity: dict[str, Any]
     engine: Literal["litert", "keras", "ncnn"]
