@@ -16,19 +16,27 @@ INFERRED  our inference; not measured
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.simulation.decibels import amplitude
+from anemonefish.simulation.pulse_shapes import (
+    DAMPING,
+    PLAIN,
+    PulseShape,
+    draw_shape,
+    longest_period,
+    varied_seconds,
+)
 from anemonefish.simulation.random_streams import TILE_SECONDS, Stream, random_numbers
 from anemonefish.simulation.scene_settings import SceneSettings
 
 __all__ = [
     "ANEMONEFISH",
     "BIOLOGICAL",
-    "DAMPING",
+    "DRUM",
     "VOICES",
     "Sound",
     "dominant_hz",
@@ -40,7 +48,6 @@ __all__ = [
 ANEMONEFISH = "anemonefish"
 BIOLOGICAL = "biological"
 
-DAMPING = 4.0  # INFERRED: a pulse decays by this many nepers over its duration, -35 dB
 _HIGHEST_VOICE = 0.45  # of the sample rate; voices that reach higher are left out
 
 
@@ -69,6 +76,8 @@ class Sound:
         Mean power of the pulses over the power of the scene's steady noise in the band.
     seed : int
         Seed of what varies from pulse to pulse.
+    shape : PulseShape
+        Onset, damping, modes and reflections; reflections reach beyond ``stop``.
     """
 
     start: int
@@ -85,6 +94,11 @@ class Sound:
     high_hz: float
     snr_db: float
     seed: int
+    shape: PulseShape = PLAIN
+
+    def end(self, sample_rate: int) -> int:
+        """Return the sample after the last one that its reflections reach."""
+        return self.stop + self.shape.tail(sample_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +142,9 @@ VOICES = (
 )
 """The animals of the class ``biological``."""
 
+DRUM = Voice("drumming fish", (60, 300), (5, 40), (8, 40), (1.1, 3.0))  # INFERRED: trains of low pulses
+"""Fish that drum with their swim bladder; also ``biological``."""
+
 
 def dominant_hz(body_mm: float) -> float:
     """Return the dominant frequency of an anemonefish: ``900 (L / 55 mm) ** -1.03`` Hz.
@@ -152,14 +169,63 @@ def draw_sounds(seed: int, tile: int, sample_rate: int, settings: SceneSettings)
     rng = random_numbers(seed, tile, Stream.CALLS)
     calls_per_bout = sum(settings.calls_per_bout) / 2
     sounds: list[Sound] = []
-    for _ in range(rng.poisson(settings.calls_per_minute * minutes / calls_per_bout)):
-        sounds += _draw_anemonefish(rng, tile, sample_rate, settings)
+    for number in range(rng.poisson(settings.calls_per_minute * minutes / calls_per_bout)):
+        bout = _draw_anemonefish(rng, tile, sample_rate, settings)
+        sounds += _varied(bout, number, sample_rate, settings)
     rng = random_numbers(seed, tile, Stream.OTHERS)
     voices = [voice for voice in VOICES if voice.hz[1] < _HIGHEST_VOICE * sample_rate]
     calls_per_bout = 1.5  # INFERRED: one or two calls in a row, so that several in a row do not reveal anemonefish
-    for _ in range(rng.poisson(settings.biological_per_minute * minutes / calls_per_bout)):
-        sounds += _draw_other(rng, tile, sample_rate, settings, voices[rng.integers(len(voices))])
+    for number in range(rng.poisson(settings.biological_per_minute * minutes / calls_per_bout)):
+        calls = _draw_other(rng, tile, sample_rate, settings, voices[rng.integers(len(voices))])
+        sounds += _varied(calls, number, sample_rate, settings)
+    rng = random_numbers(seed, tile, Stream.DRUMS)
+    for number in range(rng.poisson(settings.drums_per_minute * minutes / calls_per_bout)):
+        calls = _draw_other(rng, tile, sample_rate, settings, DRUM)
+        sounds += _varied(calls, number, sample_rate, settings)
     return sounds
+
+
+def _varied(bout: list[Sound], number: int, sample_rate: int, settings: SceneSettings) -> list[Sound]:
+    """Shorten a bout to one call, and vary its pulses, as often as the settings say.
+
+    The draws have random numbers of their own, so that they do not change where any other sound lies.
+    """
+    rng = np.random.default_rng((bout[0].seed, number, Stream.SHAPES))
+    if rng.random() < settings.lone_share:
+        bout = bout[:1]
+    if rng.random() >= settings.varied_share:
+        return bout
+    shape = draw_shape(rng)
+    pulse = period = None
+    if bout[0].label == ANEMONEFISH:
+        pulse = varied_seconds(rng, bout[0].pulse / sample_rate)
+        period = rng.uniform(1.1 * pulse, longest_period(pulse))
+    later = 0
+    varied = []
+    for sound in bout:
+        changed = _reshaped(sound, shape, pulse, period, sample_rate)
+        moved = replace(changed, start=changed.start + later, stop=changed.stop + later)
+        later += (changed.stop - changed.start) - (sound.stop - sound.start)
+        varied.append(moved)
+    return varied
+
+
+def _reshaped(sound: Sound, shape: PulseShape, pulse: float | None, period: float | None, sample_rate: int) -> Sound:
+    """Return a call with pulses of another shape and, where given, another duration and rhythm."""
+    n_pulse = sound.pulse if pulse is None else round(pulse * sample_rate)
+    n_period = sound.period if period is None else round(period * sample_rate)
+    partial = sound.frequency_hz if shape.modes else sound.partial_hz
+    band = _band_of(sound.frequency_hz, partial, n_pulse / sample_rate, shape.damping, sound.tonal, sample_rate)
+    return replace(
+        sound,
+        stop=sound.start + (sound.n_pulses - 1) * n_period + n_pulse,
+        pulse=n_pulse,
+        period=n_period,
+        partial_hz=partial,
+        low_hz=band[0],
+        high_hz=band[1],
+        shape=shape,
+    )
 
 
 def _draw_anemonefish(rng: np.random.Generator, tile: int, sample_rate: int, settings: SceneSettings) -> list[Sound]:
@@ -243,9 +309,7 @@ def _sound(
 ) -> Sound:
     """Turn seconds into samples, and compute the end and the band of the sound."""
     pulse_samples, period_samples = round(pulse * sample_rate), round(period * sample_rate)
-    # The points at -10 dB lie 3 half-widths from the peak of a damped sinusoid, and 1.3 / duration from that of a tone
-    # with a Hann window.
-    half_band = 1.3 / pulse if tonal else 3 * DAMPING / (2 * np.pi * pulse)
+    low_hz, high_hz = _band_of(frequency, partial, pulse, DAMPING, tonal, sample_rate)
     return Sound(
         start=start,
         stop=start + (n_pulses - 1) * period_samples + pulse_samples,
@@ -257,27 +321,59 @@ def _sound(
         period=period_samples,
         n_pulses=n_pulses,
         tonal=tonal,
-        low_hz=max(0.0, min(frequency, partial) - half_band),
-        high_hz=min(sample_rate / 2, max(frequency, partial) + half_band),
+        low_hz=low_hz,
+        high_hz=high_hz,
         snr_db=snr_db,
         seed=int(rng.integers(1 << 62)),
     )
 
 
+def _band_of(
+    frequency: float, partial: float, pulse: float, damping: float, tonal: bool, sample_rate: int
+) -> tuple[float, float]:
+    """Return the band between the points 10 dB below the peaks.
+
+    They lie 3 half-widths from the peak of a damped sinusoid, and 1.3 / duration from that of a tone with a Hann
+    window.
+    """
+    half_band = 1.3 / pulse if tonal else 3 * damping / (2 * np.pi * pulse)
+    return max(0.0, min(frequency, partial) - half_band), min(sample_rate / 2, max(frequency, partial) + half_band)
+
+
 def render(sound: Sound, sample_rate: int) -> NDArray[np.float64]:
-    """Return the samples of a sound, shape (stop - start,), with mean power 1 over the duration of its pulses."""
+    """Return the samples of a sound, shape (end - start,), with mean power 1 over the duration of its pulses.
+
+    Reflections come on top of that power.
+    """
     rng = np.random.default_rng(sound.seed)
+    shape = sound.shape
     partial = 0.0 if sound.tonal else amplitude(rng.uniform(-12, -5))  # INFERRED: clearly below the peak
+    if shape.modes:
+        partial = 0.0
     seconds = np.arange(sound.pulse) / sample_rate
     # A damped sinusoid with a sharp onset resembles the pulse of closing teeth (INFERRED).
-    envelope = np.hanning(sound.pulse) if sound.tonal else np.exp(-DAMPING * np.arange(sound.pulse) / sound.pulse)
+    envelope = np.hanning(sound.pulse) if sound.tonal else shape.envelope(sound.pulse, shape.damping)
+    modes = [(each, shape.envelope(sound.pulse, each.damping) * each.level) for each in shape.modes if not sound.tonal]
     wave = np.zeros(sound.stop - sound.start)
     for number in range(sound.n_pulses):
         onset = number * sound.period
         if 0 < number < sound.n_pulses - 1:  # inner pulses are a little early or late (INFERRED)
-            onset += round(rng.uniform(-0.05, 0.05) * sound.period)
+            onset += round(rng.uniform(-shape.jitter, shape.jitter) * sound.period)
         phase = 2 * np.pi * seconds * rng.lognormal(0, 0.01)
-        tone = np.sin(phase * sound.frequency_hz) + partial * np.sin(phase * sound.partial_hz)
-        wave[onset : onset + sound.pulse] += rng.uniform(0.7, 1.0) * envelope * tone
+        tone = envelope * (np.sin(phase * sound.frequency_hz) + partial * np.sin(phase * sound.partial_hz))
+        for mode, decay in modes:
+            tone += decay * np.sin(phase * sound.frequency_hz * mode.ratio)
+        wave[onset : onset + sound.pulse] += rng.uniform(shape.loudness, 1.0) * tone
     power = np.square(wave).sum() / (sound.n_pulses * sound.pulse)
-    return np.asarray(wave / np.sqrt(power))
+    return _reflected(np.asarray(wave / np.sqrt(power)), shape, sample_rate)
+
+
+def _reflected(wave: NDArray[np.float64], shape: PulseShape, sample_rate: int) -> NDArray[np.float64]:
+    """Add the reflections of a call."""
+    if not shape.reflections:
+        return wave
+    heard = np.pad(wave, (0, shape.tail(sample_rate)))
+    for reflection in shape.reflections:
+        delay = round(reflection.seconds * sample_rate)
+        heard[delay : delay + len(wave)] += reflection.level * wave
+    return heard

@@ -1,4 +1,4 @@
-"""Make the noise of a scene: sea, waves, snapping shrimp, rustles, boats and electronic hum.
+"""Make the noise of a scene: sea, waves, snapping shrimp, rustles, boats, rain and electronic hum.
 
 Each noise is an input signal (white noise, or impulses) that passes through a filter; hum and the harmonics of boats
 are sums of sinusoids. The filters and levels belong to the site and stay the same through a scene. Noise is made tile
@@ -18,15 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anemonefish.simulation.calls import DAMPING
+from anemonefish.simulation.boats import Boat, draw_boats
 from anemonefish.simulation.decibels import amplitude, power
+from anemonefish.simulation.pulse_shapes import DAMPING
 from anemonefish.simulation.random_streams import BOAT_LEAD_TILES, TILE_SECONDS, Stream, random_numbers
 from anemonefish.simulation.scene_settings import SceneSettings
+from anemonefish.simulation.waters import Water
 
 __all__ = ["ReefNoise"]
-
-_BOAT_SECONDS = (30.0, 150.0)  # INFERRED; the longest passage fits into BOAT_LEAD_TILES
-_BOAT_HARMONICS = 16  # INFERRED: of random strength, falling with their number
 
 
 class ReefNoise:
@@ -54,7 +53,7 @@ class ReefNoise:
     def tiles(self, n_tiles: int) -> Iterator[NDArray[np.float32]]:
         """Yield the noise in tiles of ten seconds, shape (TILE_SECONDS * sample_rate,), float32."""
         boats = [
-            boat for tile in range(-BOAT_LEAD_TILES, n_tiles) for boat in _draw_boats(self._seed, tile, self._settings)
+            boat for tile in range(-BOAT_LEAD_TILES, n_tiles) for boat in draw_boats(self._seed, tile, self._settings)
         ]
         n_taps = self._site.n_taps
         # The filters ring with the tile before the first one, so that a scene does not fade in.
@@ -71,14 +70,14 @@ class ReefNoise:
         """Return the time of every sample of a tile."""
         return np.asarray((tile * self._length + np.arange(self._length)) / self._sample_rate)
 
-    def _filtered(self, boats: list[_Boat], tile: int) -> NDArray[np.float32]:
+    def _filtered(self, boats: list[Boat], tile: int) -> NDArray[np.float32]:
         """Return the filtered noises of a tile, followed by the ringing of the filters."""
         site, seconds = self._site, self._seconds(tile)
         swell = np.ones(self._length, np.float32)
         for depth, hz, phase in site.swell:
             swell += (depth * np.sin(2 * np.pi * hz * seconds + phase)).astype(np.float32)
         inputs = [
-            (self._white(tile, Stream.AMBIENT), site.ambient),
+            (self._white(tile, Stream.AMBIENT) * site.water.swing(seconds), site.ambient),
             (self._white(tile, Stream.FLOW) * swell, site.flow),
             (self._snaps(tile), site.snaps),
             (self._rustles(tile), site.rustles),
@@ -88,7 +87,15 @@ class ReefNoise:
             envelope = np.zeros(self._length)
             for boat in passing:
                 envelope += site.engine_rms * boat.loudness(seconds) * boat.blade_modulation(seconds)
-            inputs.append((self._white(tile, Stream.ENGINE) * envelope.astype(np.float32), site.engine))
+            engine = self._white(tile, Stream.ENGINE)
+            inputs.append((engine * envelope.astype(np.float32), site.engine))
+            cavitation = np.zeros(self._length)
+            for boat in passing:
+                cavitation += site.engine_rms * boat.loudness(seconds) * boat.cavitation(seconds)
+            if cavitation.any():
+                inputs.append((engine * cavitation.astype(np.float32), site.cavitation))
+        if site.rain is not None:
+            inputs.append((self._rain(tile), site.rain))
         total = np.zeros(site.n_fft // 2 + 1, np.complex64)
         for signal, response in inputs:
             total += np.fft.rfft(signal, site.n_fft) * response
@@ -111,6 +118,15 @@ class ReefNoise:
         np.add.at(impulses, np.minimum(echo_at, self._length - 1), echoes.astype(np.float32))
         return impulses
 
+    def _rain(self, tile: int) -> NDArray[np.float32]:
+        """Return the noise of rain: a steady part, and drops near the hydrophone (INFERRED)."""
+        rng = random_numbers(self._seed, tile, Stream.RAIN)
+        noise = rng.standard_normal(self._length, dtype=np.float32)
+        n_drops = rng.poisson(self._site.water.drops_per_second * TILE_SECONDS)
+        drops = rng.standard_exponential(n_drops) * self._sample_rate**0.5 * rng.choice([-0.3, 0.3], n_drops)
+        np.add.at(noise, rng.integers(0, self._length, n_drops), drops.astype(np.float32))
+        return noise
+
     def _rustles(self, tile: int) -> NDArray[np.float32]:
         """Return bursts of white noise: short ones decay like a knock, long ones rise and fall (INFERRED)."""
         rng = random_numbers(self._seed, tile, Stream.RUSTLES)
@@ -126,7 +142,7 @@ class ReefNoise:
             bursts[begin : begin + len(burst)] += burst * np.float32(amplitude(rng.uniform(3, 25)))
         return bursts
 
-    def _add_sinusoids(self, samples: NDArray[np.float32], boats: list[_Boat], tile: int) -> None:
+    def _add_sinusoids(self, samples: NDArray[np.float32], boats: list[Boat], tile: int) -> None:
         """Add electronic hum and the harmonics of boats to a tile."""
         seconds = self._seconds(tile)
         for peak, hz, phase in self._site.hum:
@@ -135,70 +151,6 @@ class ReefNoise:
             if boat.start < seconds[-1] and boat.stop > seconds[0]:
                 loudness = boat.loudness(seconds) * self._site.engine_rms
                 samples += (loudness * boat.harmonics(seconds)).astype(np.float32)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Boat:
-    """A boat that passes.
-
-    Attributes
-    ----------
-    start, stop : float
-        When it is audible, in seconds from the start of the scene.
-    level_db : float
-        Its level at its closest over the ambient noise.
-    blade_hz : float
-        Blades per second.
-    seed : int
-        Seed of its harmonics.
-    """
-
-    start: float
-    stop: float
-    level_db: float
-    blade_hz: float
-    seed: int
-
-    def loudness(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the amplitude while it passes: 0 outside, constant through the middle half."""
-        part = np.clip((seconds - self.start) / (self.stop - self.start), 0, 1)
-        rise = np.clip(4 * np.minimum(part, 1 - part), 0, 1)
-        return np.asarray(amplitude(self.level_db) * np.sin(np.pi / 2 * rise) ** 2)
-
-    def blade_modulation(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return how the blades modulate the noise of the boat: by half (INFERRED)."""
-        return np.asarray(1 + 0.5 * np.sin(2 * np.pi * self.blade_hz * seconds))
-
-    def harmonics(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the sum of its harmonics, before its loudness."""
-        rng = np.random.default_rng(self.seed)
-        fundamental = np.exp(2j * np.pi * self.blade_hz * seconds)
-        wave = fundamental.copy()
-        total = np.zeros(len(seconds))
-        for number in range(1, _BOAT_HARMONICS + 1):
-            weight = rng.uniform(0, 1) / number * np.exp(2j * np.pi * rng.random())
-            total += (weight * wave).real
-            wave *= fundamental
-        return total
-
-
-def _draw_boats(seed: int, tile: int, settings: SceneSettings) -> list[_Boat]:
-    """Draw the boats that become audible during a tile."""
-    rng = random_numbers(seed, tile, Stream.BOATS)
-    shortest, longest = _BOAT_SECONDS
-    boats = []
-    for _ in range(rng.poisson(settings.boat_fraction * TILE_SECONDS / ((shortest + longest) / 2))):
-        start = (tile + rng.random()) * TILE_SECONDS
-        boats.append(
-            _Boat(
-                start=start,
-                stop=start + rng.uniform(shortest, longest),
-                level_db=rng.uniform(*settings.boat_db),
-                blade_hz=rng.uniform(8.0, 60.0),  # INFERRED: some hundred revolutions a minute, 3-5 blades
-                seed=int(rng.integers(1 << 62)),
-            )
-        )
-    return boats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,8 +163,12 @@ class _Site:
         Length of the filters, and of the transform of a tile with their ringing.
     steady : ndarray, shape (n_taps // 2 + 1,)
         Power spectrum of the steady noise, per sample.
-    ambient, flow, snaps, engine, rustles : ndarray, shape (n_fft // 2 + 1,), complex64
+    ambient, flow, snaps, engine, cavitation, rustles : ndarray, shape (n_fft // 2 + 1,), complex64
         Frequency responses of the filters.
+    rain : ndarray or None
+        The filter of rain; None on a dry day.
+    water : Water
+        What makes this water differ from others.
     snaps_per_second, rustles_per_second : float
     snap_peak : float
         Peak of the weakest snap.
@@ -231,7 +187,10 @@ class _Site:
     flow: NDArray[np.complex64]
     snaps: NDArray[np.complex64]
     engine: NDArray[np.complex64]
+    cavitation: NDArray[np.complex64]
     rustles: NDArray[np.complex64]
+    rain: NDArray[np.complex64] | None
+    water: Water
     snaps_per_second: float
     rustles_per_second: float
     snap_peak: float
@@ -252,9 +211,10 @@ def _make_site(seed: int, sample_rate: int, settings: SceneSettings) -> _Site:
     sea = 1 / (1 + (hz / 100) ** rng.uniform(1.0, 2.0))
     crackle = _band(hz, 2000.0, 15000.0) * np.interp(500.0, hz, sea) * power(rng.uniform(-20, 3))
     octaves = np.log2(hz / hz[1])
-    colour = np.interp(octaves, np.arange(20), power(rng.uniform(-4, 4, 20)))
+    colour = np.interp(octaves, np.arange(20), power(rng.uniform(-settings.colour_db, settings.colour_db, 20)))
+    water = Water.of(seed, settings)
     ambient_rms = amplitude(rng.uniform(*settings.ambient_dbfs))
-    ambient = _scaled((sea + crackle) * colour * audible, ambient_rms)
+    ambient = _scaled(water.spectrum((sea + crackle) * colour, hz) * audible, ambient_rms)
     ambient += power(rng.uniform(*settings.recorder_dbfs))
 
     flow = audible * (1 + (hz / 30) ** 2) ** -1.5  # INFERRED: falls by 9 dB an octave above 30 Hz
@@ -275,9 +235,11 @@ def _make_site(seed: int, sample_rate: int, settings: SceneSettings) -> _Site:
     rustle *= (ambient * rustle).sum() / np.square(rustle).sum()  # as strong as the ambient noise in its band
 
     mains = rng.choice([50.0, 60.0])
-    hum_peak = ambient_rms * amplitude(rng.uniform(-20, 0))
+    hum_peak = ambient_rms * amplitude(rng.uniform(*settings.hum_db))
     has_hum = rng.random() < settings.hum_chance
-    hum = tuple((hum_peak / n, n * mains, rng.uniform(0, 2 * np.pi)) for n in (1, 2, 3, 4, 5, 6, 7) if has_hum)
+    hum = tuple(
+        (hum_peak / n, n * mains, rng.uniform(0, 2 * np.pi)) for n in range(1, settings.hum_harmonics + 1) if has_hum
+    )
     return _Site(
         n_taps=n_taps,
         n_fft=n_fft,
@@ -286,7 +248,10 @@ def _make_site(seed: int, sample_rate: int, settings: SceneSettings) -> _Site:
         flow=_response(flow, n_taps, n_fft),
         snaps=_response(snap, n_taps, n_fft),
         engine=_response(engine, n_taps, n_fft),
+        cavitation=_response(_band(hz, 300.0, 8000.0), n_taps, n_fft),  # INFERRED
         rustles=_response(rustle, n_taps, n_fft),
+        rain=None if water.rain_db is None else _response(_rain_spectrum(hz, ambient, water.rain_db), n_taps, n_fft),
+        water=water,
         snaps_per_second=rng.uniform(*settings.snaps_per_minute) / 60,
         rustles_per_second=rng.uniform(*settings.rustles_per_minute) / 60,
         snap_peak=ambient_rms * amplitude(rng.uniform(*settings.snap_db)),
@@ -294,6 +259,13 @@ def _make_site(seed: int, sample_rate: int, settings: SceneSettings) -> _Site:
         swell=swell,
         hum=hum,
     )
+
+
+def _rain_spectrum(hz: NDArray[np.float64], ambient: NDArray[np.float64], level_db: float) -> NDArray[np.float64]:
+    """Return the spectrum of rain: flat from 1 to 15 kHz, some dB over the ambient noise at 1-5 kHz (INFERRED)."""
+    rain = _band(hz, 1000.0, 15000.0)
+    inside = (hz >= 1000) & (hz <= 5000)
+    return np.asarray(rain * (ambient[inside].sum() / rain[inside].sum()) * power(level_db))
 
 
 def _band(hz: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

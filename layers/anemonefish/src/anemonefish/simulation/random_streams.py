@@ -29,6 +29,12 @@ class Stream(IntEnum):
     RUSTLES = auto()
     ENGINE = auto()
     SITE = auto()
+    SHAPES = auto()
+    RECORDER = auto()
+    DRUMS = auto()
+    BOAT_DETAILS = auto()
+    WATER = auto()
+    RAIN = auto()
 
 
 def random_numbers(seed: int, tile: int, stream: Stream) -> np.random.Generator:

@@ -5,9 +5,10 @@ recording of an anemonefish could be found. A scene is no reef: levels, spectra 
 inferred, and the modules say which.
 
 :func:`scene` first draws the calls of every tile of ten seconds (:mod:`.calls`); they are the labels. The samples are
-made later, tile by tile: noise (:mod:`.noise`) plus the calls that overlap the tile. On one machine the same seed,
-length, rate and settings give the same samples, whatever the block size, and a longer scene begins like a shorter one
-of the same seed. Memory holds a few tiles, so a scene may last a day.
+made later, tile by tile: noise (:mod:`.noise`) plus the calls that overlap the tile, through the recorder
+(:mod:`.recorder`). On one machine the same seed, length, rate and settings give the same samples, whatever the block
+size, and a longer scene begins like a shorter one of the same seed. Memory holds a few tiles, so a scene may last a
+day.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from anemonefish.simulation.calls import Sound, draw_sounds, render
 from anemonefish.simulation.decibels import amplitude
 from anemonefish.simulation.noise import ReefNoise
 from anemonefish.simulation.random_streams import TILE_SECONDS
+from anemonefish.simulation.recorder import Recorder
 from anemonefish.simulation.scene_settings import SceneSettings
 
 __all__ = ["MINIMUM_RATE", "Scene", "scene", "write_scene"]
@@ -149,19 +151,21 @@ def _tiles(scene: Scene) -> Iterator[NDArray[np.float32]]:
     length = TILE_SECONDS * scene.sample_rate
     noise = ReefNoise(scene.seed, scene.sample_rate, scene.settings)
     starts = [sound.start for sound in scene.sounds]
-    longest = max((sound.stop - sound.start for sound in scene.sounds), default=0)
+    longest = max((sound.end(scene.sample_rate) - sound.start for sound in scene.sounds), default=0)
+    recorder = Recorder.of(scene.seed, scene.settings)
     for tile, samples in enumerate(noise.tiles(-(-scene.n_samples // length))):
         begin = tile * length
         overlapping = slice(bisect_left(starts, begin - longest), bisect_left(starts, begin + length))
         for sound in scene.sounds[overlapping]:
             _add_sound(samples, sound, noise, begin, scene.sample_rate)
+        recorder.record(samples)
         np.clip(samples, -1, 1 - 1 / _FULL_SCALE, out=samples)
         yield samples[: scene.n_samples - begin].copy()
 
 
 def _add_sound(samples: NDArray[np.float32], sound: Sound, noise: ReefNoise, begin: int, sample_rate: int) -> None:
     """Add the part of a sound that lies in the tile that begins at sample ``begin``."""
-    first, last = max(sound.start, begin), min(sound.stop, begin + len(samples))
+    first, last = max(sound.start, begin), min(sound.end(sample_rate), begin + len(samples))
     if first >= last:
         return
     noise_power = noise.power_in(sound.low_hz, sound.high_hz)
