@@ -109,7 +109,7 @@ def test_job_of_several_recordings_has_job_level_files(api: Api, clip: Path, upl
 
     events = httpx.get(files()["combined.events.csv"]).text.splitlines()[1:]
     # Clips and pictures are made after the results.
-    await_true(lambda: len(files()) >= 3 + 3 + 2 * len(events), "every clip and picture")
+    await_true(lambda: len(files()) >= 4 + 3 + 2 * len(events), "every clip and picture")
     found = {name: httpx.get(url) for name, url in files().items()}
     assert sum(name.endswith(".flac") for name in found) == len(events) > 6
     assert sum(name.endswith(".png") for name in found) == len(events) + 3

@@ -136,7 +136,7 @@ def test_client_uploads_and_analyses_a_recording_of_a_hundred_megabytes(
     assert identifier in [each["id"] for each in observed["listed"]["executions"]]
     assert observed["models"] == api("GET", "/models").json()["models"]
     assert observed["model"] == api("GET", "/models/reef/production").json()
-    assert [each["name"] for each in observed["files"]] == ["summary.csv"]
+    assert {each["name"] for each in observed["files"]} == {"summary.csv", "effort.csv"}
 
     # Its results are those of the API and of the bucket.
     results = api("GET", f"/executions/{identifier}/results").json()

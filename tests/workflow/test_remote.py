@@ -214,7 +214,8 @@ def test_start_status_results_and_list_show_one_execution(
     found = json.loads(mine("status", execution, "--wait", "--json").stdout)
     assert (found["status"], found["settings"]["threshold"]) == ("SUCCEEDED", 0.6)
     mine("results", execution, "--out", tmp_path / "out", "--formats", "raven,audacity")
-    assert _files(tmp_path / "out") == {f"{clip.name}.selections.txt", f"{clip.name}.audacity.txt", "summary.csv"}
+    reports = {f"{clip.name}.selections.txt", f"{clip.name}.audacity.txt"}
+    assert _files(tmp_path / "out") == reports | {"summary.csv", "effort.csv"}
     assert [each["id"] for each in json.loads(mine("list", "--json").stdout)] == [execution]
     assert mine("list").stdout.startswith(f"{execution}  SUCCEEDED")
     hidden = remote("status", execution, code=1)  # the execution belongs to another key

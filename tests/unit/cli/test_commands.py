@@ -184,7 +184,7 @@ def test_settings_that_messages_advise_work_when_pasted(
 def test_formats_choose_what_is_written(make_recording: MakeRecording, tmp_path: Path) -> None:
     run("detect", make_recording(), "--out", tmp_path / "out", "--formats", "raven,csv")
     written = {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")}
-    assert written == {"noise.wav.selections.txt", "noise.wav.events.csv", "summary.csv"}
+    assert written == {"noise.wav.selections.txt", "noise.wav.events.csv", "summary.csv", "effort.csv"}
 
 
 def test_plan_quotes_before_anything_runs(make_recording: MakeRecording) -> None:

@@ -100,7 +100,7 @@ def test_names_that_look_like_formulas_are_escaped_in_every_table(tmp_path: Path
     done = CliRunner().invoke(main, ["detect", str(tmp_path / "deployment"), "--out", str(out), "--formats", formats])
     assert done.exit_code == 1, done.output
     files = [path for path in out.rglob("*") if path.is_file() and ".anemonefish" not in path.parts]
-    assert len(files) == 3 + len(names) * 6
+    assert len(files) == 4 + len(names) * 6
     for path in files:
         separator = "\t" if path.suffix == ".txt" else ","
         for row in csv.reader(path.read_text().splitlines(), delimiter=separator):

@@ -96,7 +96,7 @@ def test_the_property_is_about_something(models_uri: str, tmp_path: Path) -> Non
     plan = plan_of(tmp_path, SECONDS * 48_000, 48_000, models)
     results = run(tmp_path / "job", plan, range(len(list(plan.tasks()))), models)
     assert len(results["recording.wav.events.csv"].splitlines()) > 2
-    assert len(results) == 11  # nine formats, the summary and the scores
+    assert len(results) == 12  # nine formats, the summary, the effort and the scores
 
 
 @pytest.mark.parametrize("frames", [0, 1, 19_199])

@@ -67,9 +67,9 @@ def test_a_run_leaves_nothing_of_the_run_before(deployment: Path, tmp_path: Path
     assert {"combined.events.csv", "combined.selections.txt", "b.wav.json"} <= before.keys()
     assert any(is_own_clip(name) for name in before)
     assert detect(deployment / "a.wav", "--out", tmp_path / "out", "--formats", "csv").exit_code == 0
-    assert visible(tmp_path / "out").keys() == {"summary.csv", "a.wav.events.csv"}
+    assert visible(tmp_path / "out").keys() == {"summary.csv", "effort.csv", "a.wav.events.csv"}
     assert not (tmp_path / "out" / "review").exists()
-    assert owned_files(tmp_path / "out") == {"summary.csv", "a.wav.events.csv"}
+    assert owned_files(tmp_path / "out") == {"summary.csv", "effort.csv", "a.wav.events.csv"}
 
 
 def test_the_same_run_again_changes_no_file(deployment: Path, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_files_of_the_user_are_never_touched(deployment: Path, tmp_path: Path) -
     (out / "review" / "clips" / "best.flac").write_text("mine")
     assert detect(deployment / "a.wav", "--out", out, "--formats", "csv").exit_code == 0
     found = visible(out)
-    assert found.keys() == {"summary.csv", "a.wav.events.csv", "notes.txt", "review/clips/best.flac"}
+    assert found.keys() == {"summary.csv", "effort.csv", "a.wav.events.csv", "notes.txt", "review/clips/best.flac"}
     assert found["notes.txt"] == b"calm"
 
 
@@ -136,7 +136,7 @@ def test_a_copy_of_a_folder_is_a_folder_of_results_still(deployment: Path, tmp_p
     assert detect(deployment, "--out", tmp_path / "out", "--formats", "csv").exit_code == 0
     shutil.copytree(tmp_path / "out", tmp_path / "copy", copy_function=shutil.copyfile)  # with other times
     assert detect(deployment / "a.wav", "--out", tmp_path / "copy", "--formats", "csv").exit_code == 0
-    assert visible(tmp_path / "copy").keys() == {"summary.csv", "a.wav.events.csv"}
+    assert visible(tmp_path / "copy").keys() == {"summary.csv", "effort.csv", "a.wav.events.csv"}
 
 
 def test_results_of_a_version_without_a_manifest_of_the_folder_are_replaced(deployment: Path, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_results_of_a_version_without_a_manifest_of_the_folder_are_replaced(depl
     for name in ("clips.csv", "index.html"):  # such a version wrote no index
         (out / "review" / "clips" / name).unlink()
     assert detect(deployment / "a.wav", "--out", out, "--formats", "csv", "--threshold", 0.9).exit_code == 0
-    assert visible(out).keys() == {"summary.csv", "a.wav.events.csv"}
+    assert visible(out).keys() == {"summary.csv", "effort.csv", "a.wav.events.csv"}
 
 
 def test_a_damaged_manifest_makes_every_file_the_users(deployment: Path, tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ def test_two_runs_that_start_together_do_not_mix(deployment: Path, tmp_path: Pat
     assert all("another run writes there now" in said for said in refused)
     assert len(refused) < 2
     (name,) = recordings(tmp_path / "out")
-    assert visible(tmp_path / "out").keys() == {"summary.csv", f"{name}.events.csv"}
+    assert visible(tmp_path / "out").keys() == {"summary.csv", "effort.csv", f"{name}.events.csv"}
 
 
 # --- results are no recordings ---------------------------------------------------------------------------------------

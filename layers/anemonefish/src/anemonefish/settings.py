@@ -141,6 +141,14 @@ class Settings:
             "Time zone of times without one: `UTC`, `+10:00`, `Australia/Brisbane` (docs/time.md); `null`: unknown",
         ),
     )
+    local_time_zone: _Text | None = field(
+        default=None,
+        metadata=_about(
+            Use.TIMES,
+            "Time zone whose hours and days effort and activity are counted in (docs/results.md); `null`: `time_zone`, "
+            "or UTC",
+        ),
+    )
     name_pattern: _Text | None = field(
         default=None,
         metadata=_about(

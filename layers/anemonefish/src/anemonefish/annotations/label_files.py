@@ -25,7 +25,7 @@ from anemonefish.errors import InvalidRequest
 __all__ = ["find_label_files", "read_labels", "scan_labels"]
 
 _ENDINGS = frozenset({".txt", ".csv", ".tsv"})
-_WITHOUT_LABELS = frozenset({"evaluation.csv", "summary.csv"})  # our own commands may have written these
+_WITHOUT_LABELS = frozenset({"evaluation.csv", "summary.csv", "effort.csv"})  # our own commands may have written these
 
 
 def find_label_files(path: Path, pattern: str = "*", *, may_be_empty: bool = False) -> tuple[Path, ...]:

@@ -223,12 +223,18 @@ def _missing_notes(missing: Sequence[tuple[int, int]], sample_rate: int) -> Iter
         )
     if more := missing[_MOST_STRETCHES:]:
         start, stop = more[0][0], more[-1][1]
-        seconds = sum(last - first for first, last in more) / sample_rate
+        samples = sum(last - first for first, last in more)
         yield Note(
             "damaged",
             f"{len(more)} more stretches between {start / sample_rate:.6f} and {stop / sample_rate:.6f} s, "
-            f"{seconds:.6f} s together, cannot be decoded either and were analysed as silence",
-            {"start_sample": start, "stop_sample": stop, "sample_rate": sample_rate, "stretches": len(more)},
+            f"{samples / sample_rate:.6f} s together, cannot be decoded either and were analysed as silence",
+            {
+                "start_sample": start,
+                "stop_sample": stop,
+                "sample_rate": sample_rate,
+                "stretches": len(more),
+                "samples": samples,
+            },
         )
 
 

@@ -34,6 +34,7 @@ from anemonefish.stores import open_store
 from anemonefish.workflow.find_recordings import Found, find_recordings
 
 if TYPE_CHECKING:
+    from anemonefish.front.detections import Detections
     from anemonefish.front.recording_detections import DetectedEvent
     from anemonefish.jobs.plan import PlannedRecording
     from anemonefish.models.repository import PinnedModel
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["detect", "plan"]
 
 _SHOWN_EVENTS = 20
+_LEAST_OVERLAP_HOURS = 0.01
+"""Overlap that is mentioned: files of one recorder may overlap by the drift of its clock."""
 
 
 @click.command()
@@ -108,6 +111,7 @@ def detect(
     OUT.print(
         f"{len(results)} recordings, {len(results.events)} events; reports in {out}", highlight=False, soft_wrap=True
     )
+    OUT.print(_effort_line(results), highlight=False, soft_wrap=True)
     _show_lone_calls(results.model, models_uri, settings)
     failed = _show_failures(results.planned)
     if (review := results.review) is not None:
@@ -202,6 +206,19 @@ def _show_events(events: Sequence[DetectedEvent]) -> None:
         OUT.print(table)
     if len(events) > _SHOWN_EVENTS:
         OUT.print(f"... and {len(events) - _SHOWN_EVENTS} more in the reports", highlight=False)
+
+
+def _effort_line(results: Detections) -> str:
+    """Say for how long was listened, and that hours are counted twice where several recordings have the same time."""
+    from anemonefish.results.effort_table import EFFORT
+
+    effort = results.measure_effort()
+    sums, overlap = next(effort.rows()).sums, float(effort.overlap() / 3600)
+    analysed, recorded = (float(seconds / 3600) for seconds in (sums.analysed, sums.recorded))
+    line = f"{analysed:.3g} of {recorded:.3g} recorded hours were analysed ({EFFORT})"
+    if overlap < _LEAST_OVERLAP_HOURS:
+        return line
+    return f"{line}; {overlap:.3g} hours overlap and are counted for each recording: of several hydrophones?"
 
 
 def _show_lone_calls(model: PinnedModel, models_uri: str, settings: Settings) -> None:

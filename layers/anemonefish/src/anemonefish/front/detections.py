@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from anemonefish.errors import AnemonefishError, InvalidRequest, InvalidSettings
 from anemonefish.front.display import Picture, count_of, html_table
+from anemonefish.front.effort_frame import effort_frame
 from anemonefish.front.recording_detections import (
     EVENT_HEADINGS,
     DetectedEvent,
@@ -24,6 +25,7 @@ from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
+from anemonefish.results.effort import Effort
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.settings import MOST_CLIPS, Settings
 from anemonefish.workflow.review import Review, draw_activity, review_results
@@ -166,6 +168,47 @@ class Detections:
         """
         return events_frame(self.events, {recording.name: recording.model.reference for recording in self.recordings})
 
+    def effort(self, *, time_zone: str | None = None) -> DataFrame:
+        """Return for how long was listened, and the events per hour, as a data frame of pandas.
+
+        The columns are those of ``effort.csv`` (docs/results.md). Rows by hour, day, hour of the day and recording have
+        ``hour``, ``day``, ``hour_of_day`` and ``recording`` in the column ``by``.
+
+        Parameters
+        ----------
+        time_zone : str, optional
+            Whose hours and days are counted; by default that of the settings ``local_time_zone`` or ``time_zone``, or
+            UTC.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        InvalidSettings
+            There is no such time zone.
+
+        Examples
+        --------
+        >>> import anemonefish as af
+        >>> scene = af.simulate("reef_20240301T053000Z.wav", seconds=6, seed=6)
+        >>> effort = af.detect("reef_20240301T053000Z.wav", processes=1).effort(time_zone="+10:00")
+        >>> effort.query("by == 'hour'")[["date", "hour", "recorded_hours", "events"]].values.tolist()
+        [['2024-03-01', 15, 0.001667, 1.0]]
+        """
+        return effort_frame(self.measure_effort(time_zone))
+
+    def measure_effort(self, time_zone: str | None = None) -> Effort:
+        """Return the effort that :meth:`effort` makes a table of."""
+        measured = Effort.in_zone_of(self.settings) if time_zone is None else Effort(time_zone)
+        analysed = {each.name: each for each in self.recordings}
+        for planned in self.planned:
+            recording = analysed.get(planned.name)
+            if recording is None:
+                measured.add(planned, ())
+            else:
+                measured.add(recording.planned, (event.start_sample for event in recording.events))
+        return measured
+
     def plot(self) -> Picture:
         """Draw the scores and events of the only recording; of several, the events per day and hour.
 
@@ -236,7 +279,7 @@ class Detections:
             padding_seconds=padding_seconds,
             most_clips=most_clips,
         )
-        save_results(self.planned, decide, settings.formats, Path(folder), review if clips or pictures else None)
+        save_results(self.planned, decide, settings, Path(folder), review if clips or pictures else None)
         return Path(folder)
 
     def _lines(self) -> list[str]:

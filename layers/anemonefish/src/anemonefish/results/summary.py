@@ -1,8 +1,9 @@
 """The job-level files of a job: the summary of its recordings, and the tables over all of them.
 
-There are three, besides the reports of each recording::
+There are four, besides the reports of each recording::
 
     summary.csv               one line per recording: done, partial or failed, and why, and its notes
+    effort.csv                for how long the job listened, by time and by recording (:mod:`.effort_table`)
     combined.events.csv       the events of all recordings, in their order
     combined.selections.txt   the same as one Raven selection table, for recordings opened in Raven as one sequence
 
@@ -24,8 +25,11 @@ from anemonefish.errors import Failure
 from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.notes import Note, is_partial
 from anemonefish.results.csv_tables import EVENT_COLUMNS, event_rows
+from anemonefish.results.effort import Effort
+from anemonefish.results.effort_table import EFFORT, write_effort
 from anemonefish.results.events import Event
 from anemonefish.results.recording_result import RecordingResult
+from anemonefish.settings import Settings
 
 __all__ = [
     "COMBINED_EVENTS",
@@ -130,21 +134,23 @@ class Outcome:
         return Fraction(0) if analysis is None else Fraction(analysis.audio.frames, analysis.audio.sample_rate)
 
 
-def write_job_files(folder: Path, outcomes: Iterable[Outcome], formats: Iterable[str], *, several: bool) -> list[Path]:
-    """Write the job-level files and return their paths; one outcome is held at a time.
+def write_job_files(folder: Path, outcomes: Iterable[Outcome], settings: Settings, *, several: bool) -> list[Path]:
+    """Write the job-level files and return their paths; one outcome is held at a time, and the effort of each.
 
     Parameters
     ----------
     folder : Path
     outcomes : iterable of Outcome
         In the order of the job.
-    formats : iterable of str
-        Formats of the reports.
+    settings : Settings
+        With the formats of the reports and the time zone of effort.
     several : bool
         Whether the job has several recordings. Then ``csv`` and ``raven`` also have a combined table.
     """
+    formats = settings.formats
     names = [
         SUMMARY,
+        EFFORT,
         *([COMBINED_EVENTS] if several and "csv" in formats else ()),
         *([COMBINED_SELECTIONS] if several and "raven" in formats else ()),
     ]
@@ -154,8 +160,9 @@ def write_job_files(folder: Path, outcomes: Iterable[Outcome], formats: Iterable
         if events := files.get(COMBINED_EVENTS):
             write_rows(events, [EVENT_COLUMNS])
         selections = RavenTable(files[COMBINED_SELECTIONS]) if COMBINED_SELECTIONS in files else None
-        seconds_before = Fraction(0)
+        seconds_before, effort = Fraction(0), Effort.in_zone_of(settings)
         for outcome in outcomes:
+            effort.add(outcome.recording, (event.start for event in outcome.events))
             write_rows(files[SUMMARY], [outcome.summary.cells()])
             if (result := outcome.result) is not None:
                 if events:
@@ -163,6 +170,7 @@ def write_job_files(folder: Path, outcomes: Iterable[Outcome], formats: Iterable
                 if selections:
                     selections.add(result.audio_reference(seconds_before), result.selections(result.events))
             seconds_before += outcome.duration
+        write_effort(files[EFFORT], effort)
     return [folder / name for name in names]
 
 

@@ -29,8 +29,8 @@ class GivenZone:
     info: tzinfo
 
 
-def parse_time_zone(text: str) -> tzinfo:
-    """Return the time zone that the setting ``time_zone`` means.
+def parse_time_zone(text: str, setting: str = "time_zone") -> tzinfo:
+    """Return the time zone that a setting means.
 
     Parameters
     ----------
@@ -38,6 +38,8 @@ def parse_time_zone(text: str) -> tzinfo:
         ``UTC``; an offset such as ``+10:00``, ``UTC+10`` or ``-03:30``, positive east of Greenwich; or the name of a
         place in the IANA database, such as ``Asia/Tokyo``. Abbreviations are refused, because many are ambiguous:
         ``EST`` is used in New York and in Brisbane.
+    setting : str
+        Its name, for the message of an error.
 
     Raises
     ------
@@ -50,11 +52,11 @@ def parse_time_zone(text: str) -> tzinfo:
         pass
     if re.match(r"(?:UTC|GMT)?\s?[-+\d]", text.translate(DASHES), re.IGNORECASE):
         raise InvalidSettings(
-            f"time_zone {text!r} is not an offset from UTC; offsets go from -12:00 to +14:00, e.g. +10:00 or -03:30"
+            f"{setting} {text!r} is not an offset from UTC; offsets go from -12:00 to +14:00, e.g. +10:00 or -03:30"
         )
     if not re.fullmatch(r"[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+", text):
         raise InvalidSettings(
-            f"time_zone {text!r} is not a time zone; give UTC, an offset such as +10:00, or a place in the IANA "
+            f"{setting} {text!r} is not a time zone; give UTC, an offset such as +10:00, or a place in the IANA "
             f"database such as Australia/Brisbane"
         )
     place = _place(text)
@@ -62,10 +64,10 @@ def parse_time_zone(text: str) -> tzinfo:
         return place
     if _place(_KNOWN_PLACE) is None:
         raise InvalidSettings(
-            f"time_zone {text!r} cannot be looked up: this machine has no time zone database; give an offset such as "
+            f"{setting} {text!r} cannot be looked up: this machine has no time zone database; give an offset such as "
             f"+10:00, or install the package tzdata"
         )
-    raise InvalidSettings(f"time_zone {text!r} is not a place in the IANA database, such as Australia/Brisbane")
+    raise InvalidSettings(f"{setting} {text!r} is not a place in the IANA database, such as Australia/Brisbane")
 
 
 def _place(name: str) -> ZoneInfo | None:

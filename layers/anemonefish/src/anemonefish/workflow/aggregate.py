@@ -6,7 +6,7 @@ this step hardly depend on how long the recordings are. On a laptop, both steps 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from anemonefish.jobs.plan import Plan, PlannedRecording
 from anemonefish.models.repository import ModelRepository
 from anemonefish.results.stored_outcomes import StoredOutcomes
 from anemonefish.results.summary import Outcome, write_job_files
+from anemonefish.settings import Settings
 from anemonefish.stores.temporary import temporary_folder
 from anemonefish.workflow.planner import check_failures, check_recordings
 from anemonefish.workflow.report import report_recording, store_file, with_range_failure
@@ -106,21 +107,19 @@ def finished_recordings(job: Job, plan: Plan) -> list[PlannedRecording]:
     return recordings
 
 
-def write_summaries(
-    job: Job, outcomes: Iterable[Outcome], formats: Sequence[str], *, recordings: int
-) -> dict[str, str]:
-    """Write the summary and the tables of all recordings; return the SHA-256 of each by its name.
+def write_summaries(job: Job, outcomes: Iterable[Outcome], settings: Settings, *, recordings: int) -> dict[str, str]:
+    """Write the summary, the effort and the tables of all recordings; return the SHA-256 of each by its name.
 
     Nothing is stored when the outcomes raise an error.
     """
     with temporary_folder() as folder:
-        paths = write_job_files(folder, outcomes, formats, several=recordings > 1)
+        paths = write_job_files(folder, outcomes, settings, several=recordings > 1)
         return {path.name: store_file(job, path.name, path) for path in paths}
 
 
 def _aggregate(job: Job, plan: Plan, outcomes: Iterable[Outcome]) -> Totals:
     manifest = _Manifest(len(plan.recordings))
-    overview = write_summaries(job, manifest.collect(outcomes), plan.settings.formats, recordings=len(plan.recordings))
+    overview = write_summaries(job, manifest.collect(outcomes), plan.settings, recordings=len(plan.recordings))
     job.store.write(job.manifest_key, manifest.to_json(plan, overview))
     return manifest.totals
 

@@ -26,6 +26,7 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan, PlannedRecording, RangeTask, TranscodeTask, batched
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository, PinnedModel, ready_model
+from anemonefish.results.effort_table import EFFORT
 from anemonefish.results.report_formats import REPORTS
 from anemonefish.results.summary import COMBINED_EVENTS, COMBINED_SELECTIONS, SUMMARY, Outcome
 from anemonefish.settings import Settings
@@ -197,7 +198,7 @@ def report_names(recordings: Sequence[PlannedRecording], formats: Sequence[str])
     for recording in recordings:
         if recording.failure is None:
             yield from (f"{recording.name}{REPORTS[form].suffix}" for form in formats)
-    yield SUMMARY
+    yield from (SUMMARY, EFFORT)
     if len(recordings) > 1:
         yield from (COMBINED_EVENTS,) if "csv" in formats else ()
         yield from (COMBINED_SELECTIONS,) if "raven" in formats else ()

@@ -211,8 +211,9 @@ def check_settings(spec: ModelSpec, settings: Settings) -> None:
     """
     if settings.start is not None:
         parse_start(settings.start)
-    if settings.time_zone is not None:
-        parse_time_zone(settings.time_zone)
+    for name in ("time_zone", "local_time_zone"):
+        if (zone := getattr(settings, name)) is not None:
+            parse_time_zone(zone, name)
     if settings.name_pattern is not None:
         parse_pattern(settings.name_pattern)
     if settings.target_class is not None and settings.target_class not in spec.classes:

@@ -14,7 +14,7 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.summary import Outcome
-from anemonefish.settings import Format
+from anemonefish.settings import Format, Settings
 from anemonefish.stores import open_store
 from anemonefish.stores.folder import local_path
 from anemonefish.workflow.aggregate import write_summaries
@@ -31,7 +31,7 @@ Review = Callable[[Iterable[RecordingResult], Path], object]
 def save_results(
     recordings: Sequence[PlannedRecording],
     decide: Callable[[], Iterator[RecordingResult]],
-    formats: Sequence[Format],
+    settings: Settings,
     out: Path,
     review: Review | None = None,
 ) -> tuple[Outcome, ...]:
@@ -43,7 +43,8 @@ def save_results(
         All recordings of the results, those that failed included.
     decide : callable
         Yields the result of each recording that did not fail, with its scores; one is held at a time.
-    formats : sequence of str
+    settings : Settings
+        With the formats of the reports and the time zone of effort.
     out : Path
     review : callable, optional
         Makes clips and pictures in a folder whose files become results with the reports.
@@ -55,14 +56,16 @@ def save_results(
     """
     with ResultsFolder(out) as folder:
         folder.check_inputs(local_path(each.uri) for each in recordings if not each.uri.startswith("s3://"))
-        folder.check_free(report_names(recordings, formats))
+        folder.check_free(report_names(recordings, settings.formats))
         job = Job(open_store(str(out)), "", folder.new_prefix)
         results = decide()
         outcomes = [
-            Outcome(recording) if recording.failure is not None else write_reports(job, _in(formats, next(results)))
+            Outcome(recording)
+            if recording.failure is not None
+            else write_reports(job, _in(settings.formats, next(results)))
             for recording in recordings
         ]
-        write_summaries(job, outcomes, formats, recordings=len(outcomes))
+        write_summaries(job, outcomes, settings, recordings=len(outcomes))
         if review is not None:
             review(decide(), folder.new)
         folder.publish({name: sha256 for outcome in outcomes for name, sha256 in outcome.files.items()})

@@ -32,6 +32,10 @@ _IN_THE_DOCUMENT: dict[str, dict[str, Any]] = {
         "max_length": 64,
         "json_schema_extra": {"pattern": r"^(UTC|[+-](0[0-9]|1[0-3]):[0-5][0-9])$"},
     },
+    "local_time_zone": {
+        "max_length": 64,
+        "json_schema_extra": {"pattern": r"^(UTC|[+-](0[0-9]|1[0-3]):[0-5][0-9])$"},
+    },
     "name_pattern": {
         "max_length": 100,
         "json_schema_extra": {"pattern": r"^(iso|date_time|separated|soundtrap|short_date|compact)$"},
