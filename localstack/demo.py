@@ -88,12 +88,14 @@ def _simulated(path: Path) -> Path:
 def _print_events(path: Path) -> None:
     with path.open(encoding="utf-8") as file:
         events = list(csv.DictReader(file))
-    print("\nan event joins calls that follow each other closely")
-    print(f"{len(events)} events\n{'start s':>10} {'end s':>10} {'mean score':>11} {'windows':>8}  class")
+    calls = sum(int(event["calls"]) for event in events)
+    print(f"\n{len(events)} events with {calls} calls; an event joins calls that follow each other closely")
+    print(f"{'start s':>10} {'end s':>10} {'mean score':>11} {'calls':>6} {'level dB':>9} {'peak Hz':>8}  class")
     for event in events:
         print(
             f"{float(event['start_time']):10.3f} {float(event['end_time']):10.3f} "
-            f"{float(event['mean_confidence']):11.3f} {event['num_windows']:>8}  {event['class']}"
+            f"{float(event['mean_confidence']):11.3f} {event['calls']:>6} {event['level_db']:>9} "
+            f"{event['peak_hz']:>8}  {event['class']}"
         )
 
 

@@ -22,10 +22,11 @@ CODES: dict[str, str] = {
     "shorter-than-window": "the recording is shorter than one window, so nothing was scored",
     "band-above-nyquist": "the model listens to frequencies that the recording's sample rate cannot hold",
     "silence": "stretches of the recording hold one constant value",
-    "dc-offset": "the samples are not centred on zero",
+    "dc-offset": "the samples are not centred on zero, and the model's profile does not remove that",
     "clipping": "samples lie at full scale",
     "dead-channel": "one of several channels holds one constant value",
     "channels-cancel": "the mean of the channels is far quieter than each of them",
+    "no-levels": "its scores were stored by an older version, which measured no levels",
     "clock-not-set": "the recorder's clock was probably never set",
     "start": "what is known, or doubtful, about the time of the first sample",
 }

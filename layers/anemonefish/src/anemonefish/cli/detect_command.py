@@ -81,6 +81,7 @@ def detect(
 ) -> None:
     """Find events in recordings: files, folders (searched below) or s3:// objects."""
     import anemonefish as af
+    from anemonefish.front.recording_detections import events_with_calls
 
     given = _given(assignments, formats=_words(formats), threshold=threshold, start=start)
     settings = Settings.load(given)
@@ -109,7 +110,9 @@ def detect(
     show_notes(results.notes.items())
     _show_events(results.events)
     OUT.print(
-        f"{len(results)} recordings, {len(results.events)} events; reports in {out}", highlight=False, soft_wrap=True
+        f"{len(results)} recordings, {events_with_calls(results.events)}; reports in {out}",
+        highlight=False,
+        soft_wrap=True,
     )
     OUT.print(_effort_line(results), highlight=False, soft_wrap=True)
     _show_lone_calls(results.model, models_uri, settings)
@@ -196,12 +199,16 @@ def _show_events(events: Sequence[DetectedEvent]) -> None:
     from anemonefish.sample_times import format_seconds
 
     table = Table(title="events, with the mean and the maximum score of their windows")
-    for name in ("recording", "start s", "end s", "class", "mean", "max", "windows"):
+    for name in ("recording", "start s", "end s", "class", "mean", "max", "calls", "level dB", "SNR dB", "peak Hz"):
         table.add_column(name, justify="left" if name in {"recording", "class"} else "right", overflow="fold")
     for event in events[:_SHOWN_EVENTS]:
         times = (format_seconds(edge, event.sample_rate)[:-3] for edge in (event.start_sample, event.end_sample))
         scores = f"{event.mean_score:.3f}", f"{event.max_score:.3f}"
-        table.add_row(event.recording, *times, event.label, *scores, str(event.n_windows))
+        measured = (
+            "" if value is None else f"{value:.0f}"
+            for value in (event.calls, event.level_db, event.snr_db, event.peak_hz)
+        )
+        table.add_row(event.recording, *times, event.label, *scores, *measured)
     if events:
         OUT.print(table)
     if len(events) > _SHOWN_EVENTS:

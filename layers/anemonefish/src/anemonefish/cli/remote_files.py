@@ -61,7 +61,7 @@ class RemoteRecording:
     name : str
     upload : str or None
         None if it could not be uploaded.
-    windows, events : int or None
+    windows, events, calls : int or None
         Once it is analysed.
     failure : Failure or None
     notes : tuple of Note
@@ -72,6 +72,7 @@ class RemoteRecording:
     upload: str | None = None
     windows: int | None = None
     events: int | None = None
+    calls: int | None = None
     failure: Failure | None = None
     notes: tuple[Note, ...] = ()
 
@@ -142,6 +143,7 @@ def with_outcomes(api: Client, ended: Document, recordings: Sequence[RemoteRecor
             ours,
             windows=its["windows"],
             events=its["events"],
+            calls=its.get("calls"),  # an older stack counts none
             failure=failure_of(its, ours.name),
             notes=Note.list_from(its.get("notes", ())),  # an older stack tells none
         )
@@ -228,6 +230,7 @@ def publish_summary(recordings: Sequence[RemoteRecording], folder: ResultsFolder
                     name=recording.name,
                     windows=recording.windows,
                     events=recording.events,
+                    calls=recording.calls,
                     failure=recording.failure,
                     notes=recording.notes,
                 )
@@ -238,7 +241,9 @@ def publish_summary(recordings: Sequence[RemoteRecording], folder: ResultsFolder
     show_notes((each.name, each.notes) for each in recordings)
     done = [each for each in recordings if each.failure is None]
     events = sum(each.events or 0 for each in done)
-    OUT.print(f"{len(done)} recordings, {events} events; reports in {out}", highlight=False, soft_wrap=True)
+    known = [each.calls for each in done if each.calls is not None]
+    calls = f" with {sum(known)} calls" if events and len(known) == len(done) else ""
+    OUT.print(f"{len(done)} recordings, {events} events{calls}; reports in {out}", highlight=False, soft_wrap=True)
     if len(done) < len(recordings):
         ERR.print(f"{len(recordings) - len(done)} of {len(recordings)} recordings failed:", highlight=False)
         complain_of(each.failure for each in recordings)

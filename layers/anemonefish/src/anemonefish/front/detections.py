@@ -19,6 +19,7 @@ from anemonefish.front.recording_detections import (
     RecordingDetections,
     event_rows,
     events_frame,
+    events_with_calls,
 )
 from anemonefish.front.scores import Scores
 from anemonefish.jobs.plan import PlannedRecording
@@ -285,7 +286,7 @@ class Detections:
     def _lines(self) -> list[str]:
         """Return the recordings, a line each, and those that failed with their reasons."""
         lines = [
-            f"{each.name}: {each.duration:.1f} s, {count_of(len(each.events), 'event')}"
+            f"{each.name}: {each.duration:.1f} s, {events_with_calls(each.events)}"
             + (f", {count_of(len(each.notes), 'note')}" if each.notes else "")
             for each in self.recordings[:_SHOWN_RECORDINGS]
         ]
@@ -300,7 +301,7 @@ class Detections:
     def _title(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""
         return (
-            f"Detections: {count_of(len(self), 'recording')}{failed}, {count_of(len(self.events), 'event')} of "
+            f"Detections: {count_of(len(self), 'recording')}{failed}, {events_with_calls(self.events)} of "
             f"{self.settings.target_class} ({self.model.reference}, threshold {Decision.of(self.settings).threshold:g})"
         )
 

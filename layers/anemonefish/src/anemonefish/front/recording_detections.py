@@ -22,7 +22,9 @@ from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
+from anemonefish.profiles.band_levels import BandLevels
 from anemonefish.results.csv_tables import EVENT_COLUMNS
+from anemonefish.results.event_levels import with_levels
 from anemonefish.results.events import Event, find_events, smooth
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.sample_times import seconds
@@ -37,7 +39,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EVENT_HEADINGS", "DetectedEvent", "RecordingDetections", "ScoreSource", "event_rows", "events_frame"]
 
-EVENT_HEADINGS = ("recording", "start s", "end s", "class", "mean score", "max score", "windows")
+EVENT_HEADINGS = (
+    *("recording", "start s", "end s", "class", "mean score", "max score", "windows"),
+    *("calls", "level dB", "SNR dB", "peak Hz"),
+)
 """Columns of events in a notebook."""
 
 
@@ -57,6 +62,13 @@ class DetectedEvent:
         Over the smoothed scores of its windows.
     n_windows : int
         Windows above the threshold in it.
+    calls : int or None
+        How many calls lie in it. This and the following are None where the scores were stored without band levels.
+    level_db, snr_db : float or None
+        Level of its loudest 20 ms in the band of the model, in dB re full scale, and this level less that of the
+        background around it.
+    peak_hz : float or None
+        Peak frequency of its calls.
     start_sample, end_sample : int
         The same interval in samples at ``sample_rate``, half-open.
     sample_rate : int
@@ -73,6 +85,10 @@ class DetectedEvent:
     mean_score: float
     max_score: float
     n_windows: int
+    calls: int | None
+    level_db: float | None
+    snr_db: float | None
+    peak_hz: float | None
     start_sample: int
     end_sample: int
     sample_rate: int
@@ -87,6 +103,10 @@ class ScoreSource(Protocol):
 
     def read_scores(self) -> NDArray[np.float32]:
         """Return the raw scores, shape (n_windows, n_classes)."""
+        ...
+
+    def read_levels(self) -> BandLevels | None:
+        """Return the band levels of the windows, if they were stored."""
         ...
 
     def result(self, settings: Settings) -> RecordingResult:
@@ -175,6 +195,7 @@ class RecordingDetections:
         if label not in self.classes:
             raise InvalidSettings(f"target_class must be one of {', '.join(self.classes)}, not {label!r}")
         events = find_events(self._smoothed(settings), self._grid, self.sample_rate, label, Decision.of(settings))
+        events = with_levels(events, self.source.read_levels(), self._grid, self.sample_rate)
         return self.build(self.planned, self.classes, self.model, settings, events, self.source)
 
     def _smoothed(self, settings: Settings) -> NDArray[np.float32]:
@@ -202,6 +223,10 @@ class RecordingDetections:
                 mean_score=event.mean_score,
                 max_score=event.max_score,
                 n_windows=event.n_windows,
+                calls=event.calls,
+                level_db=event.level_db,
+                snr_db=event.snr_db,
+                peak_hz=event.peak_hz,
             )
             for event in self.events
         ]
@@ -232,9 +257,16 @@ class RecordingDetections:
     def _title(self) -> str:
         return (
             f"{self.name}: {self.duration:.1f} s, {count_of(self._grid.n_windows, 'window')}, "
-            f"{count_of(len(self.events), 'event')} of {self.settings.target_class} "
+            f"{events_with_calls(self.events)} of {self.settings.target_class} "
             f"({self.model.reference}, threshold {Decision.of(self.settings).threshold:g})"
         )
+
+
+def events_with_calls(events: Sequence[DetectedEvent]) -> str:
+    """Return ``2 events with 5 calls``; the events alone where their calls are not known."""
+    calls = [event.calls for event in events]
+    known = "" if None in calls or not calls else f" with {count_of(sum(count or 0 for count in calls), 'call')}"
+    return f"{count_of(len(events), 'event')}{known}"
 
 
 def _detected(event: Event, recording: str, rate: int, begins: str | None) -> DetectedEvent:
@@ -248,6 +280,10 @@ def _detected(event: Event, recording: str, rate: int, begins: str | None) -> De
         mean_score=event.mean_score,
         max_score=event.max_score,
         n_windows=event.n_windows,
+        calls=event.calls,
+        level_db=event.level_db,
+        snr_db=event.snr_db,
+        peak_hz=event.peak_hz,
         start_sample=event.start,
         end_sample=event.stop,
         sample_rate=rate,
@@ -266,9 +302,17 @@ def event_rows(events: Iterable[DetectedEvent]) -> list[tuple[str, ...]]:
             f"{event.mean_score:.3f}",
             f"{event.max_score:.3f}",
             str(event.n_windows),
+            "" if event.calls is None else str(event.calls),
+            _cell(event.level_db, 1),
+            _cell(event.snr_db, 1),
+            _cell(event.peak_hz, 0),
         )
         for event in events
     ]
+
+
+def _cell(value: float | None, decimals: int) -> str:
+    return "" if value is None else f"{value:.{decimals}f}"
 
 
 def events_frame(events: Sequence[DetectedEvent], models: Mapping[str, str]) -> DataFrame:
@@ -281,6 +325,10 @@ def events_frame(events: Sequence[DetectedEvent], models: Mapping[str, str]) -> 
         "mean_score",
         "max_score",
         "n_windows",
+        "calls",
+        "level_db",
+        "snr_db",
+        "peak_hz",
         "start_sample",
         "end_sample",
         "sample_rate",

@@ -21,7 +21,9 @@ from anemonefish.front.recording_detections import RecordingDetections
 from anemonefish.jobs.plan import Analysis, PlannedRecording, StartTime
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.notes import Note
+from anemonefish.profiles.band_levels import BandLevels
 from anemonefish.results.decide import decide
+from anemonefish.results.event_levels import with_levels
 from anemonefish.results.events import smooth
 from anemonefish.results.read import ScoredRecording, find_results, read_result
 from anemonefish.results.recording_result import RecordingResult
@@ -109,10 +111,15 @@ class _SavedScores:
         """Return the raw scores, shape (n_windows, n_classes)."""
         return read_result(self.path).scores
 
+    def read_levels(self) -> BandLevels | None:
+        """Return the band levels of the windows, which are in Parquet files only."""
+        return read_result(self.path).levels
+
     def result(self, settings: Settings) -> RecordingResult:
         """Decide the recording with other settings; the model must be there."""
         spec = ModelRepository(self.models).spec(self.model)
-        return decide(self.planned, spec, self.model, settings, self.read_scores())
+        scored = read_result(self.path)
+        return decide(self.planned, spec, self.model, settings, scored.scores, levels=scored.levels)
 
 
 def _recording(path: Path, models: Store) -> RecordingDetections:
@@ -127,6 +134,7 @@ def _recording(path: Path, models: Store) -> RecordingDetections:
     smoothed = smooth(scored.scores, scored.decision.median_windows)
     label = str(scored.settings.target_class)
     events = scored.events(smoothed, label, scored.decision.threshold)
+    events = with_levels(events, scored.levels, scored.grid, scored.sample_rate)
     return RecordingDetections.build(planned, scored.classes, model, scored.settings, events, source)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -22,6 +22,7 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.parts import StoredScores, read_scores
 from anemonefish.jobs.plan import Plan
 from anemonefish.models.bundle import ModelSpec
+from anemonefish.profiles.band_levels import BandLevels
 from anemonefish.results.decide import decide
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.summary import Outcome
@@ -56,11 +57,15 @@ class JobScores:
         """Return the raw scores, shape (n_windows, n_classes)."""
         return self._stored().scores
 
+    def read_levels(self) -> BandLevels | None:
+        """Return the band levels of the windows; None where an older version scored them."""
+        return self._stored().levels
+
     def result(self, settings: Settings) -> RecordingResult:
         """Decide the recording with other settings."""
         job, stored = self.scored, self._stored()
         recording = job.plan.recordings[self.number]
-        return decide(recording, job.spec, job.plan.model, settings, stored.scores, stored.observed)
+        return decide(recording, job.spec, job.plan.model, settings, stored.scores, stored.observed, stored.levels)
 
     def _stored(self) -> StoredScores:
         try:
@@ -99,8 +104,7 @@ class ScoredJob:
                 yield Outcome(recording)
             else:
                 result = JobScores(self, number).result(self.plan.settings)
-                none = result.scores[:0]
-                yield Outcome(result.recording, len(result.scores), replace(result, scores=none, smoothed=none))
+                yield Outcome(result.recording, len(result.scores), result.without_scores())
 
     def detections(
         self, outcomes: Iterable[Outcome], not_looked_at: tuple[str, ...], review: Review | None = None

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from anemonefish.errors import UnsupportedRecording
 from anemonefish.field_checks import refuse
 from anemonefish.profiles import stft
+from anemonefish.profiles.band_levels import BandMeter, Frames
 from anemonefish.profiles.profile import CutoffHertz, Profile, WindowSeconds, invalid_samples
 
 __all__ = ["QUARTERS", "BandDb", "quarters"]
@@ -139,7 +140,13 @@ class BandDb(Profile):
         end = min(self.n_bins, int(self.fmax_hz * self.n_fft / sample_rate) + 1)
         return self.lowest_bin(sample_rate), end
 
-    def _compute(self, out: NDArray[np.float32], windows: NDArray[np.floating], sample_rate: int) -> None:
+    def frames(self, window: int) -> Frames:
+        """Return where the STFT frames of a window of so many samples lie."""
+        return Frames(self.n_fft, self.hop_length, self.n_fft // 2, 1 + (window - self.n_fft) // self.hop_length)
+
+    def _compute(
+        self, out: NDArray[np.float32], windows: NDArray[np.floating], sample_rate: int, meter: BandMeter | None
+    ) -> None:
         bins = slice(*self._bins(sample_rate))
         for first in range(0, len(windows), _BLOCK_WINDOWS):
             block = slice(first, first + _BLOCK_WINDOWS)
@@ -147,6 +154,8 @@ class BandDb(Profile):
             bad = np.flatnonzero(~np.isfinite(levels.max(axis=(1, 2))))
             if len(bad):
                 raise invalid_samples(first + int(bad[0]), len(windows))
+            if meter is not None:
+                meter.add_log_powers(levels, bins.start)
             self._scale(levels, out[block, :, :, 0])
 
     def _levels(self, windows: NDArray[np.floating], bins: slice, frames: int) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from annotated_types import Interval
 from numpy.typing import NDArray
 
 from anemonefish.profiles import stft
+from anemonefish.profiles.band_levels import BandMeter, Frames
 from anemonefish.profiles.profile import Profile, invalid_samples
 
 __all__ = ["CentredProfile"]
@@ -41,7 +42,13 @@ class CentredProfile(Profile):
     top_db: Annotated[float, Interval(ge=0, le=1000)] = 80.0
     amin: Annotated[float, Interval(gt=0, le=1)] = 1e-5
 
-    def _compute(self, out: NDArray[np.float32], windows: NDArray[np.floating], sample_rate: int) -> None:
+    def frames(self, window: int) -> Frames:
+        """Return where the STFT frames of a window of so many samples lie."""
+        return Frames(self.n_fft, self.hop_length, 0, stft.n_frames(window, self.hop_length))
+
+    def _compute(
+        self, out: NDArray[np.float32], windows: NDArray[np.floating], sample_rate: int, meter: BandMeter | None
+    ) -> None:
         dtype = np.result_type(windows.dtype, self.sample_dtype)
         transform = stft.Stft.of_this_thread(windows.shape[1], self.n_fft, self.hop_length, dtype)
         lowest = self.lowest_bin(sample_rate)
@@ -52,6 +59,8 @@ class CentredProfile(Profile):
             loudest = magnitudes.max()
             if not loudest < most:  # NaN is not below anything
                 raise invalid_samples(index, len(windows))
+            if meter is not None:
+                meter.add(magnitudes)
             self._fill(out[index], magnitudes, loudest, sample_rate)
 
     @abstractmethod

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidSamples, InvalidSettings, UnsupportedRecording
 from anemonefish.field_checks import check_fields, refuse
+from anemonefish.profiles.band_levels import BandMeter, Frames, measured_band
 from anemonefish.windows import WindowGrid, samples_from_seconds
 
 __all__ = ["CutoffHertz", "Profile", "WindowSeconds", "invalid_samples"]
@@ -108,7 +109,21 @@ class Profile(ABC):
     def band(self, sample_rate: int) -> tuple[float, float]:
         """Return the lowest and the highest frequency that a spectrogram shows, in Hz."""
 
-    def spectrograms(self, windows: NDArray[np.floating], sample_rate: int) -> NDArray[np.float32]:
+    def level_band(self, sample_rate: int) -> tuple[float, float]:
+        """Return the lowest and the highest frequency in which band levels are measured, in Hz."""
+        return measured_band(self.band(sample_rate))
+
+    @abstractmethod
+    def frames(self, window: int) -> Frames:
+        """Return where the STFT frames of a window of so many samples lie."""
+
+    def band_meter(self, grid: WindowGrid, n_windows: int, sample_rate: int) -> BandMeter:
+        """Return a meter for the band levels of a range of windows, to be given to :meth:`spectrograms`."""
+        return BandMeter(grid, n_windows, sample_rate, self.level_band(sample_rate), self.frames(grid.window))
+
+    def spectrograms(
+        self, windows: NDArray[np.floating], sample_rate: int, meter: BandMeter | None = None
+    ) -> NDArray[np.float32]:
         """Return the spectrograms of windows.
 
         The memory used besides the result does not grow with the number of windows: it is a few MB.
@@ -119,6 +134,8 @@ class Profile(ABC):
             Samples of each window, full scale 1; any strides, so overlapping windows need no copy.
         sample_rate : int
             Samples per second; with ``window_seconds`` it determines the length of a window.
+        meter : BandMeter, optional
+            Measures the windows on the way.
 
         Returns
         -------
@@ -143,12 +160,14 @@ class Profile(ABC):
             )
         spectrograms = np.empty((len(windows), *self.input_shape(sample_rate)), np.float32)
         with np.errstate(over="ignore", invalid="ignore"):
-            self._compute(spectrograms, windows, sample_rate)
+            self._compute(spectrograms, windows, sample_rate, meter)
         return spectrograms
 
     @abstractmethod
-    def _compute(self, out: NDArray[np.float32], windows: NDArray[np.floating], sample_rate: int) -> None:
-        """Write the spectrograms of the windows to ``out``."""
+    def _compute(
+        self, out: NDArray[np.float32], windows: NDArray[np.floating], sample_rate: int, meter: BandMeter | None
+    ) -> None:
+        """Write the spectrograms of the windows to ``out``, and let the meter measure them."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the kind and every constant, JSON-ready."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from anemonefish.errors import UnsupportedRecording
 from anemonefish.field_checks import refuse
 from anemonefish.profiles import stft
+from anemonefish.profiles.band_levels import measured_band
 from anemonefish.profiles.centred import CentredProfile
 from anemonefish.profiles.profile import CutoffHertz, WindowSeconds
 
@@ -93,6 +94,14 @@ class StftDb(CentredProfile):
         """Return the lowest and the highest frequency that a spectrogram shows, in Hz."""
         hertz = sample_rate / self.n_fft
         return self.lowest_bin(sample_rate) * hertz, min(self.kept_bins * hertz, sample_rate / 2)
+
+    def level_band(self, sample_rate: int) -> tuple[float, float]:
+        """Return the lowest and the highest frequency in which band levels are measured, in Hz.
+
+        It ends at ``fmax_hz``, where the training meant to end, and not where its crop really ends.
+        """
+        low, high = self.band(sample_rate)
+        return measured_band((low, min(high, self.fmax_hz)) if self.fmax_hz > low else (low, high))
 
     def _fill(
         self,

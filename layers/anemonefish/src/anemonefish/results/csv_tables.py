@@ -22,6 +22,10 @@ EVENT_COLUMNS = (
     "mean_confidence",
     "max_confidence",
     "num_windows",
+    "calls",
+    "level_db",
+    "snr_db",
+    "peak_hz",
     "start_sample",
     "end_sample",
     "sample_rate",
@@ -49,6 +53,8 @@ def event_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
             f"{event.mean_score:.6f}",
             f"{event.max_score:.6f}",
             event.n_windows,
+            "" if event.calls is None else event.calls,
+            *(_one_decimal(value) for value in (event.level_db, event.snr_db, event.peak_hz)),
             event.start,
             event.stop,
             rate,
@@ -56,6 +62,10 @@ def event_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
             result.model.reference,
             result.utc(event.start) or "",
         )
+
+
+def _one_decimal(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
 
 
 def write_scores(file: TextIO, result: RecordingResult) -> None:

@@ -17,6 +17,9 @@ from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
+from anemonefish.notes import Note
+from anemonefish.profiles.band_levels import BandLevels
+from anemonefish.results.event_levels import with_levels
 from anemonefish.results.events import find_class_runs, find_events, smooth
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.settings import Settings
@@ -28,6 +31,12 @@ NOISE = "noise"
 
 _NOTHING_OBSERVED = Observed()
 
+_NO_LEVELS = Note(
+    "no-levels",
+    "its scores were stored by an older version, which measured no levels: calls, level, signal-to-noise ratio and "
+    "peak frequency of its events are empty; delete the stored scores (.anemonefish in the results) and detect again",
+)
+
 
 def decide(
     recording: PlannedRecording,
@@ -36,6 +45,7 @@ def decide(
     settings: Settings,
     scores: NDArray[np.float32],
     observed: Observed = _NOTHING_OBSERVED,
+    levels: BandLevels | None = None,
 ) -> RecordingResult:
     """Smooth scores, find events, and return the result of the recording.
 
@@ -50,6 +60,8 @@ def decide(
         Scores before smoothing.
     observed : Observed
         What was observed in the samples; its notes are added to those of the recording.
+    levels : BandLevels or None
+        The band levels of its windows, in which its events are measured.
 
     Raises
     ------
@@ -67,12 +79,15 @@ def decide(
     notes = observed.notes(analysis.grid, analysis.sample_rate, analysis.audio.sample_rate, settings.channel, known)
     if spec.profile.lowest_bin(analysis.sample_rate):
         notes = tuple(note for note in notes if note.code != "dc-offset")  # the profile removes it
+    if levels is None and len(scores):
+        notes = (*notes, _NO_LEVELS)
     recording = replace(recording, notes=(*recording.notes, *notes))
     settings = spec.decided(settings)
     decision = Decision.of(settings)
     smoothed = smooth(scores, decision.median_windows)
     target = spec.classes.index(str(settings.target_class))
     target_scores, grid = smoothed[:, target], analysis.grid
+    events = find_events(target_scores, grid, analysis.sample_rate, spec.classes[target], decision)
     return RecordingResult(
         recording=recording,
         analysis=analysis,
@@ -81,7 +96,8 @@ def decide(
         settings=settings,
         scores=scores,
         smoothed=smoothed,
-        events=find_events(target_scores, grid, analysis.sample_rate, spec.classes[target], decision),
+        levels=levels,
+        events=with_levels(events, levels, grid, analysis.sample_rate),
         class_runs=find_class_runs(
             smoothed, grid, spec.classes, NOISE, decision.threshold, exclusive=not spec.multi_label
         ),

@@ -37,6 +37,15 @@ class Event:
         Mean and maximum of the smoothed scores of its windows.
     n_windows : int
         The number of its windows; windows in gaps that were closed by merging are not counted.
+    calls : int or None
+        How many calls lie in it (:mod:`anemonefish.results.event_levels`). This and the following are None where the
+        scores were stored without band levels.
+    level_db : float or None
+        Level of its loudest 20 ms in the band of the model, in dB re full scale.
+    snr_db : float or None
+        This level less that of the background around it, in dB.
+    peak_hz : float or None
+        The peak frequency of its calls.
     """
 
     start: int
@@ -45,6 +54,10 @@ class Event:
     mean_score: float
     max_score: float
     n_windows: int
+    calls: int | None = None
+    level_db: float | None = None
+    snr_db: float | None = None
+    peak_hz: float | None = None
 
 
 def smooth(scores: NDArray[np.float32], kernel: int) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from anemonefish.notes import is_partial
+from anemonefish.results.event_levels import total_calls
 from anemonefish.results.events import Event
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.sample_times import seconds
@@ -86,6 +87,8 @@ def _event_fields(event: Event, result: RecordingResult) -> dict[str, Any]:
         "max_confidence": _rounded(event.max_score),
         "num_windows": event.n_windows,
         "class": event.label,
+        "calls": event.calls,
+        **{name: getattr(event, name) for name in ("level_db", "snr_db", "peak_hz")},
         "start_sample": event.start,
         "end_sample": event.stop,
         "start_utc": result.utc(event.start),
@@ -105,6 +108,8 @@ def _metadata(result: RecordingResult) -> dict[str, Any]:
         "total_windows": len(result.scores),
         "num_events": len(result.events),
         "total_events": len(result.events),
+        "num_calls": total_calls(result.events),
+        "level_band_hz": list(result.level_band),
         "target_class": result.settings.target_class,
         "confidence_threshold": result.decision.threshold,
         "status": "partial" if is_partial(result.recording.notes) else "done",

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.results.recording_result import RecordingResult
 
-__all__ = ["write_parquet_scores"]
+if TYPE_CHECKING:
+    from arro3.core import Schema
+
+__all__ = ["BAND_LEVELS", "PEAK_HZ", "write_parquet_scores"]
+
+PEAK_HZ, BAND_LEVELS = "peak_hz", "band_levels"
+"""Columns with the band levels of the windows (:class:`~anemonefish.profiles.band_levels.BandLevels`)."""
 
 _ROW_GROUP = 131_072
 """Windows of a row group: the least that a reader loads, and what is copied in memory while it is written."""
@@ -36,9 +42,13 @@ def write_parquet_scores(file: BinaryIO, result: RecordingResult) -> None:
     from arro3.io import write_parquet
 
     types = {"int64": DataType.int64(), "float64": DataType.float64(), "float32": DataType.float32()}
-    schema = Schema([Field(name, types[str(column.dtype)], nullable=False) for name, column in _columns(result, 0, 0)])
+    fields = [Field(name, types[str(column.dtype)], nullable=False) for name, column in _columns(result, 0, 0)]
+    if result.levels is not None:
+        element = Field("element", DataType.uint8(), nullable=False)
+        fields.append(Field(BAND_LEVELS, DataType.list(element, result.levels.codes.shape[1]), nullable=False))
+    schema = Schema(fields)
     groups = (
-        RecordBatch.from_arrays([column for _, column in _columns(result, first, first + _ROW_GROUP)], schema=schema)
+        RecordBatch.from_arrays(_arrays(result, schema, first, first + _ROW_GROUP), schema=schema)
         for first in range(0, len(result.scores), _ROW_GROUP)
     )
     buffer = io.BytesIO()
@@ -49,7 +59,11 @@ def write_parquet_scores(file: BinaryIO, result: RecordingResult) -> None:
         compression="zstd(3)",
         dictionary_enabled=False,
         encoding="byte_stream_split",
-        column_encoding={"start_sample": "delta_binary_packed", "end_sample": "delta_binary_packed"},
+        column_encoding={
+            "start_sample": "delta_binary_packed",
+            "end_sample": "delta_binary_packed",
+            f"{BAND_LEVELS}.list.element": "plain",  # older readers know no other encoding of small integers
+        },
         key_value_metadata={"anemonefish": json.dumps(result.origin(), ensure_ascii=False, allow_nan=False)},
         created_by=_CREATED_BY,
         skip_arrow_metadata=True,
@@ -70,7 +84,26 @@ def _columns(result: RecordingResult, first: int, stop: int) -> list[tuple[str, 
         ("end_time", _seconds(stops, result.sample_rate)),
         *((name, np.ascontiguousarray(scores[:, column])) for column, name in enumerate(classes)),
         (f"smoothed_{classes[target]}", np.ascontiguousarray(smoothed[:, target])),
+        *_peaks(result, first, stop),
     ]
+
+
+def _peaks(result: RecordingResult, first: int, stop: int) -> list[tuple[str, NDArray[np.float32]]]:
+    if result.levels is None:
+        return []
+    return [(PEAK_HZ, result.levels.peak_hz(slice(first, stop), result.sample_rate).astype(np.float32))]
+
+
+def _arrays(result: RecordingResult, schema: Schema, first: int, stop: int) -> list[Any]:
+    """Return the columns as the library takes them; band levels are lists of the same length."""
+    from arro3.core import Array, fixed_size_list_array
+
+    arrays: list[Any] = [column for _, column in _columns(result, first, stop)]
+    if result.levels is not None:
+        codes = np.ascontiguousarray(result.levels.codes[first:stop])
+        values = Array.from_numpy(codes.reshape(-1))
+        arrays.append(fixed_size_list_array(values, codes.shape[1], type=schema.field(BAND_LEVELS).type))
+    return arrays
 
 
 def _seconds(samples: NDArray[np.int64], sample_rate: int) -> NDArray[np.float64]:

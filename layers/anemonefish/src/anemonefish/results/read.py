@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidRequest
 from anemonefish.models.decision import Decision
+from anemonefish.profiles.band_levels import BandLevels
 from anemonefish.results.events import Event, find_events
+from anemonefish.results.parquet_scores import BAND_LEVELS, PEAK_HZ
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid
 
@@ -47,6 +49,8 @@ class ScoredRecording:
     scores : ndarray, shape (n_windows, n_classes), float32
         Scores before smoothing. They are exact from Parquet. From JSON they have six decimals, so a score within half
         a millionth of a threshold may fall on its other side.
+    levels : BandLevels or None
+        The band levels of the windows, which are in Parquet files only.
     settings : Settings
         The settings that the file names.
     model : str
@@ -61,6 +65,7 @@ class ScoredRecording:
     grid: WindowGrid
     classes: tuple[str, ...]
     scores: NDArray[np.float32]
+    levels: BandLevels | None
     settings: Settings
     model: str
     origin: Mapping[str, Any] = field(repr=False)
@@ -132,7 +137,7 @@ def _read_json(path: Path) -> ScoredRecording:
     document = json.loads(path.read_bytes())
     classes = document["model"]["classes"]
     rows = [[row["probabilities"][name] for name in classes] for row in document["predictions"]]
-    return _scored_recording(document, np.asarray(rows, np.float32).reshape(-1, len(classes)))
+    return _scored_recording(document, np.asarray(rows, np.float32).reshape(-1, len(classes)), None)
 
 
 def _read_parquet(path: Path) -> ScoredRecording:
@@ -148,7 +153,18 @@ def _read_parquet(path: Path) -> ScoredRecording:
         raise
     metadata = json.loads(table.schema.metadata_str["anemonefish"])
     columns = [np.asarray(table[name].combine_chunks(), np.float32) for name in metadata["model"]["classes"]]
-    return _scored_recording(metadata, np.stack(columns, axis=1))
+    return _scored_recording(metadata, np.stack(columns, axis=1), _band_levels(table, metadata))
+
+
+def _band_levels(table: Any, metadata: Mapping[str, Any]) -> BandLevels | None:
+    """Return the band levels; files of older versions, and of scores without levels, have none."""
+    from arro3.core import list_flatten
+
+    if BAND_LEVELS not in table.column_names or not table.num_rows:
+        return None
+    codes = np.asarray(list_flatten(table[BAND_LEVELS].combine_chunks()), np.uint8).reshape(table.num_rows, -1)
+    hertz = np.asarray(table[PEAK_HZ].combine_chunks(), np.float64)
+    return BandLevels(codes, BandLevels.peak_codes(hertz, int(metadata["recording"]["analysis_sample_rate"])))
 
 
 def _check_parquet(path: Path) -> None:
@@ -167,7 +183,9 @@ def _check_parquet(path: Path) -> None:
         raise ValueError("not a Parquet file, or not a whole one")
 
 
-def _scored_recording(metadata: Mapping[str, Any], scores: NDArray[np.float32]) -> ScoredRecording:
+def _scored_recording(
+    metadata: Mapping[str, Any], scores: NDArray[np.float32], levels: BandLevels | None
+) -> ScoredRecording:
     recording, model = metadata["recording"], metadata["model"]
     window, hop = int(recording["window_samples"]), int(recording["hop_samples"])
     covered = (len(scores) - 1) * hop + window if len(scores) else 0
@@ -178,6 +196,7 @@ def _scored_recording(metadata: Mapping[str, Any], scores: NDArray[np.float32]) 
         grid=WindowGrid(covered, window, hop),
         classes=tuple(model["classes"]),
         scores=scores,
+        levels=levels,
         settings=Settings.load(metadata["settings"], {}),
         model=f"{model['name']}@{model['version']} ({model['hash'][:12]})",
         origin={name: metadata[name] for name in ("recording", "model", "settings")},

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from anemonefish.jobs.plan import Analysis, PlannedRecording
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
+from anemonefish.profiles.band_levels import BandLevels
 from anemonefish.results.events import Event
 from anemonefish.settings import Settings
 from anemonefish.start_time.time_zones import format_utc, utc_of
@@ -44,6 +45,8 @@ class RecordingResult:
         The events of the target class.
     class_runs : tuple of Event
         Runs of windows of the same class, for every class except noise.
+    levels : BandLevels or None
+        The band levels of the windows; None where an older version stored the scores.
     """
 
     recording: PlannedRecording
@@ -55,6 +58,7 @@ class RecordingResult:
     smoothed: NDArray[np.float32]
     events: tuple[Event, ...]
     class_runs: tuple[Event, ...]
+    levels: BandLevels | None = None
 
     @property
     def sample_rate(self) -> int:
@@ -71,6 +75,12 @@ class RecordingResult:
         """The column of the target class."""
         return self.spec.classes.index(str(self.settings.target_class))
 
+    @property
+    def level_band(self) -> tuple[float, float]:
+        """The frequencies in which levels were measured, in Hz."""
+        low, high = self.spec.profile.level_band(self.sample_rate)
+        return round(low, 1), round(high, 1)
+
     def windows(self) -> Iterator[tuple[int, int]]:
         """Yield the first sample of each window, and the one after its last."""
         grid = self.analysis.grid
@@ -83,6 +93,11 @@ class RecordingResult:
         for event in events:
             utc = self.utc(event.start)
             yield Selection(event.start, event.stop, event.label, low, high, event.mean_score, utc)
+
+    def without_scores(self) -> Self:
+        """Return the result without what is as long as the recording: scores and band levels."""
+        none = self.scores[:0]
+        return replace(self, scores=none, smoothed=none, levels=None)
 
     def audio_reference(self, seconds_before: Fraction = Fraction(0)) -> AudioReference:
         """Return how a selection table refers to the recording.

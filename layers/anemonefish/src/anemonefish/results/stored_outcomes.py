@@ -127,7 +127,7 @@ class StoredOutcomes:
             settings=spec.decided(self._plan.settings),
             scores=(none := np.empty((0, len(spec.classes)), np.float32)),
             smoothed=none,
-            events=tuple(Event(**dict(zip(names, values, strict=True))) for values in document["events"]),
+            events=tuple(Event(**dict(zip(names, values, strict=False))) for values in document["events"]),
             class_runs=(),
         )
         return Outcome(recording, analysis.grid.n_windows, result, document["files"], document["parts"])

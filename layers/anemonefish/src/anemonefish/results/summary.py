@@ -27,6 +27,7 @@ from anemonefish.notes import Note, is_partial
 from anemonefish.results.csv_tables import EVENT_COLUMNS, event_rows
 from anemonefish.results.effort import Effort
 from anemonefish.results.effort_table import EFFORT, write_effort
+from anemonefish.results.event_levels import total_calls
 from anemonefish.results.events import Event
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.settings import Settings
@@ -45,7 +46,7 @@ __all__ = [
 SUMMARY = "summary.csv"
 COMBINED_EVENTS = "combined.events.csv"
 COMBINED_SELECTIONS = "combined.selections.txt"
-SUMMARY_COLUMNS = ("recording", "status", "windows", "events", "error", "message", "notes")
+SUMMARY_COLUMNS = ("recording", "status", "windows", "events", "calls", "error", "message", "notes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,8 @@ class SummaryRow:
     name : str
     windows, events : int or None
         None where the recording failed.
+    calls : int or None
+        Calls in the events; None where the recording failed or its scores were stored without band levels.
     failure : Failure or None
     notes : tuple of Note
     """
@@ -64,6 +67,7 @@ class SummaryRow:
     name: str
     windows: int | None
     events: int | None
+    calls: int | None = None
     failure: Failure | None = None
     notes: tuple[Note, ...] = ()
 
@@ -77,7 +81,8 @@ class SummaryRow:
     def cells(self) -> tuple[object, ...]:
         """Return the values under :data:`SUMMARY_COLUMNS`."""
         failure = self.failure or Failure("", "")
-        counts = ("", "") if self.failure else (self.windows, self.events)
+        calls = "" if self.calls is None else self.calls
+        counts = ("", "", "") if self.failure else (self.windows, self.events, calls)
         notes = "; ".join(f"{note.code}: {note.message}" for note in self.notes)
         return self.name, self.status, *counts, failure.error, failure.message, notes
 
@@ -118,6 +123,7 @@ class Outcome:
             name=recording.name,
             windows=self.n_windows,
             events=len(self.events),
+            calls=self.calls,
             failure=recording.failure,
             notes=recording.notes,
         )
@@ -126,6 +132,11 @@ class Outcome:
     def events(self) -> tuple[Event, ...]:
         """The events of the recording."""
         return () if self.result is None else self.result.events
+
+    @property
+    def calls(self) -> int | None:
+        """The number of calls in the events; None where it is not known."""
+        return None if self.result is None else total_calls(self.result.events)
 
     @property
     def duration(self) -> Fraction:

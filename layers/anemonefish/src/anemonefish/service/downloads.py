@@ -57,6 +57,7 @@ class RecordingSummary:
     name: str
     windows: int | None
     events: int | None
+    calls: int | None
     failure: Failure | None
     status: str
     notes: tuple[Note, ...]
@@ -89,6 +90,7 @@ class JobResults:
                 outcome["name"],
                 None if planned.analysis is None or outcome["failure"] else planned.analysis.grid.n_windows,
                 outcome["events"],
+                outcome.get("calls"),  # manifests of older versions have none
                 None if outcome["failure"] is None else Failure(**outcome["failure"]),
                 outcome["status"],
                 Note.list_from(outcome.get("notes", ())),  # manifests of older versions have no notes
@@ -146,7 +148,7 @@ class JobResults:
                 f"the scores of recording {number}{days} have been deleted; the files that were written are still "
                 f"there (request them with format); for others, upload the recording again and start a new execution"
             ) from None
-        return decide(planned, self._spec, self._plan.model, settings, stored.scores, stored.observed)
+        return decide(planned, self._spec, self._plan.model, settings, stored.scores, stored.observed, stored.levels)
 
     def file(self, number: int, form: str, decision: str | None) -> tuple[str, str]:
         """Return key and file name of a report; it is written unless it exists."""

@@ -166,6 +166,7 @@ def _entry(outcome: Outcome) -> dict[str, Any]:
         "name": outcome.recording.name,
         "status": outcome.summary.status,
         "events": None if outcome.failed else len(outcome.events),
+        "calls": outcome.calls,
         "failure": None if outcome.recording.failure is None else asdict(outcome.recording.failure),
         "notes": [asdict(note) for note in outcome.recording.notes],
         "results": outcome.files,

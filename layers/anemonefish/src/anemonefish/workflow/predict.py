@@ -109,13 +109,13 @@ def predict_clip(
         _check_effort(name, analysis.grid.n_windows, most_windows, cost)
         pinned, model = _ready(models, plan.model)
         plan = replace(plan, model=pinned)
-        scores, observed = np.empty((0, len(spec.classes)), np.float32), Observed()
+        scores, observed, levels = np.empty((0, len(spec.classes)), np.float32), Observed(), None
         for task in replace(plan, windows_per_range=max(1, analysis.grid.n_windows)).tasks():
             with open_range(job, task, spec.profile.sample_dtype) as audio:
                 meter = meter_of(task, audio)
-                scores = score_windows(at_rate(audio, analysis.sample_rate), analysis.grid, task.windows, model)
-                observed = meter.observed()
-    return decide(recording, spec, plan.model, settings, scores, observed)
+                scored = score_windows(at_rate(audio, analysis.sample_rate), analysis.grid, task.windows, model)
+                scores, observed, levels = scored.scores, meter.observed(), scored.levels
+    return decide(recording, spec, plan.model, settings, scores, observed, levels)
 
 
 def _ready(models: ModelRepository, pinned: PinnedModel) -> tuple[PinnedModel, Model]:

@@ -163,7 +163,7 @@ def report_recording(job: Job, plan: Plan, spec: ModelSpec, number: int, draw: D
         return Outcome(recording)
     except DamagedPart as error:
         return Outcome(replace(recording, failure=Failure.of(error)))
-    result = decide(recording, spec, plan.model, plan.settings, stored.scores, stored.observed)
+    result = decide(recording, spec, plan.model, plan.settings, stored.scores, stored.observed, stored.levels)
     outcome = write_reports(job, result)
     draw(job, result)
     return replace(outcome, parts=stored.hashes)
@@ -198,8 +198,7 @@ def write_reports(job: Job, result: RecordingResult) -> Outcome:
     write = _write_small if len(result.scores) <= _WINDOWS_IN_MEMORY else _write_large
     names = {form: f"{result.recording.name}{REPORTS[form].suffix}" for form in result.settings.formats}
     files = {name: write(job, name, form, result) for form, name in names.items()}
-    scores = result.scores
-    return Outcome(result.recording, len(scores), replace(result, scores=scores[:0], smoothed=scores[:0]), files)
+    return Outcome(result.recording, len(result.scores), result.without_scores(), files)
 
 
 def _write_small(job: Job, name: str, form: str, result: RecordingResult) -> str:

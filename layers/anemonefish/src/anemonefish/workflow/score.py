@@ -24,12 +24,14 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.parts import part_to_bytes
 from anemonefish.jobs.plan import RangeTask
 from anemonefish.models.engine import Model
+from anemonefish.profiles.band_levels import BandLevels
 from anemonefish.step_times import step
 from anemonefish.stores import Kind
 from anemonefish.windows import WindowGrid, WindowRange
 
 __all__ = [
     "Scored",
+    "ScoredWindows",
     "meter_of",
     "open_range",
     "score_range",
@@ -60,6 +62,20 @@ class Scored:
     windows: int
     computed: int
     failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredWindows:
+    """What was computed of the windows of a range.
+
+    Attributes
+    ----------
+    scores : ndarray, shape (n_windows, n_classes), float32
+    levels : BandLevels
+    """
+
+    scores: NDArray[np.float32]
+    levels: BandLevels
 
 
 def score_ranges(
@@ -132,10 +148,10 @@ def score_range(
         opened = open_range(job, task, dtype)
     with opened as audio:
         meter = meter_of(task, audio)
-        scores = score_windows(at_rate(audio, task.sample_rate), task.grid, task.windows, model)
+        scored = score_windows(at_rate(audio, task.sample_rate), task.grid, task.windows, model)
     with step("store"):
-        job.store.write(key, part_to_bytes(scores, meter.observed()), Kind.SCORES)
-    tell(task, scores)
+        job.store.write(key, part_to_bytes(scored.scores, meter.observed(), scored.levels), Kind.SCORES)
+    tell(task, scored.scores)
     return True
 
 
@@ -160,22 +176,19 @@ def open_range(job: Job, task: RangeTask, dtype: DTypeLike) -> AudioFile | Piece
     return PieceReader(job.store, task.pieces, transcoded.facts, task.path, task.channel, dtype)
 
 
-def score_windows(samples: Samples, grid: WindowGrid, windows: WindowRange, model: Model) -> NDArray[np.float32]:
-    """Score the windows of a range.
-
-    Returns
-    -------
-    ndarray, shape (len(windows), n_classes), float32
-    """
+def score_windows(samples: Samples, grid: WindowGrid, windows: WindowRange, model: Model) -> ScoredWindows:
+    """Score the windows of a range, and measure their band levels."""
+    profile = model.spec.profile
     scores = np.empty((len(windows), len(model.spec.classes)), np.float32)
+    meter = profile.band_meter(grid, len(windows), samples.sample_rate)
     if len(windows):
         samples.expect(grid.samples_of(windows)[1])
     for block, cut in _cut_windows(samples, grid, windows):
         with step("spectrogram"):
-            spectrograms = model.spec.profile.spectrograms(cut, samples.sample_rate)
+            spectrograms = profile.spectrograms(cut, samples.sample_rate, meter)
         with step("infer"):
             scores[block.start - windows.start : block.stop - windows.start] = model.scores(spectrograms)
-    return scores
+    return ScoredWindows(scores, meter.levels())
 
 
 def _cut_windows(

@@ -153,6 +153,7 @@ def _outcomes(job: JobResults) -> list[dict[str, Any]]:
             "name": summary.name,
             "windows": summary.windows,
             "events": summary.events,
+            "calls": summary.calls,
             "error": None
             if summary.failure is None
             else {"error": summary.failure.error, "message": public_words(summary.failure.message)},

@@ -25,6 +25,9 @@ __all__ = [
 ]
 
 
+_NOT_MEASURED = "null if the scores were stored without band levels, by an older version"
+
+
 class Prediction(BaseModel):
     """One window in the lab's JSON; ``confidence`` and ``probabilities`` are scores."""
 
@@ -46,6 +49,10 @@ class EventOut(BaseModel):
     mean_confidence: float
     max_confidence: float
     num_windows: int
+    calls: int | None = Field(description=f"How many calls lie in the event; {_NOT_MEASURED}")
+    level_db: float | None = Field(description="Level of its loudest 20 ms in the band, dB re full scale")
+    snr_db: float | None = Field(description="This level less the median level around the event, dB")
+    peak_hz: float | None = Field(description="Peak frequency of its calls")
     start_sample: int
     end_sample: int
     start_utc: str | None = Field(description="null if the start time of the recording is unknown")
@@ -76,6 +83,8 @@ class Metadata(BaseModel):
     total_windows: int
     num_events: int
     total_events: int
+    num_calls: int | None = Field(description=f"Calls in the events; {_NOT_MEASURED}")
+    level_band_hz: list[float] = Field(description="Lowest and highest frequency in which levels are measured")
     target_class: str
     confidence_threshold: float
     status: RecordingStatus
@@ -108,6 +117,7 @@ class RecordingOutcome(BaseModel):
     name: str
     windows: int | None
     events: int | None
+    calls: int | None
     error: Reason | None
     status: RecordingStatus
     notes: list[NoteOut]
