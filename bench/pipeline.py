@@ -21,7 +21,7 @@ from anemonefish.models.engine import Model
 from anemonefish.models.golden import TOLERANCE
 from anemonefish.profiles import Profile
 from anemonefish.windows import WindowRange
-from anemonefish.workflow.score import BLOCK_WINDOWS, score_windows
+from anemonefish.workflow.score import block_windows, score_windows
 from bench import lab_pipeline
 from bench.lab import MODELS, RATE, LabModel, recording
 from bench.measure import in_turn
@@ -116,8 +116,9 @@ def preprocess(profile: Profile, samples: NDArray[Any]) -> Iterator[NDArray[np.f
     """Yield spectrograms at :data:`~bench.lab.RATE` for one block of windows at a time, as a worker does."""
     grid = profile.grid(len(samples), RATE)
     windows = sliding_window_view(samples, grid.window)[:: grid.hop]
-    for first in range(0, len(windows), BLOCK_WINDOWS):
-        yield profile.spectrograms(windows[first : first + BLOCK_WINDOWS], RATE)
+    size = block_windows(profile.input_shape(RATE))
+    for first in range(0, len(windows), size):
+        yield profile.spectrograms(windows[first : first + size], RATE)
 
 
 def end_to_end(path: Path, model: Model) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from anemonefish.audio.reader import open_audio
 from anemonefish.audio.resample import at_rate
+from anemonefish.audio.samples import Samples
 from anemonefish.errors import InexactRecording, InvalidSettings
 from anemonefish.front.model_location import models_or_default
 from anemonefish.jobs.plan import RangeTask, TranscodeTask
@@ -137,10 +138,16 @@ class AudioPreprocessor:
         uri = os.fspath(path)
         try:
             with open_audio(uri, channel=self.channel, dtype=self.profile.sample_dtype) as audio:
-                samples = at_rate(audio, self.sample_rate)
+                samples = self._resampled(audio)
                 return samples.read(0, samples.n_samples), samples.sample_rate
         except InexactRecording:
             return self._transcoded(uri)
+
+    def _resampled(self, audio: Samples) -> Samples:
+        """Return a recording at the rate of this preprocessing, by the method that workers use."""
+        if self.sample_rate is None:
+            return audio
+        return at_rate(audio, self.sample_rate, self.profile.top_hz(self.sample_rate))
 
     def _transcoded(self, uri: str) -> tuple[NDArray[Any], int]:
         """Read a recording that is not sample-accurately seekable: it is transcoded first, as in a job."""
@@ -165,7 +172,7 @@ class AudioPreprocessor:
                 windows=WindowRange(0, 0),
             )
             with open_range(job, task, self.profile.sample_dtype) as audio:
-                samples = at_rate(audio, self.sample_rate)
+                samples = self._resampled(audio)
                 return samples.read(0, samples.n_samples), samples.sample_rate
 
     def segment_audio(self, samples: NDArray[Any], sample_rate: int) -> Segments:

@@ -30,7 +30,7 @@ QUARTERS = 4
 """Parts of a window of which the background is averaged. A sound or a gap in one of them does not change it."""
 
 _OFFSET_BINS = 2
-"""Bins that the offset of a recorder reaches through a Hann window: 0 and 1."""
+"""Half the width of what a Hann window makes of one frequency, in bins. An offset reaches bins 0 and 1."""
 
 _BLOCK_WINDOWS = 64
 """Windows whose frames are in memory at once: 1 MB with the default constants at 8 kHz."""
@@ -105,6 +105,10 @@ class BandDb(Profile):
     def lowest_bin(self, sample_rate: int) -> int:
         """Return the first bin at or above ``fmin_hz`` that an offset does not reach."""
         return max(_OFFSET_BINS, math.ceil(self.fmin_hz * self.n_fft / sample_rate))
+
+    def top_hz(self, sample_rate: int) -> float:
+        """Return the highest frequency that a spectrogram depends on: the highest bin, and the width of its window."""
+        return self.band(sample_rate)[1] + _OFFSET_BINS * sample_rate / self.n_fft
 
     def input_shape(self, sample_rate: int) -> tuple[int, ...]:
         """Return (frames, bins, 1) at a sample rate.

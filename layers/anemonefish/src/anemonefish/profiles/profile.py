@@ -95,6 +95,10 @@ class Profile(ABC):
         """Return the first bin that counts at a sample rate; above 0, an offset of the recorder changes nothing."""
         return 0
 
+    def top_hz(self, sample_rate: int) -> float | None:  # noqa: ARG002  # for profiles with an upper limit
+        """Return the highest frequency that a spectrogram depends on, or None if that is the Nyquist frequency."""
+        return None
+
     @abstractmethod
     def input_shape(self, sample_rate: int) -> tuple[int, ...]:
         """Return the shape of one spectrogram at a sample rate.

@@ -221,7 +221,7 @@ def trial_windows(
         samples = _simulated(seconds, sample_rate, settings).astype(profile.sample_dtype)
     else:
         with open_audio(audio, dtype=profile.sample_dtype) as file:
-            recording = at_rate(file, sample_rate)
+            recording = at_rate(file, sample_rate, profile.top_hz(sample_rate))
             samples = recording.read(0, min(recording.n_samples, int(seconds * sample_rate)))
     grid = profile.grid(len(samples), sample_rate)
     if grid.n_windows < GOLDEN_WINDOWS:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.annotations.selections import AudioReference, Selection, within_nyquist
-from anemonefish.audio.resample import QUALITY
+from anemonefish.audio.resample import resampling
 from anemonefish.jobs.plan import Analysis, PlannedRecording
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.decision import Decision
@@ -141,7 +141,7 @@ class RecordingResult:
             "container": audio.container,
             "codec": audio.codec,
             "analysis_sample_rate": self.sample_rate,
-            "resampled": f"soxr {QUALITY}" if self.analysis.resampled else None,
+            "resampled": resampling(audio.sample_rate, self.sample_rate, self.spec.profile.top_hz(self.sample_rate)),
             "window_samples": grid.window,
             "hop_samples": grid.hop,
             "start_utc": None if recording.begins is None else recording.begins.utc,

@@ -113,7 +113,8 @@ def predict_clip(
         for task in replace(plan, windows_per_range=max(1, analysis.grid.n_windows)).tasks():
             with open_range(job, task, spec.profile.sample_dtype) as audio:
                 meter = meter_of(task, audio)
-                scored = score_windows(at_rate(audio, analysis.sample_rate), analysis.grid, task.windows, model)
+                samples = at_rate(audio, analysis.sample_rate, spec.profile.top_hz(analysis.sample_rate))
+                scored = score_windows(samples, analysis.grid, task.windows, model)
                 scores, observed, levels = scored.scores, meter.observed(), scored.levels
     return decide(recording, spec, plan.model, settings, scores, observed, levels)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -32,6 +33,7 @@ from anemonefish.windows import WindowGrid, WindowRange
 __all__ = [
     "Scored",
     "ScoredWindows",
+    "block_windows",
     "meter_of",
     "open_range",
     "score_range",
@@ -39,9 +41,11 @@ __all__ = [
     "score_windows",
 ]
 
-BLOCK_WINDOWS = 8
-"""Windows in memory at once: 1.6 s of audio at a hop of 0.2 s, 0.6 MB of spectrograms of the lab's v2, 6 MB of v1. So
-few samples and spectrograms stay in the processor's cache."""
+_BLOCK_BYTES = 1 << 19
+_BLOCK_WINDOWS = 8, 64
+"""Windows in memory at once: as many as have half a MB of spectrograms, within these limits. So few samples and
+spectrograms stay in the processor's cache: 0.6 MB of the lab's v2, 6 MB of v1. Small spectrograms are made in larger
+blocks, in which more windows share frames and the cost of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,8 @@ def score_range(
         opened = open_range(job, task, dtype)
     with opened as audio:
         meter = meter_of(task, audio)
-        scored = score_windows(at_rate(audio, task.sample_rate), task.grid, task.windows, model)
+        samples = at_rate(audio, task.sample_rate, model.spec.profile.top_hz(task.sample_rate))
+        scored = score_windows(samples, task.grid, task.windows, model)
     with step("store"):
         job.store.write(key, part_to_bytes(scored.scores, meter.observed(), scored.levels), Kind.SCORES)
     tell(task, scored.scores)
@@ -183,7 +188,7 @@ def score_windows(samples: Samples, grid: WindowGrid, windows: WindowRange, mode
     meter = profile.band_meter(grid, len(windows), samples.sample_rate)
     if len(windows):
         samples.expect(grid.samples_of(windows)[1])
-    for block, cut in _cut_windows(samples, grid, windows):
+    for block, cut in _cut_windows(samples, grid, windows, block_windows(model.spec.input_shape)):
         with step("spectrogram"):
             spectrograms = profile.spectrograms(cut, samples.sample_rate, meter)
         with step("infer"):
@@ -191,13 +196,25 @@ def score_windows(samples: Samples, grid: WindowGrid, windows: WindowRange, mode
     return ScoredWindows(scores, meter.levels())
 
 
+def block_windows(input_shape: tuple[int, ...]) -> int:
+    """Return how many windows are scored at once.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of one spectrogram.
+    """
+    least, most = _BLOCK_WINDOWS
+    return max(least, min(most, _BLOCK_BYTES // (4 * prod(input_shape))))
+
+
 def _cut_windows(
-    samples: Samples, grid: WindowGrid, windows: WindowRange
+    samples: Samples, grid: WindowGrid, windows: WindowRange, size: int
 ) -> Iterator[tuple[WindowRange, NDArray[np.floating]]]:
     """Yield blocks of windows, shape ``(n, window)``; overlapping windows share memory, samples are read once."""
     kept = np.empty(0)
     kept_start = 0
-    for block in windows.blocks(BLOCK_WINDOWS):
+    for block in windows.blocks(size):
         start, stop = grid.samples_of(block)
         tail = kept[start - kept_start :] if len(kept) > start - kept_start else kept[:0]
         with step("decode"):
