@@ -4,7 +4,7 @@
 #   make check     lint and the quick tests, in about two minutes
 #   make test      lint and all tests that need no container
 #   make test-container   run the functions in containers with the SAM CLI; needs Docker
-#   make test-browser     test the API and its JavaScript client in Chromium, from a page of another origin
+#   make test-browser     test the API, its JavaScript client and the review page in Chromium
 #   make test-faults   jobs on the local AWS while calls fail, workers die and events are lost; takes 15 minutes
 #   make fuzz      coverage-guided fuzzing of every parser of a stranger's bytes: make fuzz SECONDS=600; Linux on x86-64
 #   make audit     known vulnerabilities of the libraries that a deployment contains; needs the internet

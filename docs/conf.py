@@ -46,6 +46,7 @@ CONTENTS = {
         "formats",
         "time",
         "evaluate",
+        "review",
         "models",
         "bring-your-model",
     ],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anemonefish.errors import InvalidRequest
-from anemonefish.plots.spectrogram import _decibels, _with_margin, plot_spectrogram
+from anemonefish.plots.spectrogram import _decibels, _with_margin, draw_spectrogram_image, plot_spectrogram
 from tests.unit.plots.example_plots import pixels, sine
 
 
@@ -32,3 +32,17 @@ def test_the_band_of_the_events_is_shown_with_a_margin_of_a_tenth() -> None:
 
 def test_silence_is_drawn() -> None:
     assert pixels(plot_spectrogram(np.zeros(48_000), 48_000, title="x", band=(0, 2_500))).size
+
+
+def test_image_without_axes_shows_a_tone_where_its_frequencies_say() -> None:
+    samples = np.zeros(16_000)
+    samples[8_000:] = sine(1_000.0, level=0.5)[:8_000]
+    image = draw_spectrogram_image(samples, 8_000, band=(500.0, 2_000.0))
+    shown = pixels(image.png).astype(float)[..., :3].sum(axis=-1)
+    assert shown.shape[1] == 1_000
+    assert abs(image.low_hz - 350) < 10
+    assert abs(image.high_hz - 2_150) < 10
+    loudest = shown[:, 600:].mean(axis=1).argmax()
+    hz = image.high_hz - (loudest + 0.5) / len(shown) * (image.high_hz - image.low_hz)
+    assert abs(hz - 1_000) < 10
+    assert shown[loudest, :480].max() < shown[loudest, 520:].min()  # the tone begins in the middle

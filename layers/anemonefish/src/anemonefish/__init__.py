@@ -7,6 +7,8 @@
     af.plan(paths)                 say what an analysis would take in an AWS account
     af.read_results(folder)        read the results of an earlier run
     af.evaluate(results, marks)    compare results with annotations: precision, recall, F1
+    af.review(folder)              write a page on which a person judges a sample of results
+    af.take_verdicts(folder, csv)  take the verdicts back, and write them as labels
     af.read_annotations(path)      read Raven, Audacity and CSV files
     af.simulate(path)              write a simulated reef scene with its annotations
     af.load_model(name)            load a published model
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from anemonefish.front.inference import ModelInference, load_model
     from anemonefish.front.model_publishing import publish
     from anemonefish.front.preprocessor import AudioPreprocessor
+    from anemonefish.front.review_pages import review, take_verdicts
     from anemonefish.front.saved_results import read_results
     from anemonefish.front.scores import Scores
     from anemonefish.front.simulated_recordings import simulate
@@ -82,9 +85,11 @@ __all__ = [
     "publish",
     "read_annotations",
     "read_results",
+    "review",
     "score",
     "simulate",
     "spectrograms",
+    "take_verdicts",
 ]
 
 __version__ = "0.1.0"
@@ -105,6 +110,7 @@ _NAMES_OF = {
     "front.inference": ("ModelInference", "load_model"),
     "front.model_publishing": ("publish",),
     "front.preprocessor": ("AudioPreprocessor",),
+    "front.review_pages": ("review", "take_verdicts"),
     "front.saved_results": ("read_results",),
     "front.scores": ("Scores",),
     "front.simulated_recordings": ("simulate",),

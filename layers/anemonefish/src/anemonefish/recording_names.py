@@ -41,7 +41,9 @@ _SYSTEM_NAMES = frozenset(
     }
 )
 
-_OWN_CLIP = re.compile(r"(^|/)review/clips/[^/]+_[0-9]{6,}\.[0-9]{3}s_[^/]+_[01]\.[0-9]{3}(_[0-9]+)?\.flac$")
+_OWN_CLIP = re.compile(
+    r"(^|/)(review/clips/[^/]+_[0-9]{6,}\.[0-9]{3}s_[^/]+_[01]\.[0-9]{3}(_[0-9]+)?|review-clips/clip-[0-9a-f]{12})\.flac$"
+)
 
 
 def printable(text: str) -> str:
@@ -102,7 +104,7 @@ def is_hidden(parts: Iterable[str]) -> bool:
 
 
 def is_own_clip(path: str) -> bool:
-    """Say whether a file is a clip of ``detect --clips``, by its folder and its name."""
+    """Say whether a file is a clip of ``detect --clips`` or of ``review``, by its folder and its name."""
     return _OWN_CLIP.search(path) is not None
 
 

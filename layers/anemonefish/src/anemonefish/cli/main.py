@@ -1,4 +1,4 @@
-"""The command line: ``anemonefish detect | plan | evaluate | calibrate | models | simulate | remote``.
+"""The command line: ``anemonefish detect | plan | evaluate | review | calibrate | models | simulate | remote``.
 
 Each command lies in a module of its own, which is imported when the command runs, and calls the functions of the Python
 interface (``import anemonefish``). Exit codes: 0 done, 1 a recording or the job failed, 2 the command was mistyped. An
@@ -29,6 +29,7 @@ _COMMANDS = (
         "remote",
         "Use a deployed stack over its API. The key is taken from ANEMONEFISH_API_KEY, or asked for.",
     ),
+    ("review_command", "review", "Write a page to judge a sample of results, or take its verdicts back."),
     (
         "simulate_command",
         "simulate",

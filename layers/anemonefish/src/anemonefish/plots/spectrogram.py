@@ -1,4 +1,4 @@
-"""Draw the spectrogram of a clip with its events marked.
+"""Draw the spectrogram of a clip with its events marked, or as an image without axes.
 
 The colours are cividis (Nuñez et al. 2018, PLoS ONE 13:e0199239), whose lightness rises evenly. This spectrogram is for
 people; the ones that a network sees are made in :mod:`anemonefish.profiles`.
@@ -6,27 +6,33 @@ people; the ones that a network sees are made in :mod:`anemonefish.profiles`.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidRequest
-from anemonefish.plots.style import INK, MOST_COLUMNS, VERMILION, Span, make_figure, png_of
+from anemonefish.plots.style import INK, MOST_COLUMNS, VERMILION, Span, make_figure, no_matplotlib, png_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_spectrogram"]
+__all__ = ["SpectrogramImage", "draw_spectrogram_image", "plot_spectrogram"]
 
 _LEAST_RANGE_DB = 25.0
 """Range of the colours at least, so that noise alone does not look like a signal."""
 _FFT_SECONDS = 0.032
 """Length of the window: pulses of anemonefish calls follow one another after 35 ms or more, and stay apart."""
 _MARGIN = 0.1
+_IMAGE_COLUMNS = 1_000
+"""Pixels across an image without axes: a clip of 5 seconds has one per 5 ms, as fine as the frames."""
 _INSET = 0.005
 """Keeps the line of a box inside the axes."""
+_IMAGE_COLOURS = 48
+"""Colours of an image without axes: one per decibel or less, which halves the size of the file against 256."""
 _KILOHERTZ_FROM = 2_000  # Hz
 
 
@@ -70,10 +76,7 @@ def plot_spectrogram(
     figure, [axes] = make_figure(9, 4, title)
     events_band = band or (0.0, sample_rate / 2)
     low, high = _with_margin(events_band, sample_rate / 2)
-    inside = (frequencies >= low) & (frequencies <= high)
-    # The colours go from the quietest third to nearly the loudest value, so that a click or a hum does not darken
-    # everything else.
-    floor, top = np.percentile(decibels[inside], (35, 99.8)) if inside.any() else (0.0, 0.0)
+    floor, top = _colour_range(decibels[(frequencies >= low) & (frequencies <= high)])
     half_time, half_frequency = (times[1] - times[0]) / 2 if len(times) > 1 else 0.01, frequencies[1] / 2
     image = axes.imshow(
         decibels,
@@ -82,7 +85,7 @@ def plot_spectrogram(
         cmap="cividis",
         interpolation="bilinear",
         vmin=floor,
-        vmax=max(top, floor + _LEAST_RANGE_DB),
+        vmax=top,
         extent=(
             begins + times[0] - half_time,
             begins + times[-1] + half_time,
@@ -98,6 +101,74 @@ def plot_spectrogram(
     bar.set_label("Power (dB re full scale)", fontsize=9, color=INK)
     bar.ax.tick_params(labelsize=8, colors=INK)
     return png_of(figure)
+
+
+@dataclass(frozen=True, slots=True)
+class SpectrogramImage:
+    """The spectrogram of a clip as pixels, without axes: a page draws its own, and marks what it wants.
+
+    Attributes
+    ----------
+    png : bytes
+        Time runs from left to right, over the whole clip; low frequencies are at the bottom.
+    low_hz, high_hz : float
+        Frequencies at the lower and the upper edge.
+    """
+
+    png: bytes
+    low_hz: float
+    high_hz: float
+
+
+def draw_spectrogram_image(
+    samples: NDArray[Any], sample_rate: int, *, band: tuple[float, float] | None = None
+) -> SpectrogramImage:
+    """Draw the spectrogram of a clip without axes, in the colours of :func:`plot_spectrogram`.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n_samples,), float
+        Mono, within [-1, 1].
+    sample_rate : int
+        Samples per second.
+    band : (float, float), optional
+        Shown with a margin of a tenth; by default everything up to half the sample rate.
+
+    Raises
+    ------
+    InvalidRequest
+        matplotlib is not installed, or the clip is shorter than one window of the spectrogram.
+    """
+    try:
+        from matplotlib import colormaps
+        from PIL import Image  # matplotlib brings it
+    except ImportError:
+        raise no_matplotlib() from None
+    decibels, times, frequencies = _decibels(np.asarray(samples, np.float64), sample_rate)
+    low, high = _with_margin(band or (0.0, sample_rate / 2), sample_rate / 2)
+    step = frequencies[1]
+    first, last = round(low / step), max(round(high / step), round(low / step) + 1)
+    shown = decibels[first : last + 1]
+    # The column of each moment is the nearest frame, so that the image reaches from end to end of the clip.
+    moments = (np.arange(_IMAGE_COLUMNS) + 0.5) / _IMAGE_COLUMNS * len(samples) / sample_rate
+    hop = times[1] - times[0] if len(times) > 1 else 1.0
+    nearest = np.clip(np.rint((moments - times[0]) / hop).astype(int), 0, len(times) - 1)
+    floor, top = _colour_range(shown)
+    levels = np.clip((shown[::-1, nearest] - floor) / (top - floor) * (_IMAGE_COLOURS - 1), 0, _IMAGE_COLOURS - 1)
+    image = Image.fromarray(np.rint(levels).astype(np.uint8))
+    image.putpalette((colormaps["cividis"](np.linspace(0, 1, _IMAGE_COLOURS))[:, :3] * 255).astype(np.uint8).tobytes())
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return SpectrogramImage(file.getvalue(), float((first - 0.5) * step), float((last + 0.5) * step))
+
+
+def _colour_range(decibels: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the levels of the darkest and the brightest colour.
+
+    They go from the quietest third to nearly the loudest value, so that a click or a hum does not darken everything.
+    """
+    floor, top = np.percentile(decibels, (35, 99.8)) if decibels.size else (0.0, 0.0)
+    return float(floor), float(max(top, floor + _LEAST_RANGE_DB))
 
 
 def _decibels(

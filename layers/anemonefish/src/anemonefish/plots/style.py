@@ -32,6 +32,7 @@ __all__ = [
     "Span",
     "as_utc",
     "make_figure",
+    "no_matplotlib",
     "png_of",
 ]
 
@@ -89,9 +90,7 @@ def make_figure(width: float, height: float, title: str, *, rows: int = 1) -> tu
         from matplotlib.figure import Figure as NewFigure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError:
-        raise InvalidRequest(
-            "plots need matplotlib, which is not installed; install it with pip install 'anemonefish[pictures]'"
-        ) from None
+        raise no_matplotlib() from None
     layout = ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1)  # inches
     figure = NewFigure(figsize=(width, height), dpi=_DPI, facecolor="white", layout=layout)
     figure.suptitle(_shortened(title, width), fontsize=13, color=INK, fontweight="bold", parse_math=False)
@@ -104,6 +103,13 @@ def make_figure(width: float, height: float, title: str, *, rows: int = 1) -> tu
         for text in (axes.xaxis.label, axes.yaxis.label):
             text.set(fontsize=10, color=INK)
     return figure, plots
+
+
+def no_matplotlib() -> InvalidRequest:
+    """Return the error for an installation without matplotlib."""
+    return InvalidRequest(
+        "plots need matplotlib, which is not installed; install it with pip install 'anemonefish[pictures]'"
+    )
 
 
 def _shortened(title: str, width: float) -> str:

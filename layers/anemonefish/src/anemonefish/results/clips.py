@@ -7,11 +7,11 @@ needs are read, from a disk or from S3. A clip is written under another name fir
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import soundfile
@@ -146,8 +146,21 @@ def choose_clips(sources: Iterable[ClipSource], limit: int | None) -> tuple[list
     return kept, len(ranked) - len(chosen)
 
 
+NameOfClip: TypeAlias = Callable[[ClipSource, Event], str]
+"""Returns the file name of a clip without its ending."""
+
+
+def _descriptive_name(source: ClipSource, event: Event) -> str:
+    return clip_name(source.name, Fraction(event.start, source.sample_rate), event.label, event.mean_score)
+
+
 def cut_clips(
-    sources: Iterable[ClipSource], folder: Path, *, padding_seconds: float = 1.0, limit: int | None = None
+    sources: Iterable[ClipSource],
+    folder: Path,
+    *,
+    padding_seconds: float = 1.0,
+    limit: int | None = None,
+    name_of: NameOfClip = _descriptive_name,
 ) -> Clips:
     """Cut events from recordings and write them as FLAC.
 
@@ -160,6 +173,8 @@ def cut_clips(
         Length of sound before and after each event; less at the beginning and the end of the recording.
     limit : int, optional
         The most clips to write; events with the highest mean scores are chosen.
+    name_of : callable
+        The name of each clip; by default :func:`clip_name`.
 
     Raises
     ------
@@ -177,7 +192,7 @@ def cut_clips(
     clips: list[Clip] = []
     for source in kept:
         cut = _cut if source.pieces is None else _cut_transcoded
-        clips += cut(source, folder, Fraction(str(padding_seconds)), used_names)
+        clips += cut(source, folder, Fraction(str(padding_seconds)), name_of, used_names)
     return Clips(tuple(clips), left_out)
 
 
@@ -202,21 +217,22 @@ def _safe(text: str) -> str:
     return kept.lstrip(".") or "_"
 
 
-def _cut(source: ClipSource, folder: Path, padding: Fraction, used_names: set[str]) -> list[Clip]:
+def _cut(source: ClipSource, folder: Path, padding: Fraction, name_of: NameOfClip, used_names: set[str]) -> list[Clip]:
     clips = []
     with open_audio(source.uri, version=source.version, name=source.name) as audio:
         facts = audio.facts
         _check_flac(source.name, facts)
         for event in source.events:
             start, stop = _interval(event, source.sample_rate, facts, padding)
-            begins = Fraction(event.start, source.sample_rate)
-            path = folder / _free(clip_name(source.name, begins, event.label, event.mean_score), used_names)
+            path = folder / _free(name_of(source, event), used_names)
             _write(_frames(audio, source.name, start, stop), facts, path)
             clips.append(_clip(path, source, event, start, stop, facts))
     return clips
 
 
-def _cut_transcoded(source: ClipSource, folder: Path, padding: Fraction, used_names: set[str]) -> list[Clip]:
+def _cut_transcoded(
+    source: ClipSource, folder: Path, padding: Fraction, name_of: NameOfClip, used_names: set[str]
+) -> list[Clip]:
     """Cut events from transcoded pieces, which have 24 bits; channels are read one after the other."""
     assert source.pieces is not None
     store, prefix = source.pieces
@@ -230,8 +246,7 @@ def _cut_transcoded(source: ClipSource, folder: Path, padding: Fraction, used_na
     clips = []
     for event in source.events:
         start, stop = _interval(event, source.sample_rate, facts, padding)
-        begins = Fraction(event.start, source.sample_rate)
-        path = folder / _free(clip_name(source.name, begins, event.label, event.mean_score), used_names)
+        path = folder / _free(name_of(source, event), used_names)
         frames = np.stack([reader.read(start, stop) for reader in readers], axis=1)
         with atomic_file(path) as temporary:
             temporary.write_bytes(encode_flac((frames * 2.0**31).astype(np.int32), facts.sample_rate))
