@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import anemonefish as af
@@ -61,20 +61,24 @@ def test_settings_that_decide_nothing_are_refused(
         results.decide(**settings)
 
 
-def test_data_frame_is_the_table_of_events(deployment: Path, tmp_path: Path) -> None:
-    results = af.detect(deployment, failures="ignore", time_zone="UTC", threshold=0.2)
+def test_data_frames_are_the_tables_of_events_and_effort(deployment: Path, tmp_path: Path) -> None:
+    results = af.detect(deployment, failures="ignore", time_zone="UTC", local_time_zone="+10:00", threshold=0.2)
     results.save(tmp_path / "out", "csv")
-    rows = list(csv.DictReader((tmp_path / "out" / "combined.events.csv").open()))
-    frame = results.to_dataframe()
-    assert len(rows) == len(frame) == len(results.events) >= 1
-    assert list(frame) == list(rows[0])
-    for row, (_, values) in zip(rows, frame.iterrows(), strict=True):
-        for column, cell in row.items():
-            value = values[column]
-            if isinstance(value, float) and not math.isnan(value):
-                assert float(cell) == pytest.approx(value, abs=1e-6)
-            else:
-                assert cell == ("" if value is None or value != value else str(value))
+    for name, frame in (("combined.events.csv", results.to_dataframe()), ("effort.csv", results.effort())):
+        rows = list(csv.DictReader((tmp_path / "out" / name).open()))
+        assert len(rows) == len(frame) >= 1
+        assert list(frame) == list(rows[0])
+        for row, (_, values) in zip(rows, frame.iterrows(), strict=True):
+            for column, cell in row.items():
+                value = values[column]
+                if cell and isinstance(value, float):
+                    assert float(cell) == pytest.approx(value, abs=1e-6)
+                else:
+                    assert cell == ("" if pd.isna(value) else str(value))
+    assert len(results.to_dataframe()) == len(results.events)
+    assert set(results.effort()["time_zone"].dropna()) == {"UTC+10:00"}
+    assert set(results.effort(time_zone="Europe/Paris")["time_zone"].dropna()) == {"Europe/Paris"}
+    assert results.plot().png == results.plot_effort().png
 
 
 def test_data_frame_of_scores_names_recordings_and_classes(results: af.Detections) -> None:

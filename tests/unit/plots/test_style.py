@@ -59,7 +59,7 @@ def test_plots_without_values_are_drawn() -> None:
     assert pixels(plot_precision_recall([], title="")).size
     assert pixels(plot_precision_recall([Curve("x", ())], title="x")).size
     assert pixels(plot_score_timeline(none, none.astype(float), threshold=0.5, title="x", label="y")).size
-    assert pixels(plot_activity([], title="x", recorded=[])).size
+    assert pixels(plot_activity([], [None] * 24, title="x", time_zone="UTC")).size
 
 
 def test_title_is_drawn_as_text_not_as_a_formula() -> None:

@@ -29,7 +29,8 @@ from anemonefish.notes import Note
 from anemonefish.results.effort import Effort
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.settings import MOST_CLIPS, Settings
-from anemonefish.workflow.review import Review, draw_activity, review_results
+from anemonefish.workflow.effort_plot import draw_effort
+from anemonefish.workflow.review import Review, review_results
 from anemonefish.workflow.save_results import save_results
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class Detections:
         >>> scene = af.simulate("reef_20240301T053000Z.wav", seconds=6, seed=6)
         >>> effort = af.detect("reef_20240301T053000Z.wav", processes=1).effort(time_zone="+10:00")
         >>> effort.query("by == 'hour'")[["date", "hour", "recorded_hours", "events"]].values.tolist()
-        [['2024-03-01', 15, 0.001667, 1.0]]
+        [['2024-03-01', 15, 0.001667, 1]]
         """
         return effort_frame(self.measure_effort(time_zone))
 
@@ -211,7 +212,7 @@ class Detections:
         return measured
 
     def plot(self) -> Picture:
-        """Draw the scores and events of the only recording; of several, the events per day and hour.
+        """Draw the scores and events of the only recording; of several, their :meth:`plot_effort`.
 
         Raises
         ------
@@ -222,11 +223,24 @@ class Detections:
             raise InvalidRequest("there is no recording to draw")
         if len(self.recordings) == 1:
             return self.recordings[0].plot()
-        return Picture(
-            draw_activity(
-                [(each.begins, each.duration, [event.start_time for event in each.events]) for each in self.recordings]
-            )
-        )
+        return self.plot_effort()
+
+    def plot_effort(self, *, time_zone: str | None = None) -> Picture:
+        """Draw events per hour of effort: by day, by day and hour, and by hour of the day with an interval of 90 %.
+
+        Time without effort is hatched.
+
+        Parameters
+        ----------
+        time_zone : str, optional
+            As in :meth:`effort`.
+
+        Raises
+        ------
+        InvalidRequest
+            matplotlib is not installed.
+        """
+        return Picture(draw_effort(self.measure_effort(time_zone)))
 
     def save(
         self,

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["effort_frame"]
 
 
+_WHOLE = ("hour", "recordings", "failed_recordings", "events")
+"""Columns of whole numbers; where one is missing, pandas would make them floats."""
+
+
 def effort_frame(effort: Effort) -> DataFrame:
     """Return a data frame with the columns of ``effort.csv``; a value that the table leaves empty is missing."""
     rows = [effort_values(row, effort.zone_name) for row in effort.rows()]
-    return data_frame({column: [row[number] for row in rows] for number, column in enumerate(EFFORT_COLUMNS)})
+    frame = data_frame({column: [row[number] for row in rows] for number, column in enumerate(EFFORT_COLUMNS)})
+    return frame.astype(dict.fromkeys(_WHOLE, "Int64"))

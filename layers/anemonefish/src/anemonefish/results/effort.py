@@ -106,7 +106,8 @@ class Effort:
     """
 
     def __init__(self, zone_name: str = "UTC") -> None:
-        self.zone_name = zone_name
+        # An offset without UTC would be a formula in a spreadsheet.
+        self.zone_name = zone_name if zone_name[:1].isalpha() else f"UTC{zone_name}"
         self._clock = HourClock(parse_time_zone(zone_name))
         self._recordings: list[_Recording] = []
         self._hours: dict[str, dict[ClockHour, Sums]] = defaultdict(dict)

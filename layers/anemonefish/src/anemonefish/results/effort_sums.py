@@ -62,7 +62,7 @@ class Sums:
     @property
     def hours(self) -> float:
         """The effort in hours."""
-        return float(self.analysed / 3600)
+        return self.analysed.numerator / (self.analysed.denominator * 3600)
 
 
 _NAMES = tuple(each.name for each in fields(Sums))

@@ -67,7 +67,7 @@ def effort_values(row: EffortRow, zone_name: str) -> tuple[str | int | float | N
     sums, rate, clocked = row.sums, row.rate, row.date is not None or row.hour is not None
     over_time = row.by != "recording"
     dated = row.span is not None or row.by == "hour_of_day"
-    hours: list[float | None] = [_rounded(getattr(sums, name) / 3600) for name in _HOURS]
+    hours: list[float | None] = [_hours(getattr(sums, name)) for name in _HOURS]
     if not (dated and over_time):
         hours[:2] = [None, None]
     if not row.length_known:
@@ -83,7 +83,7 @@ def effort_values(row: EffortRow, zone_name: str) -> tuple[str | int | float | N
         sums.recordings,
         sums.failed_recordings,
         *hours,
-        None if row.gap is None else _rounded(row.gap / 3600),
+        None if row.gap is None else _hours(row.gap),
         _duty_cycle(sums) if dated and over_time else None,
         sums.events if rate is not None or sums.events else None,
         *((None, None, None, None) if rate is None else (rate.value, rate.low, rate.high, rate.method)),
@@ -92,12 +92,17 @@ def effort_values(row: EffortRow, zone_name: str) -> tuple[str | int | float | N
 
 
 def _duty_cycle(sums: Sums) -> float | None:
-    return _rounded(sums.covered / sums.deployment) if sums.deployment else None
+    share = sums.covered / sums.deployment if sums.deployment else None
+    return None if share is None else _rounded(share.numerator, share.denominator)
 
 
-def _rounded(value: Fraction) -> float:
-    """Return a value with six decimals, rounded from its exact fraction."""
-    return int(value * _DECIMALS + Fraction(1, 2)) / _DECIMALS
+def _hours(seconds: Fraction) -> float:
+    return _rounded(seconds.numerator, seconds.denominator * 3600)
+
+
+def _rounded(number: int, divisor: int) -> float:
+    """Return a fraction with six decimals; halves are rounded up."""
+    return (2 * number * _DECIMALS + divisor) // (2 * divisor) / _DECIMALS
 
 
 def _utc(moment: Fraction | None) -> str | None:

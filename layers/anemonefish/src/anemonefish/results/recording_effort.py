@@ -33,7 +33,7 @@ class Stretch:
 
     start: int
     stop: int
-    share: Fraction = Fraction(1)
+    share: Fraction | int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +119,12 @@ class RecordingEffort:
 
     def seconds_of(self, stretches: Iterable[Stretch], start: int, stop: int) -> Fraction:
         """Return how many seconds of some stretches lie in the samples ``[start, stop)``."""
-        samples = Fraction(0)
+        samples: int | Fraction = 0
         for stretch in stretches:
             inside = min(stretch.stop, stop) - max(stretch.start, start)
             if inside > 0:
-                samples += stretch.share * inside
-        return samples / self.rate
+                samples += inside if stretch.share == 1 else stretch.share * inside
+        return Fraction(samples, self.rate)
 
 
 def _begins(recording: PlannedRecording) -> int | None:

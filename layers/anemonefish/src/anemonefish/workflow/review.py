@@ -10,7 +10,7 @@ Cutting is :mod:`anemonefish.results.clips`', drawing is :mod:`anemonefish.plots
     review/clips/....png                                    its spectrogram
     review/clips/clips.csv, review/clips/index.html         what they are, for a spreadsheet and a browser
     review/{recording}.timeline.png                         scores, threshold and events
-    review/activity.png                                     events per day and hour
+    review/activity.png                                     events per hour of effort, by day and hour
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from anemonefish.annotations.selections import within_nyquist
@@ -27,12 +26,12 @@ from anemonefish.errors import AnemonefishError, Failure
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.parts import read_scores
 from anemonefish.models.repository import ModelRepository
-from anemonefish.plots.activity import plot_activity
 from anemonefish.plots.spectrogram import plot_spectrogram
 from anemonefish.plots.style import Span
 from anemonefish.results.clip_index import write_clip_index
 from anemonefish.results.clips import Clip, Clips, ClipSource, cut_clips
 from anemonefish.results.decide import decide
+from anemonefish.results.effort import Effort
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.review_state import (
     REVIEW_FAILED,
@@ -49,11 +48,11 @@ from anemonefish.settings import MOST_CLIPS
 from anemonefish.stores import Store
 from anemonefish.stores.folder import atomic_file
 from anemonefish.stores.temporary import temporary_folder
-from anemonefish.workflow.timelines import clock_of, count_timelines, draw_result, timeline_name
+from anemonefish.workflow.effort_plot import draw_effort
+from anemonefish.workflow.timelines import count_timelines, draw_result, timeline_name
 
 __all__ = [
     "Review",
-    "draw_activity",
     "review_results",
     "store_review",
     "write_review",
@@ -277,42 +276,10 @@ def _results(job: Job, models: ModelRepository) -> Iterator[RecordingResult]:
 
 
 def _activity(results: Sequence[RecordingResult]) -> bytes:
-    return draw_activity(
-        [
-            (
-                clock_of(result),
-                result.analysis.audio.frames / result.analysis.audio.sample_rate,
-                [seconds(event.start, result.sample_rate) for event in result.events],
-            )
-            for result in results
-        ]
-    )
-
-
-def draw_activity(recordings: Sequence[tuple[datetime | None, float, Sequence[float]]]) -> bytes:
-    """Draw events per day and hour as a PNG: by the clock if every recording has one, else over the recorded time.
-
-    Parameters
-    ----------
-    recordings : sequence of (datetime or None, float, sequence of float)
-        When each recording began, how long it is, and when its events begin in it, both in seconds.
-    """
-    title = f"{sum(len(starts) for _, _, starts in recordings)} events in {len(recordings)} recordings"
-    begun = [clock for clock, _, _ in recordings if clock is not None]
-    if len(begun) == len(recordings):
-        events = [
-            clock + timedelta(seconds=start)
-            for clock, (_, _, starts) in zip(begun, recordings, strict=True)
-            for start in starts
-        ]
-        spans = [
-            (clock, clock + timedelta(seconds=length)) for clock, (_, length, _) in zip(begun, recordings, strict=True)
-        ]
-        return plot_activity(events, title=title, recorded=spans)
-    lengths = [length for _, length, _ in recordings]
-    before = [sum(lengths[:number]) for number in range(len(lengths))]
-    offsets = [begin + start for begin, (_, _, starts) in zip(before, recordings, strict=True) for start in starts]
-    return plot_activity(offsets, title=title, recorded=[(0.0, sum(lengths))])
+    effort = Effort.in_zone_of(results[0].settings)
+    for result in results:
+        effort.add(result.recording, (event.start for event in result.events))
+    return draw_effort(effort)
 
 
 def _spectrogram(clip: Clip, result: RecordingResult) -> bytes:
