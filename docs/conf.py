@@ -42,6 +42,7 @@ CONTENTS = {
         "notebook",
         "numbers",
         "results",
+        "probability",
         "settings",
         "formats",
         "time",

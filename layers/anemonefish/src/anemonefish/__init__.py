@@ -6,6 +6,7 @@
     af.score(paths)                score the windows of recordings and decide nothing
     af.plan(paths)                 say what an analysis would take in an AWS account
     af.read_results(folder)        read the results of an earlier run
+    af.calibrate_scores(results)   turn scores into probabilities by the verdicts on a review
     af.evaluate(results, marks)    compare results with annotations: precision, recall, F1
     af.review(folder)              write a page on which a person judges a sample of results
     af.take_verdicts(folder, csv)  take the verdicts back, and write them as labels
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from anemonefish.front.preprocessor import AudioPreprocessor
     from anemonefish.front.review_pages import review, take_verdicts
     from anemonefish.front.saved_results import read_results
+    from anemonefish.front.score_calibrations import calibrate_scores
     from anemonefish.front.scores import Scores
     from anemonefish.front.simulated_recordings import simulate
     from anemonefish.profiles import spectrograms
@@ -77,6 +79,7 @@ __all__ = [
     "Settings",
     "StorageError",
     "__version__",
+    "calibrate_scores",
     "detect",
     "errors",
     "evaluate",
@@ -112,6 +115,7 @@ _NAMES_OF = {
     "front.preprocessor": ("AudioPreprocessor",),
     "front.review_pages": ("review", "take_verdicts"),
     "front.saved_results": ("read_results",),
+    "front.score_calibrations": ("calibrate_scores",),
     "front.scores": ("Scores",),
     "front.simulated_recordings": ("simulate",),
     "profiles": ("spectrograms",),

@@ -28,6 +28,7 @@ CODES: dict[str, str] = {
     "channels-cancel": "the mean of the channels is far quieter than each of them",
     "no-levels": "its scores were stored by an older version, which measured no levels",
     "clock-not-set": "the recorder's clock was probably never set",
+    "calibration-unused": "the calibration of scores was made for other settings, so events have no probability",
     "start": "what is known, or doubtful, about the time of the first sample",
 }
 """Every code and what it means; docs/results.md lists them."""

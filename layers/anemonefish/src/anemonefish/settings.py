@@ -62,6 +62,7 @@ class Use(Enum):
     SCORES = "scores"
     EVENTS = "events"
     TIMES = "times"
+    PROBABILITIES = "probabilities"
     FILES = "files"
     COST = "time and cost"
 
@@ -162,6 +163,14 @@ class Settings:
             Use.TIMES,
             "Start time of the only recording of a job, ISO 8601 with an offset: `2019-09-20T10:42:48+10:00`; "
             "`null`: from its name or header",
+        ),
+    )
+    site: _Text | None = field(
+        default=None,
+        metadata=_about(
+            Use.PROBABILITIES,
+            "The site whose calibration of scores gives events a probability (docs/probability.md); `null`: the "
+            "calibration without a site, if there is one",
         ),
     )
     formats: Annotated[tuple[Format, ...], MinLen(1)] = field(

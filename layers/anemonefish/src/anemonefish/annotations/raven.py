@@ -33,9 +33,12 @@ RAVEN_COLUMNS = (
     "Score",
     "Begin UTC",
 )
+_PROBABILITY = "Probability"
 
 
-def write_raven(file: TextIO, parts: Iterable[tuple[AudioReference, Iterable[Selection]]]) -> None:
+def write_raven(
+    file: TextIO, parts: Iterable[tuple[AudioReference, Iterable[Selection]]], *, probability: bool = False
+) -> None:
     """Write a Raven selection table over one recording, or over several that are opened as one sequence.
 
     Parameters
@@ -45,8 +48,10 @@ def write_raven(file: TextIO, parts: Iterable[tuple[AudioReference, Iterable[Sel
     parts : iterable of (AudioReference, iterable of Selection)
         The recordings in the order of the sequence. ``Begin Time (s)`` counts from the start of the first recording,
         ``File Offset (s)`` from the start of the recording that holds the selection.
+    probability : bool
+        Whether the last column is that of the selections' probabilities.
     """
-    table = RavenTable(file)
+    table = RavenTable(file, probability=probability)
     for recording, selections in parts:
         table.add(recording, selections)
 
@@ -56,20 +61,24 @@ class RavenTable:
 
     Parameters
     ----------
-    file : text file
+    file, probability
         As in :func:`write_raven`.
     """
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, *, probability: bool = False) -> None:
         self._file = file
+        self._probability = probability
         self._rows = 0
-        file.write("\t".join(RAVEN_COLUMNS) + "\n")
+        file.write("\t".join((*RAVEN_COLUMNS, *([_PROBABILITY] if probability else ()))) + "\n")
 
     def add(self, recording: AudioReference, selections: Iterable[Selection]) -> None:
         """Write the selections of the next recording."""
         for selection in selections:
             self._rows += 1
-            self._file.write("\t".join((str(self._rows), *_fields(recording, selection))) + "\n")
+            fields = [str(self._rows), *_fields(recording, selection)]
+            if self._probability:
+                fields.append("" if selection.probability is None else f"{selection.probability:.6f}")
+            self._file.write("\t".join(fields) + "\n")
 
 
 def _fields(recording: AudioReference, selection: Selection) -> tuple[str, ...]:

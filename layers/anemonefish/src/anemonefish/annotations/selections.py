@@ -28,6 +28,8 @@ class Selection:
         None for labels that were drawn or simulated.
     utc : str or None
         When it begins, where that is known.
+    probability : float or None
+        That it is what its label says, where scores are calibrated.
     """
 
     start: int
@@ -37,6 +39,7 @@ class Selection:
     high_hz: float
     score: float | None = None
     utc: str | None = None
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

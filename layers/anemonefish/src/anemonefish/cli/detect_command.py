@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from anemonefish.front.detections import Detections
     from anemonefish.front.recording_detections import DetectedEvent
     from anemonefish.jobs.plan import PlannedRecording
+    from anemonefish.jobs.score_calibration import ScoreCalibration
     from anemonefish.models.repository import PinnedModel
 
 __all__ = ["detect", "plan"]
@@ -115,6 +116,7 @@ def detect(
         soft_wrap=True,
     )
     OUT.print(_effort_line(results), highlight=False, soft_wrap=True)
+    _show_calibration(results.calibration, results.model, models_uri, settings)
     _show_lone_calls(results.model, models_uri, settings)
     failed = _show_failures(results.planned)
     if (review := results.review) is not None:
@@ -199,7 +201,10 @@ def _show_events(events: Sequence[DetectedEvent]) -> None:
     from anemonefish.sample_times import format_seconds
 
     table = Table(title="events, with the mean and the maximum score of their windows")
-    for name in ("recording", "start s", "end s", "class", "mean", "max", "calls", "level dB", "SNR dB", "peak Hz"):
+    headings = ["recording", "start s", "end s", "class", "mean", "max", "calls", "level dB", "SNR dB", "peak Hz"]
+    if any(event.probability is not None for event in events):
+        headings.append("probability")
+    for name in headings:
         table.add_column(name, justify="left" if name in {"recording", "class"} else "right", overflow="fold")
     for event in events[:_SHOWN_EVENTS]:
         times = (format_seconds(edge, event.sample_rate)[:-3] for edge in (event.start_sample, event.end_sample))
@@ -208,7 +213,8 @@ def _show_events(events: Sequence[DetectedEvent]) -> None:
             "" if value is None else f"{value:.0f}"
             for value in (event.calls, event.level_db, event.snr_db, event.peak_hz)
         )
-        table.add_row(event.recording, *times, event.label, *scores, *measured)
+        probability = () if event.probability is None else (f"{event.probability:.2f}",)
+        table.add_row(event.recording, *times, event.label, *scores, *measured, *probability)
     if events:
         OUT.print(table)
     if len(events) > _SHOWN_EVENTS:
@@ -226,6 +232,28 @@ def _effort_line(results: Detections) -> str:
     if overlap < _LEAST_OVERLAP_HOURS:
         return line
     return f"{line}; {overlap:.3g} hours overlap and are counted for each recording: of several hydrophones?"
+
+
+def _show_calibration(
+    calibration: ScoreCalibration | None, model: PinnedModel, models_uri: str, settings: Settings
+) -> None:
+    """Say where the probabilities come from, or which sites have a calibration that was not asked for."""
+    from anemonefish.jobs.score_calibration import calibrated_sites
+    from anemonefish.models.repository import ModelRepository
+
+    if calibration is not None:
+        site = "" if calibration.site is None else f" of the site {calibration.site}"
+        line = (
+            f"probabilities by calibration {calibration.id}{site}: {calibration.verdicts} verdicts, the last on "
+            f"{calibration.judged_at[:10]}"
+        )
+    elif settings.site is None and (sites := calibrated_sites(ModelRepository(open_store(models_uri)), model)):
+        line = (
+            f"scores of {model.reference} are calibrated for {', '.join(sites)}; for probabilities add --set site=NAME"
+        )
+    else:
+        return
+    OUT.print(line, highlight=False, soft_wrap=True)
 
 
 def _show_lone_calls(model: PinnedModel, models_uri: str, settings: Settings) -> None:

@@ -16,6 +16,11 @@ __all__ = ["main"]
 
 _COMMANDS = (
     ("calibrate_command", "calibrate", "Measure seconds per window and per range."),
+    (
+        "calibrate_scores_command",
+        "calibrate-scores",
+        "Turn scores into probabilities by the verdicts on a review.",
+    ),
     ("detect_command", "detect", "Find events in recordings: files, folders (searched below) or s3:// objects."),
     ("evaluate_command", "evaluate", "Compare results with labels."),
     ("models_commands", "models", "Publish, verify and show model bundles."),

@@ -123,7 +123,7 @@ class LazyCommand(click.Command):
     module : str
         Full name of the module.
     name : str
-        Of the command, and of the module's attribute that holds it.
+        Of the command, and of the module's attribute that holds it (with ``_`` for ``-``).
     text : str
         The first line of the command's help, for the list of commands.
     """
@@ -134,7 +134,7 @@ class LazyCommand(click.Command):
 
     def load(self) -> click.Command:
         """Import the module and return the command itself."""
-        command: click.Command = getattr(import_module(self._module), str(self.name))
+        command: click.Command = getattr(import_module(self._module), str(self.name).replace("-", "_"))
         return command
 
 

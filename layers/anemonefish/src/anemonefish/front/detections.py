@@ -23,6 +23,7 @@ from anemonefish.front.recording_detections import (
 )
 from anemonefish.front.scores import Scores
 from anemonefish.jobs.plan import PlannedRecording
+from anemonefish.jobs.score_calibration import ScoreCalibration
 from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
@@ -91,6 +92,11 @@ class Detections:
         """The scores of all windows of all recordings before smoothing; they are read anew each time."""
         classes = self.recordings[0].classes if self.recordings else ()
         return Scores.joined([recording.scores for recording in self.recordings], classes, self.failures)
+
+    @property
+    def calibration(self) -> ScoreCalibration | None:
+        """What gives the events a probability (docs/probability.md); None where their scores are not calibrated."""
+        return self.recordings[0].calibration if self.recordings else None
 
     @property
     def notes(self) -> dict[str, tuple[Note, ...]]:

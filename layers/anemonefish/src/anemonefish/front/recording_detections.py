@@ -19,11 +19,12 @@ from anemonefish.errors import InvalidSettings
 from anemonefish.front.display import Picture, count_of, data_frame, html_table, text_table
 from anemonefish.front.scores import Scores
 from anemonefish.jobs.plan import PlannedRecording
+from anemonefish.jobs.score_calibration import ScoreCalibration
 from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
 from anemonefish.profiles.band_levels import BandLevels
-from anemonefish.results.csv_tables import EVENT_COLUMNS
+from anemonefish.results.csv_tables import EVENT_COLUMNS, PROBABILITY
 from anemonefish.results.event_levels import with_levels
 from anemonefish.results.events import Event, find_events, smooth
 from anemonefish.results.recording_result import RecordingResult
@@ -75,6 +76,8 @@ class DetectedEvent:
         Rate at which the recording was analysed, in Hz.
     start_utc : str or None
         When it began, as ISO 8601; None where the start of the recording is not known.
+    probability : float or None
+        That it is right, where the scores are calibrated (docs/probability.md).
     """
 
     recording: str
@@ -93,6 +96,7 @@ class DetectedEvent:
     end_sample: int
     sample_rate: int
     start_utc: str | None = None
+    probability: float | None = None
 
 
 class ScoreSource(Protocol):
@@ -138,6 +142,8 @@ class RecordingDetections:
         In the order of their start.
     notes : tuple of Note
         What a user should know about the recording.
+    calibration : ScoreCalibration or None
+        What gives the events a probability.
     """
 
     name: str
@@ -152,6 +158,7 @@ class RecordingDetections:
     planned: PlannedRecording
     source: ScoreSource
     _grid: WindowGrid = field(repr=False)
+    calibration: ScoreCalibration | None = None
 
     @classmethod
     def build(
@@ -162,6 +169,7 @@ class RecordingDetections:
         settings: Settings,
         events: Iterable[Event],
         source: ScoreSource,
+        calibration: ScoreCalibration | None = None,
     ) -> Self:
         """Return the results of a recording that was analysed."""
         how = recording.analysis
@@ -175,11 +183,12 @@ class RecordingDetections:
             sample_rate=how.sample_rate,
             duration=how.audio.frames / how.audio.sample_rate,
             start_utc=begins,
-            events=tuple(_detected(event, recording.name, how.sample_rate, begins) for event in events),
+            events=tuple(_detected(event, recording.name, how.sample_rate, begins, calibration) for event in events),
             notes=recording.notes,
             planned=recording,
             source=source,
             _grid=how.grid,
+            calibration=calibration,
         )
 
     @property
@@ -196,7 +205,8 @@ class RecordingDetections:
             raise InvalidSettings(f"target_class must be one of {', '.join(self.classes)}, not {label!r}")
         events = find_events(self._smoothed(settings), self._grid, self.sample_rate, label, Decision.of(settings))
         events = with_levels(events, self.source.read_levels(), self._grid, self.sample_rate)
-        return self.build(self.planned, self.classes, self.model, settings, events, self.source)
+        calibration = None if self.calibration is None else self.calibration.for_decision(settings)
+        return self.build(self.planned, self.classes, self.model, settings, events, self.source, calibration)
 
     def _smoothed(self, settings: Settings) -> NDArray[np.float32]:
         """Return the smoothed scores of the target class."""
@@ -269,7 +279,9 @@ def events_with_calls(events: Sequence[DetectedEvent]) -> str:
     return f"{count_of(len(events), 'event')}{known}"
 
 
-def _detected(event: Event, recording: str, rate: int, begins: str | None) -> DetectedEvent:
+def _detected(
+    event: Event, recording: str, rate: int, begins: str | None, calibration: ScoreCalibration | None
+) -> DetectedEvent:
     utc = None if begins is None else format_utc(utc_of(datetime.fromisoformat(begins), event.start, rate))
     return DetectedEvent(
         recording=recording,
@@ -288,6 +300,7 @@ def _detected(event: Event, recording: str, rate: int, begins: str | None) -> De
         end_sample=event.stop,
         sample_rate=rate,
         start_utc=utc,
+        probability=None if calibration is None else calibration.probability(event.max_score),
     )
 
 
@@ -339,4 +352,6 @@ def events_frame(events: Sequence[DetectedEvent], models: Mapping[str, str]) -> 
     }
     columns["model"] = [models[event.recording] for event in events]
     columns["start_utc"] = [event.start_utc for event in events]
+    if any(event.probability is not None for event in events):
+        columns[PROBABILITY] = [event.probability for event in events]
     return data_frame(columns)

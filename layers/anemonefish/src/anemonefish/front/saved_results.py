@@ -19,6 +19,7 @@ from anemonefish.front.detections import Detections
 from anemonefish.front.model_location import models_or_default
 from anemonefish.front.recording_detections import RecordingDetections
 from anemonefish.jobs.plan import Analysis, PlannedRecording, StartTime
+from anemonefish.jobs.score_calibration import ScoreCalibration
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.notes import Note
 from anemonefish.profiles.band_levels import BandLevels
@@ -95,12 +96,15 @@ class _SavedScores:
     model : PinnedModel
     models : Store
         Where the model lies, which reports need and scores do not.
+    calibration : ScoreCalibration or None
+        The one of the results.
     """
 
     path: Path
     planned: PlannedRecording
     model: PinnedModel
     models: Store
+    calibration: ScoreCalibration | None
 
     @property
     def store(self) -> Store:
@@ -119,7 +123,9 @@ class _SavedScores:
         """Decide the recording with other settings; the model must be there."""
         spec = ModelRepository(self.models).spec(self.model)
         scored = read_result(self.path)
-        return decide(self.planned, spec, self.model, settings, scored.scores, levels=scored.levels)
+        return decide(
+            self.planned, spec, self.model, settings, scored.scores, levels=scored.levels, calibration=self.calibration
+        )
 
 
 def _recording(path: Path, models: Store) -> RecordingDetections:
@@ -130,12 +136,14 @@ def _recording(path: Path, models: Store) -> RecordingDetections:
         planned = _planned(scored, _notes(path))
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidRequest(f"{path}: not a result of this program, or damaged ({error}); decide it again") from None
-    source = _SavedScores(path, planned, model, models)
+    document = scored.origin.get("calibration")
+    calibration = None if document is None else ScoreCalibration.from_dict(document, f"{path}: its calibration")
+    source = _SavedScores(path, planned, model, models, calibration)
     smoothed = smooth(scored.scores, scored.decision.median_windows)
     label = str(scored.settings.target_class)
     events = scored.events(smoothed, label, scored.decision.threshold)
     events = with_levels(events, scored.levels, scored.grid, scored.sample_rate)
-    return RecordingDetections.build(planned, scored.classes, model, scored.settings, events, source)
+    return RecordingDetections.build(planned, scored.classes, model, scored.settings, events, source, calibration)
 
 
 def _planned(scored: ScoredRecording, notes: tuple[Note, ...]) -> PlannedRecording:

@@ -64,8 +64,10 @@ class JobScores:
     def result(self, settings: Settings) -> RecordingResult:
         """Decide the recording with other settings."""
         job, stored = self.scored, self._stored()
-        recording = job.plan.recordings[self.number]
-        return decide(recording, job.spec, job.plan.model, settings, stored.scores, stored.observed, stored.levels)
+        plan, recording = job.plan, job.plan.recordings[self.number]
+        return decide(
+            recording, job.spec, plan.model, settings, stored.scores, stored.observed, stored.levels, plan.calibration
+        )
 
     def _stored(self) -> StoredScores:
         try:
@@ -123,6 +125,7 @@ class ScoredJob:
                         settings,
                         outcome.events,
                         JobScores(self, number),
+                        outcome.result.calibration,
                     )
                 )
         return Detections(self.plan.model, settings, tuple(planned), tuple(recordings), not_looked_at, review)

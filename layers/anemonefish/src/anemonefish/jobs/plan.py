@@ -19,20 +19,13 @@ from anemonefish.errors import Failure, InvalidRequest, short_repr
 from anemonefish.jobs.cut import MOST_RANGES
 from anemonefish.jobs.quote import Quote
 from anemonefish.jobs.report_tasks import ReportTask
+from anemonefish.jobs.score_calibration import ScoreCalibration
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid, WindowRange
 
-__all__ = [
-    "Analysis",
-    "Plan",
-    "PlannedRecording",
-    "RangeTask",
-    "StartTime",
-    "TranscodeTask",
-    "batched",
-]
+__all__ = ["Analysis", "Plan", "PlannedRecording", "RangeTask", "StartTime", "TranscodeTask", "batched"]
 
 _IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -150,6 +143,8 @@ class Plan:
     quote : Quote
     recordings_per_worker : int
         The most recordings that share a worker.
+    calibration : ScoreCalibration or None
+        What gives the events of the job a probability.
     """
 
     model: PinnedModel
@@ -158,6 +153,7 @@ class Plan:
     windows_per_range: int
     quote: Quote
     recordings_per_worker: int = MOST_RANGES
+    calibration: ScoreCalibration | None = None
 
     @property
     def identity(self) -> str:
@@ -218,6 +214,7 @@ class Plan:
             {
                 "model": self.model.to_dict(),
                 "settings": self.settings.to_dict(),
+                **({} if self.calibration is None else {"calibration": self.calibration.to_dict()}),
                 "windows_per_range": self.windows_per_range,
                 "recordings_per_worker": self.recordings_per_worker,
                 "quote": asdict(self.quote),
@@ -253,6 +250,7 @@ class Plan:
             windows_per_range=document["windows_per_range"],
             recordings_per_worker=document.get("recordings_per_worker", MOST_RANGES),
             quote=Quote.from_dict(document["quote"]),
+            calibration=ScoreCalibration.of_plan(document.get("calibration")),
         )
 
 

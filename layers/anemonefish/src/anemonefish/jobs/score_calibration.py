@@ -22,6 +22,7 @@ from anemonefish.canonical import digest, dump_json
 from anemonefish.errors import InvalidBundle, InvalidSettings
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository, PinnedModel
+from anemonefish.notes import Note
 from anemonefish.probability.density import CallDensity
 from anemonefish.probability.logistic import LogisticCurve
 from anemonefish.probability.precision import PrecisionThreshold
@@ -29,10 +30,12 @@ from anemonefish.settings import Settings
 
 __all__ = [
     "CurvePoint",
+    "JudgedStratum",
     "ScoreCalibration",
     "ScoreScale",
     "calibrated_sites",
     "check_site",
+    "fitting",
     "read_score_calibration",
     "write_score_calibration",
 ]
@@ -77,10 +80,10 @@ class ScoreScale:
             hop_seconds=profile.hop_seconds,
         )
 
-    def differences(self, other: Self) -> dict[str, tuple[Any, Any]]:
-        """Return what differs, by name: the value here and the value there."""
+    def differences(self, other: Self) -> str:
+        """Return what differs in words, for example ``median_windows 3 instead of 5``; empty where nothing does."""
         here, there = asdict(self), asdict(other)
-        return {name: (here[name], there[name]) for name in here if here[name] != there[name]}
+        return ", ".join(f"{name} {there[name]} instead of {here[name]}" for name in here if here[name] != there[name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,26 @@ class CurvePoint:
     probability: float
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedStratum:
+    """What was judged in one stratum, beside what the curve says of it.
+
+    Attributes
+    ----------
+    name : str
+    units, judged, yes : int
+        Units of the stratum, those with a usable verdict, and those of them with a call.
+    probability : float
+        Mean probability of the judged units; close to ``yes / judged`` where the curve fits.
+    """
+
+    name: str
+    units: int
+    judged: int
+    yes: int
+    probability: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +142,14 @@ class ScoreCalibration:
         What the intervals were resampled over.
     points : tuple of CurvePoint
         The curve with its intervals, for people.
+    strata : tuple of JudgedStratum
+        The strata with a usable verdict.
     precision : PrecisionThreshold or None
         The threshold for a wanted precision.
     density : CallDensity or None
         Calls per hour of the reviewed recordings; None where a stratum has no verdict.
+    counted : bool
+        Whether the reviewers counted the calls of every unit with calls; else each such unit is one call.
     """
 
     model: str
@@ -138,8 +165,10 @@ class ScoreCalibration:
     judged_at: str
     resampled: str
     points: tuple[CurvePoint, ...] = ()
+    strata: tuple[JudgedStratum, ...] = ()
     precision: PrecisionThreshold | None = None
     density: CallDensity | None = None
+    counted: bool = False
 
     @property
     def verdicts(self) -> int:
@@ -150,6 +179,22 @@ class ScoreCalibration:
     def id(self) -> str:
         """12 hexadecimal digits that depend on everything in it."""
         return digest(asdict(self))[:12]
+
+    def for_decision(self, settings: Settings) -> Self | None:
+        """Return it, or None where the same scores are decided for another class or with another smoothing."""
+        same = (self.scale.target_class, self.scale.median_windows) == (settings.target_class, settings.median_windows)
+        return self if same else None
+
+    def unused_note(self, scale: ScoreScale) -> Note | None:
+        """Return why results on this scale get no probability from it, or None where they do."""
+        if not (differences := self.scale.differences(scale)):
+            return None
+        return Note(
+            "calibration-unused",
+            f"the calibration {self.id} of the scores is not for these results ({differences}), so its events have no "
+            f"probability; review results that were decided so, and calibrate again",
+            {"calibration": self.id},
+        )
 
     def probability(self, score: float) -> float:
         """Return the probability that an event with this highest score is right, to six decimals."""
@@ -168,7 +213,17 @@ class ScoreCalibration:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the names and values, JSON-ready."""
-        return {"id": self.id, **asdict(self), "points": [asdict(point) for point in self.points]}
+        return {
+            "id": self.id,
+            **asdict(self),
+            "points": list(map(asdict, self.points)),
+            "strata": list(map(asdict, self.strata)),
+        }
+
+    @classmethod
+    def of_plan(cls, document: Any) -> Self | None:
+        """Read the calibration of ``plan.json``; None where it has none."""
+        return None if document is None else cls.from_dict(document, "the calibration of plan.json")
 
     @classmethod
     def from_dict(cls, document: Any, where: str) -> Self:
@@ -188,6 +243,7 @@ class ScoreCalibration:
                     "scale": ScoreScale(**fields["scale"]),
                     "curve": LogisticCurve(**fields["curve"]),
                     "points": tuple(CurvePoint(**point) for point in fields["points"]),
+                    "strata": tuple(JudgedStratum(**stratum) for stratum in fields["strata"]),
                     "precision": _read(PrecisionThreshold, fields["precision"]),
                     "density": _read(CallDensity, fields["density"]),
                 }
@@ -200,6 +256,15 @@ class ScoreCalibration:
             f"{where} is not a calibration of scores, or it was changed; run anemonefish calibrate-scores again, or "
             f"delete it"
         )
+
+
+def fitting(
+    calibration: ScoreCalibration | None, spec: ModelSpec, model: PinnedModel, settings: Settings
+) -> ScoreCalibration | None:
+    """Return the calibration if it is for the scores of this model with these settings, else None."""
+    if calibration is None or calibration.unused_note(ScoreScale.of(spec, model, settings)):
+        return None
+    return calibration
 
 
 def _read(kind: Any, fields: Mapping[str, Any] | None) -> Any:
@@ -248,7 +313,9 @@ def read_score_calibration(models: ModelRepository, model: PinnedModel, site: st
         document = None
     calibration = ScoreCalibration.from_dict(document, where)
     if (calibration.scale.hash, calibration.site) != (model.hash, site):
-        raise InvalidBundle(f"{where} is of another bundle or site; run anemonefish calibrate-scores again, or delete it")
+        raise InvalidBundle(
+            f"{where} is of another bundle or site; run anemonefish calibrate-scores again, or delete it"
+        )
     return calibration
 
 

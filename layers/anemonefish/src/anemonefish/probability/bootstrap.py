@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from anemonefish.errors import InvalidRequest
 from anemonefish.probability.density import CONFIDENCE
-from anemonefish.probability.logistic import LogisticCurve, fit_logistic
+from anemonefish.probability.logistic import LogisticCurve, fit_logistic_many
 
 __all__ = ["FEWEST_OF_A_KIND", "FEWEST_RECORDINGS", "CurveFit", "Judged", "fit_curve", "limits"]
 
@@ -94,7 +94,7 @@ def fit_curve(judged: Sequence[Judged], replicates: int = REPLICATES) -> CurveFi
     _check_kinds(judged)
     whole = len({each.recording for each in judged}) >= FEWEST_RECORDINGS
     arrays = _Arrays.of(judged, (lambda each: each.recording) if whole else (lambda each: each.stratum))
-    curve = arrays.fit(np.ones(len(judged)))
+    curve = arrays.fit(np.ones((1, len(judged))))[0]
     if curve.slope <= 0:
         raise InvalidRequest(
             "units with higher scores were judged yes less often, so these scores cannot become probabilities; check "
@@ -102,8 +102,8 @@ def fit_curve(judged: Sequence[Judged], replicates: int = REPLICATES) -> CurveFi
         )
     rng = np.random.default_rng(_SEED)
     resample = _recordings if whole else _verdicts
-    curves = tuple(_resampled(arrays, resample, rng) for _ in range(replicates))
-    return CurveFit(curve, curves, "recordings" if whole else "verdicts")
+    times = np.array([_resampled(arrays, resample, rng) for _ in range(replicates)])
+    return CurveFit(curve, arrays.fit(times), "recordings" if whole else "verdicts")
 
 
 def limits(values: Sequence[float]) -> tuple[float, float]:
@@ -135,10 +135,9 @@ class _Arrays:
             tuple(np.array(numbers, np.intp) for numbers in groups.values()),
         )
 
-    def fit(self, times: NDArray[np.float64]) -> LogisticCurve:
-        """Fit the curve where each verdict counts this many times."""
-        used = times > 0
-        return fit_logistic(self.scores[used], self.yes[used], (self.weights * times)[used])
+    def fit(self, times: NDArray[np.float64]) -> tuple[LogisticCurve, ...]:
+        """Fit a curve for each row of how many times each verdict counts."""
+        return fit_logistic_many(self.scores, self.yes, self.weights * times)
 
     def has_both_kinds(self, times: NDArray[np.float64]) -> bool:
         """Say whether a curve can be fitted to the verdicts that count."""
@@ -176,12 +175,12 @@ def _verdicts(arrays: _Arrays, rng: np.random.Generator) -> NDArray[np.float64]:
     return times
 
 
-def _resampled(arrays: _Arrays, resample: _Resample, rng: np.random.Generator) -> LogisticCurve:
-    """Fit the curve to a sample with both kinds of verdict; one of one kind has no curve and is drawn again."""
+def _resampled(arrays: _Arrays, resample: _Resample, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return a sample with both kinds of verdict; one of one kind has no curve and is drawn again."""
     for _ in range(_TRIES):
         times = resample(arrays, rng)
         if arrays.has_both_kinds(times):
-            return arrays.fit(times)
+            return times
     raise InvalidRequest(
         "nearly all verdicts of a kind are from one recording, so an interval cannot be given; judge clips of more "
         "recordings"

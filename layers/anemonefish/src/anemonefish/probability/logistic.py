@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from anemonefish.errors import InvalidRequest
 
-__all__ = ["LEAST_SCORE", "LogisticCurve", "fit_logistic", "logit"]
+__all__ = ["LEAST_SCORE", "LogisticCurve", "fit_logistic", "fit_logistic_many", "logit"]
 
 LEAST_SCORE = 1e-3
 """Scores are cut to [1e-3, 1 - 1e-3] before the logit. Nearer to 0 or 1, differences of a score are those of float32
@@ -30,6 +30,7 @@ _MOST_STEPS = 100
 _HALVINGS = 60
 _STEADY = 1e-9
 _LONGEST_STEP = 5.0
+_LEAST_INFORMATION = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,42 +84,72 @@ def fit_logistic(scores: ArrayLike, yes: ArrayLike, weights: ArrayLike) -> Logis
     >>> curve.slope > 0, np.round(curve.probability([0.5]), 6).tolist()
     (True, [0.5])
     """
-    x, answers = logit(scores), np.asarray(yes, np.float64)
-    if not 0 < answers.sum() < len(answers):
+    return fit_logistic_many(scores, yes, np.asarray(weights, np.float64)[np.newaxis])[0]
+
+
+def fit_logistic_many(scores: ArrayLike, yes: ArrayLike, weights: ArrayLike) -> tuple[LogisticCurve, ...]:
+    """Fit a curve for each of several weightings of the same verdicts.
+
+    Parameters
+    ----------
+    scores, yes
+        As in :func:`fit_logistic`.
+    weights : array_like, shape (k, n)
+        A verdict of weight 0 is left out of that curve.
+
+    Returns
+    -------
+    tuple of LogisticCurve
+        ``k`` curves.
+
+    Raises
+    ------
+    InvalidRequest
+        As in :func:`fit_logistic`, for any of them.
+    """
+    x, answers, units = logit(scores), np.asarray(yes, np.float64), np.asarray(weights, np.float64)
+    used = units > 0
+    if not np.all((used & (answers > 0)).any(axis=1) & (used & (answers == 0)).any(axis=1)):
         raise InvalidRequest("a curve needs verdicts of both kinds, yes and no")
-    if np.ptp(x) == 0:
+    if not np.all(np.where(used, x, -np.inf).max(axis=1) > np.where(used, x, np.inf).min(axis=1)):
         raise InvalidRequest("all verdicts are on the same score, so a curve cannot be fitted")
-    units = np.asarray(weights, np.float64)
-    centre, scale = float(np.average(x, weights=units)), float(np.sqrt(np.cov(x, aweights=units, ddof=0)))
-    slope = float(_firth((x - centre) / scale, answers, units)[1]) / scale
-    return LogisticCurve(_intercept(slope * x, answers, units), slope)
+    centre, scale = float(x.mean()), float(x.std())
+    slopes = _firth((x - centre) / scale, answers, units) / scale
+    intercepts = _intercepts(slopes[:, np.newaxis] * x, answers, units)
+    return tuple(LogisticCurve(*pair) for pair in zip(intercepts.tolist(), slopes.tolist(), strict=True))
 
 
 def _firth(x: NDArray[np.float64], yes: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return intercept and slope where Firth's modified score is zero, by Newton's steps with a longest length."""
-    design = np.stack([np.ones_like(x), x], axis=1)
-    beta = np.zeros(2)
+    """Return the slopes where Firth's modified score is zero, by Newton's steps with a longest length."""
+    intercept, slope = np.zeros((2, len(weights), 1))
     for _ in range(_MOST_STEPS):
-        p = _expit(design @ beta)
-        information = np.maximum(weights * p * (1 - p), 1e-12)
-        inverse = np.linalg.inv(design.T @ (design * information[:, None]))
-        leverage = information * ((design @ inverse) * design).sum(axis=1)
-        step = inverse @ (design.T @ (weights * (yes - p) + leverage * (0.5 - p)))
-        step *= min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
-        beta = beta + step
-        if np.abs(step).max() < _STEADY:
+        p = _expit(intercept + slope * x)
+        information = weights * np.maximum(p * (1 - p), _LEAST_INFORMATION)
+        s0, s1, s2 = (np.sum(information * x**power, axis=1, keepdims=True) for power in (0, 1, 2))
+        determinant = s0 * s2 - s1**2
+        leverage = information * (s2 - 2 * x * s1 + x**2 * s0) / determinant
+        residual = weights * (yes - p) + leverage * (0.5 - p)
+        g0, g1 = residual.sum(axis=1, keepdims=True), (residual * x).sum(axis=1, keepdims=True)
+        steps = np.stack([s2 * g0 - s1 * g1, s0 * g1 - s1 * g0]) / determinant
+        longest = np.abs(steps).max(axis=0)
+        steps *= np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, _LONGEST_STEP))
+        intercept, slope = intercept + steps[0], slope + steps[1]
+        if longest.max() < _STEADY:
             break
-    return beta
+    return np.asarray(slope[:, 0])
 
 
-def _intercept(offsets: NDArray[np.float64], yes: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Return the intercept at which the weighted mean of the probabilities is the weighted share of yes."""
-    wanted = float(weights @ yes)
-    low, high = -60.0 - float(offsets.max()), 60.0 - float(offsets.min())
+def _intercepts(
+    offsets: NDArray[np.float64], yes: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the intercepts at which the weighted mean of the probabilities is the weighted share of yes."""
+    wanted = weights @ yes
+    low, high = -60.0 - offsets.max(axis=1), 60.0 - offsets.min(axis=1)
     for _ in range(_HALVINGS):  # the sum rises with the intercept
         middle = (low + high) / 2
-        low, high = (middle, high) if float(weights @ _expit(offsets + middle)) < wanted else (low, middle)
-    return (low + high) / 2
+        below = np.sum(weights * _expit(offsets + middle[:, np.newaxis]), axis=1) < wanted
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return np.asarray((low + high) / 2)
 
 
 def _expit(x: NDArray[np.float64]) -> NDArray[np.float64]:

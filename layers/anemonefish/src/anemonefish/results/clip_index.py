@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from anemonefish.csv_cells import write_rows
 from anemonefish.results.clips import Clip
+from anemonefish.results.csv_tables import PROBABILITY
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.sample_times import format_seconds
 from anemonefish.stores.folder import atomic_file
@@ -65,11 +66,13 @@ def write_clip_index(
     left_out : int
         Events without a clip.
     """
-    rows = [_row(clip, by_name[clip.recording]) for clip in clips]
+    calibrated = any(by_name[clip.recording].calibration is not None for clip in clips)
+    columns = (*_COLUMNS, *([PROBABILITY] if calibrated else ()))
+    rows = [_row(clip, by_name[clip.recording])[: len(columns)] for clip in clips]
     with atomic_file(folder / CLIPS_CSV) as path, path.open("w", encoding="utf-8", newline="") as file:
-        write_rows(file, [_COLUMNS, *rows])
+        write_rows(file, [columns, *rows])
     with atomic_file(folder / CLIPS_HTML) as path:
-        path.write_text(_page([dict(zip(_COLUMNS, row, strict=True)) for row in rows], left_out), encoding="utf-8")
+        path.write_text(_page([dict(zip(columns, row, strict=True)) for row in rows], left_out), encoding="utf-8")
 
 
 def _row(clip: Clip, result: RecordingResult) -> tuple[str, ...]:
@@ -85,6 +88,7 @@ def _row(clip: Clip, result: RecordingResult) -> tuple[str, ...]:
         f"{event.mean_score:.6f}",
         f"{event.max_score:.6f}",
         format_seconds(clip.start, clip.sample_rate),
+        "" if (probability := result.probability(event)) is None else f"{probability:.6f}",
     )
 
 
@@ -97,9 +101,10 @@ def _article(row: Mapping[str, str]) -> str:
     recording, label = escape(row["recording"]), escape(row["class"])
     when = f", {escape(row['start_utc'])}" if row["start_utc"] else ""
     picture = quote(row["spectrogram"])
+    chance = f", probability {float(row[PROBABILITY]):.2f}" if row.get(PROBABILITY) else ""
     image = f'<img src="{picture}" alt="Spectrogram of {label} in {recording}" loading="lazy">\n' if picture else ""
     return (
         f"<article>\n<h2>{recording}, {row['start_time']} to {row['end_time']} s{when}</h2>\n"
-        f"<p>{label}, mean score {float(row['mean_score']):.3f}, highest {float(row['max_score']):.3f}</p>\n"
+        f"<p>{label}, mean score {float(row['mean_score']):.3f}, highest {float(row['max_score']):.3f}{chance}</p>\n"
         f'{image}<audio controls preload="none" src="{quote(row["clip"])}"></audio>\n</article>\n'
     )

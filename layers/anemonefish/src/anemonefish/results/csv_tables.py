@@ -12,7 +12,7 @@ from anemonefish.csv_cells import write_rows
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.sample_times import format_seconds
 
-__all__ = ["EVENT_COLUMNS", "event_rows", "write_events", "write_long_term", "write_scores"]
+__all__ = ["EVENT_COLUMNS", "PROBABILITY", "event_rows", "write_events", "write_long_term", "write_scores"]
 
 EVENT_COLUMNS = (
     "start_time",
@@ -34,15 +34,18 @@ EVENT_COLUMNS = (
     "start_utc",
 )
 
+PROBABILITY = "probability"
+"""The last column of events, where their scores are calibrated."""
+
 
 def write_events(file: TextIO, result: RecordingResult) -> None:
     """Write one row per event."""
-    write_rows(file, [EVENT_COLUMNS])
+    write_rows(file, [EVENT_COLUMNS if result.calibration is None else (*EVENT_COLUMNS, PROBABILITY)])
     write_rows(file, event_rows(result))
 
 
 def event_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
-    """Yield the rows under :data:`EVENT_COLUMNS`."""
+    """Yield the rows under :data:`EVENT_COLUMNS`, and :data:`PROBABILITY` where the result has a calibration."""
     rate = result.sample_rate
     for event in result.events:
         yield (
@@ -61,6 +64,7 @@ def event_rows(result: RecordingResult) -> Iterator[tuple[object, ...]]:
             result.recording.name,
             result.model.reference,
             result.utc(event.start) or "",
+            *(() if result.calibration is None else (f"{result.probability(event):.6f}",)),
         )
 
 

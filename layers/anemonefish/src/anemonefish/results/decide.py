@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from anemonefish.audio.health import Observed
 from anemonefish.errors import RecordingNotFound
 from anemonefish.jobs.plan import PlannedRecording
+from anemonefish.jobs.score_calibration import ScoreCalibration, ScoreScale
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
@@ -46,6 +47,7 @@ def decide(
     scores: NDArray[np.float32],
     observed: Observed = _NOTHING_OBSERVED,
     levels: BandLevels | None = None,
+    calibration: ScoreCalibration | None = None,
 ) -> RecordingResult:
     """Smooth scores, find events, and return the result of the recording.
 
@@ -62,6 +64,8 @@ def decide(
         What was observed in the samples; its notes are added to those of the recording.
     levels : BandLevels or None
         The band levels of its windows, in which its events are measured.
+    calibration : ScoreCalibration, optional
+        Gives events a probability, if it is for scores of this model and these settings; else a note says why not.
 
     Raises
     ------
@@ -81,8 +85,9 @@ def decide(
         notes = tuple(note for note in notes if note.code != "dc-offset")  # the profile removes it
     if levels is None and len(scores):
         notes = (*notes, _NO_LEVELS)
-    recording = replace(recording, notes=(*recording.notes, *notes))
     settings = spec.decided(settings)
+    unused = None if calibration is None else calibration.unused_note(ScoreScale.of(spec, model, settings))
+    recording = replace(recording, notes=(*recording.notes, *notes, *([] if unused is None else [unused])))
     decision = Decision.of(settings)
     smoothed = smooth(scores, decision.median_windows)
     target = spec.classes.index(str(settings.target_class))
@@ -101,4 +106,5 @@ def decide(
         class_runs=find_class_runs(
             smoothed, grid, spec.classes, NOISE, decision.threshold, exclusive=not spec.multi_label
         ),
+        calibration=calibration if unused is None else None,
     )

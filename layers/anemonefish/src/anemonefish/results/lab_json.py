@@ -92,6 +92,7 @@ def _event_fields(event: Event, result: RecordingResult) -> dict[str, Any]:
         "start_sample": event.start,
         "end_sample": event.stop,
         "start_utc": result.utc(event.start),
+        **({} if result.calibration is None else {"probability": result.probability(event)}),
     }
 
 
@@ -114,6 +115,7 @@ def _metadata(result: RecordingResult) -> dict[str, Any]:
         "confidence_threshold": result.decision.threshold,
         "status": "partial" if is_partial(result.recording.notes) else "done",
         "notes": [asdict(note) for note in result.recording.notes],
+        **({} if result.calibration is None else {"calibration": result.calibration.summary()}),
         **({} if variant is None else {"variant_agreement": result.spec.variants[variant]}),
     }
 

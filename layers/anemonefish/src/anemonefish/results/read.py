@@ -28,6 +28,7 @@ from anemonefish.windows import WindowGrid
 __all__ = ["ScoredRecording", "find_results", "read_result"]
 
 _PARQUET, _JSON = ".scores.parquet", ".json"
+_ORIGIN = ("recording", "model", "settings", "calibration")
 _OTHER_DOCUMENTS = frozenset({"manifest.json", "plan.json", "evaluation.json"})
 
 
@@ -56,7 +57,7 @@ class ScoredRecording:
     model : str
         Name, version and hash.
     origin : mapping
-        ``recording``, ``model`` and ``settings`` as they are written in the file.
+        ``recording``, ``model``, ``settings``, and ``calibration`` where there is one, as they are written in the file.
     """
 
     name: str
@@ -199,5 +200,5 @@ def _scored_recording(
         levels=levels,
         settings=Settings.load(metadata["settings"], {}),
         model=f"{model['name']}@{model['version']} ({model['hash'][:12]})",
-        origin={name: metadata[name] for name in ("recording", "model", "settings")},
+        origin={name: metadata[name] for name in _ORIGIN if name in metadata},
     )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from anemonefish.annotations.selections import AudioReference, Selection, within_nyquist
 from anemonefish.audio.resample import resampling
 from anemonefish.jobs.plan import Analysis, PlannedRecording
+from anemonefish.jobs.score_calibration import ScoreCalibration
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
@@ -47,6 +48,8 @@ class RecordingResult:
         Runs of windows of the same class, for every class except noise.
     levels : BandLevels or None
         The band levels of the windows; None where an older version stored the scores.
+    calibration : ScoreCalibration or None
+        What gives the events a probability.
     """
 
     recording: PlannedRecording
@@ -59,6 +62,7 @@ class RecordingResult:
     events: tuple[Event, ...]
     class_runs: tuple[Event, ...]
     levels: BandLevels | None = None
+    calibration: ScoreCalibration | None = None
 
     @property
     def sample_rate(self) -> int:
@@ -81,6 +85,12 @@ class RecordingResult:
         low, high = self.spec.profile.level_band(self.sample_rate)
         return round(low, 1), round(high, 1)
 
+    def probability(self, event: Event) -> float | None:
+        """Return the probability that an event of the target class is right; None without a calibration."""
+        if self.calibration is None or event.label != self.settings.target_class:
+            return None
+        return self.calibration.probability(event.max_score)
+
     def windows(self) -> Iterator[tuple[int, int]]:
         """Yield the first sample of each window, and the one after its last."""
         grid = self.analysis.grid
@@ -91,8 +101,8 @@ class RecordingResult:
         """Yield events as selections over the frequency band of the model, up to the recording's Nyquist frequency."""
         low, high = within_nyquist(self.spec.profile.band(self.sample_rate), self.analysis.audio.sample_rate)
         for event in events:
-            utc = self.utc(event.start)
-            yield Selection(event.start, event.stop, event.label, low, high, event.mean_score, utc)
+            utc, probability = self.utc(event.start), self.probability(event)
+            yield Selection(event.start, event.stop, event.label, low, high, event.mean_score, utc, probability)
 
     def without_scores(self) -> Self:
         """Return the result without what is as long as the recording: scores and band levels."""
@@ -128,6 +138,7 @@ class RecordingResult:
             "recording": self._recording_fields(),
             "model": {**self.model.to_dict(), "classes": list(self.spec.classes)},
             "settings": self.settings.decision() | self.settings.scoring(),
+            **({} if self.calibration is None else {"calibration": self.calibration.to_dict()}),
         }
 
     def _recording_fields(self) -> dict[str, Any]:

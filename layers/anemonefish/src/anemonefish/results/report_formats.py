@@ -75,7 +75,8 @@ def _text_format(suffix: str, write: Callable[[TextIO, RecordingResult], None]) 
 
 
 def _write_raven(file: TextIO, result: RecordingResult) -> None:
-    write_raven(file, [(result.audio_reference(), result.selections(result.events))])
+    parts = [(result.audio_reference(), result.selections(result.events))]
+    write_raven(file, parts, probability=result.calibration is not None)
 
 
 def _write_audacity(file: TextIO, result: RecordingResult) -> None:

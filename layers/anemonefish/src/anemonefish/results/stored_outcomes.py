@@ -20,6 +20,7 @@ from anemonefish.canonical import digest
 from anemonefish.errors import Failure, MissingParts
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Analysis, Plan, PlannedRecording
+from anemonefish.jobs.score_calibration import fitting
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.notes import Note
 from anemonefish.results.events import Event
@@ -129,6 +130,7 @@ class StoredOutcomes:
             smoothed=none,
             events=tuple(Event(**dict(zip(names, values, strict=False))) for values in document["events"]),
             class_runs=(),
+            calibration=fitting(self._plan.calibration, spec, self._plan.model, self._plan.settings),
         )
         return Outcome(recording, analysis.grid.n_windows, result, document["files"], document["parts"])
 
@@ -142,4 +144,6 @@ class StoredOutcomes:
     def _fingerprint(self, recording: PlannedRecording) -> str:
         """Return 16 hexadecimal digits that depend on everything the reports and the outcome depend on."""
         plan = self._plan
-        return digest([plan.model.to_dict(), plan.settings.to_dict(), plan.windows_per_range, asdict(recording)])
+        calibration = [] if plan.calibration is None else [plan.calibration.id]
+        facts = [plan.model.to_dict(), plan.settings.to_dict(), plan.windows_per_range, asdict(recording)]
+        return digest([*facts, *calibration])

@@ -24,7 +24,7 @@ from anemonefish.csv_cells import write_rows
 from anemonefish.errors import Failure
 from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.notes import Note, is_partial
-from anemonefish.results.csv_tables import EVENT_COLUMNS, event_rows
+from anemonefish.results.csv_tables import EVENT_COLUMNS, PROBABILITY, event_rows
 from anemonefish.results.effort import Effort
 from anemonefish.results.effort_table import EFFORT, write_effort
 from anemonefish.results.event_levels import total_calls
@@ -145,7 +145,9 @@ class Outcome:
         return Fraction(0) if analysis is None else Fraction(analysis.audio.frames, analysis.audio.sample_rate)
 
 
-def write_job_files(folder: Path, outcomes: Iterable[Outcome], settings: Settings, *, several: bool) -> list[Path]:
+def write_job_files(
+    folder: Path, outcomes: Iterable[Outcome], settings: Settings, *, several: bool, calibrated: bool = False
+) -> list[Path]:
     """Write the job-level files and return their paths; one outcome is held at a time, and the effort of each.
 
     Parameters
@@ -157,6 +159,8 @@ def write_job_files(folder: Path, outcomes: Iterable[Outcome], settings: Setting
         With the formats of the reports and the time zone of effort.
     several : bool
         Whether the job has several recordings. Then ``csv`` and ``raven`` also have a combined table.
+    calibrated : bool
+        Whether events have a probability.
     """
     formats = settings.formats
     names = [
@@ -169,8 +173,9 @@ def write_job_files(folder: Path, outcomes: Iterable[Outcome], settings: Setting
         files = {name: stack.enter_context((folder / name).open("w", encoding="utf-8", newline="")) for name in names}
         write_rows(files[SUMMARY], [SUMMARY_COLUMNS])
         if events := files.get(COMBINED_EVENTS):
-            write_rows(events, [EVENT_COLUMNS])
-        selections = RavenTable(files[COMBINED_SELECTIONS]) if COMBINED_SELECTIONS in files else None
+            write_rows(events, [(*EVENT_COLUMNS, *([PROBABILITY] if calibrated else ()))])
+        table = files.get(COMBINED_SELECTIONS)
+        selections = None if table is None else RavenTable(table, probability=calibrated)
         seconds_before, effort = Fraction(0), Effort.in_zone_of(settings)
         for outcome in outcomes:
             effort.add(outcome.recording, (event.start for event in outcome.events))

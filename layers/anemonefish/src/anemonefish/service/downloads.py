@@ -148,7 +148,10 @@ class JobResults:
                 f"the scores of recording {number}{days} have been deleted; the files that were written are still "
                 f"there (request them with format); for others, upload the recording again and start a new execution"
             ) from None
-        return decide(planned, self._spec, self._plan.model, settings, stored.scores, stored.observed, stored.levels)
+        plan = self._plan
+        return decide(
+            planned, self._spec, plan.model, settings, stored.scores, stored.observed, stored.levels, plan.calibration
+        )
 
     def file(self, number: int, form: str, decision: str | None) -> tuple[str, str]:
         """Return key and file name of a report; it is written unless it exists."""

@@ -14,6 +14,8 @@ from anemonefish.canonical import dump_json
 from anemonefish.errors import Failure
 from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan, PlannedRecording
+from anemonefish.jobs.score_calibration import fitting
+from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.results.stored_outcomes import StoredOutcomes
 from anemonefish.results.summary import Outcome, write_job_files
@@ -65,8 +67,8 @@ def aggregate_job(
     MissingParts
         A recording has neither an outcome nor the reason of a failure, or ranges of it are missing.
     """
-    outcomes = StoredOutcomes(job, plan).read_all(models.spec(plan.model))
-    return _aggregate(job, plan, _told(outcomes, tell))
+    spec = models.spec(plan.model)
+    return _aggregate(job, plan, spec, _told(StoredOutcomes(job, plan).read_all(spec), tell))
 
 
 def _told(outcomes: Iterable[Outcome], tell: Callable[[Outcome], None]) -> Iterator[Outcome]:
@@ -86,7 +88,7 @@ def report_and_aggregate(job: Job, models: ModelRepository) -> tuple[Outcome, ..
     plan = job.read_plan()
     spec = models.spec(plan.model)
     outcomes = tuple(report_recording(job, plan, spec, number) for number in range(len(plan.recordings)))
-    _aggregate(job, plan, outcomes)
+    _aggregate(job, plan, spec, outcomes)
     return outcomes
 
 
@@ -107,19 +109,27 @@ def finished_recordings(job: Job, plan: Plan) -> list[PlannedRecording]:
     return recordings
 
 
-def write_summaries(job: Job, outcomes: Iterable[Outcome], settings: Settings, *, recordings: int) -> dict[str, str]:
+def write_summaries(
+    job: Job, outcomes: Iterable[Outcome], settings: Settings, *, recordings: int, calibrated: bool
+) -> dict[str, str]:
     """Write the summary, the effort and the tables of all recordings; return the SHA-256 of each by its name.
 
     Nothing is stored when the outcomes raise an error.
     """
     with temporary_folder() as folder:
-        paths = write_job_files(folder, outcomes, settings, several=recordings > 1)
+        paths = write_job_files(folder, outcomes, settings, several=recordings > 1, calibrated=calibrated)
         return {path.name: store_file(job, path.name, path) for path in paths}
 
 
-def _aggregate(job: Job, plan: Plan, outcomes: Iterable[Outcome]) -> Totals:
+def _aggregate(job: Job, plan: Plan, spec: ModelSpec, outcomes: Iterable[Outcome]) -> Totals:
     manifest = _Manifest(len(plan.recordings))
-    overview = write_summaries(job, manifest.collect(outcomes), plan.settings, recordings=len(plan.recordings))
+    overview = write_summaries(
+        job,
+        manifest.collect(outcomes),
+        plan.settings,
+        recordings=len(plan.recordings),
+        calibrated=fitting(plan.calibration, spec, plan.model, plan.settings) is not None,
+    )
     job.store.write(job.manifest_key, manifest.to_json(plan, overview))
     return manifest.totals
 
@@ -154,6 +164,7 @@ class _Manifest:
             {
                 "model": plan.model.to_dict(),
                 "settings": plan.settings.to_dict(),
+                **({} if plan.calibration is None else {"calibration": plan.calibration.summary()}),
                 "overview": overview,
                 "recordings": self.entries,
                 "parts": dict(sorted(self.parts.items())),

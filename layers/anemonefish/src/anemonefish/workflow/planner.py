@@ -24,6 +24,7 @@ from anemonefish.jobs.job import Job
 from anemonefish.jobs.plan import Plan, PlannedRecording, RangeTask
 from anemonefish.jobs.quote import Quote
 from anemonefish.jobs.request import RecordingRequest, unique_names
+from anemonefish.jobs.score_calibration import read_score_calibration
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.ncnn_fallback import runnable
 from anemonefish.models.repository import ModelRepository
@@ -109,6 +110,7 @@ def plan_job(
     spec = models.spec(pinned)
     check_settings(spec, settings)
     settings = spec.decision.complete(settings)
+    calibration = read_score_calibration(models, pinned, settings.site)
     if settings.start is not None and len(requests) > 1:
         raise InvalidSettings(
             f"start says when one recording begins, and here are {len(requests)}; set time_zone or name_pattern, by "
@@ -127,7 +129,14 @@ def plan_job(
     with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
         recordings = tuple(pool.map(plan_one, requests, names))
     check_recordings(recordings)
-    plan = Plan(model=pinned, settings=settings, recordings=recordings, windows_per_range=1, quote=_NO_QUOTE)
+    plan = Plan(
+        model=pinned,
+        settings=settings,
+        recordings=recordings,
+        windows_per_range=1,
+        quote=_NO_QUOTE,
+        calibration=calibration,
+    )
     return _with_ranges(plan, models, for_account, most_workers)
 
 

@@ -116,7 +116,7 @@ def predict_clip(
                 samples = at_rate(audio, analysis.sample_rate, spec.profile.top_hz(analysis.sample_rate))
                 scored = score_windows(samples, analysis.grid, task.windows, model)
                 scores, observed, levels = scored.scores, meter.observed(), scored.levels
-    return decide(recording, spec, plan.model, settings, scores, observed, levels)
+    return decide(recording, spec, plan.model, settings, scores, observed, levels, plan.calibration)
 
 
 def _ready(models: ModelRepository, pinned: PinnedModel) -> tuple[PinnedModel, Model]:

@@ -163,7 +163,9 @@ def report_recording(job: Job, plan: Plan, spec: ModelSpec, number: int, draw: D
         return Outcome(recording)
     except DamagedPart as error:
         return Outcome(replace(recording, failure=Failure.of(error)))
-    result = decide(recording, spec, plan.model, plan.settings, stored.scores, stored.observed, stored.levels)
+    result = decide(
+        recording, spec, plan.model, plan.settings, stored.scores, stored.observed, stored.levels, plan.calibration
+    )
     outcome = write_reports(job, result)
     draw(job, result)
     return replace(outcome, parts=stored.hashes)

@@ -272,7 +272,16 @@ def _results(job: Job, models: ModelRepository) -> Iterator[RecordingResult]:
         tasks = list(plan.tasks_of(number))
         if recording.analysis is not None and all(task.name in scored for task in tasks):
             stored = read_scores(job, spec, tasks)
-            yield decide(recording, spec, plan.model, plan.settings, stored.scores, stored.observed, stored.levels)
+            yield decide(
+                recording,
+                spec,
+                plan.model,
+                plan.settings,
+                stored.scores,
+                stored.observed,
+                stored.levels,
+                plan.calibration,
+            )
 
 
 def _activity(results: Sequence[RecordingResult]) -> bytes:

@@ -65,7 +65,13 @@ def save_results(
             else write_reports(job, _in(settings.formats, next(results)))
             for recording in recordings
         ]
-        write_summaries(job, outcomes, settings, recordings=len(outcomes))
+        write_summaries(
+            job,
+            outcomes,
+            settings,
+            recordings=len(outcomes),
+            calibrated=any(each.result is not None and each.result.calibration is not None for each in outcomes),
+        )
         if review is not None:
             review(decide(), folder.new)
         folder.publish({name: sha256 for outcome in outcomes for name, sha256 in outcome.files.items()})

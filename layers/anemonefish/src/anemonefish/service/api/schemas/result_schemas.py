@@ -11,6 +11,7 @@ from anemonefish.service.api.schemas.shared_schemas import FileLink, Moment, Rea
 from anemonefish.settings import Format
 
 __all__ = [
+    "CalibrationOut",
     "EventOut",
     "FileOut",
     "FilesOut",
@@ -56,6 +57,9 @@ class EventOut(BaseModel):
     start_sample: int
     end_sample: int
     start_utc: str | None = Field(description="null if the start time of the recording is unknown")
+    probability: float | None = Field(
+        None, description="Probability that the event is right; only where the scores are calibrated"
+    )
 
 
 class NoteOut(BaseModel):
@@ -69,6 +73,17 @@ class NoteOut(BaseModel):
 RecordingStatus = Annotated[
     Literal["done", "partial", "failed"], Field(description="partial: part of the recorded sound could not be analysed")
 ]
+
+
+class CalibrationOut(BaseModel):
+    """The calibration of scores that gave events their probability (docs/probability.md)."""
+
+    id: str
+    site: str | None
+    verdicts: int = Field(description="Verdicts that it was fitted to")
+    judged_at: str = Field(description="When the last verdict was given, in UTC")
+    intercept: float
+    slope: float
 
 
 class Metadata(BaseModel):
@@ -89,6 +104,7 @@ class Metadata(BaseModel):
     confidence_threshold: float
     status: RecordingStatus
     notes: list[NoteOut]
+    calibration: CalibrationOut | None = Field(None, description="Where the scores are calibrated: by what")
     variant_agreement: dict[str, Any] | None = Field(
         None,
         description="If a variant of the model was requested: its agreement with the network as it was trained",

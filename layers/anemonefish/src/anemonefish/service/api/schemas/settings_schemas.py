@@ -46,6 +46,7 @@ _IN_THE_DOCUMENT: dict[str, dict[str, Any]] = {
             "pattern": r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T[01][0-9]:[0-5][0-9]:[0-5][0-9]Z$"
         },
     },
+    "site": {"max_length": 64, "json_schema_extra": {"pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]*$"}},
     "formats": {"max_length": 20},
     "review": {"max_length": 2},
 }
@@ -112,7 +113,7 @@ class DecisionBody(RequestBody):
         return self.model_dump(exclude_none=True)
 
 
-@with_settings(_same(Use.SCORES, Use.TIMES))
+@with_settings(_same(Use.SCORES, Use.TIMES, Use.PROBABILITIES))
 class AnalysisBody(DecisionBody):
     """Settings of one recording."""
 
