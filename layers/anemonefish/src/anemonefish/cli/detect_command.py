@@ -196,27 +196,10 @@ def _show_recordings(recordings: Sequence[PlannedRecording], model: PinnedModel)
 
 
 def _show_events(events: Sequence[DetectedEvent]) -> None:
-    from rich.table import Table
+    from anemonefish.cli.event_table import event_table
 
-    from anemonefish.sample_times import format_seconds
-
-    table = Table(title="events, with the mean and the maximum score of their windows")
-    headings = ["recording", "start s", "end s", "class", "mean", "max", "calls", "level dB", "SNR dB", "peak Hz"]
-    if any(event.probability is not None for event in events):
-        headings.append("probability")
-    for name in headings:
-        table.add_column(name, justify="left" if name in {"recording", "class"} else "right", overflow="fold")
-    for event in events[:_SHOWN_EVENTS]:
-        times = (format_seconds(edge, event.sample_rate)[:-3] for edge in (event.start_sample, event.end_sample))
-        scores = f"{event.mean_score:.3f}", f"{event.max_score:.3f}"
-        measured = (
-            "" if value is None else f"{value:.0f}"
-            for value in (event.calls, event.level_db, event.snr_db, event.peak_hz)
-        )
-        probability = () if event.probability is None else (f"{event.probability:.2f}",)
-        table.add_row(event.recording, *times, event.label, *scores, *measured, *probability)
     if events:
-        OUT.print(table)
+        OUT.print(event_table(events[:_SHOWN_EVENTS], OUT.console.width), markup=False)
     if len(events) > _SHOWN_EVENTS:
         OUT.print(f"... and {len(events) - _SHOWN_EVENTS} more in the reports", highlight=False)
 
