@@ -112,6 +112,9 @@ def _take(results: Path, tables: tuple[Path, ...]) -> None:
         _say(f"{taken.unmarked} segments hold a sound that nobody marked; they are unsure in the labels")
     _say(f"verdicts: {taken.verdicts}")
     _say(f"{taken.n_labels} labels: {taken.labels}")
+    if len({row.review for row in taken.table.rows}) == 1 and judged:
+        _say("Probabilities, a threshold for a precision, and calls per hour:")
+        _say(f"anemonefish calibrate-scores {shlex.quote(str(results))}")
 
 
 def _show_strata(rows: tuple[Verdict, ...]) -> None:
