@@ -239,7 +239,7 @@ def test_memory_beside_the_result_does_not_grow_with_the_recording(profile: Prof
         return peak - made.nbytes
 
     beside(2)  # what is computed once and kept
-    short, long = beside(8), beside(60)
+    short, long = beside(16), beside(60)
     assert long < short + 50_000
     assert long < 10_000_000
 

@@ -188,12 +188,11 @@ class AudioFile:
         self._reader.seek(offset + start * frame_bytes)
         n = self._reader.readinto(memoryview(content)) // frame_bytes
         samples = np.frombuffer(content, "<i2", n * self.facts.channels)
-        frames: NDArray[Any] = samples.reshape(n, self.facts.channels).astype(dtype)
         if dtype.kind == "i":
-            frames <<= 16
+            frames: NDArray[Any] = samples.astype(dtype) << 16
         else:
-            frames *= 2.0**-15
-        return frames
+            frames = np.multiply(samples, 2.0**-15, dtype=dtype)
+        return frames.reshape(n, self.facts.channels)
 
     def _decode_around_damage(self, start: int, stop: int, dtype: np.dtype[Any], decoded: int) -> NDArray[Any]:
         """Decode the intact frames of a stretch in which the decoder stopped after ``decoded`` samples."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["Stft", "decibels", "decibels_and_floor", "extremes", "hann", "n_frames"]
+__all__ = ["FrameSpectra", "Stft", "decibels", "decibels_and_floor", "extremes", "hann", "n_frames"]
 
 _CHUNK_FRAMES = 128
 """Most frames transformed at once, 3 MB at n_fft 1024, so that memory does not grow with the window. Numbers above 64
@@ -39,6 +40,58 @@ def hann(n: int) -> NDArray[np.float64]:
     window: NDArray[np.float64] = 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, n + 1)[:-1])
     window.flags.writeable = False
     return window
+
+
+class FrameSpectra:
+    """The spectra of frames weighted with a Hann window, which reuses its memory.
+
+    New arrays for every chunk of frames take up to three times as long. An instance belongs to one thread;
+    :meth:`of_this_thread` returns the same instance again.
+
+    Parameters
+    ----------
+    n_fft : int
+        Length of a frame in samples, even.
+    chunk : int
+        Most frames transformed at once.
+    """
+
+    def __init__(self, n_fft: int, chunk: int = _CHUNK_FRAMES) -> None:
+        self._hann = np.tile(hann(n_fft), (chunk, 1))  # one long product is faster than one product for each frame
+        self._weighted = np.empty((chunk, n_fft))
+        self._spectrum = np.empty((chunk, n_fft // 2 + 1), np.complex128)
+
+    @classmethod
+    def of_this_thread(cls, n_fft: int) -> FrameSpectra:
+        """Return the last instance of this thread if it is for frames of this length, or else a new one."""
+        if getattr(_last, "n_fft", None) != n_fft:
+            _last.spectra = cls(n_fft)
+            _last.n_fft = n_fft
+        spectra: FrameSpectra = _last.spectra
+        return spectra
+
+    def of(self, frames: NDArray[np.floating]) -> Iterator[tuple[slice, NDArray[np.complex128]]]:
+        """Yield the spectra of frames, chunk by chunk.
+
+        Parameters
+        ----------
+        frames : ndarray, shape (n, n_fft)
+
+        Yields
+        ------
+        chunk : slice
+            Which of the frames.
+        spectra : ndarray, shape (chunk.stop - chunk.start, n_fft // 2 + 1)
+            Overwritten when the next chunk is computed.
+        """
+        for start in range(0, len(frames), len(self._weighted)):
+            chunk = slice(start, min(start + len(self._weighted), len(frames)))
+            count = chunk.stop - start
+            weighted, spectrum = self._weighted[:count], self._spectrum[:count]
+            np.copyto(weighted, frames[chunk])
+            weighted *= self._hann[:count]
+            np.fft.rfft(weighted, out=spectrum)
+            yield chunk, spectrum
 
 
 class Stft:
@@ -64,9 +117,7 @@ class Stft:
         self._frames = sliding_window_view(padded, n_fft)[::hop_length]
         chunks, bins = -(-len(self._frames) // _CHUNK_FRAMES), n_fft // 2 + 1
         chunk = -(-len(self._frames) // chunks)
-        self._hann = np.tile(hann(n_fft), (chunk, 1))  # one long product is faster than one product for each frame
-        self._weighted = np.empty((chunk, n_fft))
-        self._spectrum = np.empty((chunk, bins), np.complex128)
+        self._spectra = FrameSpectra(n_fft, chunk)
         self._rounded = np.empty((chunk, bins), np.complex64) if dtype == np.float32 else None
         self._magnitudes: NDArray[np.floating] = np.empty((len(self._frames), bins), dtype)
 
@@ -93,18 +144,14 @@ class Stft:
             Overwritten by the next call.
         """
         self._samples[:] = samples
-        for start in range(0, len(self._frames), len(self._weighted)):
-            frames = self._frames[start : start + len(self._weighted)]
-            weighted, spectrum = self._weighted[: len(frames)], self._spectrum[: len(frames)]
-            np.copyto(weighted, frames)
-            weighted *= self._hann[: len(frames)]
-            np.fft.rfft(weighted, out=spectrum)
-            magnitudes = self._magnitudes[start : start + len(frames)]
+        for chunk, spectrum in self._spectra.of(self._frames):
+            magnitudes = self._magnitudes[chunk]
             if self._rounded is None:
                 np.abs(spectrum, out=magnitudes)
             else:
-                self._rounded[: len(frames)] = spectrum
-                np.abs(self._rounded[: len(frames)], out=magnitudes)
+                rounded = self._rounded[: len(spectrum)]
+                rounded[:] = spectrum
+                np.abs(rounded, out=magnitudes)
         return self._magnitudes
 
 
