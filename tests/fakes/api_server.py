@@ -29,6 +29,7 @@ EXECUTION = "e-aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 
 DECISION = "d-0123456789abcdef"
+MODEL = {"name": "reef", "version": "1.0.0", "card": {"line": "fit for science: no (simulated)"}}
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,8 @@ class FakeApi:
             "POST /executions/*/restore": lambda: (202, self.execution() | {"restore": self.restore}, {}),
             "POST /executions/*/decisions": lambda: (200, self.lab() | {"decision": DECISION}, {}),
             "GET /models": lambda: (200, {"models": [{"name": "reef", "versions": ["1.0.0"], "aliases": {}}]}, {}),
-            "GET /models/reef/production": lambda: (200, {"name": "reef", "version": "1.0.0"}, {}),
+            "GET /models/reef/production": lambda: (200, MODEL, {}),
+            "GET /models/reef/1.0.0": lambda: (200, MODEL, {}),
             "POST /inference/predict": lambda: (200, {"predictions": [], "events": [], "metadata": {}}, {}),
         }.get(name, lambda: (404, {"error": "RouteNotFound", "message": name, "request_id": "r-2"}, {}))()
 
@@ -222,7 +224,7 @@ class FakeApi:
             "recordings": [
                 {"name": name, "error": why} for name, why in zip(self.names(), self.errors(), strict=True)
             ],
-            "restore": self.restore, "error": error,
+            "restore": self.restore, "error": error, "model": {"name": "reef", "version": "1.0.0", "hash": "0"},
         }  # fmt: skip
 
     def page(self, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:

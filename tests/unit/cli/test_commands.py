@@ -50,6 +50,12 @@ def test_detect_finds_the_simulated_calls(reef_scene: Path, tmp_path: Path) -> N
     assert sum(found) >= 0.6 * len(calls)
     assert "1 recordings" in result.output
     document = json.loads((tmp_path / "out" / "scene.wav.json").read_text())
+    line = document["metadata"]["model_card"]
+    assert line.startswith("fit for science: no (trained on simulated scenes only")
+    assert document["model"]["card"] == line
+    assert f"{document['metadata']['model_version']}: {line}" in result.stdout
+    (row,) = csv.DictReader((tmp_path / "out" / "summary.csv").open())
+    assert row["model_card"] == line
     assert document["metadata"]["num_events"] == len(events)
     assert document["metadata"]["total_windows"] == len(document["predictions"]) == 149
 

@@ -77,7 +77,9 @@ def test_remote_detect_writes_the_files_of_detect(
     rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
     assert [row["recording"] for row in rows] == names
     assert {(row["status"], row["windows"], row["events"], row["error"]) for row in rows} == {("done", "99", "2", "")}
+    assert {row["model_card"] for row in rows} == {"fit for science: no (simulated)"}
     assert "6 recordings, 12 events; reports in" in result.stdout
+    assert "reef@1.0.0: fit for science: no (simulated)" in result.stdout
     assert f"execution {EXECUTION}" in result.stderr
     assert service.execution_requests[0]["settings"] == {"threshold": 0.6}
     assert service.execution_requests[0]["model"] == "reef@production"

@@ -117,6 +117,7 @@ def detect(
     )
     OUT.print(_effort_line(results), highlight=False, soft_wrap=True)
     _show_calibration(results.calibration, results.model, models_uri, settings)
+    OUT.print(f"{results.model.reference}: {results.model_card}", highlight=False, markup=False, soft_wrap=True)
     _show_lone_calls(results.model, models_uri, settings)
     failed = _show_failures(results.planned)
     if (review := results.review) is not None:

@@ -132,7 +132,8 @@ def detect(
         ended = wait_for_end(api, execution)
         check_succeeded(ended, [each.name for each in sent])
         found = iter(fetch_reports(api, execution, with_outcomes(api, ended, sent), wanted, folder.new))
-        publish_summary([each if each.upload is None else next(found) for each in recordings], folder, out)
+        done = [each if each.upload is None else next(found) for each in recordings]
+        publish_summary(api, ended, done, folder, out)
 
 
 @remote.command()
@@ -230,11 +231,8 @@ def results(api: Client, execution: str, out: Path, formats: str | None) -> None
     ended = api.status(execution)
     check_succeeded(ended)
     with ResultsFolder(out) as folder:
-        publish_summary(
-            fetch_reports(api, execution, with_outcomes(api, ended, recordings_of(ended)), wanted, folder.new),
-            folder,
-            out,
-        )
+        recordings = with_outcomes(api, ended, recordings_of(ended))
+        publish_summary(api, ended, fetch_reports(api, execution, recordings, wanted, folder.new), folder, out)
 
 
 @remote.command()
@@ -266,7 +264,8 @@ def decide(
 
     recordings = run_at_once(api, decided, *numbered(with_outcomes(api, ended, recordings_of(ended))))
     with ResultsFolder(out) as folder:
-        publish_summary(fetch_reports(api, execution, recordings, wanted, folder.new, decision), folder, out)
+        fetched = fetch_reports(api, execution, recordings, wanted, folder.new, decision)
+        publish_summary(api, ended, fetched, folder, out)
 
 
 @remote.command()

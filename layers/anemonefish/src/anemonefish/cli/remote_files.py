@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from anemonefish.cli.terminal import ERR, OUT, complain, progress_bar, reason_of, show_notes
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest
 from anemonefish.jobs.request import RecordingRequest
+from anemonefish.models.card import NOT_STATED
 from anemonefish.notes import Note
 from anemonefish.recording_names import unique_names
 from anemonefish.stores.folder import atomic_file, local_path
@@ -218,10 +219,15 @@ def run_at_once(api: Client, work: Callable[..., _R], *columns: Iterable[Any]) -
             raise
 
 
-def publish_summary(recordings: Sequence[RemoteRecording], folder: ResultsFolder, out: Path) -> None:
+def publish_summary(
+    api: Client, ended: Document, recordings: Sequence[RemoteRecording], folder: ResultsFolder, out: Path
+) -> None:
     """Write the summary that ``detect`` writes, publish the results, print the outcome, and exit with 1 on failures."""
     from anemonefish.results.summary import SUMMARY, SummaryRow, write_summary
 
+    model = ended["model"]
+    # an older stack has no cards
+    card = api.model(model["name"], model["version"]).get("card", {}).get("line", NOT_STATED.line)
     with atomic_file(folder.new / SUMMARY) as temporary:
         write_summary(
             temporary,
@@ -236,6 +242,7 @@ def publish_summary(recordings: Sequence[RemoteRecording], folder: ResultsFolder
                 )
                 for recording in recordings
             ],
+            card,
         )
     folder.publish({})
     show_notes((each.name, each.notes) for each in recordings)
@@ -244,6 +251,7 @@ def publish_summary(recordings: Sequence[RemoteRecording], folder: ResultsFolder
     known = [each.calls for each in done if each.calls is not None]
     calls = f" with {sum(known)} calls" if events and len(known) == len(done) else ""
     OUT.print(f"{len(done)} recordings, {events} events{calls}; reports in {out}", highlight=False, soft_wrap=True)
+    OUT.print(f"{model['name']}@{model['version']}: {card}", highlight=False, markup=False, soft_wrap=True)
     if len(done) < len(recordings):
         ERR.print(f"{len(recordings) - len(done)} of {len(recordings)} recordings failed:", highlight=False)
         complain_of(each.failure for each in recordings)

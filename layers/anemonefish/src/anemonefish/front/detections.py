@@ -24,6 +24,7 @@ from anemonefish.front.recording_detections import (
 from anemonefish.front.scores import Scores
 from anemonefish.jobs.plan import PlannedRecording
 from anemonefish.jobs.score_calibration import ScoreCalibration
+from anemonefish.models.card import NOT_STATED
 from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
@@ -63,6 +64,8 @@ class Detections:
         Files in the folders that are no recordings by their ending.
     review : Review or None
         How many clips and pictures were made with the results.
+    model_card : str
+        The line of the model's card: whether it is fit for science, and why.
 
     Examples
     --------
@@ -81,6 +84,7 @@ class Detections:
     recordings: tuple[RecordingDetections, ...]
     not_looked_at: tuple[str, ...] = ()
     review: Review | None = None
+    model_card: str = NOT_STATED.line
 
     @property
     def events(self) -> tuple[DetectedEvent, ...]:
@@ -300,11 +304,18 @@ class Detections:
             padding_seconds=padding_seconds,
             most_clips=most_clips,
         )
-        save_results(self.planned, decide, settings, Path(folder), review if clips or pictures else None)
+        save_results(
+            self.planned,
+            decide,
+            settings,
+            Path(folder),
+            review if clips or pictures else None,
+            model_card=self.model_card,
+        )
         return Path(folder)
 
     def _lines(self) -> list[str]:
-        """Return the recordings, a line each, and those that failed with their reasons."""
+        """Return the recordings, a line each, those that failed with their reasons, and the line of the card."""
         lines = [
             f"{each.name}: {each.duration:.1f} s, {events_with_calls(each.events)}"
             + (f", {count_of(len(each.notes), 'note')}" if each.notes else "")
@@ -316,7 +327,7 @@ class Detections:
         lines += [f"{name} failed: {type(error).__name__}: {error}" for name, error in failures[:_SHOWN_RECORDINGS]]
         if len(failures) > _SHOWN_RECORDINGS:
             lines.append(f"... and {len(failures) - _SHOWN_RECORDINGS} more failures")
-        return lines
+        return [*lines, self.model_card]
 
     def _title(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""

@@ -20,6 +20,7 @@ from anemonefish.front.model_location import models_or_default
 from anemonefish.front.recording_detections import RecordingDetections
 from anemonefish.jobs.plan import Analysis, PlannedRecording, StartTime
 from anemonefish.jobs.score_calibration import ScoreCalibration
+from anemonefish.models.card import NOT_STATED
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.notes import Note
 from anemonefish.profiles.band_levels import BandLevels
@@ -71,7 +72,7 @@ def read_results(folder: str | os.PathLike[str], *, models: str | os.PathLike[st
     store = open_store(models_or_default(models))
     failed = _failed(root / SUMMARY)
     files = find_results(root)
-    read = [_recording(path, store) for path in files.values()]
+    read, cards = zip(*(_recording(path, store) for path in files.values()), strict=True)
     first = read[0]
     for each in read:
         if (each.model, each.settings.decision()) != (first.model, first.settings.decision()):
@@ -82,7 +83,7 @@ def read_results(folder: str | os.PathLike[str], *, models: str | os.PathLike[st
     recordings = {each.name: each for each in read}
     planned = {name: failed.get(name) or recordings[name].planned for name in _in_order(failed, recordings)}
     analysed = tuple(recordings[name] for name in planned if name in recordings)
-    return Detections(first.model, first.settings, tuple(planned.values()), analysed)
+    return Detections(first.model, first.settings, tuple(planned.values()), analysed, model_card=cards[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,8 @@ class _SavedScores:
         )
 
 
-def _recording(path: Path, models: Store) -> RecordingDetections:
-    """Read one recording; its scores are let go once its events are decided."""
+def _recording(path: Path, models: Store) -> tuple[RecordingDetections, str]:
+    """Read one recording and the line of the model's card; the scores are let go once the events are decided."""
     scored = read_result(path)
     try:
         model = PinnedModel.from_dict(scored.origin["model"])
@@ -143,7 +144,11 @@ def _recording(path: Path, models: Store) -> RecordingDetections:
     label = str(scored.settings.target_class)
     events = scored.events(smoothed, label, scored.decision.threshold)
     events = with_levels(events, scored.levels, scored.grid, scored.sample_rate)
-    return RecordingDetections.build(planned, scored.classes, model, scored.settings, events, source, calibration)
+    card = str(scored.origin["model"].get("card", NOT_STATED.line))  # older results have none
+    return (
+        RecordingDetections.build(planned, scored.classes, model, scored.settings, events, source, calibration),
+        card,
+    )
 
 
 def _planned(scored: ScoredRecording, notes: tuple[Note, ...]) -> PlannedRecording:

@@ -128,7 +128,8 @@ class ScoredJob:
                         outcome.result.calibration,
                     )
                 )
-        return Detections(self.plan.model, settings, tuple(planned), tuple(recordings), not_looked_at, review)
+        card = self.spec.card.line
+        return Detections(self.plan.model, settings, tuple(planned), tuple(recordings), not_looked_at, review, card)
 
     def scores(self) -> Scores:
         """Return the scores of all recordings."""

@@ -105,6 +105,7 @@ def _metadata(result: RecordingResult) -> dict[str, Any]:
         "audio_duration": duration,
         "audio_duration_seconds": duration,
         "model_version": result.model.reference,
+        "model_card": result.spec.card.line,
         "num_predictions": len(result.scores),
         "total_windows": len(result.scores),
         "num_events": len(result.events),

@@ -136,7 +136,7 @@ class RecordingResult:
         """Return the recording, the model and the settings as JSON-ready values; JSON and Parquet files hold them."""
         return {
             "recording": self._recording_fields(),
-            "model": {**self.model.to_dict(), "classes": list(self.spec.classes)},
+            "model": {**self.model.to_dict(), "classes": list(self.spec.classes), "card": self.spec.card.line},
             "settings": self.settings.decision() | self.settings.scoring(),
             **({} if self.calibration is None else {"calibration": self.calibration.to_dict()}),
         }

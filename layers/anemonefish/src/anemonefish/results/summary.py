@@ -46,7 +46,7 @@ __all__ = [
 SUMMARY = "summary.csv"
 COMBINED_EVENTS = "combined.events.csv"
 COMBINED_SELECTIONS = "combined.selections.txt"
-SUMMARY_COLUMNS = ("recording", "status", "windows", "events", "calls", "error", "message", "notes")
+SUMMARY_COLUMNS = ("recording", "status", "windows", "events", "calls", "error", "message", "notes", "model_card")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +78,13 @@ class SummaryRow:
             return "failed"
         return "partial" if is_partial(self.notes) else "done"
 
-    def cells(self) -> tuple[object, ...]:
-        """Return the values under :data:`SUMMARY_COLUMNS`."""
+    def cells(self, model_card: str) -> tuple[object, ...]:
+        """Return the values under :data:`SUMMARY_COLUMNS`; the last is the line of the model's card."""
         failure = self.failure or Failure("", "")
         calls = "" if self.calls is None else self.calls
         counts = ("", "", "") if self.failure else (self.windows, self.events, calls)
         notes = "; ".join(f"{note.code}: {note.message}" for note in self.notes)
-        return self.name, self.status, *counts, failure.error, failure.message, notes
+        return self.name, self.status, *counts, failure.error, failure.message, notes, model_card
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,13 @@ class Outcome:
 
 
 def write_job_files(
-    folder: Path, outcomes: Iterable[Outcome], settings: Settings, *, several: bool, calibrated: bool = False
+    folder: Path,
+    outcomes: Iterable[Outcome],
+    settings: Settings,
+    *,
+    several: bool,
+    model_card: str,
+    calibrated: bool = False,
 ) -> list[Path]:
     """Write the job-level files and return their paths; one outcome is held at a time, and the effort of each.
 
@@ -161,6 +167,8 @@ def write_job_files(
         Whether the job has several recordings. Then ``csv`` and ``raven`` also have a combined table.
     calibrated : bool
         Whether events have a probability.
+    model_card : str
+        The line of the model's card (:attr:`.ModelCard.line`).
     """
     formats = settings.formats
     names = [
@@ -179,7 +187,7 @@ def write_job_files(
         seconds_before, effort = Fraction(0), Effort.in_zone_of(settings)
         for outcome in outcomes:
             effort.add(outcome.recording, (event.start for event in outcome.events))
-            write_rows(files[SUMMARY], [outcome.summary.cells()])
+            write_rows(files[SUMMARY], [outcome.summary.cells(model_card)])
             if (result := outcome.result) is not None:
                 if events:
                     write_rows(events, event_rows(result))
@@ -190,8 +198,8 @@ def write_job_files(
     return [folder / name for name in names]
 
 
-def write_summary(path: Path, rows: Iterable[SummaryRow]) -> None:
+def write_summary(path: Path, rows: Iterable[SummaryRow], model_card: str) -> None:
     """Write ``summary.csv``."""
     with path.open("w", encoding="utf-8", newline="") as file:
         write_rows(file, [SUMMARY_COLUMNS])
-        write_rows(file, (row.cells() for row in rows))
+        write_rows(file, (row.cells(model_card) for row in rows))

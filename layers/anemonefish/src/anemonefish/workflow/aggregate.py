@@ -110,14 +110,16 @@ def finished_recordings(job: Job, plan: Plan) -> list[PlannedRecording]:
 
 
 def write_summaries(
-    job: Job, outcomes: Iterable[Outcome], settings: Settings, *, recordings: int, calibrated: bool
+    job: Job, outcomes: Iterable[Outcome], settings: Settings, *, recordings: int, model_card: str, calibrated: bool
 ) -> dict[str, str]:
     """Write the summary, the effort and the tables of all recordings; return the SHA-256 of each by its name.
 
     Nothing is stored when the outcomes raise an error.
     """
     with temporary_folder() as folder:
-        paths = write_job_files(folder, outcomes, settings, several=recordings > 1, calibrated=calibrated)
+        paths = write_job_files(
+            folder, outcomes, settings, several=recordings > 1, model_card=model_card, calibrated=calibrated
+        )
         return {path.name: store_file(job, path.name, path) for path in paths}
 
 
@@ -128,6 +130,7 @@ def _aggregate(job: Job, plan: Plan, spec: ModelSpec, outcomes: Iterable[Outcome
         manifest.collect(outcomes),
         plan.settings,
         recordings=len(plan.recordings),
+        model_card=spec.card.line,
         calibrated=fitting(plan.calibration, spec, plan.model, plan.settings) is not None,
     )
     job.store.write(job.manifest_key, manifest.to_json(plan, overview))

@@ -34,6 +34,8 @@ def save_results(
     settings: Settings,
     out: Path,
     review: Review | None = None,
+    *,
+    model_card: str,
 ) -> tuple[Outcome, ...]:
     """Write results to a folder, in the place of those of the run before.
 
@@ -48,6 +50,8 @@ def save_results(
     out : Path
     review : callable, optional
         Makes clips and pictures in a folder whose files become results with the reports.
+    model_card : str
+        The line of the model's card.
 
     Raises
     ------
@@ -70,6 +74,7 @@ def save_results(
             outcomes,
             settings,
             recordings=len(outcomes),
+            model_card=model_card,
             calibrated=any(each.result is not None and each.result.calibration is not None for each in outcomes),
         )
         if review is not None:

@@ -94,6 +94,10 @@ class Metadata(BaseModel):
     processing_time: float | None
     processing_time_seconds: float | None
     model_version: str
+    model_card: str = Field(
+        description="Line of the model's card: whether it is fit for science, and why",
+        examples=["fit for science: no (trained on simulated scenes only)"],
+    )
     num_predictions: int
     total_windows: int
     num_events: int
