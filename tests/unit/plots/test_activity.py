@@ -54,7 +54,7 @@ def test_recordings_without_a_start_time_are_drawn_in_their_order_and_said_other
     def picture(starts: Sequence[str | None]) -> np.ndarray:
         effort = Effort("Europe/Paris")
         for number, start in enumerate(starts):
-            effort.add(recording(f"{number}.wav", start, HOUR), [1])
+            effort.add(recording(f"{number}.wav", start, HOUR), [(1, None)])
         return pixels(draw_effort(effort))
 
     dated = "2024-03-01T00:00:00Z"

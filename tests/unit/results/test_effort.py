@@ -54,7 +54,7 @@ def recording(
 def table(recordings: Iterable[tuple[PlannedRecording, Sequence[int]]], zone: str = "UTC") -> list[dict[str, str]]:
     effort, file = Effort(zone), io.StringIO()
     for each, starts in recordings:
-        effort.add(each, starts)
+        effort.add(each, ((start, 2) for start in starts))
     write_effort(file, effort)
     return list(csv.DictReader(io.StringIO(file.getvalue())))
 
@@ -86,6 +86,18 @@ def test_hour_without_effort_is_empty_and_hour_without_events_is_zero() -> None:
     assert (of_day[6]["recorded_hours"], of_day[6]["deployment_hours"]) == ("0.000000", "1.000000")
     assert (of_day[8]["recorded_hours"], of_day[8]["deployment_hours"]) == ("0.000000", "0.000000")
     assert float(of_day[5]["high_90"]) == pytest.approx(2.9957, abs=1e-4)
+
+
+def test_calls_are_counted_where_every_event_has_its_number() -> None:
+    def total(*calls: int | None) -> dict[str, str]:
+        effort, file = Effort(), io.StringIO()
+        effort.add(recording("a.wav", "2024-01-01T05:00:00Z", HOUR // 2), enumerate(calls))
+        write_effort(file, effort)
+        return next(csv.DictReader(io.StringIO(file.getvalue())))
+
+    assert (total(3, 1)["calls"], total(3, 1)["calls_per_hour"]) == ("4", "8.000000")
+    assert (total(3, None)["calls"], total(3, None)["calls_per_hour"], total(3, None)["events"]) == ("", "", "2")
+    assert (total()["calls"], total()["calls_per_hour"]) == ("0", "0.000000")
 
 
 def test_duty_cycle_and_gaps() -> None:
@@ -252,7 +264,7 @@ def test_every_second_has_one_place_and_the_order_does_not_matter(parts: Any, ra
     ]
     effort, shuffled = Effort("Europe/Paris"), list(made)
     for each, starts in made:
-        effort.add(each, starts)
+        effort.add(each, ((start, 2) for start in starts))
     randoms.shuffle(shuffled)
     time, total = effort.by_time(), sum((Fraction(each.analysis.audio.frames, each.analysis.audio.sample_rate)
                                          for each, _ in made if each.analysis), Fraction(0))  # fmt: skip

@@ -218,7 +218,7 @@ class Detections:
             if recording is None:
                 measured.add(planned, ())
             else:
-                measured.add(recording.planned, (event.start_sample for event in recording.events))
+                measured.add(recording.planned, ((event.start_sample, event.calls) for event in recording.events))
         return measured
 
     def plot(self) -> Picture:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["effort_frame"]
 
 
-_WHOLE = ("hour", "recordings", "failed_recordings", "events")
+_WHOLE = ("hour", "recordings", "failed_recordings", "events", "calls")
 """Columns of whole numbers; where one is missing, pandas would make them floats."""
 
 

@@ -117,28 +117,30 @@ class Effort:
         """Return an effort without recordings, in the time zone of some settings; in UTC where they have none."""
         return cls(settings.local_time_zone or settings.time_zone or "UTC")
 
-    def add(self, recording: PlannedRecording, starts: Iterable[int]) -> None:
+    def add(self, recording: PlannedRecording, events: Iterable[tuple[int, int | None]]) -> None:
         """Add a recording of a finished job.
 
         Parameters
         ----------
         recording : PlannedRecording
             With its failure or its notes.
-        starts : iterable of int
-            Where its events begin, in samples of the analysis.
+        events : iterable of (int, int or None)
+            Where its events begin, in samples of the analysis, and how many calls lie in each.
         """
-        effort, starts = RecordingEffort.of(recording), tuple(starts)
+        effort, counts = RecordingEffort.of(recording), [(start, _count(calls)) for start, calls in events]
         folder = recording.name.rpartition("/")[0]
         sums: Sums | None = None
         sounding: tuple[Interval, ...] = ()
         if effort is not None:
             sums = measured(effort, 0, effort.stop)
-            sums.add(Sums(recordings=1, failed_recordings=int(effort.failed), events=len(starts)))
+            sums.add(Sums(recordings=1, failed_recordings=int(effort.failed)))
+            for _, count in counts:
+                sums.add(count)
             if effort.begins is not None:
                 self._add_hours(folder, effort, effort.begins)
-                for start in starts:
+                for start, count in counts:
                     moment = effort.begins + microseconds_of(start, effort.analysis_rate)
-                    self._at(folder, moment).events += 1
+                    self._at(folder, moment).add(count)
                 sounding = effort.sounding()
         reasons = _reasons(recording)
         failure = recording.failure
@@ -248,6 +250,11 @@ def _over_time(
 ) -> EffortRow:
     gap = None if by == "all" and span is None else sums.deployment - sums.covered
     return EffortRow(by=by, folder=folder, date=date, hour=hour, span=span, sums=sums, rate=rate, gap=gap, notes=notes)
+
+
+def _count(calls: int | None) -> Sums:
+    """Return one event with its calls."""
+    return Sums(events=1, calls=calls or 0, uncounted_events=int(calls is None))
 
 
 def _reasons(recording: PlannedRecording) -> tuple[str, ...]:

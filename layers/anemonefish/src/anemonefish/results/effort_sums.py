@@ -37,6 +37,10 @@ class Sums:
         Sound that headers promise beyond the ends of their files.
     recordings, failed_recordings, events : int
         Those that begin in this time.
+    calls : int
+        Calls of these events.
+    uncounted_events : int
+        Events whose calls are not known.
     """
 
     deployment: Fraction = NO_TIME
@@ -52,6 +56,8 @@ class Sums:
     recordings: int = 0
     failed_recordings: int = 0
     events: int = 0
+    calls: int = 0
+    uncounted_events: int = 0
 
     def add(self, other: Sums) -> None:
         """Add another time."""

@@ -50,6 +50,8 @@ EFFORT_COLUMNS = (
     "low_90",
     "high_90",
     "interval",
+    "calls",
+    "calls_per_hour",
     "notes",
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,6 +68,7 @@ def effort_values(row: EffortRow, zone_name: str) -> tuple[str | int | float | N
     """Return the values of a row under :data:`EFFORT_COLUMNS`; None where there is nothing to say."""
     sums, rate, clocked = row.sums, row.rate, row.date is not None or row.hour is not None
     over_time = row.by != "recording"
+    calls = None if sums.uncounted_events or (rate is None and not sums.events) else sums.calls
     dated = row.span is not None or row.by == "hour_of_day"
     hours: list[float | None] = [_hours(getattr(sums, name)) for name in _HOURS]
     if not (dated and over_time):
@@ -87,6 +90,8 @@ def effort_values(row: EffortRow, zone_name: str) -> tuple[str | int | float | N
         _duty_cycle(sums) if dated and over_time else None,
         sums.events if rate is not None or sums.events else None,
         *((None, None, None, None) if rate is None else (rate.value, rate.low, rate.high, rate.method)),
+        calls,
+        None if rate is None or calls is None else calls / sums.hours,
         row.notes or None,
     )
 

@@ -186,7 +186,7 @@ def write_job_files(
         selections = None if table is None else RavenTable(table, probability=calibrated)
         seconds_before, effort = Fraction(0), Effort.in_zone_of(settings)
         for outcome in outcomes:
-            effort.add(outcome.recording, (event.start for event in outcome.events))
+            effort.add(outcome.recording, ((event.start, event.calls) for event in outcome.events))
             write_rows(files[SUMMARY], [outcome.summary.cells(model_card)])
             if (result := outcome.result) is not None:
                 if events:

@@ -287,7 +287,7 @@ def _results(job: Job, models: ModelRepository) -> Iterator[RecordingResult]:
 def _activity(results: Sequence[RecordingResult]) -> bytes:
     effort = Effort.in_zone_of(results[0].settings)
     for result in results:
-        effort.add(result.recording, (event.start for event in result.events))
+        effort.add(result.recording, ((event.start, event.calls) for event in result.events))
     return draw_effort(effort)
 
 
