@@ -151,6 +151,8 @@ def _show(made: Evaluation, each: ClassEvaluation) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for line in each.summary.lines():
+        _OUT.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
 def _cells(made: Evaluation, point: Point) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from anemonefish.evaluation.by_recording import Summary
 from anemonefish.evaluation.matching import Counts, MatchingRule
 from anemonefish.models.decision import Decision
 from anemonefish.settings import Settings
@@ -59,12 +60,15 @@ class ClassEvaluation:
         See :func:`average_precision`; None without labels.
     by_recording : dict of str to Counts
         The counts of each recording at the threshold of the results.
+    summary : Summary
+        The figures to report: per call, per bout, false events per hour, with intervals over the recordings.
     """
 
     name: str
     points: tuple[Point, ...]
     average_precision: Fraction | None
     by_recording: Mapping[str, Counts]
+    summary: Summary
 
     def at(self, threshold: float) -> Counts:
         """Return the counts at one of the thresholds."""

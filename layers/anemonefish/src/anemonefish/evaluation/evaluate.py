@@ -15,16 +15,17 @@ ICASSP.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from anemonefish.annotations.labels import Label, join_messages, printable_path
 from anemonefish.errors import InvalidRequest
+from anemonefish.evaluation.by_recording import BOUT_SECONDS, RecordingCounts, Summary
 from anemonefish.evaluation.curves import ClassEvaluation, Evaluation, Point, average_precision
 from anemonefish.evaluation.evaluation_options import EvaluationOptions
 from anemonefish.evaluation.label_classes import find_classes
-from anemonefish.evaluation.matching import Counts, Interval, merge_intervals
+from anemonefish.evaluation.matching import Counts, merge_intervals
 from anemonefish.evaluation.recording_labels import RecordingLabels, collect_labels
 from anemonefish.results.events import smooth
 from anemonefish.results.read import ScoredRecording, find_results, read_result
@@ -101,6 +102,7 @@ class _EvaluationBuilder:
         self._thresholds: tuple[float, ...] = ()
         self._counts: dict[str, dict[float, Counts]] = {}
         self._by_recording: dict[str, dict[str, Counts]] = {}
+        self._recordings: dict[str, dict[str, RecordingCounts]] = {}
 
     def add(self, file: Path, name: str, labels: Sequence[Label]) -> None:
         """Count one recording, or leave it out with the reason."""
@@ -122,8 +124,13 @@ class _EvaluationBuilder:
     def _count(self, scored: ScoredRecording, name: str, labels: Sequence[Label]) -> None:
         smoothed = smooth(scored.scores, scored.decision.median_windows)
         for class_name, counts in self._counts.items():
-            of_class = (label for label in labels if self._class_of[label.name] == class_name)
-            label_ticks = self._ticks(of_class, scored.sample_rate)
+            calls = sorted(
+                (label.start * scored.sample_rate, label.stop * scored.sample_rate)
+                for label in labels
+                if self._class_of[label.name] == class_name
+            )
+            bouts = merge_intervals(calls, self._bout_seconds * scored.sample_rate * _MICROSECONDS)
+            label_ticks = calls if self._options.bout_seconds is None else bouts
             for threshold in self._thresholds:
                 events = scored.events(smoothed, class_name, threshold)
                 event_ticks = [(event.start * _MICROSECONDS, event.stop * _MICROSECONDS) for event in events]
@@ -131,13 +138,15 @@ class _EvaluationBuilder:
                 counts[threshold] += recording_counts
                 if threshold == scored.decision.threshold:
                     self._by_recording[class_name][name] = recording_counts
+                    self._recordings[class_name][name] = RecordingCounts(
+                        scored.seconds, *(Counts.of(event_ticks, those, self._options.rule) for those in (calls, bouts))
+                    )
 
-    def _ticks(self, labels: Iterable[Label], sample_rate: int) -> list[Interval]:
-        """Return labels in ticks, in order of their start; those of one bout are merged."""
-        intervals = sorted((label.start * sample_rate, label.stop * sample_rate) for label in labels)
-        if self._options.bout_seconds is None:
-            return intervals
-        return merge_intervals(intervals, self._options.bout_seconds * sample_rate * _MICROSECONDS)
+    @property
+    def _bout_seconds(self) -> Fraction:
+        """The gap within a bout; the user's, if there is one."""
+        chosen = self._options.bout_seconds
+        return BOUT_SECONDS if chosen is None else chosen
 
     def _leave_out(self, name: str, labels: Sequence[Label], reason: str) -> None:
         self._collected.left_out[name] = reason
@@ -155,6 +164,7 @@ class _EvaluationBuilder:
                 raise InvalidRequest(f"the model has no class {name!r}; it has {', '.join(scored.classes)}")
             self._counts[name] = dict.fromkeys(self._thresholds, Counts())
             self._by_recording[name] = {}
+            self._recordings[name] = {}
 
     def _misfits(self, scored: ScoredRecording, labels: Sequence[Label]) -> Iterator[str]:
         """Yield why labels cannot be evaluated with this recording."""
@@ -213,7 +223,8 @@ class _EvaluationBuilder:
 
     def _class_evaluation(self, name: str) -> ClassEvaluation:
         points = tuple(Point(threshold, self._counts[name][threshold]) for threshold in self._thresholds)
-        return ClassEvaluation(name, points, average_precision(points), self._by_recording[name])
+        summary = Summary(self._recordings[name], self._bout_seconds)
+        return ClassEvaluation(name, points, average_precision(points), self._by_recording[name], summary)
 
 
 def _check_same_run(first: ScoredRecording, scored: ScoredRecording, name: str) -> None:

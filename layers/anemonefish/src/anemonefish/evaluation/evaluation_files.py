@@ -120,6 +120,7 @@ def _class_fields(evaluation: Evaluation, evaluated: ClassEvaluation) -> dict[st
         "average_precision": _decimal(evaluated.average_precision),
         "threshold": evaluation.threshold,
         "best_f1_threshold": None if best is None else best.threshold,
+        "summary": evaluated.summary.to_dict(),
         "recordings": [
             {"recording": name, **_counts_fields(counts)} for name, counts in sorted(evaluated.by_recording.items())
         ],

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -184,10 +185,15 @@ class EvaluationResult:
         )
 
     def __repr__(self) -> str:
-        return f"{self._title()}\n{text_table(_HEADINGS, self._rows())}"
+        return "\n".join([self._title(), text_table(_HEADINGS, self._rows()), *self._lines()])
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._title()}</p>{html_table(_HEADINGS, self._rows())}"
+        lines = "".join(f"<li>{escape(line)}</li>" for line in self._lines())
+        return f"<p>{escape(self._title())}</p>{html_table(_HEADINGS, self._rows())}<ul>{lines}</ul>"
+
+    def _lines(self) -> list[str]:
+        """Return the figures to report of the target class."""
+        return [f"{self._target()}, {line}" for line in self[self._target()].summary.lines()]
 
 
 def evaluate(
