@@ -139,6 +139,18 @@ def write_rows(file: TextIO, rows: Iterable[Iterable[object]]) -> None:
         writer.writerow([escape(cell) if isinstance(cell, str) else cell for cell in row])
 
 
+def write_number_rows(file: TextIO, rows: Iterable[Iterable[str]]) -> None:
+    """Write rows of finite numbers, as text; they need neither quotes nor escapes, so this is several times as fast.
+
+    Parameters
+    ----------
+    file : text file
+        Opened with ``newline=""``.
+    rows : iterable of iterable of str
+    """
+    file.writelines(",".join(row) + "\n" for row in rows)
+
+
 class _LineFeeds:
     """Ends lines with a line feed only. With that as its own option, :mod:`csv` would not quote a carriage return."""
 

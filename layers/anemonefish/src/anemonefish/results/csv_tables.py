@@ -8,7 +8,8 @@ from typing import TextIO
 
 import numpy as np
 
-from anemonefish.csv_cells import write_rows
+from anemonefish.csv_cells import write_number_rows, write_rows
+from anemonefish.results.python_numbers import python_numbers
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.sample_times import format_seconds
 
@@ -76,14 +77,15 @@ def write_scores(file: TextIO, result: RecordingResult) -> None:
     """Write one row per window: the scores of all classes, and the smoothed score of the target class."""
     classes = result.spec.classes
     write_rows(file, [("start_time", "end_time", *classes, f"smoothed_{classes[result.target]}")])
-    write_rows(file, _score_rows(result))
+    write_number_rows(file, _score_rows(result))
 
 
 def _score_rows(result: RecordingResult) -> Iterator[tuple[str, ...]]:
-    target = result.target
-    for (start, stop), scores, smoothed in zip(result.windows(), result.scores, result.smoothed, strict=True):
-        times = (format_seconds(start, result.sample_rate), format_seconds(stop, result.sample_rate))
-        yield (*times, *(f"{score:.6f}" for score in scores), f"{smoothed[target]:.6f}")
+    rate = result.sample_rate
+    smoothed = python_numbers(result.smoothed[:, result.target])
+    for (start, stop), scores, score in zip(result.windows(), python_numbers(result.scores), smoothed, strict=True):
+        texts = [f"{number:.6f}" for number in (*scores, score)]
+        yield (format_seconds(start, rate), format_seconds(stop, rate), *texts)
 
 
 def write_long_term(file: TextIO, result: RecordingResult) -> None:

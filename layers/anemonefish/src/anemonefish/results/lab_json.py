@@ -16,6 +16,7 @@ import numpy as np
 from anemonefish.notes import is_partial
 from anemonefish.results.event_levels import total_calls
 from anemonefish.results.events import Event
+from anemonefish.results.python_numbers import python_numbers
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.sample_times import seconds
 
@@ -55,25 +56,28 @@ def write_lab_json(file: TextIO, result: RecordingResult) -> None:
     head = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     file.write(head.removesuffix("\n}") + ',\n  "predictions": [')
     separator = "\n    "
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode  # json.dumps would make one for each window
     for prediction in _predictions(result):
-        file.write(separator + json.dumps(prediction, ensure_ascii=False, allow_nan=False))
+        file.write(separator + encode(prediction))
         separator = ",\n    "
     file.write("\n  ]\n}\n" if len(result.scores) else "]\n}\n")
 
 
 def _predictions(result: RecordingResult) -> Iterator[dict[str, Any]]:
     classes, rate = result.spec.classes, result.sample_rate
-    for (start, stop), scores in zip(result.windows(), result.scores, strict=True):
+    best_classes = result.scores.argmax(axis=1)
+    rows = zip(result.windows(), python_numbers(best_classes), python_numbers(result.scores), strict=True)
+    for (start, stop), best, scores in rows:
         begin, end = seconds(start, rate), seconds(stop, rate)
-        best = int(scores.argmax())
+        rounded = [round(score, 6) for score in scores]
         yield {
             "timestamp": f"{begin}-{end}s",
             "start_time": begin,
             "end_time": end,
             "class": classes[best],
-            "confidence": _rounded(scores[best]),
+            "confidence": rounded[best],
             # The lab's name for scores. They are outputs of a softmax, and they are not calibrated.
-            "probabilities": {name: _rounded(score) for name, score in zip(classes, scores, strict=True)},
+            "probabilities": dict(zip(classes, rounded, strict=True)),
         }
 
 
