@@ -48,6 +48,7 @@ CONTENTS = {
         "time",
         "evaluate",
         "review",
+        "train",
         "models",
         "bring-your-model",
     ],

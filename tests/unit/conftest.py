@@ -11,6 +11,7 @@ SLOW_MODULES = {
     "test_engines",  # TensorFlow
     "test_faults",  # waits for time limits
     "test_find_recordings",  # folders of thousands of files
+    "test_fit",  # TensorFlow
     "test_folder",  # jobs of three hundred recordings
     "test_formats",  # a job for each format
     "test_identity",  # many cuts of one job
@@ -29,6 +30,7 @@ SLOW_MODULES = {
     "test_stopping",  # starts commands and stops them
     "test_style",  # every plot, in several processes
     "test_to_ncnn",  # TensorFlow
+    "test_train_model",  # TensorFlow
     "test_transcoder",  # decoders of every format
     "test_upload_parts",  # threads and time limits
     "test_wheel",  # builds the package

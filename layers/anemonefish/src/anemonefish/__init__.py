@@ -13,6 +13,7 @@
     af.read_annotations(path)      read Raven, Audacity and CSV files
     af.simulate(path)              write a simulated reef scene with its annotations
     af.load_model(name)            load a published model
+    af.train(recordings, labels)   train a model on labels of your own, test it and publish it
     af.publish(file, ...)          publish a network that Keras saved
     af.spectrograms(profile, ...)  make the spectrograms of the training from samples
     af.AudioPreprocessor           from a recording to spectrograms, step by step
@@ -21,6 +22,7 @@
     af.Scores                      what score returns: a row per window, a column per class
     af.Annotations                 what read_annotations returns
     af.EvaluationResult            what evaluate returns
+    af.TrainingResult              what train returns
     af.Settings                    everything that can be set, with its default
     af.AnemonefishError            base of every error; af.errors has the whole tree
     af.RecordingError              a recording cannot be analysed
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from anemonefish.front.evaluation_results import EvaluationResult, evaluate
     from anemonefish.front.inference import ModelInference, load_model
     from anemonefish.front.model_publishing import publish
+    from anemonefish.front.model_training import TrainingResult, train
     from anemonefish.front.preprocessor import AudioPreprocessor
     from anemonefish.front.review_pages import review, take_verdicts
     from anemonefish.front.saved_results import read_results
@@ -78,6 +81,7 @@ __all__ = [
     "Scores",
     "Settings",
     "StorageError",
+    "TrainingResult",
     "__version__",
     "calibrate_scores",
     "detect",
@@ -93,6 +97,7 @@ __all__ = [
     "simulate",
     "spectrograms",
     "take_verdicts",
+    "train",
 ]
 
 __version__ = "0.1.0"
@@ -112,6 +117,7 @@ _NAMES_OF = {
     "front.evaluation_results": ("EvaluationResult", "evaluate"),
     "front.inference": ("ModelInference", "load_model"),
     "front.model_publishing": ("publish",),
+    "front.model_training": ("TrainingResult", "train"),
     "front.preprocessor": ("AudioPreprocessor",),
     "front.review_pages": ("review", "take_verdicts"),
     "front.saved_results": ("read_results",),

@@ -1,4 +1,4 @@
-"""The command line: ``anemonefish detect | plan | evaluate | review | calibrate | models | simulate | remote``.
+"""The command line: ``anemonefish detect | plan | evaluate | review | train | calibrate | models | simulate | remote``.
 
 Each command lies in a module of its own, which is imported when the command runs, and calls the functions of the Python
 interface (``import anemonefish``). Exit codes: 0 done, 1 a recording or the job failed, 2 the command was mistyped. An
@@ -40,6 +40,7 @@ _COMMANDS = (
         "simulate",
         "Simulate a reef: calls, similar sounds, noise, and the labels of what is in it.",
     ),
+    ("train_command", "train", "Train a model on recordings and labels, test it and publish it."),
 )
 """Module, name and help of each command."""
 

@@ -60,7 +60,9 @@ class RecordingLabels:
         return [*by_recording, *self.unread.values()]
 
 
-def collect_labels(path: Path, recordings: Mapping[str, Path], options: EvaluationOptions) -> RecordingLabels:
+def collect_labels(
+    path: Path, recordings: Mapping[str, Path], options: EvaluationOptions, what: str = "the results of"
+) -> RecordingLabels:
     """Read label files and return the labels of each recording.
 
     Parameters
@@ -70,6 +72,8 @@ def collect_labels(path: Path, recordings: Mapping[str, Path], options: Evaluati
     recordings : mapping of str to Path
         The recordings that have results, by name.
     options : EvaluationOptions
+    what : str
+        What the recordings are called in messages.
 
     Raises
     ------
@@ -89,7 +93,8 @@ def collect_labels(path: Path, recordings: Mapping[str, Path], options: Evaluati
         name_of: dict[str, str | None] = {}
         for written in {*table.recordings, *(problem.recording for problem in table.problems)}:
             try:
-                name_of[written] = matcher.find(written) or (next(iter(recordings)) if only_pair else None)
+                found = _find(matcher, written, file, path)
+                name_of[written] = found or (next(iter(recordings)) if only_pair else None)
             except InvalidRequest as error:
                 key = f"{printable_path(file)}: {printable_path(written)}"
                 collected.unread[key] = f"{printable_path(file)}: {error}"
@@ -105,8 +110,22 @@ def collect_labels(path: Path, recordings: Mapping[str, Path], options: Evaluati
     collected.left_out = {name: join_messages(reasons) for name, reasons in problems.items()}
     collected.labels = {name: labels for name, labels in collected.labels.items() if name not in collected.left_out}
     if files and not collected.labels and not collected.left_out:
-        _refuse_unknown_recordings(path, recordings, collected)
+        _refuse_unknown_recordings(path, recordings, collected, what)
     return collected
+
+
+def _find(matcher: RecordingMatcher, written: str, file: Path, root: Path) -> str | None:
+    """Return the recording that a label file names; where several fit, the one in the folder of the same name.
+
+    Recorders that start at the same time give their files the same names, and each site has a folder.
+    """
+    try:
+        return matcher.find(written)
+    except InvalidRequest:
+        folder = file.relative_to(root).parent.as_posix() if root.is_dir() else "."
+        if folder == "." or (found := matcher.find(f"{folder}/{written}")) is None:
+            raise
+        return found
 
 
 def _naming_column(table: LabelFile) -> str:
@@ -178,11 +197,13 @@ def _content(label: Label) -> tuple[int, int, str]:
     return label.start, label.stop, label.name
 
 
-def _refuse_unknown_recordings(path: Path, recordings: Mapping[str, Path], collected: RecordingLabels) -> None:
+def _refuse_unknown_recordings(
+    path: Path, recordings: Mapping[str, Path], collected: RecordingLabels, what: str
+) -> None:
     if collected.unread:
         raise InvalidRequest(join_messages(collected.unread.values()))
     raise InvalidRequest(
-        f"{printable_path(path)}: the labels are of {join_names(collected.elsewhere)}, the results of "
+        f"{printable_path(path)}: the labels are of {join_names(collected.elsewhere)}, {what} "
         f"{join_names(map(printable_path, recordings))}; name the label files after their recordings, or give the "
         f"table a column with the recording"
     )

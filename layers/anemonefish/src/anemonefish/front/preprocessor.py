@@ -10,21 +10,15 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from anemonefish.audio.reader import open_audio
 from anemonefish.audio.resample import at_rate
 from anemonefish.audio.samples import Samples
-from anemonefish.errors import InexactRecording, InvalidSettings
+from anemonefish.errors import InvalidSettings
 from anemonefish.front.model_location import models_or_default
-from anemonefish.jobs.plan import RangeTask, TranscodeTask
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.profiles import Profile, profile_named
-from anemonefish.stores import open_source, open_store
-from anemonefish.stores.temporary import temporary_folder
-from anemonefish.windows import WindowGrid, WindowRange
-from anemonefish.workflow.local import shared_job
-from anemonefish.workflow.score import open_range
-from anemonefish.workflow.transcode import transcode_task
+from anemonefish.stores import open_store
+from anemonefish.workflow.open_recording import opened_recording
 
 __all__ = ["AudioPreprocessor", "Segments"]
 
@@ -135,13 +129,9 @@ class AudioPreprocessor:
         RecordingError
             The recording cannot be read.
         """
-        uri = os.fspath(path)
-        try:
-            with open_audio(uri, channel=self.channel, dtype=self.profile.sample_dtype) as audio:
-                samples = self._resampled(audio)
-                return samples.read(0, samples.n_samples), samples.sample_rate
-        except InexactRecording:
-            return self._transcoded(uri)
+        with opened_recording(os.fspath(path), channel=self.channel, dtype=self.profile.sample_dtype) as audio:
+            samples = self._resampled(audio)
+            return samples.read(0, samples.n_samples), samples.sample_rate
 
     def _resampled(self, audio: Samples) -> Samples:
         """Return a recording at the rate of this preprocessing, by the method that workers use."""
@@ -149,31 +139,6 @@ class AudioPreprocessor:
             return audio
         return at_rate(audio, self.sample_rate, self.profile.top_hz(self.sample_rate))
 
-    def _transcoded(self, uri: str) -> tuple[NDArray[Any], int]:
-        """Read a recording that is not sample-accurately seekable: it is transcoded first, as in a job."""
-        source = open_source(uri)
-        version = source.version
-        source.close()
-        with temporary_folder() as folder:
-            job = shared_job(str(folder))
-            pieces = job.pieces_prefix(uri, version)
-            failure = transcode_task(job, TranscodeTask(uri=uri, version=version, path=uri, prefix=pieces))
-            if failure is not None:
-                raise failure.to_error()
-            task = RangeTask(
-                identity="all",
-                uri=uri,
-                version=version,
-                path=uri,
-                pieces=pieces,
-                channel=self.channel,
-                sample_rate=0,
-                grid=WindowGrid(0, 1, 1),
-                windows=WindowRange(0, 0),
-            )
-            with open_range(job, task, self.profile.sample_dtype) as audio:
-                samples = self._resampled(audio)
-                return samples.read(0, samples.n_samples), samples.sample_rate
 
     def segment_audio(self, samples: NDArray[Any], sample_rate: int) -> Segments:
         """Cut samples into windows; a window that would run past the end is left out.

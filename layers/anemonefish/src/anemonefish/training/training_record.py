@@ -1,0 +1,179 @@
+"""What a trained model says of itself: what it has heard, and how good it is on recordings it has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+from anemonefish.training.choose_decision import Decided
+from anemonefish.training.fit import FitHistory
+from anemonefish.training.held_out import ClassFigures
+from anemonefish.training.labelled_recordings import LabelledRecording, Material
+from anemonefish.training.network_input import NetworkInput
+from anemonefish.training.recording_split import PARTS, Split
+from anemonefish.training.training_options import TrainingOptions
+from anemonefish.training.window_rule import rule_in_words
+
+__all__ = ["FIT_FOR", "TrainingRecord"]
+
+FIT_FOR = (
+    "It is fit only for recordings like those that it was trained on: the same kind of recorder and settings, similar "
+    "sites and seasons. Evaluate it on labels of your own before you use it elsewhere."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRecord:
+    """Everything about a training that is kept.
+
+    Attributes
+    ----------
+    material : Material
+    split : Split
+    input : NetworkInput
+    options : TrainingOptions
+    history : FitHistory
+    decided : Decided
+    figures : list of ClassFigures
+        Of the test recordings.
+    trunk : str
+        The model whose trunk was used; empty where the whole network was trained.
+    windows : dict of str to list of int
+        By part, how many windows hold each class.
+    """
+
+    material: Material
+    split: Split
+    input: NetworkInput
+    options: TrainingOptions
+    history: FitHistory
+    decided: Decided
+    figures: list[ClassFigures]
+    trunk: str
+    windows: dict[str, list[int]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the model."""
+        return self.material.meanings.classes
+
+    @property
+    def target(self) -> ClassFigures:
+        """The figures of the target class."""
+        return self.figures[self.classes.index(self.material.meanings.target)]
+
+    def heard(self, part: str) -> dict[str, Any]:
+        """Return what a part consists of: recordings, hours, labels of each class, sites, days."""
+        recordings = self.split.part(part)
+        return {
+            "recordings": len(recordings),
+            "hours": round(sum(each.seconds for each in recordings) / 3600, 4),
+            "labels": label_counts(recordings, self.classes),
+            "windows": dict(zip(self.classes, self.windows.get(part, []), strict=False)),
+            "sites": sorted({each.site for each in recordings if each.site != "."}),
+            "days": len({each.day for each in recordings if each.day is not None}),
+        }
+
+    def description(self, words: str) -> str:
+        """Return the description of the bundle: the words of the user, and what a reader must know."""
+        heard, target = self.heard("training"), self.target
+        labels = ", ".join(f"{count} {label}" for label, count in heard["labels"].items())
+        how = f"; a linear layer behind {self.trunk}" if self.trunk else ""
+        own = f"{words.rstrip('.')}. " if words else ""
+        return (
+            f"{own}Trained on {_hours(heard['hours'])} of {_many(heard['recordings'], 'labelled recording')} "
+            f"({labels}){how}. On {_many(len(self.split.test), 'test recording')} it had not heard, "
+            f"{target.label}: recall {target.recall}, precision {target.precision}, F1 {target.f1} at its threshold "
+            f"{target.threshold:g} (each call by itself; 90 % intervals by recording). {FIT_FOR}"
+        )
+
+    def lines(self) -> Iterator[str]:
+        """Yield what a person should know after the training."""
+        for part in PARTS:
+            heard = self.heard(part)
+            labels = ", ".join(f"{count} {label}" for label, count in heard["labels"].items())
+            yield f"{part}: {_many(heard['recordings'], 'recording')}, {_hours(heard['hours'])}, labels: {labels}"
+        yield f"divided by {self.split.by}; windows of one recording are never in two parts"
+        for column, each in enumerate(self.figures):
+            chosen = self.decided.thresholds[column]
+            missed = f"precision {self.options.precision:g} was not reached on the validation recordings"
+            reached = "" if chosen.reached else f" ({missed}; this is the best F1)"
+            yield f"{each.label}: threshold {each.threshold:g}{reached}"
+            yield (
+                f"{each.label}: recall {each.recall}, precision {each.precision}, F1 {each.f1}, "
+                f"{each.false_per_hour} false events an hour, on test recordings (each call by itself)"
+            )
+            yield (
+                f"{each.label}: {each.calls.labels_found} of {each.calls.labels} calls lie in an event; bouts: recall "
+                f"{each.bout_recall}, precision {each.bout_precision}"
+            )
+        if len(self.split.test) < 3:
+            yield "no intervals: fewer than three test recordings; label more to know how far to trust the figures"
+        yield FIT_FOR
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record for ``model.json``."""
+        options = asdict(self.options)
+        options["band"] = list(self.input.profile.band(self.input.sample_rate))
+        options["mapping"] = dict(self.options.mapping)
+        last = self.history.epochs[-1]
+        return {
+            "classes": list(self.classes),
+            "trained_on": "labelled recordings of a user (anemonefish train)",
+            "fit_for": FIT_FOR,
+            "heard": {part: self.heard(part) for part in PARTS},
+            "left_out": len(self.material.left_out),
+            "label_names": {
+                name or "(no name)": {"labels": count, "means": self._meaning(name)}
+                for name, count in self.material.label_names.items()
+            },
+            "split_by": self.split.by,
+            "window_rule": rule_in_words(self.options.overlap, self.options.stretches),
+            "matching": "as anemonefish evaluate: overlap of half the shorter of the two, matched one to one",
+            "thresholds": {
+                label: chosen.threshold for label, chosen in zip(self.classes, self.decided.thresholds, strict=True)
+            },
+            "wanted_precision": self.options.precision,
+            "validation": {
+                label: {
+                    "precision": None
+                    if chosen.at.calls.precision is None
+                    else round(float(chosen.at.calls.precision), 4),
+                    "recall": None if chosen.at.calls.recall is None else round(float(chosen.at.calls.recall), 4),
+                    "wanted_precision_reached": chosen.reached,
+                }
+                for label, chosen in zip(self.classes, self.decided.thresholds, strict=True)
+            },
+            "test": {each.label: each.to_dict() for each in self.figures},
+            "intervals": "90 %, by recording (bootstrap); value, low, high",
+            "epochs_trained": len(self.history.epochs),
+            "best_epoch": self.history.best,
+            "final_train_loss": round(last.loss, 6),
+            "final_val_loss": round(last.validation_loss, 6),
+            "class_weights": list(self.history.weights),
+            "few_labels_trunk": self.trunk,
+            "options": {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()},
+        }
+
+    def _meaning(self, name: str) -> str:
+        meaning = self.material.meanings.of[name]
+        return self.classes[meaning] if meaning >= 0 else {-1: "no class", -2: "doubt"}[meaning]
+
+
+def label_counts(recordings: Sequence[LabelledRecording], classes: Sequence[str]) -> dict[str, int]:
+    """Return how many labels of each class recordings have."""
+    return {label: sum(each.count(column) for each in recordings) for column, label in enumerate(classes)}
+
+
+def _rounded(rate: Fraction | None) -> float | None:
+    return None if rate is None else round(float(rate), 4)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.1f} min"
