@@ -103,6 +103,13 @@ def test_bundle_says_what_it_has_heard_and_what_it_is_fit_for(trained: Trained) 
     assert spec.training["test"]["grunt"]["recall"][0] > 0.7
 
 
+def test_card_states_what_was_heard_and_measured(trained: Trained) -> None:
+    card = trained.result.spec.card
+    assert card.line == f"fit for science: not stated ({FIT_FOR})"
+    assert "3 recordings: 18 grunt, 15 whistle" in card.heard[0]
+    assert card.measured[0].what == "whistle: calls that were found, matched one to one (recall)"
+
+
 def test_report_is_one_file_that_loads_nothing(trained: Trained) -> None:
     page = trained.result.report.read_text()
     assert "default-src 'none'; img-src data:; media-src data:" in page

@@ -42,6 +42,11 @@ class Rate:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Lowest and highest value, rounded to four decimals, where there are any."""
+        return None if self.low is None or self.high is None else (round(self.low, 4), round(self.high, 4))
+
     def to_list(self) -> list[float | None]:
         """Return value, low, high, rounded to four decimals."""
         return [None if number is None else round(number, 4) for number in (self.value, self.low, self.high)]
@@ -147,9 +152,7 @@ def _of_class(scored: Sequence[ScoredRecording], column: int, label: str, decide
         bout_precision=_rate(by_bout, lambda total: (total[2], total[1])),
         bout_recall=_rate(by_bout, lambda total: (total[2], total[0])),
         bout_f1=_rate(by_bout, lambda total: (2 * total[2], total[0] + total[1])),
-        false_per_hour=_rate(
-            np.column_stack((by_call, hours)), lambda total: (total[1] - total[2], total[4]), is_share=False
-        ),
+        false_per_hour=_rate(np.column_stack((by_call, hours)), lambda total: (total[1] - total[2], total[4])),
         curve=tuple(counted(scored, column, decision)),
     )
 
@@ -163,7 +166,7 @@ def _table(counts: Sequence[Counts]) -> NDArray[np.float64]:
 _Ratio = Callable[[NDArray[np.float64]], tuple[Any, Any]]
 
 
-def _rate(table: NDArray[np.float64], ratio: _Ratio, *, is_share: bool = True) -> Rate:
+def _rate(table: NDArray[np.float64], ratio: _Ratio) -> Rate:
     above, below = ratio(table.sum(axis=0))
     if not below:
         return Rate(None)
@@ -176,4 +179,4 @@ def _rate(table: NDArray[np.float64], ratio: _Ratio, *, is_share: bool = True) -
     with np.errstate(divide="ignore", invalid="ignore"):
         rates = tops / bottoms
     low, high = np.percentile(rates[bottoms > 0], _PERCENTILES)
-    return Rate(value, float(low), float(min(high, 1.0) if is_share else high))
+    return Rate(value, min(float(low), value), max(float(high), value))

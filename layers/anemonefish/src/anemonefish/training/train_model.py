@@ -144,6 +144,7 @@ def train_model(request: TrainingRequest, progress: Progress) -> TrainedModel:
                 audio=_comparable(split.training, record.classes.index(material.meanings.target)),
                 activation="sigmoid",
                 decision=record.decided.decision,
+                card=record.card(),
                 description=record.description(request.description),
                 license=request.license,
             ),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+from anemonefish.models.card import MeasuredFigure, ModelCard
 from anemonefish.training.choose_decision import Decided
 from anemonefish.training.fit import FitHistory
 from anemonefish.training.held_out import ClassFigures
@@ -87,6 +88,33 @@ class TrainingRecord:
             f"({labels}){how}. On {_many(len(self.split.test), 'test recording')} it had not heard, "
             f"{target.label}: recall {target.recall}, precision {target.precision}, F1 {target.f1} at its threshold "
             f"{target.threshold:g} (each call by itself; 90 % intervals by recording). {FIT_FOR}"
+        )
+
+    def card(self) -> ModelCard:
+        """Return the card of the model; whether it is fit for science is for its user to say."""
+        heard, target = self.heard("training"), self.target
+        labels = ", ".join(f"{count} {label}" for label, count in heard["labels"].items())
+        places = f" from {_many(len(heard['sites']), 'site')}" if heard["sites"] else ""
+        days = f", {_many(heard['days'], 'day')}" if heard["days"] else ""
+        test = self.heard("test")
+        on = f"{_many(test['recordings'], 'test recording')}, {_hours(test['hours'])}, that it had not heard"
+        rates = {
+            "calls that were found, matched one to one (recall)": target.recall,
+            "events that were calls (precision)": target.precision,
+            "bouts that were found (recall)": target.bout_recall,
+            "false events an hour": target.false_per_hour,
+        }
+        return ModelCard(
+            why=FIT_FOR,
+            heard=(f"{_hours(heard['hours'])} of {_many(heard['recordings'], 'recording')}{places}{days}: {labels}",),
+            not_heard=("other recorders, sites and seasons than those of these recordings",),
+            measured=tuple(
+                MeasuredFigure(
+                    what=f"{target.label}: {what}", value=round(rate.value, 4), interval=rate.interval, measured_on=on
+                )
+                for what, rate in rates.items()
+                if rate.value is not None
+            ),
         )
 
     def lines(self) -> Iterator[str]:
