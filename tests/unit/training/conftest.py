@@ -81,7 +81,7 @@ def make_pool(tmp_path: Path) -> Callable[..., WindowPool]:
             ]
             path = write_tones(tmp_path / recording.name, recording.seconds, calls, number)
             kept.append(replace(recording, uri=str(path)))
-            audio.append(cache_audio(kept[-1], RATE, None, tmp_path / "cache"))
+            audio.append(cache_audio(kept[-1], INPUT, None, tmp_path / "cache"))
         return WindowPool(kept, audio, INPUT, options, classes)
 
     return make

@@ -139,7 +139,6 @@ class AudioPreprocessor:
             return audio
         return at_rate(audio, self.sample_rate, self.profile.top_hz(self.sample_rate))
 
-
     def segment_audio(self, samples: NDArray[Any], sample_rate: int) -> Segments:
         """Cut samples into windows; a window that would run past the end is left out.
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from anemonefish.audio.resample import at_rate
 from anemonefish.stores.folder import atomic_file
 from anemonefish.training.labelled_recordings import LabelledRecording
+from anemonefish.training.network_input import NetworkInput
 from anemonefish.workflow.open_recording import opened_recording
 
 __all__ = ["CachedAudio", "cache_audio"]
@@ -56,14 +57,14 @@ class CachedAudio:
         return np.stack(cut) if cut else np.empty((0, window), np.float32)
 
 
-def cache_audio(recording: LabelledRecording, sample_rate: int, channel: int | None, folder: Path) -> CachedAudio:
+def cache_audio(recording: LabelledRecording, heard: NetworkInput, channel: int | None, folder: Path) -> CachedAudio:
     """Decode and resample a recording, unless that was done before.
 
     Parameters
     ----------
     recording : LabelledRecording
-    sample_rate : int
-        In Hz.
+    heard : NetworkInput
+        Its rate and profile; resampled by the method that workers use.
     channel : int or None
         Counted from 1; None for the mean of all.
     folder : Path
@@ -74,7 +75,8 @@ def cache_audio(recording: LabelledRecording, sample_rate: int, channel: int | N
     RecordingError
         The recording cannot be read.
     """
-    made_of = f"{_FORMAT} {recording.content} {sample_rate} {channel}"
+    sample_rate, top_hz = heard.sample_rate, heard.profile.top_hz(heard.sample_rate)
+    made_of = f"{_FORMAT} {recording.content} {sample_rate} {top_hz} {channel}"
     path = folder / f"{hashlib.sha256(made_of.encode()).hexdigest()[:32]}.f32"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +85,7 @@ def cache_audio(recording: LabelledRecording, sample_rate: int, channel: int | N
             atomic_file(path) as temporary,
             temporary.open("wb") as file,
         ):
-            samples = at_rate(audio, sample_rate)
+            samples = at_rate(audio, sample_rate, top_hz)
             block = _BLOCK_SECONDS * sample_rate
             for start in range(0, samples.n_samples, block):
                 samples.read(start, min(start + block, samples.n_samples)).astype(np.float32).tofile(file)

@@ -242,7 +242,7 @@ class _Training:
         for number, recording in enumerate(recordings):
             self._progress(f"reading {part} recordings", number, len(recordings))
             try:
-                audio = cache_audio(recording, heard.sample_rate, self._options.channel, self._audio)
+                audio = cache_audio(recording, heard, self._options.channel, self._audio)
             except RecordingError as error:
                 self._left_out.append(LeftOut(recording.name, str(error)))
                 continue
