@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -21,4 +22,12 @@ def simulate(seconds: float, seed: int, sample_rate: int, out: Path) -> None:
     import anemonefish as af
 
     made = af.simulate(out, seconds=seconds, seed=seed, sample_rate=sample_rate)
-    OUT.print(str(made), highlight=False)
+    wav, labels, results = (shlex.quote(str(path)) for path in (made.path, made.raven_path, out.with_name("results")))
+    for line in (
+        str(made),
+        f"labels: {labels} (Raven), {shlex.quote(str(made.audacity_path))} (Audacity)",
+        "next:",
+        f"  anemonefish detect {wav} --out {results}",
+        f"  anemonefish evaluate {results} {labels}",
+    ):
+        OUT.print(line, highlight=False, markup=False, soft_wrap=True)
