@@ -45,9 +45,14 @@ def main() -> None:
     parser.add_argument("--precision", type=float, default=0.9)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a field of SceneSettings")
     options = parser.parse_args()
-    scene = {name: json.loads(value) for name, _, value in (text.partition("=") for text in options.set)}
+    scene = {name: _value(value) for name, _, value in (text.partition("=") for text in options.set)}
     with tempfile.TemporaryDirectory() as name:
         print_loop(Path(name), options, scene)
+
+
+def _value(text: str) -> Any:
+    value = json.loads(text)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def print_loop(folder: Path, options: argparse.Namespace, scene: Mapping[str, Any]) -> None:
