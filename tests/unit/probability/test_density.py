@@ -1,4 +1,4 @@
-"""Calls per hour from a stratified sample: Wilson's interval, the correction for all units judged, and coverage."""
+"""Calls per hour from a stratified sample: the interval, the correction where all units were judged, and coverage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anemonefish.errors import InvalidRequest
-from anemonefish.probability.density import call_density, mean_interval
+from anemonefish.probability.density import call_density
 from anemonefish.probability.strata import Stratum
 
 
@@ -18,13 +18,12 @@ def stratum(size: int, *counts: int, left_out: int = 0) -> Stratum:
     return Stratum(name="s", size=size, counts=counts, left_out=left_out)
 
 
-def test_interval_of_a_large_stratum_is_wilsons() -> None:
-    n, yes, z = 40, 6, NormalDist().inv_cdf(0.95)
-    p = yes / n
-    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
-    counts = (1,) * yes + (0,) * (n - yes)
-    assert mean_interval(stratum(10**9, *counts), 1.0) == pytest.approx((middle - half, middle + half), rel=1e-6)
+def test_variance_of_a_stratum_has_a_quarter_more_of_each_kind() -> None:
+    counts = (1,) * 6 + (0,) * 34
+    density = call_density([stratum(10**9, *counts)], hours=1.0)
+    p = 6.25 / 40.5
+    half = NormalDist().inv_cdf(0.95) * (p * (1 - p) / 40) ** 0.5
+    assert (density.low / 10**9, density.high / 10**9) == pytest.approx((0.15 - half, 0.15 + half), rel=1e-6)
 
 
 def test_stratum_that_was_judged_whole_is_known_exactly() -> None:
@@ -36,7 +35,7 @@ def test_stratum_without_calls_in_its_sample_still_widens_the_interval() -> None
     sure = stratum(10, *(1,) * 10)
     density = call_density([sure, stratum(5_000, *(0,) * 30)], hours=1.0)
     assert (density.per_hour, density.low) == (10.0, 10.0)
-    assert 300 < density.high < 500  # 2.7 of 32.7 of 5,000: nobody listened to the others
+    assert 100 < density.high < 500  # nobody listened to the other 4,970
 
 
 def test_units_with_several_calls_make_the_interval_wider() -> None:
@@ -77,14 +76,14 @@ def test_more_verdicts_than_units_are_refused() -> None:
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 500))
-def test_limits_enclose_the_mean(counts: list[int], more: int) -> None:
-    drawn = stratum(len(counts) + more, *counts)
-    low, high = mean_interval(drawn, 1.0)
-    assert -1e-9 <= low <= drawn.mean + 1e-9
-    assert high >= drawn.mean - 1e-9
+def test_limits_enclose_the_estimate(counts: list[int], more: int) -> None:
+    density = call_density([stratum(len(counts) + more, *counts)], hours=1.0)
+    assert sum(counts) - 1e-9 <= density.low <= density.per_hour + 1e-9
+    assert density.high >= density.per_hour
+    assert (density.high > density.per_hour) == (more > 0)
 
 
-def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+def test_interval_covers_the_truth_at_least_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(5)
     sizes, shares, drawn = (3_000, 400, 80, 60), (0.002, 0.05, 0.4, 0.95), (40, 25, 20, 20)
     covered, draws = 0, 400
@@ -96,4 +95,4 @@ def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         ]
         density = call_density(sample, hours=1.0)
         covered += density.low <= sum(all_.sum() for all_ in units) <= density.high
-    assert 0.86 <= covered / draws <= 0.99
+    assert covered / draws >= 0.88

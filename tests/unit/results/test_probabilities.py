@@ -89,7 +89,9 @@ def test_tables_of_all_recordings_have_the_column(
     calibrated: RecordingResult, calibration: ScoreCalibration, tmp_path: Path
 ) -> None:
     outcomes = [Outcome(calibrated.recording, len(calibrated.scores), calibrated)] * 2
-    write_job_files(tmp_path, outcomes, Settings(formats=("csv", "raven")), several=True, calibrated=True)
+    write_job_files(
+        tmp_path, outcomes, Settings(formats=("csv", "raven")), several=True, calibrated=True, model_card=""
+    )
     both = rows(tmp_path / "combined.events.csv"), rows(tmp_path / "combined.selections.txt", "\t")
     assert [float(row["probability"]) for row in both[0]] == [float(row["Probability"]) for row in both[1]]
     assert len(both[0]) == 2 * len(calibrated.events)

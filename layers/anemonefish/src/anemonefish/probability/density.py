@@ -1,37 +1,42 @@
 """Call density: calls per hour and its interval, from the verdicts on a stratified random sample of units.
 
-The estimate is the stratified total, the sum over strata of their size times the mean count of the judged units. Its
-interval is asymmetric, because most strata have few or no calls in the sample, where the usual variance is 0 and its
-interval too short. Each stratum has a score interval for its mean, with the finite-population correction, and the
-limits are combined by the method of variance estimates recovery (MOVER).
+The estimate is the stratified total: the sum over strata of their size times the mean count of the judged units. Most
+strata have few or no calls in the sample, or calls in all of it, where the usual variance is 0 and its interval too
+short. The variance of each stratum is therefore that of the judged units and a few pseudo-units, half of them with
+calls and half without, as Price and Bonett add them for a linear function of proportions, with the correction for
+finite populations. ``training/density_coverage.py`` measures how often the interval holds the truth.
 
 The sample is all that is uncertain: the interval is about the calls that a reviewer who heard everything would have
 counted in these recordings, not about other days or other sites.
 
 References
 ----------
-G. Y. Zou, W. Huang, X. Zhang, "A note on confidence interval estimation for a linear function of binomial
-proportions", Computational Statistics and Data Analysis 53:1080-1085, 2009 (Wilson limits combined by MOVER).
+W. G. Cochran, "Sampling Techniques", 3rd edition, 1977, chapters 2 and 5 (correction, stratified total).
+R. M. Price, D. G. Bonett, "An improved confidence interval for a linear function of binomial proportions",
+Computational Statistics and Data Analysis 45:449-456, 2004 (2/m units with and 2/m without in each of m groups).
 A. K. Navine et al., "All thresholds barred: direct estimation of call density in bioacoustic data", Frontiers in Bird
 Science 3:1380636, 2024 (density from verdicts on strata of the score).
-W. G. Cochran, "Sampling Techniques", 3rd edition, 1977, chapters 2 and 5 (correction, stratified total).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from statistics import NormalDist
-
-import numpy as np
 
 from anemonefish.errors import InvalidRequest
 from anemonefish.probability.strata import Stratum
 
-__all__ = ["CONFIDENCE", "CallDensity", "call_density", "mean_interval"]
+__all__ = ["CONFIDENCE", "CallDensity", "call_density"]
 
 CONFIDENCE = 0.9
 """Coverage of every interval of this package."""
+
+_PSEUDO_UNITS = 0.25
+"""Pseudo-units of a stratum with calls, and as many without: what Price and Bonett add in each of eight groups. Reviews
+have 5 to 14 strata. With more, intervals of simulated deployments were longer and held the truth more often than they
+say."""
 
 _FEWEST_WITH_CALLS = 5
 """Units with calls from which a stratum tells how many calls such units have; with fewer, all strata tell it."""
@@ -97,18 +102,15 @@ def call_density(strata: Sequence[Stratum], hours: float, confidence: float = CO
             f"no unit was judged yes or no in {', '.join(without)}, so nothing is known about the calls there; "
             f"judge at least one unit of each stratum, better ten"
         )
-    spread = _spread(strata)
-    centre = low = high = 0.0
-    for stratum in strata:
-        bottom, top = mean_interval(stratum, spread, confidence)
-        centre += stratum.size * stratum.mean
-        low += (stratum.size * (stratum.mean - bottom)) ** 2
-        high += (stratum.size * (top - stratum.mean)) ** 2
+    spread = _ratio([count for stratum in strata for count in stratum.counts if count])
+    total = sum(stratum.size * stratum.mean for stratum in strata)
+    variance = sum(stratum.size**2 * _variance_of_mean(stratum, spread) for stratum in strata)
+    half = NormalDist().inv_cdf(0.5 + confidence / 2) * sqrt(variance)
     heard = sum(sum(stratum.counts) for stratum in strata)
     return CallDensity(
-        per_hour=centre / hours,
-        low=max(centre - low**0.5, heard) / hours,
-        high=(centre + high**0.5) / hours,
+        per_hour=total / hours,
+        low=max(total - half, heard) / hours,
+        high=(total + half) / hours,
         hours=hours,
         judged=sum(stratum.judged for stratum in strata),
         with_calls=sum(count > 0 for stratum in strata for count in stratum.counts),
@@ -118,34 +120,22 @@ def call_density(strata: Sequence[Stratum], hours: float, confidence: float = CO
     )
 
 
-def mean_interval(stratum: Stratum, spread: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return the limits of the mean count of a stratum.
-
-    These are the means ``m`` with ``(m - mean)**2 <= z**2 * f * (spread * m - m**2) / n``, where ``f`` is the
-    finite-population correction: Wilson's interval where each unit has one call or none, since ``spread`` is 1 there.
+def _variance_of_mean(stratum: Stratum, spread: float) -> float:
+    """Return the variance of the mean count of a stratum, over samples of the same size.
 
     Parameters
     ----------
     stratum : Stratum
     spread : float
-        Mean square of the counts divided by their mean, over units of all strata; used where the stratum has too few
-        units with calls to tell its own.
-    confidence : float
+        Calls of a pseudo-unit: the mean square of the counts divided by their mean, over the units with calls of all
+        strata; used where the stratum has too few to tell its own. It is 1 where each unit has one call or none.
     """
-    n, size, mean = stratum.judged, stratum.size, stratum.mean
-    if n == size:
-        return mean, mean
     own = [count for count in stratum.counts if count]
-    spread = _ratio(own) if len(own) >= _FEWEST_WITH_CALLS else max(spread, _ratio(own))
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    k = z**2 * (size - n) / (size - 1) / n
-    middle = 2 * mean + k * spread
-    root = float(np.sqrt(max(middle**2 - 4 * (1 + k) * mean**2, 0.0)))
-    return (middle - root) / (2 * (1 + k)), (middle + root) / (2 * (1 + k))
-
-
-def _spread(strata: Sequence[Stratum]) -> float:
-    return _ratio([count for stratum in strata for count in stratum.counts if count])
+    calls = _ratio(own) if len(own) >= _FEWEST_WITH_CALLS else max(spread, _ratio(own))
+    n = stratum.judged + 2 * _PSEUDO_UNITS
+    mean = (sum(own) + _PSEUDO_UNITS * calls) / n
+    square = (sum(count**2 for count in own) + _PSEUDO_UNITS * calls**2) / n
+    return (1 - stratum.judged / stratum.size) * (square - mean**2) / stratum.judged
 
 
 def _ratio(counts: Sequence[int]) -> float:
