@@ -1,8 +1,8 @@
 """How long the steps of a block of code took in total, for traces.
 
-The steps of a worker take turns, block by block of a recording: fetch, decode, spectrogram, infer, store. :func:`step`
-marks them where they happen, and :func:`measure_steps` adds up their times. A step inside another one, such as fetching
-while decoding, counts as itself only. Where nobody measures, :func:`step` does nothing.
+The steps of a worker take turns, block by block of a recording: fetch, decode, resample, spectrogram, infer, store.
+:func:`step` marks them where they happen, and :func:`measure_steps` adds up their times. A step inside another one,
+such as fetching while decoding, counts as itself only. Where nobody measures, :func:`step` does nothing.
 """
 
 from __future__ import annotations

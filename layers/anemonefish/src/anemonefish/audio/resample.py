@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from anemonefish.audio.decimate import Decimator, fits
 from anemonefish.audio.samples import Samples
+from anemonefish.step_times import step
 
 __all__ = ["Resampled", "at_rate", "resampled_length", "resampling"]
 
@@ -125,7 +126,8 @@ class Resampled:
         begin = max(0, first - self._margin_periods)
         end = first + self._tile_periods + self._margin_periods
         samples = self._samples.read(begin * self._down, min(end * self._down, self._samples.n_samples))
-        return self._method.make(samples, (first - begin) * self._up, self._tile_periods * self._up)
+        with step("resample"):
+            return self._method.make(samples, (first - begin) * self._up, self._tile_periods * self._up)
 
 
 def at_rate(samples: Samples, sample_rate: int | None, top_hz: float | None = None) -> Samples:
