@@ -1,12 +1,13 @@
 """Measure models on scenes that no training has seen: ``python training/measure.py``.
 
 For every model of a folder and for each way to decide events it prints one table: lone calls by duration and by level,
-the same calls from a recorder with an offset, bouts, other animals alone, boats and empty reefs, each with recall,
-precision, F1 and false events per hour. An event and a label match as in ``anemonefish evaluate``. Intervals are those
-of 90 % that a bootstrap over the scenes gives, because events of one scene are not independent.
+the same calls from a recorder with an offset, bouts, other animals, boats, drums, rain and empty reefs, each with
+recall, precision, F1 and false events per hour. Rows that begin with ``unseen`` are of a second synthesis of calls,
+waters and confusers (:mod:`unseen`). An event and a label match as in ``anemonefish evaluate``. Intervals are those of
+90 % that a bootstrap over the scenes gives, because events of one scene are not independent.
 
-The scenes are simulated, so the table compares models and settings with one another. It does not say how well either
-works on a real reef.
+``--recording FILE`` lists the events in a real recording as well. The scenes are simulated, so the tables compare models
+and settings with one another. They do not say how well either works on a real reef.
 """
 
 from __future__ import annotations
@@ -16,32 +17,28 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from suites import SAMPLE_RATE, SUITES, Call, Suite, quantised
 
+from anemonefish.audio.reader import open_audio
+from anemonefish.audio.resample import at_rate
 from anemonefish.evaluation.matching import Counts, Interval, MatchingRule, merge_intervals
 from anemonefish.front.inference import ModelInference
 from anemonefish.models.decision import LAB_DECISION, Decision
 from anemonefish.models.repository import ModelRepository
 from anemonefish.profiles import Profile
-from anemonefish.results.events import find_events, smooth
+from anemonefish.results.events import Event, find_events, smooth
 from anemonefish.settings import Settings
-from anemonefish.simulation.calls import ANEMONEFISH, Sound
-from anemonefish.simulation.scene import scene
-from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.stores import open_store
 from anemonefish.typed_text import read_fields
 from anemonefish.windows import WindowGrid
 
-FIRST_SEED = 900_000
-"""Training, validation and held-out scenes of train.py have seeds below 400,000."""
-
-SAMPLE_RATE = 48_000
 SCENE_SECONDS = 120.0
-OFFSET = 0.02
-"""Of full scale; 0.013 was seen in a recorder."""
 
 BOUT_SECONDS = Fraction(7, 10)
 """Calls of a bout lie at most 0.6 s apart (:mod:`anemonefish.simulation.calls`)."""
@@ -51,44 +48,28 @@ RESAMPLES = 500
 DURATIONS_MS = ((0, 50), (50, 100), (100, 200), (200, None))
 LEVELS_DB = ((6, 12), (12, 20), (20, None), (12, None))
 BATCH = 256
-QUIET = SceneSettings(calls_per_minute=0, biological_per_minute=0)
-LONE = replace(QUIET, calls_per_minute=6, calls_per_bout=(1, 1))
-
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """Scenes of one kind, with what is added to their samples."""
-
-    name: str
-    settings: SceneSettings
-    first_seed: int
-    offset: float = 0.0
-
-
-SUITES = (
-    Suite("lone calls", LONE, FIRST_SEED),
-    Suite(f"lone calls, offset {OFFSET:g}", LONE, FIRST_SEED, OFFSET),
-    Suite("bouts", SceneSettings(), FIRST_SEED + 10_000),
-    Suite("other animals only", replace(QUIET, biological_per_minute=30), FIRST_SEED + 20_000),
-    Suite("boats only", replace(QUIET, boat_fraction=1.0), FIRST_SEED + 30_000),
-    Suite("empty", QUIET, FIRST_SEED + 40_000),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The scores of the target class in one scene, and the calls that it holds."""
+    """The scores of the target class in one scene, at the rate of the model, and the calls at 48 kHz."""
 
     scores: NDArray[np.float32]
     grid: WindowGrid
-    calls: tuple[Sound, ...]
+    calls: tuple[Call, ...]
     seconds: float
+    rate: int = SAMPLE_RATE
+    label: str = "anemonefish"
+
+    def found(self, decision: Decision) -> tuple[Event, ...]:
+        """Return the events at the rate of the model."""
+        smoothed = np.ascontiguousarray(smooth(self.scores[:, np.newaxis], decision.median_windows)[:, 0])
+        return find_events(smoothed, self.grid, self.rate, self.label, decision)
 
     def events(self, decision: Decision) -> list[Interval]:
-        """Return the events in samples."""
-        smoothed = np.ascontiguousarray(smooth(self.scores[:, np.newaxis], decision.median_windows)[:, 0])
-        found = find_events(smoothed, self.grid, SAMPLE_RATE, ANEMONEFISH, decision)
-        return [(event.start, event.stop) for event in found]
+        """Return the events in samples of 48 kHz."""
+        scale = Fraction(SAMPLE_RATE, self.rate)
+        return [(round(event.start * scale), round(event.stop * scale)) for event in self.found(decision)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +103,23 @@ class Row:
         return f"{float(whole):.2f} ({low:.2f}-{high:.2f})"
 
 
+def score(model: ModelInference, profile: Profile, samples: NDArray[np.float64], rate: int) -> Scored:
+    """Score samples at the rate of the model."""
+    grid = profile.grid(len(samples), rate)
+    windows = sliding_window_view(samples.astype(profile.sample_dtype), grid.window)[:: grid.hop]
+    batches = (profile.spectrograms(windows[at : at + BATCH], rate) for at in range(0, len(windows), BATCH))
+    scores = np.ascontiguousarray(model.predict(batches).values[:, model.classes.index(model.target_class)])
+    return Scored(scores, grid, (), len(samples) / rate, rate, model.target_class)
+
+
 def score_suite(model: ModelInference, profile: Profile, suite: Suite, scenes: int, seconds: float) -> list[Scored]:
     """Score all scenes of a suite."""
+    rate = model.sample_rate or SAMPLE_RATE
     scored = []
     for index in range(scenes):
-        drawn = scene(seconds, suite.first_seed + index, SAMPLE_RATE, suite.settings)
-        samples = np.concatenate(list(drawn.blocks(SAMPLE_RATE))).astype(np.float64) + suite.offset
-        samples = np.rint(np.clip(samples, -1, 1) * 32767) / 32768
-        grid = profile.grid(len(samples), SAMPLE_RATE)
-        windows = sliding_window_view(samples, grid.window)[:: grid.hop]
-        batches = (profile.spectrograms(windows[at : at + BATCH], SAMPLE_RATE) for at in range(0, len(windows), BATCH))
-        scores = np.ascontiguousarray(model.predict(batches).values[:, model.classes.index(model.target_class)])
-        calls = tuple(sound for sound in drawn.sounds if sound.label == ANEMONEFISH)
-        scored.append(Scored(scores, grid, calls, seconds))
+        made = suite.scene(index, seconds)
+        samples = made.samples if rate == SAMPLE_RATE else soxr.resample(made.samples, SAMPLE_RATE, rate, quality="HQ")
+        scored.append(replace(score(model, profile, samples, rate), calls=made.calls, seconds=seconds))
     return scored
 
 
@@ -143,7 +128,7 @@ def rows_of(suite: Suite, scenes: Sequence[Scored], decision: Decision) -> Itera
     hours = sum(each.seconds for each in scenes) / 3600
     events = [each.events(decision) for each in scenes]
 
-    def row(name: str, wanted: Callable[[Sound], bool] = lambda _: True, gap: Fraction | None = None) -> Row:
+    def row(name: str, wanted: Callable[[Call], bool] = lambda _: True, gap: Fraction | None = None) -> Row:
         counts = []
         for each, found in zip(scenes, events, strict=True):
             labels = [(call.start, call.stop) for call in each.calls if wanted(call)]
@@ -151,27 +136,27 @@ def rows_of(suite: Suite, scenes: Sequence[Scored], decision: Decision) -> Itera
             counts.append(Counts.of(found, merged, RULE))
         return Row(name, tuple(counts), hours)
 
-    if suite.name == "bouts":
-        yield row("bouts, per call")
-        yield row("bouts, per bout", gap=BOUT_SECONDS)
+    if suite.bouts:
+        yield row(f"{suite.name}, per call")
+        yield row(f"{suite.name}, per bout", gap=BOUT_SECONDS)
         return
     yield row(suite.name)
-    if suite.settings is not LONE or suite.offset:
-        return
-    for low, high in DURATIONS_MS:
-        lengths = Fraction(low * SAMPLE_RATE, 1000), Fraction((high or 10_000) * SAMPLE_RATE, 1000)
-        name = f"  {low} to {high} ms" if high else f"  {low} ms or more"
-        yield replace(row(name, partial(_lasts, lengths)), recall_only=True)
-    for low, high in LEVELS_DB:
-        name = f"  {low} to {high} dB" if high else f"  {low} dB or more"
-        yield replace(row(name, partial(_is_as_loud, (low, high or 1000))), recall_only=True)
+    if suite.detailed:
+        for low, high in DURATIONS_MS:
+            lengths = Fraction(low * SAMPLE_RATE, 1000), Fraction((high or 10_000) * SAMPLE_RATE, 1000)
+            name = f"  {low} to {high} ms" if high else f"  {low} ms or more"
+            yield replace(row(name, partial(_lasts, lengths)), recall_only=True)
+    if suite.detailed or any(each.calls for each in scenes):
+        for low, high in LEVELS_DB if suite.detailed else LEVELS_DB[-1:]:
+            name = f"  {low} to {high} dB" if high else f"  {low} dB or more"
+            yield replace(row(name, partial(_is_as_loud, (low, high or 1000))), recall_only=True)
 
 
-def _lasts(lengths: tuple[Fraction, Fraction], call: Sound) -> bool:
+def _lasts(lengths: tuple[Fraction, Fraction], call: Call) -> bool:
     return lengths[0] <= call.stop - call.start < lengths[1]
 
 
-def _is_as_loud(levels: tuple[int, int], call: Sound) -> bool:
+def _is_as_loud(levels: tuple[int, int], call: Call) -> bool:
     return levels[0] <= call.snr_db < levels[1]
 
 
@@ -179,6 +164,28 @@ def table(rows: Sequence[Row]) -> str:
     """Return the lines as a table of Markdown."""
     lines = ["| scenes | labels | recall | precision | F1 | false/h |", "|---|---|---|---|---|---|"]
     return "\n".join(lines + [f"| {' | '.join(row.cells())} |" for row in rows])
+
+
+def score_recording(model: ModelInference, profile: Profile, path: Path, offset: float = 0.0) -> Scored:
+    """Score a recording, resampled as the engine resamples it."""
+    with open_audio(str(path), dtype="float64") as audio:
+        rate = model.sample_rate or audio.sample_rate
+        view = at_rate(audio, rate)
+        samples = np.asarray(view.read(0, view.n_samples), np.float64)
+    return score(model, profile, quantised(samples, offset) if offset else samples, rate)
+
+
+def describe_events(path: Path, scored: Scored, decision: Decision) -> str:
+    """Return the events of a real recording as text."""
+    events = scored.found(decision)
+    lines = [
+        f"{path.name}: {len(events)} events in {scored.seconds:.1f} s ({3600 * len(events) / scored.seconds:.0f}/h)"
+    ]
+    for event in events:
+        lines.append(
+            f"  {event.start / scored.rate:8.2f} to {event.stop / scored.rate:.2f} s, score {event.max_score:.2f}"
+        )
+    return "\n".join(lines)
 
 
 def describe(decision: Decision) -> str:
@@ -193,25 +200,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", action="append", help="name@version (repeatable; all versions unless given)")
     parser.add_argument("--scenes", type=int, default=20, help="scenes of each kind")
     parser.add_argument("--seconds", type=float, default=SCENE_SECONDS, help="length of a scene")
+    parser.add_argument("--suite", action="append", help="only these rows: a part of a name (repeatable)")
     parser.add_argument("--hop", type=float, help="seconds between the starts of two windows")
+    parser.add_argument("--recording", action="append", default=[], type=Path, help="a real recording (repeatable)")
     parser.add_argument(
         "--decide", action="append", default=[], help="settings to compare: threshold=0.7,median_windows=3 (repeatable)"
     )
     options = parser.parse_args(arguments)
     catalog = ModelRepository(open_store(options.models)).catalog()
     names = options.model or [f"{entry.name}@{version}" for entry in catalog for version in entry.versions]
+    suites = [suite for suite in SUITES if not options.suite or any(part in suite.name for part in options.suite)]
     for name in names:
         model = ModelInference(name, options.models)
         profile = model.spec.profile_for(Settings(hop_seconds=options.hop))
-        scored = {suite: score_suite(model, profile, suite, options.scenes, options.seconds) for suite in SUITES}
+        scored = {suite: score_suite(model, profile, suite, options.scenes, options.seconds) for suite in suites}
+        real = {path: score_recording(model, profile, path) for path in options.recording}
         own = model.spec.decision
         others = [
             replace(own, **read_fields(Settings, dict(pair.split("=", 1) for pair in text.split(","))))
             for text in options.decide
         ]
         for decision in dict.fromkeys([own, LAB_DECISION, *others]):
-            rows = [row for suite, scenes in scored.items() for row in rows_of(suite, scenes, decision)]
-            print(f"\n## {name}, hop {profile.hop_seconds:g} s, {describe(decision)}\n\n{table(rows)}")
+            print(f"\n## {name}, hop {profile.hop_seconds:g} s, {describe(decision)}\n")
+            if suites and options.scenes:
+                print(table([row for suite, scenes in scored.items() for row in rows_of(suite, scenes, decision)]))
+            for path, recording in real.items():
+                print(f"\n{describe_events(path, recording, decision)}")
 
 
 if __name__ == "__main__":
