@@ -6,8 +6,8 @@ recall, precision, F1 and false events per hour. Rows that begin with ``unseen``
 waters and confusers (:mod:`unseen`). An event and a label match as in ``anemonefish evaluate``. Intervals are those of
 90 % that a bootstrap over the scenes gives, because events of one scene are not independent.
 
-``--recording FILE`` lists the events in a real recording as well. The scenes are simulated, so the tables compare models
-and settings with one another. They do not say how well either works on a real reef.
+``--recording FILE`` lists the events in a real recording as well. The scenes are simulated, so the tables compare
+models and settings with one another. They do not say how well either works on a real reef.
 """
 
 from __future__ import annotations
@@ -181,10 +181,10 @@ def describe_events(path: Path, scored: Scored, decision: Decision) -> str:
     lines = [
         f"{path.name}: {len(events)} events in {scored.seconds:.1f} s ({3600 * len(events) / scored.seconds:.0f}/h)"
     ]
-    for event in events:
-        lines.append(
-            f"  {event.start / scored.rate:8.2f} to {event.stop / scored.rate:.2f} s, score {event.max_score:.2f}"
-        )
+    lines += [
+        f"  {event.start / scored.rate:8.2f} to {event.stop / scored.rate:.2f} s, score {event.max_score:.2f}"
+        for event in events
+    ]
     return "\n".join(lines)
 
 

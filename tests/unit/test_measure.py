@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
-import runpy
-from collections.abc import Callable
+import importlib
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from anemonefish.models.decision import LAB_DECISION, Decision
-from anemonefish.simulation.calls import ANEMONEFISH
-from anemonefish.simulation.scene import scene
 from anemonefish.windows import WindowGrid
 
-SCRIPT = Path(__file__).parents[2] / "training" / "measure.py"
+TRAINING = Path(__file__).parents[2] / "training"
 
 
 @pytest.fixture(scope="module")
 def measure() -> Any:
-    return runpy.run_path(str(SCRIPT), run_name="measure")
+    sys.path.insert(0, str(TRAINING))
+    try:
+        return importlib.import_module("measure")
+    finally:
+        sys.path.remove(str(TRAINING))
 
 
-def perfect(measure: Any, seed: int) -> Any:
+@pytest.fixture(scope="module")
+def suites(measure: Any) -> Any:
+    return sys.modules["suites"]
+
+
+@pytest.fixture(scope="module")
+def unseen(measure: Any) -> Any:
+    return sys.modules["unseen"]
+
+
+def perfect(measure: Any, scene: Any) -> Any:
     """Score a scene with lone calls as a network without mistakes does."""
-    drawn = scene(60, seed, 48_000, measure["LONE"])
-    grid = WindowGrid(drawn.n_samples, 19_200, 9_600)
+    grid = WindowGrid(len(scene.samples), 19_200, 9_600)
     begins = np.arange(grid.n_windows) * grid.hop
     scores = np.zeros(grid.n_windows, np.float32)
-    for call in (calls := tuple(sound for sound in drawn.sounds if sound.label == ANEMONEFISH)):
+    for call in scene.calls:
         inside = np.minimum(begins + grid.window, call.stop) - np.maximum(begins, call.start)
         scores[inside >= min(0.5 * (call.stop - call.start), 4_800)] = 1
-    return measure["Scored"](scores, grid, calls, 60.0)
+    return measure.Scored(scores, grid, scene.calls, 60.0)
 
 
-def cells(measure: Any, decision: Decision) -> dict[str, tuple[str, ...]]:
-    suite, scenes = measure["SUITES"][0], [perfect(measure, seed) for seed in range(5)]
-    return {row.name: row.cells() for row in measure["rows_of"](suite, scenes, decision)}
+@pytest.fixture(scope="module")
+def lone(measure: Any, suites: Any) -> list[Any]:
+    return [perfect(measure, suites.SUITES[0].scene(index, 60)) for index in range(3)]
 
 
-def test_a_network_without_mistakes_loses_lone_calls_to_the_median_only(measure: Callable[..., Any]) -> None:
-    lost, kept = cells(measure, LAB_DECISION), cells(measure, Decision(median_windows=3))
+def cells(measure: Any, suites: Any, lone: list[Any], decision: Decision) -> dict[str, tuple[str, ...]]:
+    return {row.name: row.cells() for row in measure.rows_of(suites.SUITES[0], lone, decision)}
+
+
+@pytest.mark.slow
+def test_a_network_without_mistakes_loses_lone_calls_to_the_median_only(measure: Any, suites: Any, lone: Any) -> None:
+    lost, kept = (cells(measure, suites, lone, each) for each in (LAB_DECISION, Decision(median_windows=3)))
     assert int(lost["lone calls"][1]) > 10
     assert lost["  50 to 100 ms"][2].startswith("0.00 ")
     assert kept["  50 to 100 ms"][2].startswith("1.00 ")
@@ -50,8 +67,43 @@ def test_a_network_without_mistakes_loses_lone_calls_to_the_median_only(measure:
 
 
 @pytest.mark.slow
-def test_the_reference_model_is_measured(measure: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    measure["main"](["--model", "reef@1.1.0", "--scenes", "1", "--seconds", "30", "--decide", "median_windows=1"])
+def test_events_of_a_model_at_another_rate_lie_at_the_times_of_the_calls(measure: Any, lone: Any) -> None:
+    slow = measure.replace(lone[0], grid=WindowGrid(60 * 8000, 3_200, 1_600), rate=8000)
+    assert slow.events(Decision(median_windows=3)) == lone[0].events(Decision(median_windows=3))
+
+
+def test_unseen_calls_are_as_loud_as_their_labels_say(unseen: Any) -> None:
+    made = unseen.unseen_scene("lone calls", 1, 40, 16_000)
+    again = unseen.unseen_scene("lone calls", 1, 40, 16_000)
+    assert made.samples.tobytes() == again.samples.tobytes()
+    assert np.abs(made.samples).max() <= 1
+    assert made.calls
+    for call in made.calls:
+        assert 0 <= call.start < call.stop <= len(made.samples)
+        if call.snr_db > 20:
+            around = np.concatenate(
+                (made.samples[call.start - 1600 : call.start - 160], made.samples[call.stop + 800 :][:1440])
+            )
+            spectra = [np.abs(np.fft.rfft(part[:1440])) for part in (made.samples[call.start :], around)]
+            band = slice(30, 110)  # 330 to 1,200 Hz
+            assert spectra[0][band].max() > 2 * spectra[1][band].max()
+
+
+@pytest.mark.parametrize("kind", ["bouts", "other animals", "boats", "drums", "rain", "empty"])
+def test_every_kind_of_unseen_scenes_is_made(unseen: Any, kind: str) -> None:
+    made = unseen.unseen_scene(kind, 2, 40, 8000)
+    assert len(made.samples) == 320_000
+    assert np.isfinite(made.samples).all()
+    assert not made.calls or kind == "bouts"
+
+
+@pytest.mark.slow
+def test_the_reference_model_is_measured(measure: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    silence = tmp_path / "quiet.wav"
+    soundfile.write(silence, np.random.default_rng(1).normal(0, 0.001, 32_000), 16_000)
+    chosen = ["--suite", "empty", "--scenes", "1", "--seconds", "20", "--recording", str(silence)]
+    measure.main(["--model", "reef@1.1.0", *chosen, "--decide", "median_windows=1"])
     printed = capsys.readouterr().out
     assert printed.count("| scenes | labels | recall |") == 2  # the model's own settings are the lab's
-    assert printed.count("| empty | 0 | - |") == 2
+    assert printed.count("| unseen: empty | 0 | - |") == 2
+    assert printed.count("quiet.wav: 0 events in 2.0 s") == 2

@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from anemonefish.simulation.decibels import amplitude
 from anemonefish.simulation.pulse_shapes import (
     DAMPING,
+    FISH_DAMPING,
+    OTHER_DAMPING,
     PLAIN,
     PulseShape,
     draw_shape,
@@ -195,7 +197,7 @@ def _varied(bout: list[Sound], number: int, sample_rate: int, settings: SceneSet
         bout = bout[:1]
     if rng.random() >= settings.varied_share:
         return bout
-    shape = draw_shape(rng)
+    shape = draw_shape(rng, FISH_DAMPING if bout[0].label == ANEMONEFISH else OTHER_DAMPING)
     pulse = period = None
     if bout[0].label == ANEMONEFISH:
         pulse = varied_seconds(rng, bout[0].pulse / sample_rate)
