@@ -80,7 +80,7 @@ def choose(scenes: Sequence[Validated]) -> Decision:
 
     def merit(by_kind: Mapping[str, Mapping[str, Any]]) -> tuple[float, float]:
         worst = max(row["false_per_hour"] for kind, row in by_kind.items() if kind != "busy")
-        lone = [row["recall_loud"] for kind, row in by_kind.items() if kind.startswith("lone")]
+        lone = [row["recall_loud"] or 0.0 for kind, row in by_kind.items() if kind.startswith("lone")]
         return min(0.0, MOST_FALSE_PER_HOUR - worst), sum(lone) / len(lone)
 
     return max(CANDIDATES, key=lambda decision: merit(figures(scenes, decision)))

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["make_network", "multiplications", "scores_of", "train"]
+__all__ = ["KINDS", "make_network", "multiplications", "scores_of", "train"]
+
+KINDS = ("time", "plane")
 
 CLASS_WEIGHTS = (0.3, 1.0, 0.7)
 """Weights of noise, anemonefish and biological in the loss; events are made of the second."""
@@ -17,19 +19,20 @@ SMOOTHING = 0.01
 """Targets are this far from 0 and 1, so that scores keep an order among the windows that are certain."""
 
 
-def make_network(input_shape: tuple[int, ...], channels: tuple[int, int, int] = (12, 24, 64)) -> Any:
-    """Return the untrained network: two convolutions over time and frequency, then two over time alone.
+def make_network(input_shape: tuple[int, ...], kind: str = "time") -> Any:
+    """Return an untrained network of a kind of :data:`KINDS`.
 
-    The third convolution combines all frequencies, because the frequency of a pulse distinguishes the species. The
-    maximum over time is kept, because the time of a pulse within a window does not. Each class has a sigmoid of its
-    own, because calls overlap.
+    The maximum over time is kept, because the time of a pulse within a window does not distinguish the species; its
+    frequency does, so all frequencies are combined with weights of their own. Each class has a sigmoid of its own,
+    because calls overlap.
 
     Parameters
     ----------
     input_shape : tuple of int
         (time, frequency, 1).
-    channels : (int, int, int)
-        Of the first two convolutions, and of the last two.
+    kind : {"time", "plane"}
+        ``time``: the frequencies are the channels of convolutions over time. ``plane``: two convolutions over time and
+        frequency come first; they take three times as long.
     """
     from keras import Sequential, layers
 
@@ -42,20 +45,23 @@ def make_network(input_shape: tuple[int, ...], channels: tuple[int, int, int] = 
             layers.ReLU(),
         ]
 
-    frequencies = (input_shape[1] + 3) // 4  # after two strides of 2
-    return Sequential(
-        [
-            layers.Input(input_shape),
-            *convolution(channels[0], (5, 5), (1, 2)),
-            *convolution(channels[1], (3, 3), (2, 2)),
-            *convolution(channels[2], (3, frequencies), padding="valid"),
-            *convolution(channels[2], (5, 1)),
-            layers.GlobalMaxPooling2D(),
-            layers.Dropout(0.2),
-            layers.Dense(3, activation="sigmoid"),
-        ],
-        name="anemonefish_reference",
-    )
+    if kind == "time":
+        body = [
+            layers.Reshape((input_shape[0], 1, input_shape[1])),
+            *convolution(64, (3, 1)),
+            *convolution(64, (3, 1), (2, 1)),
+            *convolution(96, (3, 1)),
+            *convolution(96, (5, 1)),
+        ]
+    else:
+        body = [
+            *convolution(12, (5, 5), (1, 2)),
+            *convolution(24, (3, 3), (2, 2)),
+            *convolution(64, (3, (input_shape[1] + 3) // 4), padding="valid"),
+            *convolution(64, (5, 1)),
+        ]
+    head = [layers.GlobalMaxPooling2D(), layers.Dropout(0.2), layers.Dense(3, activation="sigmoid")]
+    return Sequential([layers.Input(input_shape), *body, *head], name="anemonefish_reference")
 
 
 def multiplications(network: Any) -> int:

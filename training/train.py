@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 from choose import Validated, choose, figures
-from network import make_network, multiplications, scores_of, train
+from network import KINDS, make_network, multiplications, scores_of, train
 from recipes import (
     CLASSES,
     PROFILE,
@@ -60,10 +60,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the reference network on simulated reefs.")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.keras and model_config.yaml")
     parser.add_argument("--cache", type=Path, help="folder that keeps the scenes for the next training")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--windows", type=int, default=30_000, help="windows per epoch")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--channels", type=int, nargs=3, default=(12, 24, 64))
+    parser.add_argument("--network", choices=KINDS, default=KINDS[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -83,7 +83,7 @@ def main() -> None:
     keras.utils.set_random_seed(options.seed)
     tf.config.experimental.enable_op_determinism()
 
-    network = make_network(spectrograms.shape[1:], tuple(options.channels))
+    network = make_network(spectrograms.shape[1:], options.network)
     network.summary()
     losses = train(
         network,
@@ -105,6 +105,7 @@ def main() -> None:
         "final_train_loss": losses[-1],
         "input_shape": list(spectrograms.shape[1:]),
         "num_classes": len(CLASSES),
+        "network": options.network,
         "seed": options.seed,
         "batch": options.batch,
         "windows_per_epoch": options.windows,
