@@ -286,12 +286,12 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Publish the reference bundle from a network of training/train.py: make bundle FROM=folder VERSION=1.1.1
+# Publish the reference bundle from a network of training/train.py: make bundle FROM=folder VERSION=2.0.1
 bundle: .venv/dev
 	$(BIN)/anemonefish models publish "$(FROM)/model.keras" --metadata "$(FROM)/model_config.yaml" \
 		--name reef --version "$(VERSION)" --license Apache-2.0 \
-		--profile stft-db --sample-rate 48000 --profile-set hop_length=512 --profile-set fmax_hz=1000.0 \
-		--description "$$(cat training/description.txt)" --alias production
+		--profile band-db --sample-rate 8000 --activation sigmoid $$(cat "$(FROM)/decide.txt") \
+		--card training/card.yaml --description "$$(cat training/description.txt)"
 
 # Pin the exact versions of everything that requirements/*.in names.
 lock:

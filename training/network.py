@@ -89,7 +89,7 @@ def train(
     import keras
     import tensorflow as tf
 
-    per_epoch = min(windows_per_epoch, len(targets) // 2) // batch * batch
+    per_epoch = min(windows_per_epoch, len(targets)) // batch * batch
     steps = epochs * per_epoch // batch
     rate = keras.optimizers.schedules.CosineDecay(
         peak_rate / 20, steps, warmup_target=peak_rate, warmup_steps=max(1, steps // 15)
@@ -119,7 +119,9 @@ def train(
         chance = share * (0.15 + error)
         drawn = rng.choice(len(targets), per_epoch, replace=False, p=chance / chance.sum())
         for rows in drawn.reshape(-1, batch):
-            scores, loss = step(spectrograms[rows], targets[rows])
+            # One bin up or down, so that no frequency is learned by heart.
+            shown = np.roll(spectrograms[rows], rng.integers(-1, 2), axis=2)
+            scores, loss = step(shown, targets[rows])
             losses.append(float(loss))
             wanted = targets[rows, 1]
             error[rows] = np.where(wanted < 0, 0, np.abs(np.clip(wanted, 0, 1) - scores.numpy()))

@@ -20,7 +20,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from anemonefish.profiles import Profile, profile_named
-from anemonefish.simulation.calls import ANEMONEFISH
+from anemonefish.simulation.calls import ANEMONEFISH, render
+from anemonefish.simulation.decibels import amplitude
+from anemonefish.simulation.noise import ReefNoise
+from anemonefish.simulation.random_streams import TILE_SECONDS
+from anemonefish.simulation.recorder import Recorder
 from anemonefish.simulation.scene import scene
 from anemonefish.simulation.scene_settings import VARIED, SceneSettings
 from anemonefish.windows import WindowGrid
@@ -53,6 +57,9 @@ PROFILE: Profile = profile_named("band-db")
 FAINT_DB = 8.0
 """A fainter call is neither an example of a call nor of its absence: a person starts to miss it."""
 
+_NEXT_DRAW = 10_000_000
+"""Distance between the seeds of two draws of sounds over one noise."""
+
 HELD_SHARE, HELD_SECONDS = 0.7, 0.15
 """A window holds a call if it contains this share of it, or this long a part. Four windows overlap at any moment, so
 one of them holds more than that of every short call."""
@@ -60,7 +67,11 @@ one of them holds more than that of every short call."""
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Scenes of one kind. Scene *i* has the seed ``first_seed + i``."""
+    """Scenes of one kind.
+
+    The noise of scene *i* has the seed ``first_seed + i``. Noise takes most of the time, so several draws of sounds,
+    ``overlays``, are each added to it: as many recordings, with other calls in the same water.
+    """
 
     name: str
     scenes: int
@@ -68,30 +79,27 @@ class Recipe:
     settings: SceneSettings = field(default_factory=SceneSettings)
     sample_rate: int = SAMPLE_RATE
     seconds: float = 20.0
+    overlays: int = 1
 
 
 QUIET = SceneSettings(calls_per_minute=0, biological_per_minute=0)
 STRANGE = replace(VARIED, calls_per_minute=0, biological_per_minute=0)
-LOUD = replace(VARIED, snr_db=(6, 34))
-BUSY = replace(LOUD, calls_per_minute=40, biological_per_minute=30, drums_per_minute=3)
-OTHERS = replace(LOUD, calls_per_minute=0, biological_per_minute=60, drums_per_minute=6)
-PLAIN_OTHERS = SceneSettings(calls_per_minute=0, biological_per_minute=60, snr_db=(6, 34))
-PLAIN = SceneSettings(calls_per_minute=40, biological_per_minute=24, lone_share=0.7, snr_db=(6, 34))
+LOUD = replace(VARIED, snr_db=(6, 34), varied_share=0.6)
+BUSY = replace(LOUD, calls_per_minute=45, biological_per_minute=45, drums_per_minute=3)
+PLAIN = SceneSettings(calls_per_minute=40, biological_per_minute=45, lone_share=0.7, snr_db=(6, 34))
 
 TRAINING = (
-    Recipe("busy", 320, 100_000, BUSY),
-    Recipe("other animals", 180, 110_000, OTHERS),
-    Recipe("other animals, plain", 160, 160_000, PLAIN_OTHERS),
-    Recipe("calls, plain", 180, 120_000, PLAIN),
-    Recipe("empty", 90, 130_000, STRANGE),
-    Recipe("boats", 50, 140_000, replace(BUSY, boat_fraction=1.0)),
+    Recipe("varied", 190, 100_000, BUSY, overlays=10),
+    Recipe("plain", 60, 120_000, PLAIN, overlays=10),
+    Recipe("boats", 40, 140_000, replace(BUSY, boat_fraction=1.0), overlays=4),
+    Recipe("quiet boats", 20, 145_000, replace(STRANGE, boat_fraction=1.0)),
+    Recipe("empty", 80, 130_000, STRANGE),
     # A recorder of another rate, resampled as the engine does.
-    Recipe("16 kHz recorder", 20, 150_000, BUSY, 16_000),
+    Recipe("16 kHz recorder", 10, 150_000, BUSY, 16_000, overlays=6),
 )
 VALIDATION = (
     Recipe("lone calls", 60, 245_000, replace(QUIET, calls_per_minute=8, lone_share=1.0)),
     Recipe("lone calls, varied", 60, 240_000, replace(STRANGE, calls_per_minute=8, lone_share=1.0)),
-    Recipe("busy", 20, 200_000, BUSY),
     Recipe("other animals", 90, 215_000, replace(QUIET, biological_per_minute=30)),
     Recipe("other animals, varied", 90, 210_000, replace(STRANGE, biological_per_minute=30, drums_per_minute=3)),
     Recipe("boats", 30, 230_000, replace(STRANGE, boat_fraction=1.0)),
@@ -132,25 +140,40 @@ def gather(recipes: Sequence[Recipe], workers: int, cache: Path | None = None) -
             return kept[1]
     jobs = [(recipe, recipe.first_seed + index) for recipe in recipes for index in range(recipe.scenes)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        made = list(pool.map(_record, *zip(*jobs, strict=True), chunksize=4))
+        made = [one for several in pool.map(_record, *zip(*jobs, strict=True), chunksize=2) for one in several]
     if cache is not None:
         cache.parent.mkdir(parents=True, exist_ok=True)
         cache.write_bytes(pickle.dumps((tuple(recipes), made)))
     return made
 
 
-def _record(recipe: Recipe, seed: int) -> Recording:
-    """Make a scene, quantise it as a file is, and resample it as the engine does."""
-    drawn = scene(recipe.seconds, seed, recipe.sample_rate, recipe.settings)
-    samples = np.rint(np.concatenate(list(drawn.blocks(drawn.sample_rate))).astype(np.float64) * 32767) / 32768
-    if recipe.sample_rate != SAMPLE_RATE:
-        samples = soxr.resample(samples, recipe.sample_rate, SAMPLE_RATE, quality="HQ")
-    scale = SAMPLE_RATE / recipe.sample_rate
-    calls = tuple(
-        LabelledCall(sound.start * scale, sound.stop * scale, sound.label == ANEMONEFISH, sound.snr_db)
-        for sound in drawn.sounds
-    )
-    return Recording(recipe.name, seed, np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16), calls)
+def _record(recipe: Recipe, seed: int) -> list[Recording]:
+    """Make the recordings of one noise, quantised as files are, and resampled as the engine does."""
+    rate, settings = recipe.sample_rate, recipe.settings
+    noise = ReefNoise(seed, rate, settings)
+    n_samples = int(recipe.seconds * rate)
+    quiet = np.concatenate(list(noise.tiles(-(-n_samples // (TILE_SECONDS * rate)))))[:n_samples]
+    recorder = Recorder.of(seed, settings)
+    made = []
+    for draw in range(recipe.overlays):
+        drawn = scene(recipe.seconds, seed + draw * _NEXT_DRAW, rate, settings)
+        samples = quiet.copy()
+        for sound in drawn.sounds:
+            wave = render(sound, rate)[: n_samples - sound.start]
+            level = np.sqrt(noise.power_in(sound.low_hz, sound.high_hz)) * amplitude(sound.snr_db)
+            samples[sound.start : sound.start + len(wave)] += (level * wave).astype(np.float32)
+        recorder.record(samples)
+        heard = np.rint(np.clip(samples, -1, 1).astype(np.float64) * 32767) / 32768
+        if rate != SAMPLE_RATE:
+            heard = soxr.resample(heard, rate, SAMPLE_RATE, quality="HQ")
+        scale = SAMPLE_RATE / rate
+        calls = tuple(
+            LabelledCall(sound.start * scale, sound.stop * scale, sound.label == ANEMONEFISH, sound.snr_db)
+            for sound in drawn.sounds
+        )
+        stored = np.clip(np.rint(heard * 32768), -32768, 32767).astype(np.int16)
+        made.append(Recording(recipe.name, drawn.seed, stored, calls))
+    return made
 
 
 def spectrograms_of(samples: NDArray[np.int16]) -> tuple[WindowGrid, NDArray[np.float32]]:

@@ -3,8 +3,8 @@
 :mod:`recipes` says which scenes it hears and which windows of them are examples, :mod:`network` is the network and its
 training, and :mod:`choose` picks the settings that turn its scores into events. The sounds come from
 :mod:`anemonefish.simulation`; spectrograms and events are computed by the package that also runs the network, so both
-are always the same. Writes ``model.keras`` and ``model_config.yaml``. The same seed gives the same weights on one
-machine.
+are always the same. Writes ``model.keras``, ``model_config.yaml`` and ``decide.txt``. The same seed gives the same
+weights on one machine.
 
 The network is not trained on recordings: README.md explains the consequences, and measure.py measures it.
 """
@@ -124,6 +124,9 @@ def main() -> None:
     }
     text = yaml.safe_dump(rounded(config), sort_keys=False, default_flow_style=None, width=110)
     (options.out / "model_config.yaml").write_text(text, encoding="utf-8")
+    # The options of `anemonefish models publish` that put the settings into the bundle.
+    options_text = " ".join(f"--decide {name}={value:g}" for name, value in decision.to_dict().items())
+    (options.out / "decide.txt").write_text(options_text + "\n", encoding="utf-8")
     print(text[: text.index("scenes:")])
 
 

@@ -138,7 +138,7 @@ def draw_shape(rng: np.random.Generator, damping_range: tuple[float, float]) -> 
         for sign in (-1.0, 1.0)[: rng.integers(0, 3)]
     )
     return PulseShape(
-        onset=rng.choice([0.0, 1.0]) * rng.uniform(0.02, 0.3),
+        onset=float(rng.choice([0.0, 1.0]) * rng.uniform(0.02, 0.3)),
         damping=damping,
         jitter=rng.uniform(0.0, 0.15),
         loudness=rng.uniform(0.3, 0.9),
