@@ -21,7 +21,7 @@ __all__ = ["CANDIDATES", "LOUD_DB", "Validated", "choose", "figures"]
 LOUD_DB = 12.0
 """Calls of at least this level count as lone calls that are to be found."""
 
-MOST_FALSE_PER_HOUR = 3.0
+MOST_FALSE_PER_HOUR = 6.0
 
 CANDIDATES = tuple(
     Decision(threshold=threshold, median_windows=median, min_duration_seconds=shortest)

@@ -112,14 +112,19 @@ def score(model: ModelInference, profile: Profile, samples: NDArray[np.float64],
     return Scored(scores, grid, (), len(samples) / rate, rate, model.target_class)
 
 
-def score_suite(model: ModelInference, profile: Profile, suite: Suite, scenes: int, seconds: float) -> list[Scored]:
-    """Score all scenes of a suite."""
-    rate = model.sample_rate or SAMPLE_RATE
-    scored = []
+def score_suite(
+    models: Sequence[tuple[ModelInference, Profile]], suite: Suite, scenes: int, seconds: float
+) -> list[list[Scored]]:
+    """Score all scenes of a suite by every model; each scene is made once."""
+    scored: list[list[Scored]] = [[] for _ in models]
     for index in range(scenes):
         made = suite.scene(index, seconds)
-        samples = made.samples if rate == SAMPLE_RATE else soxr.resample(made.samples, SAMPLE_RATE, rate, quality="HQ")
-        scored.append(replace(score(model, profile, samples, rate), calls=made.calls, seconds=seconds))
+        for (model, profile), own in zip(models, scored, strict=True):
+            rate = model.sample_rate or SAMPLE_RATE
+            samples = made.samples
+            if rate != SAMPLE_RATE:
+                samples = soxr.resample(samples, SAMPLE_RATE, rate, quality="HQ")
+            own.append(replace(score(model, profile, samples, rate), calls=made.calls, seconds=seconds))
     return scored
 
 
@@ -210,10 +215,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     catalog = ModelRepository(open_store(options.models)).catalog()
     names = options.model or [f"{entry.name}@{version}" for entry in catalog for version in entry.versions]
     suites = [suite for suite in SUITES if not options.suite or any(part in suite.name for part in options.suite)]
-    for name in names:
-        model = ModelInference(name, options.models)
-        profile = model.spec.profile_for(Settings(hop_seconds=options.hop))
-        scored = {suite: score_suite(model, profile, suite, options.scenes, options.seconds) for suite in suites}
+    inferences = [ModelInference(name, options.models) for name in names]
+    models = [(model, model.spec.profile_for(Settings(hop_seconds=options.hop))) for model in inferences]
+    by_suite = {suite: score_suite(models, suite, options.scenes, options.seconds) for suite in suites}
+    for number, (model, profile) in enumerate(models):
         real = {path: score_recording(model, profile, path) for path in options.recording}
         own = model.spec.decision
         others = [
@@ -221,9 +226,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for text in options.decide
         ]
         for decision in dict.fromkeys([own, LAB_DECISION, *others]):
-            print(f"\n## {name}, hop {profile.hop_seconds:g} s, {describe(decision)}\n")
-            if suites and options.scenes:
-                print(table([row for suite, scenes in scored.items() for row in rows_of(suite, scenes, decision)]))
+            print(f"\n## {model.reference}, hop {profile.hop_seconds:g} s, {describe(decision)}\n")
+            if options.scenes:
+                print(
+                    table([row for suite, each in by_suite.items() for row in rows_of(suite, each[number], decision)])
+                )
             for path, recording in real.items():
                 print(f"\n{describe_events(path, recording, decision)}")
 

@@ -64,6 +64,8 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=30_000, help="windows per epoch")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--network", choices=KINDS, default=KINDS[0])
+    parser.add_argument("--start", type=Path, help="model.keras to continue from, instead of random weights")
+    parser.add_argument("--rate", type=float, default=2.5e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -83,7 +85,11 @@ def main() -> None:
     keras.utils.set_random_seed(options.seed)
     tf.config.experimental.enable_op_determinism()
 
-    network = make_network(spectrograms.shape[1:], options.network)
+    network = (
+        keras.models.load_model(options.start)
+        if options.start
+        else make_network(spectrograms.shape[1:], options.network)
+    )
     network.summary()
     losses = train(
         network,
@@ -92,6 +98,7 @@ def main() -> None:
         epochs=options.epochs,
         windows_per_epoch=options.windows,
         batch=options.batch,
+        peak_rate=options.rate,
         seed=options.seed,
     )
     options.out.mkdir(parents=True, exist_ok=True)
@@ -106,6 +113,7 @@ def main() -> None:
         "input_shape": list(spectrograms.shape[1:]),
         "num_classes": len(CLASSES),
         "network": options.network,
+        "continued": options.start is not None,
         "seed": options.seed,
         "batch": options.batch,
         "windows_per_epoch": options.windows,
