@@ -108,5 +108,5 @@ def test_a_recording_without_a_window_ends_with_empty_tables(models_uri: str, tm
     assert results["recording.wav.audacity.txt"] == b""
     assert b'"predictions": []' in results["recording.wav.json"]
     summary = results["summary.csv"].splitlines()[1]
-    assert summary.startswith(b"recording.wav,done,0,0,,,")
+    assert summary.startswith(b"recording.wav,done,0,0,0,,,")
     assert (b"no-samples: " if frames == 0 else b"shorter-than-window: ") in summary
