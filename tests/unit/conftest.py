@@ -35,7 +35,27 @@ SLOW_MODULES = {
     "test_upload_parts",  # threads and time limits
     "test_wheel",  # builds the package
 }
-SLOW_TESTS = {"test_calibration_of_this_machine_is_used_by_the_next_quote"}
+SLOW_TESTS = {  # two seconds of a processor or more
+    "test_calibration_of_this_machine_is_used_by_the_next_quote",
+    "test_combined_tables_hold_the_events_of_every_recording",
+    "test_commands_of_the_readme_run",
+    "test_data_frames_are_the_tables_of_events_and_effort",
+    "test_deciding_again_saves_what_the_command_line_would",
+    "test_every_encoding_of_a_clip_has_the_same_answer",
+    "test_every_process_writes_the_same_bytes",
+    "test_failures_can_be_raised_or_left_to_the_caller",
+    "test_folder_that_simulate_wrote_is_a_folder_of_labels",
+    "test_names_that_look_like_formulas_are_escaped_in_every_table",
+    "test_process_that_dies_takes_one_task_with_it",
+    "test_progress_counts_what_is_scored_already",
+    "test_recordings_without_a_start_time_are_drawn_in_their_order_and_said_otherwise",
+    "test_requests_of_the_page_have_the_documented_answers",
+    "test_results_are_read_as_they_were_saved",
+    "test_rows_per_minute_sum_up_windows_and_events",
+    "test_saved_results_are_the_files_of_the_command_line",
+    "test_scores_are_those_of_the_results",
+    "test_the_chance_is_the_share_of_positions_at_which_a_call_is_found",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,5 +64,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     gone = sorted(SLOW_MODULES - modules)
     assert not gone, f"{gone} are no modules of tests; correct SLOW_MODULES"
     for item in items:
-        if item.path.stem in SLOW_MODULES or item.name in SLOW_TESTS:
+        if item.path.stem in SLOW_MODULES or item.name.partition("[")[0] in SLOW_TESTS:
             item.add_marker(pytest.mark.slow)
