@@ -38,6 +38,13 @@ SAMPLES = {"time_zone": "+10:00", "channel": "1", "median_windows": "3", "site":
 OTHERS = {"--parameter-overrides", "--guided", "--keep-foreign-metadata", "--date", "--recording", "--scenes", "--help"}
 """Options of other programs that texts mention by themselves."""
 
+SCRIPT_OPTIONS = {
+    option
+    for script in (REPOSITORY / "training").glob("*.py")
+    for option in re.findall(r'"(--[a-z-]+)"', script.read_text())
+}
+"""Options of the scripts in training/."""
+
 _ASSIGNMENT = re.compile(r"--(set|profile-set)[ =]((?:'[^']*'|\"[^\"]*\"|[^\s`,;()\"'|])+)")
 _OPTION = re.compile(r"(?<![\w`/-])(--[a-z][a-z-]+[a-z])(?![\w-])")
 _ADVICE = re.compile(r"\bset ([a-z]+(?:_[a-z]+)*) to ([a-z0-9.]+)")
@@ -202,7 +209,17 @@ def test_an_option_that_a_document_names_by_itself_exists(text: Text) -> None:
     for code in code_lines(text):
         if code.startswith("--"):
             assert _OPTION.findall(code)[:1] or code.startswith("--set"), code
-            assert set(_OPTION.findall(code)) <= OPTIONS | OTHERS, code
+            assert set(_OPTION.findall(code)) <= OPTIONS | OTHERS | SCRIPT_OPTIONS, code
+
+
+@pytest.mark.parametrize("text", DOCUMENTED, ids=str)
+def test_a_script_that_a_document_runs_has_the_options(text: Text) -> None:
+    for code in code_lines(text):
+        if found := re.match(r"(?:\S*bin/)?python ((?:\w+/)+\w+\.py)\b([^#]*)", code):
+            script = REPOSITORY / found[1]
+            assert script.is_file(), code
+            for option in _OPTION.findall(found[2]):
+                assert f'"{option}"' in script.read_text(), f"{code}: {found[1]} has no {option}"
 
 
 def advised(text: Text) -> Iterator[list[str]]:
