@@ -36,7 +36,6 @@ def labelled(name: str = "reef.wav", *labels: tuple[float, float, int], **change
         sample_rate=RATE,
         labels=own,
         label_file=f"{name}.txt",
-        highest_hz=None,
         site=".",
         day=None,
     )

@@ -34,7 +34,12 @@ def test_labels_are_matched_with_recordings(folder: Path) -> None:
     found = find_material([str(folder)], folder, TrainingOptions(classes=("pop",)))
     assert [each.name for each in found.recordings] == [f"site{i}/20260501T0{i}0000Z.wav" for i in range(3)]
     first = found.recordings[0]
-    assert (first.site, first.day, first.sample_rate, first.highest_hz) == ("site0", date(2026, 5, 1), 8000, 900.0)
+    assert (first.site, first.day, first.sample_rate, first.labels[0].high_hz) == (
+        "site0",
+        date(2026, 5, 1),
+        8000,
+        900.0,
+    )
     assert [(label.start, label.stop, label.meaning) for label in first.labels] == [
         (1_000_000, 2_000_000, 0),
         (3_000_000, 3_500_000, -1),

@@ -100,7 +100,7 @@ def test_bundle_says_what_it_has_heard_and_what_it_is_fit_for(trained: Trained) 
     assert sum(part["recordings"] for part in heard.values()) == 5
     assert heard["training"]["labels"]["grunt"] == 6 * heard["training"]["recordings"]
     assert spec.training["thresholds"].keys() == {"grunt", "whistle"}
-    assert spec.training["test"]["grunt"]["recall"][0] > 0.7
+    assert spec.training["test"]["grunt"]["per_call"]["recall"]["value"] > 0.7
 
 
 def test_card_states_what_was_heard_and_measured(trained: Trained) -> None:

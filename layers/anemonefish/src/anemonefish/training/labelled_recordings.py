@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 
@@ -39,11 +39,14 @@ class TimedLabel:
     start, stop : int
     meaning : int
         Index of its class, or :data:`~anemonefish.training.label_meanings.NEGATIVE` or ``UNSURE``.
+    high_hz : float or None
+        Upper edge of its box, where one was drawn.
     """
 
     start: int
     stop: int
     meaning: int
+    high_hz: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +65,6 @@ class LabelledRecording:
         In order of their start.
     label_file : str
         Empty for a recording that is known to hold nothing.
-    highest_hz : float or None
-        Highest edge of a label of a class, where any was drawn with frequencies.
     site : str
         The folder that it lies in, below the folder that was named.
     day : date or None
@@ -77,7 +78,6 @@ class LabelledRecording:
     sample_rate: int
     labels: tuple[TimedLabel, ...]
     label_file: str
-    highest_hz: float | None
     site: str
     day: date | None
 
@@ -228,7 +228,6 @@ def _recording(
     name: str, uri: str, header: _Header, collected: RecordingLabels, meanings: Meanings
 ) -> LabelledRecording:
     labels = collected.labels.get(name, [])
-    edges = [label.high_hz for label in labels if label.high_hz is not None and meanings.of[label.name] >= 0]
     return LabelledRecording(
         name=name,
         uri=uri,
@@ -237,14 +236,14 @@ def _recording(
         sample_rate=header.sample_rate,
         labels=tuple(sorted(_timed(label, meanings) for label in labels)),
         label_file=collected.file_of.get(name, ""),
-        highest_hz=float(max(edges)) if edges else None,
         site=PurePosixPath(name).parent.as_posix(),
         day=header.day,
     )
 
 
 def _timed(label: Label, meanings: Meanings) -> TimedLabel:
-    return TimedLabel(label.start, label.stop, meanings.of[label.name])
+    high = None if label.high_hz is None else float(label.high_hz)
+    return TimedLabel(label.start, label.stop, meanings.of[label.name], high)
 
 
 def limited(recordings: Sequence[LabelledRecording], classes: int, most: int, seed: int) -> list[LabelledRecording]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from anemonefish.errors import InvalidSettings
 from anemonefish.profiles import Profile, StftDb
@@ -23,7 +24,7 @@ _HIGHEST_HZ = 6_000.0
 """Of the reference model: it holds the calls of reef fish, and enough of the clicks of shrimp to tell them apart."""
 
 _ABOVE_BOXES = 1.25
-"""The band goes so far above the highest box that was drawn around a call."""
+"""The band goes so far above the boxes that were drawn around calls."""
 
 _USABLE = 0.45
 """Share of the sample rate up to which a recording holds sound undistorted; resampling keeps 0.456 of it (soxr HQ)."""
@@ -58,8 +59,9 @@ class NetworkInput:
 def choose_input(recordings: Sequence[LabelledRecording], options: TrainingOptions) -> NetworkInput:
     """Choose the input from the band, and the band from the labels where none was given.
 
-    The band begins at 50 Hz and ends at 6 kHz, or a quarter above the highest box that was drawn around a call, and
-    within what the recordings hold. The sample rate is the lowest common one that holds it.
+    The band begins at 50 Hz and ends at 6 kHz, or a quarter above the boxes that were drawn around the calls of the
+    highest class (the median of their upper edges, because some boxes have the height of the window), and within what
+    the recordings hold. The sample rate is the lowest common one that holds it.
 
     Parameters
     ----------
@@ -72,8 +74,8 @@ def choose_input(recordings: Sequence[LabelledRecording], options: TrainingOptio
         The recordings do not hold the band, or it is too narrow.
     """
     native = Counter(recording.sample_rate for recording in recordings).most_common(1)[0][0]
-    boxes = max((each.highest_hz for each in recordings if each.highest_hz is not None), default=0.0)
-    low, high = options.band or (_LOWEST_HZ, min(max(_HIGHEST_HZ, _ABOVE_BOXES * boxes), _USABLE * native))
+    boxes = _ABOVE_BOXES * _highest_class(recordings)
+    low, high = options.band or (_LOWEST_HZ, min(max(_HIGHEST_HZ, boxes), _USABLE * native))
     if high > native / 2:
         raise InvalidSettings(
             f"the band ends at {high:g} Hz, but most recordings have {native} Hz and hold nothing above {native / 2:g} "
@@ -97,3 +99,13 @@ def choose_input(recordings: Sequence[LabelledRecording], options: TrainingOptio
             f"frequencies, and the network needs {_LEAST_BINS} of each; choose a wider --band or a longer --window"
         )
     return NetworkInput(rate, profile)
+
+
+def _highest_class(recordings: Sequence[LabelledRecording]) -> float:
+    """Return the highest median of the upper edges of a class, in Hz; 0 where no box was drawn."""
+    edges: dict[int, list[float]] = {}
+    for recording in recordings:
+        for label in recording.labels:
+            if label.meaning >= 0 and label.high_hz is not None:
+                edges.setdefault(label.meaning, []).append(label.high_hz)
+    return max((median(own) for own in edges.values()), default=0.0)

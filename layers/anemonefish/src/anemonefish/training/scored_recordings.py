@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from anemonefish.evaluation.by_recording import BOUT_SECONDS
 from anemonefish.evaluation.matching import Counts, Interval, MatchingRule, merge_intervals
 from anemonefish.models.decision import Decision
 from anemonefish.models.keras import traced
@@ -20,10 +20,7 @@ from anemonefish.training.labelled_recordings import LabelledRecording
 from anemonefish.training.network_input import NetworkInput
 from anemonefish.windows import WindowGrid, WindowRange
 
-__all__ = ["BOUT_SECONDS", "ScoredRecording", "score_recording", "scorer"]
-
-BOUT_SECONDS = Fraction(1)
-"""Labels closer than this are one bout, as in docs/evaluate.md."""
+__all__ = ["ScoredRecording", "score_recording", "scorer"]
 
 _BLOCK_WINDOWS = 128
 _MICROSECONDS = 1_000_000

@@ -316,7 +316,7 @@ def _key(request: TrainingRequest, material: Material) -> str:
     options = asdict(request.options)
     del options["threads"]
     recordings = [
-        [each.name, each.content, [[label.start, label.stop, label.meaning] for label in each.labels]]
+        [each.name, each.content, [[label.start, label.stop, label.meaning, label.high_hz] for label in each.labels]]
         for each in material.recordings
     ]
     document = json.dumps(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+from anemonefish.evaluation.by_recording import Figure
 from anemonefish.models.card import MeasuredFigure, ModelCard
 from anemonefish.training.choose_decision import Decided
 from anemonefish.training.fit import FitHistory
@@ -86,7 +87,8 @@ class TrainingRecord:
         return (
             f"{own}Trained on {_hours(heard['hours'])} of {_many(heard['recordings'], 'labelled recording')} "
             f"({labels}){how}. On {_many(len(self.split.test), 'test recording')} it had not heard, "
-            f"{target.label}: recall {target.recall}, precision {target.precision}, F1 {target.f1} at its threshold "
+            f"{target.label}: recall {target.recall.words()}, precision {target.precision.words()}, F1 "
+            f"{target.f1.words()} at its threshold "
             f"{target.threshold:g} (each call by itself; 90 % intervals by recording). {FIT_FOR}"
         )
 
@@ -101,17 +103,15 @@ class TrainingRecord:
         rates = {
             "calls that were found, matched one to one (recall)": target.recall,
             "events that were calls (precision)": target.precision,
-            "bouts that were found (recall)": target.bout_recall,
-            "false events an hour": target.false_per_hour,
+            "bouts that were found (recall)": target.summary.recall(bouts=True),
+            "false events an hour": target.summary.false_per_hour,
         }
         return ModelCard(
             why=FIT_FOR,
             heard=(f"{_hours(heard['hours'])} of {_many(heard['recordings'], 'recording')}{places}{days}: {labels}",),
             not_heard=("other recorders, sites and seasons than those of these recordings",),
             measured=tuple(
-                MeasuredFigure(
-                    what=f"{target.label}: {what}", value=round(rate.value, 4), interval=rate.interval, measured_on=on
-                )
+                _measured(f"{target.label}: {what}", rate.value, rate, on)
                 for what, rate in rates.items()
                 if rate.value is not None
             ),
@@ -129,16 +129,9 @@ class TrainingRecord:
             missed = f"precision {self.options.precision:g} was not reached on the validation recordings"
             reached = "" if chosen.reached else f" ({missed}; this is the best F1)"
             yield f"{each.label}: threshold {each.threshold:g}{reached}"
-            yield (
-                f"{each.label}: recall {each.recall}, precision {each.precision}, F1 {each.f1}, "
-                f"{each.false_per_hour} false events an hour, on test recordings (each call by itself)"
-            )
-            yield (
-                f"{each.label}: {each.calls.labels_found} of {each.calls.labels} calls lie in an event; bouts: recall "
-                f"{each.bout_recall}, precision {each.bout_precision}"
-            )
-        if len(self.split.test) < 3:
-            yield "no intervals: fewer than three test recordings; label more to know how far to trust the figures"
+            yield f"{each.label}, on test recordings that it had not heard:"
+            yield from (f"  {line}" for line in each.summary.lines())
+            yield f"  {each.calls.labels_found} of {each.calls.labels} calls lie in an event"
         yield FIT_FOR
 
     def to_dict(self) -> dict[str, Any]:
@@ -175,7 +168,7 @@ class TrainingRecord:
                 for label, chosen in zip(self.classes, self.decided.thresholds, strict=True)
             },
             "test": {each.label: each.to_dict() for each in self.figures},
-            "intervals": "90 %, by recording (bootstrap); value, low, high",
+            "intervals": "90 %, over recordings",
             "epochs_trained": len(self.history.epochs),
             "best_epoch": self.history.best,
             "final_train_loss": round(last.loss, 6),
@@ -193,6 +186,14 @@ class TrainingRecord:
 def label_counts(recordings: Sequence[LabelledRecording], classes: Sequence[str]) -> dict[str, int]:
     """Return how many labels of each class recordings have."""
     return {label: sum(each.count(column) for each in recordings) for column, label in enumerate(classes)}
+
+
+def _measured(what: str, value: float, figure: Figure, on: str) -> MeasuredFigure:
+    """Return a figure of a card."""
+    interval = None
+    if figure.low is not None and figure.high is not None:
+        interval = round(min(figure.low, value), 4), round(max(figure.high, value), 4)
+    return MeasuredFigure(what=what, value=round(value, 4), interval=interval, measured_on=on)
 
 
 def _rounded(rate: Fraction | None) -> float | None:

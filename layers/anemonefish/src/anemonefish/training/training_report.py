@@ -101,7 +101,8 @@ def write_report(
 def _figures(record: TrainingRecord) -> Iterator[str]:
     yield (
         "<h2>How good it is</h2>\n<p>On the test recordings, which nothing was learned from or chosen by. Each call by "
-        "itself, as <code>anemonefish evaluate</code> counts; in parentheses the 90 % interval by recording.</p>\n"
+        "itself, as <code>anemonefish evaluate</code> counts; in parentheses the 90 % interval over recordings, if "
+        "there are five or more.</p>\n"
     )
     yield _table(
         ("class", "threshold", "labels", "events", "precision", "recall", "F1", "false events an hour"),
@@ -111,10 +112,10 @@ def _figures(record: TrainingRecord) -> Iterator[str]:
                 f"{each.threshold:g}",
                 str(each.calls.labels),
                 str(each.calls.events),
-                str(each.precision),
-                str(each.recall),
-                str(each.f1),
-                str(each.false_per_hour),
+                each.precision.words(),
+                each.recall.words(),
+                each.f1.words(),
+                each.summary.false_per_hour.words(1),
             )
             for each in record.figures
         ],
@@ -125,11 +126,9 @@ def _figures(record: TrainingRecord) -> Iterator[str]:
         [
             (
                 each.label,
-                str(each.found),
+                f"{each.calls.labels_found} of {each.calls.labels}",
                 str(each.bouts.labels),
-                str(each.bout_precision),
-                str(each.bout_recall),
-                str(each.bout_f1),
+                *(rate(bouts=True).words() for rate in (each.summary.precision, each.summary.recall, each.summary.f1)),
             )
             for each in record.figures
         ],
