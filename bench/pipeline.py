@@ -127,7 +127,7 @@ def end_to_end(path: Path, model: Model) -> NDArray[np.float32]:
     with open_audio(str(path), dtype=profile.sample_dtype) as audio:
         samples = at_rate(audio, audio.sample_rate)
         grid = profile.grid(samples.n_samples, samples.sample_rate)
-        return score_windows(samples, grid, WindowRange(0, grid.n_windows), model)
+        return score_windows(samples, grid, WindowRange(0, grid.n_windows), model).scores
 
 
 def _real_time(lab: LabModel, seconds: int) -> Row:
