@@ -22,6 +22,7 @@ from anemonefish.simulation.calls import ANEMONEFISH
 FIRST_SEED = 980_000
 """Training, validation and held-out scenes of train.py have seeds below 400,000."""
 
+_ROW = "{:>8} {:>7} {:>6} {:>8} {:>6} {:>9} {:>11} {:>7}"
 SNR_STEPS = ((6.0, 12.0), (12.0, 20.0), (20.0, 30.0), (6.0, 30.0))
 
 
@@ -55,8 +56,9 @@ def main() -> None:
             false += len(results.events) - len(right)
             calls += scene.n_calls
     minutes = options.scenes * options.seconds / 60
-    print(f"{options.model}: {minutes:g} minutes with {calls} calls, {len(compared) + false} events, {false} of them false")
-    print(f"{'SNR dB':>8} {'events':>7} {'calls':>6} {'counted':>8} {'exact':>6} {'within 1':>9} {'mean error':>11} {'Hz off':>7}")
+    events = len(compared) + false
+    print(f"{options.model}: {minutes:g} minutes with {calls} calls, {events} events, {false} of them false")
+    print(_ROW.format("SNR dB", "events", "calls", "counted", "exact", "within 1", "mean error", "Hz off"))
     for low, high in SNR_STEPS:
         _print_row(f"{low:g}-{high:g}", [each for each in compared if low <= each.snr_db <= high])
 
@@ -78,9 +80,16 @@ def _print_row(name: str, rows: Sequence[Compared]) -> None:
         return
     errors = [abs(row.counted - row.true) for row in rows]
     print(
-        f"{name:>8} {len(rows):>7} {sum(row.true for row in rows):>6} {sum(row.counted for row in rows):>8} "
-        f"{mean(error == 0 for error in errors):>6.2f} {mean(error <= 1 for error in errors):>9.2f} "
-        f"{mean(errors):>11.2f} {median(row.hertz_off for row in rows):>7.0f}"
+        _ROW.format(
+            name,
+            len(rows),
+            sum(row.true for row in rows),
+            sum(row.counted for row in rows),
+            f"{mean(error == 0 for error in errors):.2f}",
+            f"{mean(error <= 1 for error in errors):.2f}",
+            f"{mean(errors):.2f}",
+            f"{median(row.hertz_off for row in rows):.0f}",
+        )
     )
 
 

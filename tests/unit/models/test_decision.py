@@ -43,6 +43,7 @@ def test_the_user_wins_over_the_model_over_the_lab(spec: ModelSpec) -> None:
         "median_windows": 1,
         "min_duration_seconds": 0.2,
         "min_gap_seconds": 0.1,
+        "full_scale_db": None,
     }
     assert own.decided(settings) == settings
 
@@ -66,6 +67,48 @@ def test_a_bundle_with_an_invalid_decision_is_refused(spec: ModelSpec, decision:
     document = json.loads(spec.to_json()) | {"decision": decision}
     with pytest.raises(InvalidBundle, match=words):
         ModelSpec.from_json(json.dumps(document).encode(), "model.json")
+
+
+def test_a_bundle_keeps_thresholds_of_classes_that_it_has(spec: ModelSpec) -> None:
+    own = replace(spec, decision=Decision(threshold=0.8, class_thresholds=(("biological", 0.6),)))
+    assert json.loads(own.to_json())["decision"]["threshold"] == {"*": 0.8, "biological": 0.6}
+    assert ModelSpec.from_json(own.to_json(), "model.json") == own
+    with pytest.raises(InvalidBundle, match="threshold of 'whale', which is not among its classes"):
+        replace(spec, decision=Decision(class_thresholds=(("whale", 0.6),)))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, {"anemonefish": 0.8, "biological": 0.6, "noise": 0.7}),
+        (0.3, {"anemonefish": 0.3, "biological": 0.3, "noise": 0.3}),
+        ({"anemonefish": 0.9}, {"anemonefish": 0.9, "biological": 0.6, "noise": 0.7}),
+        ({"*": 0.2}, {"anemonefish": 0.2, "biological": 0.2, "noise": 0.2}),
+        ({"*": 0.2, "noise": 0.1}, {"anemonefish": 0.2, "biological": 0.2, "noise": 0.1}),
+    ],
+)
+def test_thresholds_of_the_user_replace_those_of_the_model(
+    spec: ModelSpec, given: object, expected: dict[str, float]
+) -> None:
+    thresholds = (("anemonefish", 0.8), ("biological", 0.6))
+    own = replace(spec, decision=Decision(threshold=0.7, class_thresholds=thresholds))
+    settings = own.decided(Settings.load({"threshold": given}, {}))
+    decision = Decision.of(settings)
+    assert {name: decision.threshold_of(name) for name in spec.classes} == expected
+    assert own.decided(settings) == settings
+    assert Settings.load(json.loads(json.dumps(settings.to_dict())), {}) == settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"target_class": ["anemonefish", "whale"]}, "target_class must be one of noise, anemonefish, biological"),
+        ({"threshold": {"whale": 0.5}}, "threshold must be one of noise, anemonefish, biological for reef 1.1.0"),
+    ],
+)
+def test_classes_that_the_network_lacks_are_refused(spec: ModelSpec, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidSettings, match=message):
+        spec.check_classes(Settings.load(settings, {}))
 
 
 def test_a_decision_needs_every_value() -> None:

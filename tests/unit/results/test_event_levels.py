@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anemonefish.profiles.band_levels import BandLevels, first_cell_sample
-from anemonefish.results.event_levels import total_calls, with_levels
+from anemonefish.results.event_levels import level_re_1upa, total_calls, with_levels
 from anemonefish.results.events import Event
 from anemonefish.windows import WindowGrid
 
@@ -91,3 +91,10 @@ def test_windows_with_gaps_between_them_have_cells_of_their_own() -> None:
     event = _event(7, 7.4)
     (measured,) = with_levels([event], levels, grid, RATE)
     assert measured.level_db == -27.5
+
+
+def test_level_re_one_micropascal_needs_the_calibration_of_the_recorder() -> None:
+    (event,) = _measure(_levels((10.4, 10.5, -50.0)), _event(10, 11))
+    assert level_re_1upa(event, 176.4) == 126.4
+    assert level_re_1upa(event, None) is None
+    assert level_re_1upa(_event(10, 11), 176.4) is None

@@ -107,7 +107,7 @@ def test_mean_and_maximum_are_over_the_windows_above_the_threshold() -> None:
 @given(scores_3)
 def test_class_runs_are_runs_of_the_class_with_the_highest_score(scores: NDArray[np.float32]) -> None:
     grid = WindowGrid(max(0, len(scores) - 1) * 200 + (400 if len(scores) else 0), 400, 200)
-    runs = find_class_runs(scores, grid, CLASSES, "noise", 0.5)
+    runs = find_class_runs(scores, grid, CLASSES, "noise", LAB_DECISION)
     covered = {}
     for run in runs:
         for index in range(run.start // 200, run.start // 200 + run.n_windows):
@@ -122,5 +122,5 @@ def test_class_runs_are_runs_of_the_class_with_the_highest_score(scores: NDArray
 def test_single_class_has_runs_above_the_threshold() -> None:
     grid = WindowGrid(400 + 4 * 200, 400, 200)
     scores = np.array([[0.9], [0.8], [0.1], [0.7], [0.2]], np.float32)
-    runs = find_class_runs(scores, grid, ("anemonefish",), "noise", 0.5)
+    runs = find_class_runs(scores, grid, ("anemonefish",), "noise", LAB_DECISION)
     assert [(run.start, run.stop, run.label) for run in runs] == [(0, 600, "anemonefish"), (600, 1000, "anemonefish")]

@@ -5,6 +5,8 @@ values against it and says it in words, the API's schema hands it to pydantic, a
 limits are those of the package annotated-types, and :class:`Odd`.
 
 Fields may be ``str``, ``int``, ``float``, ``bool``, a ``Literal`` of texts or a tuple of them, each also ``| None``.
+A text marked with :class:`OrSeveral` may also be a tuple of such texts, and a number marked with :class:`OrByClass` a
+tuple of pairs of a class and such a number.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from anemonefish.errors import InvalidSettings, short_repr
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["FieldType", "Odd", "check_fields", "field_types", "refuse"]
+__all__ = ["FieldType", "Odd", "OrByClass", "OrSeveral", "check_fields", "field_types", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,16 @@ class Odd:
 
 
 @dataclass(frozen=True, slots=True)
+class OrSeveral:
+    """Mark a text that may also be a tuple of different texts, a list in JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrByClass:
+    """Mark a number that may also be a tuple of pairs (class, number), an object in JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class FieldType:
     """The type of a field and the limits of its value.
 
@@ -51,7 +63,7 @@ class FieldType:
     choices : tuple of str
         The texts that are allowed, or that a tuple may hold; empty where any text is.
     limits : tuple
-        ``Ge``, ``Gt``, ``Lt``, ``Le``, ``MinLen`` and ``Odd``.
+        ``Ge``, ``Gt``, ``Lt``, ``Le``, ``MinLen``, ``Odd``, ``OrSeveral`` and ``OrByClass``.
     """
 
     base: type
@@ -73,6 +85,8 @@ class FieldType:
             (annotation,) = (option for option in options if option is not NoneType)
         kind, *metadata = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
         limits = tuple(_flat(metadata))
+        if OrSeveral() in limits or OrByClass() in limits:
+            kind = get_args(kind)[0]  # of str | tuple[str, ...] or float | tuple[tuple[str, float], ...]
         if get_origin(kind) is tuple:
             return cls(tuple, NoneType in options, get_args(get_args(kind)[0]), limits)
         if get_origin(kind) is Literal:
@@ -83,15 +97,22 @@ class FieldType:
 
     def refusal(self, value: object) -> str | None:
         """Return what must hold and does not, as in ``threshold must be ...``; None for a valid value."""
-        if (value is None and self.optional) or self._holds(value):
+        if (value is None and self.optional) or self._holds(value) or self._all_hold(value):
             return None
         odd = next((limit for limit in self.limits if isinstance(limit, Odd)), None)
         if odd and isinstance(value, int) and value % 2 == 0 and self._in_limits(value):
             return f"an odd number, {odd.reason}"
-        return self.words()
+        return self.words() if isinstance(value, tuple) else self._words_of_one()
 
     def words(self) -> str:
         """Return what must hold, in words."""
+        if OrSeveral() in self.limits:
+            return f"{self._words_of_one()}, or a list of different ones"
+        if OrByClass() in self.limits:
+            return f"{self._words_of_one()}, or an object of such numbers by class"
+        return self._words_of_one()
+
+    def _words_of_one(self) -> str:
         if self.base is tuple:
             return f"a list of {', '.join(self.choices)}"
         if self.choices:
@@ -103,7 +124,8 @@ class FieldType:
         if self.base is int:
             least, most = (limit for limit in self.limits if isinstance(limit, Ge | Le))
             return f"a whole number from {_bound(least)} to {_bound(most)}"
-        return f"a number {' and '.join(f'{_WORDS[type(limit)]} {_bound(limit)}' for limit in self.limits)}"
+        bounds = [f"{_WORDS[type(limit)]} {_bound(limit)}" for limit in self.limits if type(limit) in _WORDS]
+        return f"a number {' and '.join(bounds)}"
 
     def _holds(self, value: object) -> bool:
         if self.base is tuple:
@@ -120,6 +142,18 @@ class FieldType:
         if isinstance(value, bool) or not isinstance(value, int if self.base is int else int | float):
             return False
         return self._in_limits(value) and (value % 2 == 1 or not any(isinstance(limit, Odd) for limit in self.limits))
+
+    def _all_hold(self, value: object) -> bool:
+        """Say whether a value is a tuple of different texts or of pairs of a class and a number, where it may be."""
+        if not isinstance(value, tuple) or not value:
+            return False
+        if OrSeveral() in self.limits:
+            return all(self._holds(item) for item in value) and len(set(value)) == len(value)
+        if OrByClass() not in self.limits or not all(isinstance(item, tuple) and len(item) == 2 for item in value):
+            return False
+        names = [name for name, _ in value]
+        valid = all(isinstance(name, str) and name for name in names) and len(set(names)) == len(names)
+        return valid and all(self._holds(number) for _, number in value)
 
     def _in_limits(self, value: float) -> bool:
         """Say whether a number is within its limits; NaN is within none."""
@@ -167,10 +201,10 @@ def check_fields(instance: DataclassInstance) -> None:
     Examples
     --------
     >>> from anemonefish.settings import Settings
-    >>> Settings(threshold=1.5)
+    >>> Settings(channel=0)
     Traceback (most recent call last):
         ...
-    anemonefish.errors.InvalidSettings: threshold must be a number at least 0 and below 1, not 1.5
+    anemonefish.errors.InvalidSettings: channel must be a whole number from 1 to 1024, not 0
     """
     for name, kind in field_types(type(instance)).items():
         value = getattr(instance, name)

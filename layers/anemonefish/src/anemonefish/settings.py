@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Annotated, Any, Literal, Self, get_args
 
 from annotated_types import Interval, MinLen
 
 from anemonefish.errors import InvalidSettings, short_repr
-from anemonefish.field_checks import Odd, check_fields
+from anemonefish.field_checks import Odd, OrByClass, OrSeveral, check_fields
 from anemonefish.typed_text import read_fields
 
 __all__ = [
@@ -109,15 +109,21 @@ class Settings:
             "If a recording ends early or is damaged: `keep` analyses the rest, as `partial`; `refuse` fails it",
         ),
     )
-    target_class: _Text | None = field(
-        default=None,
-        metadata=_about(Use.EVENTS, "The class for which events are found; `null`: the model's target class"),
-    )
-    threshold: Annotated[float, Interval(ge=0, lt=1)] | None = field(
+    target_class: Annotated[str | tuple[str, ...], MinLen(1), OrSeveral()] | None = field(
         default=None,
         metadata=_about(
             Use.EVENTS,
-            "A window belongs to an event when its smoothed score is **above** this; `null`: the model's, or 0.5",
+            "The class for which events are found, or a list of classes (`--set target_class=anemonefish,biological`); "
+            "`null`: the model's target class",
+        ),
+    )
+    threshold: Annotated[float | tuple[tuple[str, float], ...], Interval(ge=0, lt=1), OrByClass()] | None = field(
+        default=None,
+        metadata=_about(
+            Use.EVENTS,
+            "A window belongs to an event when its smoothed score is **above** this; one for every class, or an object "
+            "by class, where `*` is every class that it does not name (`--set threshold=anemonefish:0.7,*:0.5`); "
+            "`null`: the model's, or 0.5",
         ),
     )
     median_windows: Annotated[int, Interval(ge=1, le=99), Odd("so that a window lies in the middle")] | None = field(
@@ -134,6 +140,14 @@ class Settings:
     )
     min_gap_seconds: _GapSeconds | None = field(
         default=None, metadata=_about(Use.EVENTS, "Events closer than this are merged; `null`: the model's, or 0.1")
+    )
+    full_scale_db: Annotated[float, Interval(ge=0, le=300)] | None = field(
+        default=None,
+        metadata=_about(
+            Use.EVENTS,
+            "Calibration of the recorder: sound pressure of full scale (an amplitude of 1), in dB re 1 uPa, for "
+            "`level_db_re_1upa` (docs/results.md); `null`: unknown",
+        ),
     )
     time_zone: _Text | None = field(
         default=None,
@@ -251,7 +265,7 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-ready names and values; :meth:`load` reads them back."""
-        return {**asdict(self), "formats": list(self.formats), "review": list(self.review)}
+        return {name: _json_ready(name, getattr(self, name)) for name in names_for(*Use)}
 
     def scoring(self) -> dict[str, Any]:
         """Return the settings that change a score; with the recording and the model they name its stored scores."""
@@ -259,7 +273,14 @@ class Settings:
 
     def decision(self) -> dict[str, Any]:
         """Return the settings that turn scores into events; stamped into every result."""
-        return {name: getattr(self, name) for name in names_for(Use.EVENTS)}
+        return {name: _json_ready(name, getattr(self, name)) for name in names_for(Use.EVENTS)}
+
+    @property
+    def target_classes(self) -> tuple[str, ...]:
+        """The classes for which events are found; none where the settings name none."""
+        if self.target_class is None:
+            return ()
+        return (self.target_class,) if isinstance(self.target_class, str) else self.target_class
 
 
 def names_for(*uses: Use) -> tuple[str, ...]:
@@ -274,6 +295,16 @@ def meaning_of(name: str) -> str:
 
 
 def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with lists of JSON as the tuples that a frozen object holds."""
-    lists = {name: tuple(values[name]) for name in ("formats", "review") if isinstance(values.get(name), list)}
+    """Return the values with lists and objects of JSON as the tuples that a frozen object holds."""
+    names = ("formats", "review", "target_class")
+    lists = {name: tuple(values[name]) for name in names if isinstance(values.get(name), list | tuple)}
+    if isinstance(values.get("threshold"), Mapping):
+        lists["threshold"] = tuple(sorted(values["threshold"].items(), key=lambda pair: str(pair[0])))
     return {**values, **lists}
+
+
+def _json_ready(name: str, value: Any) -> Any:
+    """Return the value of a setting as JSON holds it."""
+    if not isinstance(value, tuple):
+        return value
+    return dict(value) if name == "threshold" else list(value)

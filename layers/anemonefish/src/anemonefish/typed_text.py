@@ -12,6 +12,8 @@ number              digits with a decimal point and an exponent, as in ``0.5`` o
 whole number        digits with a sign, always decimal
 true or false       ``true``, ``yes``, ``on``, ``1``; ``false``, ``no``, ``off``, ``0``; in any case of letters
 list                ``csv,raven`` or ``[csv, "raven"]``
+text or list        text with a comma or in brackets is a list
+number or by class  ``0.5``, or numbers by class: ``anemonefish:0.7,biological:0.5``
 optional            ``null`` or nothing for none
 ==================  =================================================================================================
 """
@@ -40,8 +42,8 @@ def read_fields(cls: type, texts: Mapping[str, str]) -> dict[str, Any]:
     Parameters
     ----------
     cls : type
-        A dataclass whose fields are ``str``, ``int``, ``float``, ``bool``, a ``Literal`` of texts or a tuple of texts,
-        each also ``| None``.
+        A dataclass whose fields are ``str``, ``int``, ``float``, ``bool``, a ``Literal`` of texts, a tuple of texts,
+        ``str | tuple[str, ...]`` or ``float | tuple[tuple[str, float], ...]``, each also ``| None``.
     texts : mapping of str to str
         Text by the name of the field.
 
@@ -71,7 +73,10 @@ def _read(kind: Any, text: str) -> Any:
     if NoneType in options:
         if text.strip() in {"", "null"}:
             return None
-        (kind,) = (option for option in options if option is not NoneType)
+        options = tuple(option for option in options if option is not NoneType)
+        kind = options[0]
+    if len(options) == 2 and get_origin(options[1]) is tuple:
+        return _several(kind, text)
     if get_origin(kind) is Literal:
         kind = str
     if get_origin(kind) is tuple:
@@ -79,6 +84,18 @@ def _read(kind: Any, text: str) -> Any:
     if kind not in _READERS:
         raise TypeError(f"text cannot be read as {kind}")
     return _READERS[kind](text.strip())
+
+
+def _several(kind: type, text: str) -> Any:
+    """Read a text or several, or a number or several by class."""
+    stripped = text.strip()
+    if kind is str:
+        is_list = "," in stripped or (stripped.startswith("[") and stripped.endswith("]"))
+        return _list(stripped) if is_list else _text(stripped)
+    if ":" not in stripped:
+        return _number(stripped)
+    pairs = [item.rpartition(":") for item in _list(stripped)]
+    return {_text(name.strip()): _number(number.strip()) for name, _, number in pairs}
 
 
 def _text(text: str) -> str:

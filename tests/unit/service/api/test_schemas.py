@@ -69,7 +69,8 @@ def fits(schema: dict[str, Any], value: Any) -> bool:
     """Say whether a value is valid under the part of JSON Schema that the documents use."""
     unknown = set(schema) - {
         "anyOf", "type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength",
-        "pattern", "items", "minItems", "maxItems", "default", "description", "title", "examples",
+        "pattern", "items", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
+        "additionalProperties", "propertyNames", "default", "description", "title", "examples",
     }  # fmt: skip
     assert not unknown
     number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -82,6 +83,7 @@ def fits(schema: dict[str, Any], value: Any) -> bool:
             "boolean": isinstance(value, bool),
             "string": isinstance(value, str),
             "array": isinstance(value, list),
+            "object": isinstance(value, dict),
             "number": number,
             "integer": number and math.isfinite(value) and value == int(value),
         }[schema["type"]]
@@ -100,7 +102,12 @@ def fits(schema: dict[str, Any], value: Any) -> bool:
         return right and ("pattern" not in schema or re.search(schema["pattern"], value) is not None)
     if isinstance(value, list):
         right = schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", math.inf)
+        right = right and (not schema.get("uniqueItems") or len(set(value)) == len(value))
         return right and all(fits(schema.get("items", {}), each) for each in value)
+    if isinstance(value, dict):
+        right = schema.get("minProperties", 0) <= len(value) <= schema.get("maxProperties", math.inf)
+        names, values = schema.get("propertyNames", {}), schema.get("additionalProperties", {})
+        return right and all(fits(names, name) and fits(values, each) for name, each in value.items())
     return True
 
 
@@ -124,7 +131,8 @@ WORDS = st.one_of(
     st.sampled_from(["", "a", "anemonefish", "csv", "UTC", "+10:00", "date_time", "yes", "0.5"]), st.text()
 )
 LISTS = st.lists(st.one_of(st.sampled_from([*FORMATS, *REVIEWS]), WORDS, st.integers(0, 2)), max_size=6)
-VALUES = st.one_of(NUMBERS, st.booleans(), WORDS, LISTS, st.just({}))
+OBJECTS = st.dictionaries(WORDS, st.one_of(NUMBERS, WORDS), max_size=4)
+VALUES = st.one_of(NUMBERS, st.booleans(), WORDS, LISTS, OBJECTS)
 
 
 def test_request_can_set_every_setting() -> None:
@@ -175,6 +183,7 @@ def test_every_review_of_the_settings_is_accepted_by_the_api(value: list[str]) -
         ("hop_seconds", 0.001, 60, 1e-6),
         ("channel", 1, 1024, 1),
         ("threshold", 0, math.nextafter(1, 0), 1e-16),
+        ("full_scale_db", 0, 300, 1e-6),
         ("median_windows", 1, 99, 2),
         ("min_duration_seconds", 0, 3600, 1e-6),
         ("min_gap_seconds", 0, 3600, 1e-6),

@@ -131,7 +131,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _show(made: Evaluation, each: ClassEvaluation) -> None:
-    own, counts = made.threshold, each.at(made.threshold)
+    own = made.threshold_of(each.name)
+    counts = each.at(own)
     table = Table(
         title=f"{each.name}: {counts.labels} labels, average precision {_number(each.average_precision)}",
         box=box.SIMPLE_HEAD,

@@ -73,7 +73,7 @@ def calibrate_scores(
     low, high = fit.interval(_POINTS)
     return read.model, ScoreCalibration(
         model=read.model.reference,
-        scale=ScoreScale.of(spec, read.model, read.settings),
+        scale=ScoreScale.of(spec, read.model, read.settings, units[0].label),
         site=site,
         curve=fit.curve,
         review=units[0].review,
@@ -227,9 +227,9 @@ def _check_scores(path: Path, recording: ScoredRecording, row: Verdict) -> None:
             f"the verdicts are about scores of {row.model} ({row.model_hash[:12]}), and {path} has scores of "
             f"{model.reference} ({model.hash[:12]}); give the results that were reviewed"
         )
-    label, median = str(recording.settings.target_class), recording.decision.median_windows
-    if (label, median) != (row.label, row.median_windows):
+    labels, median = recording.settings.target_classes, recording.decision.median_windows
+    if row.label not in labels or median != row.median_windows:
         raise InvalidRequest(
             f"the verdicts are about {row.label} with median_windows {row.median_windows}, and {path} was decided for "
-            f"{label} with {median}; give the results that were reviewed"
+            f"{' and '.join(labels)} with {median}; give the results that were reviewed"
         )

@@ -90,7 +90,7 @@ class Evaluation:
     ----------
     model : str
     settings : Settings
-        The settings of the results; their threshold is one of the points.
+        The settings of the results; the threshold of each class is one of its points.
     rule : MatchingRule
     bout_seconds : Fraction or None
         Labels closer than this were counted as one.
@@ -139,10 +139,9 @@ class Evaluation:
     unnamed: int
     classes: tuple[ClassEvaluation, ...]
 
-    @property
-    def threshold(self) -> float:
-        """The threshold of the results."""
-        return Decision.of(self.settings).threshold
+    def threshold_of(self, name: str) -> float:
+        """Return the threshold of a class in the results."""
+        return Decision.of(self.settings).threshold_of(name)
 
     def per_hour(self, count: int) -> Fraction | None:
         """Return a count per hour of recording."""

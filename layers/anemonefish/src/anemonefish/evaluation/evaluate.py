@@ -136,7 +136,7 @@ class _EvaluationBuilder:
                 event_ticks = [(event.start * _MICROSECONDS, event.stop * _MICROSECONDS) for event in events]
                 recording_counts = Counts.of(event_ticks, label_ticks, self._options.rule)
                 counts[threshold] += recording_counts
-                if threshold == scored.decision.threshold:
+                if threshold == scored.decision.threshold_of(class_name):
                     self._by_recording[class_name][name] = recording_counts
                     self._recordings[class_name][name] = RecordingCounts(
                         scored.seconds, *(Counts.of(event_ticks, those, self._options.rule) for those in (calls, bouts))
@@ -157,8 +157,9 @@ class _EvaluationBuilder:
         """Choose the classes and thresholds to count, from the classes and settings of the first recording."""
         options = self._options
         self._class_of = find_classes(self._names, scored.classes, options.mapping)
-        self._thresholds = tuple(sorted({*options.thresholds, scored.decision.threshold}))
-        labelled = {*self._class_of.values(), scored.settings.target_class}
+        own = {scored.decision.threshold_of(name) for name in scored.classes}
+        self._thresholds = tuple(sorted({*options.thresholds, *own}))
+        labelled = {*self._class_of.values(), *scored.settings.target_classes}
         for name in tuple(options.classes) or tuple(name for name in scored.classes if name in labelled):
             if name not in scored.classes:
                 raise InvalidRequest(f"the model has no class {name!r}; it has {', '.join(scored.classes)}")

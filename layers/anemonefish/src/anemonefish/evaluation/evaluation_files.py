@@ -118,7 +118,7 @@ def _class_fields(evaluation: Evaluation, evaluated: ClassEvaluation) -> dict[st
     return {
         "class": evaluated.name,
         "average_precision": _decimal(evaluated.average_precision),
-        "threshold": evaluation.threshold,
+        "threshold": evaluation.threshold_of(evaluated.name),
         "best_f1_threshold": None if best is None else best.threshold,
         "summary": evaluated.summary.to_dict(),
         "recordings": [

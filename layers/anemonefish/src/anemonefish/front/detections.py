@@ -17,6 +17,7 @@ from anemonefish.front.recording_detections import (
     EVENT_HEADINGS,
     DetectedEvent,
     RecordingDetections,
+    decided_words,
     event_rows,
     events_frame,
     events_with_calls,
@@ -155,7 +156,7 @@ class Detections:
         ----------
         **settings
             Those that turn scores into events: ``threshold``, ``target_class``, ``median_windows``,
-            ``min_duration_seconds``, ``min_gap_seconds``.
+            ``min_duration_seconds``, ``min_gap_seconds``; and ``full_scale_db``.
 
         Raises
         ------
@@ -163,6 +164,7 @@ class Detections:
             A setting is unknown or out of range, or it changes scores.
         """
         wanted = Settings.load({**self.settings.to_dict(), **settings}, environment={})
+        wanted = Decision.of(self.settings).complete(wanted)  # of thresholds by class, those not named are as before
         for name in settings:
             if name not in self.settings.decision():
                 raise InvalidSettings(f"{name} does not decide events; call detect again with it")
@@ -333,7 +335,7 @@ class Detections:
         failed = f", {len(self.failures)} failed" if self.failures else ""
         return (
             f"Detections: {count_of(len(self), 'recording')}{failed}, {events_with_calls(self.events)} of "
-            f"{self.settings.target_class} ({self.model.reference}, threshold {Decision.of(self.settings).threshold:g})"
+            f"{decided_words(self.settings, self.model)}"
         )
 
     def __repr__(self) -> str:

@@ -79,8 +79,8 @@ class EvaluationResult:
         name : str, optional
             The class; the target class unless given.
         """
-        at = self.details.threshold if threshold is None else threshold
         chosen = self[name or self._target()]
+        at = self.details.threshold_of(chosen.name) if threshold is None else threshold
         for point in chosen.points:
             if point.threshold == at:
                 return point.counts
@@ -89,8 +89,9 @@ class EvaluationResult:
         )
 
     def _target(self) -> str:
-        target = str(self.details.settings.target_class)
-        return target if target in self.classes else self.classes[0]
+        """Return the first of the target classes that was evaluated."""
+        targets = [name for name in self.details.settings.target_classes if name in self.classes]
+        return targets[0] if targets else self.classes[0]
 
     @property
     def precision(self) -> float | None:
@@ -168,7 +169,7 @@ class EvaluationResult:
     def _rows(self) -> list[tuple[str, ...]]:
         rows = []
         for each in self.details.classes:
-            own = self.details.threshold
+            own = self.details.threshold_of(each.name)
             for point in each.points:
                 if point.threshold == own or point == each.best:
                     counts = point.counts
@@ -295,4 +296,4 @@ def _curve(made: Evaluation, each: ClassEvaluation) -> Curve:
         for point in each.points
         if point.counts.recall is not None and point.counts.precision is not None
     ]
-    return Curve(each.name, tuple(points), _number(each.average_precision), made.threshold)
+    return Curve(each.name, tuple(points), _number(each.average_precision), made.threshold_of(each.name))

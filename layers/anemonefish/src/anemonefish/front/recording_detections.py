@@ -25,8 +25,8 @@ from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
 from anemonefish.profiles.band_levels import BandLevels
 from anemonefish.results.csv_tables import EVENT_COLUMNS, PROBABILITY
-from anemonefish.results.event_levels import with_levels
-from anemonefish.results.events import Event, find_events, smooth
+from anemonefish.results.event_levels import level_re_1upa, with_levels
+from anemonefish.results.events import Event, find_events_of, smooth
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.sample_times import seconds
 from anemonefish.settings import Settings
@@ -70,6 +70,8 @@ class DetectedEvent:
         background around it.
     peak_hz : float or None
         Peak frequency of its calls.
+    level_db_re_1upa : float or None
+        The level in dB re 1 uPa; None without the setting ``full_scale_db``.
     start_sample, end_sample : int
         The same interval in samples at ``sample_rate``, half-open.
     sample_rate : int
@@ -92,6 +94,7 @@ class DetectedEvent:
     level_db: float | None
     snr_db: float | None
     peak_hz: float | None
+    level_db_re_1upa: float | None
     start_sample: int
     end_sample: int
     sample_rate: int
@@ -183,7 +186,7 @@ class RecordingDetections:
             sample_rate=how.sample_rate,
             duration=how.audio.frames / how.audio.sample_rate,
             start_utc=begins,
-            events=tuple(_detected(event, recording.name, how.sample_rate, begins, calibration) for event in events),
+            events=tuple(_detected(event, recording, how.sample_rate, settings, calibration) for event in events),
             notes=recording.notes,
             planned=recording,
             source=source,
@@ -200,18 +203,16 @@ class RecordingDetections:
 
     def decide(self, settings: Settings) -> Self:
         """Return the results with events by other settings; nothing is scored again."""
-        label = str(settings.target_class)
-        if label not in self.classes:
-            raise InvalidSettings(f"target_class must be one of {', '.join(self.classes)}, not {label!r}")
-        events = find_events(self._smoothed(settings), self._grid, self.sample_rate, label, Decision.of(settings))
+        for label in settings.target_classes:
+            if label not in self.classes:
+                raise InvalidSettings(f"target_class must be one of {', '.join(self.classes)}, not {label!r}")
+        decision = Decision.of(settings)
+        smoothed = smooth(self.source.read_scores(), decision.median_windows)
+        labels = settings.target_classes
+        events = find_events_of(labels, smoothed, self._grid, self.sample_rate, self.classes, decision)
         events = with_levels(events, self.source.read_levels(), self._grid, self.sample_rate)
         calibration = None if self.calibration is None else self.calibration.for_decision(settings)
         return self.build(self.planned, self.classes, self.model, settings, events, self.source, calibration)
-
-    def _smoothed(self, settings: Settings) -> NDArray[np.float32]:
-        """Return the smoothed scores of the target class."""
-        smoothed = smooth(self.source.read_scores(), Decision.of(settings).median_windows)
-        return np.ascontiguousarray(smoothed[:, self.classes.index(str(settings.target_class))])
 
     def to_dataframe(self) -> DataFrame:
         """Return the events as a data frame of pandas; see :meth:`Detections.to_dataframe`."""
@@ -240,10 +241,11 @@ class RecordingDetections:
             )
             for event in self.events
         ]
+        smoothed = smooth(self.source.read_scores(), Decision.of(self.settings).median_windows)
         return Picture(
             draw_timeline(
                 self.name,
-                self._smoothed(self.settings),
+                {label: smoothed[:, self.classes.index(label)] for label in self.settings.target_classes},
                 self._grid,
                 self.sample_rate,
                 settings=self.settings,
@@ -267,9 +269,15 @@ class RecordingDetections:
     def _title(self) -> str:
         return (
             f"{self.name}: {self.duration:.1f} s, {count_of(self._grid.n_windows, 'window')}, "
-            f"{events_with_calls(self.events)} of {self.settings.target_class} "
-            f"({self.model.reference}, threshold {Decision.of(self.settings).threshold:g})"
+            f"{events_with_calls(self.events)} of "
+            f"{decided_words(self.settings, self.model)}"
         )
+
+
+def decided_words(settings: Settings, model: PinnedModel) -> str:
+    """Return the target classes, the model and the thresholds, as in ``anemonefish (reef@1.1.0, threshold 0.5)``."""
+    labels = settings.target_classes
+    return f"{' and '.join(labels)} ({model.reference}, {Decision.of(settings).thresholds(labels)})"
 
 
 def events_with_calls(events: Sequence[DetectedEvent]) -> str:
@@ -280,11 +288,12 @@ def events_with_calls(events: Sequence[DetectedEvent]) -> str:
 
 
 def _detected(
-    event: Event, recording: str, rate: int, begins: str | None, calibration: ScoreCalibration | None
+    event: Event, recording: PlannedRecording, rate: int, settings: Settings, calibration: ScoreCalibration | None
 ) -> DetectedEvent:
+    begins = None if recording.begins is None else recording.begins.utc
     utc = None if begins is None else format_utc(utc_of(datetime.fromisoformat(begins), event.start, rate))
     return DetectedEvent(
-        recording=recording,
+        recording=recording.name,
         start_time=seconds(event.start, rate),
         end_time=seconds(event.stop, rate),
         duration=seconds(event.stop - event.start, rate),
@@ -296,11 +305,12 @@ def _detected(
         level_db=event.level_db,
         snr_db=event.snr_db,
         peak_hz=event.peak_hz,
+        level_db_re_1upa=level_re_1upa(event, settings.full_scale_db),
         start_sample=event.start,
         end_sample=event.stop,
         sample_rate=rate,
         start_utc=utc,
-        probability=None if calibration is None else calibration.probability(event.max_score),
+        probability=None if calibration is None else calibration.probability_of(event.label, event.max_score),
     )
 
 
@@ -342,6 +352,7 @@ def events_frame(events: Sequence[DetectedEvent], models: Mapping[str, str]) -> 
         "level_db",
         "snr_db",
         "peak_hz",
+        "level_db_re_1upa",
         "start_sample",
         "end_sample",
         "sample_rate",

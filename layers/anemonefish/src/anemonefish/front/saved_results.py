@@ -141,9 +141,7 @@ def _recording(path: Path, models: Store) -> tuple[RecordingDetections, str]:
     calibration = None if document is None else ScoreCalibration.from_dict(document, f"{path}: its calibration")
     source = _SavedScores(path, planned, model, models, calibration)
     smoothed = smooth(scored.scores, scored.decision.median_windows)
-    label = str(scored.settings.target_class)
-    events = scored.events(smoothed, label, scored.decision.threshold)
-    events = with_levels(events, scored.levels, scored.grid, scored.sample_rate)
+    events = with_levels(scored.own_events(smoothed), scored.levels, scored.grid, scored.sample_rate)
     card = str(scored.origin["model"].get("card", NOT_STATED.line))  # older results have none
     return (
         RecordingDetections.build(planned, scored.classes, model, scored.settings, events, source, calibration),

@@ -68,13 +68,17 @@ class ScoreScale:
     hop_seconds: float
 
     @classmethod
-    def of(cls, spec: ModelSpec, model: PinnedModel, settings: Settings) -> Self:
-        """Return the scale of the results that a model gives with these settings."""
+    def of(cls, spec: ModelSpec, model: PinnedModel, settings: Settings, label: str | None = None) -> Self:
+        """Return the scale of the results that a model gives with these settings.
+
+        Of several target classes it is that of ``label`` if it is one of them, else that of the first.
+        """
         profile, decided = spec.profile_for(settings), spec.decided(settings)
+        targets = decided.target_classes
         return cls(
             hash=model.hash,
             variant=model.variant,
-            target_class=str(decided.target_class),
+            target_class=label if label is not None and label in targets else targets[0],
             median_windows=int(decided.median_windows or 1),
             window_seconds=profile.window_seconds,
             hop_seconds=profile.hop_seconds,
@@ -182,8 +186,8 @@ class ScoreCalibration:
 
     def for_decision(self, settings: Settings) -> Self | None:
         """Return it, or None where the same scores are decided for another class or with another smoothing."""
-        same = (self.scale.target_class, self.scale.median_windows) == (settings.target_class, settings.median_windows)
-        return self if same else None
+        is_target = self.scale.target_class in settings.target_classes
+        return self if is_target and self.scale.median_windows == settings.median_windows else None
 
     def unused_note(self, scale: ScoreScale) -> Note | None:
         """Return why results on this scale get no probability from it, or None where they do."""
@@ -195,6 +199,10 @@ class ScoreCalibration:
             f"probability; review results that were decided so, and calibrate again",
             {"calibration": self.id},
         )
+
+    def probability_of(self, label: str, score: float) -> float | None:
+        """Return the probability of an event with this highest score; None for events of another class."""
+        return self.probability(score) if label == self.scale.target_class else None
 
     def probability(self, score: float) -> float:
         """Return the probability that an event with this highest score is right, to six decimals."""
@@ -262,9 +270,10 @@ def fitting(
     calibration: ScoreCalibration | None, spec: ModelSpec, model: PinnedModel, settings: Settings
 ) -> ScoreCalibration | None:
     """Return the calibration if it is for the scores of this model with these settings, else None."""
-    if calibration is None or calibration.unused_note(ScoreScale.of(spec, model, settings)):
+    if calibration is None:
         return None
-    return calibration
+    scale = ScoreScale.of(spec, model, settings, calibration.scale.target_class)
+    return None if calibration.unused_note(scale) else calibration
 
 
 def _read(kind: Any, fields: Mapping[str, Any] | None) -> Any:

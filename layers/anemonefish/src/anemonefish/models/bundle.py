@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from anemonefish.errors import IncompatibleModel, InvalidBundle, InvalidSettings
 from anemonefish.models.card import NOT_STATED, ModelCard
-from anemonefish.models.decision import LAB_DECISION, Decision
+from anemonefish.models.decision import EVERY_OTHER, LAB_DECISION, Decision
 from anemonefish.models.earlier_cards import EARLIER_CARDS
 from anemonefish.models.model_names import ENGINES, VARIANTS
 from anemonefish.profiles import Profile, profile_from_dict
@@ -160,6 +160,12 @@ class ModelSpec:
             raise InvalidBundle(
                 f"{self.title}: target_class {self.target_class!r} is not among its classes {', '.join(self.classes)}"
             )
+        for name, _ in self.decision.class_thresholds:
+            if name not in self.classes:
+                raise InvalidBundle(
+                    f"{self.title}: its decision has a threshold of {name!r}, which is not among its classes "
+                    f"{', '.join(self.classes)}"
+                )
         if self.engine not in ENGINES:
             raise InvalidBundle(f"{self.title}: engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
         if self.engine == "ncnn" and WINOGRAD not in self.variants:
@@ -194,6 +200,25 @@ class ModelSpec:
     def decided(self, settings: Settings) -> Settings:
         """Return the settings with the model's target class and decision where they name none."""
         return replace(self.decision.complete(settings), target_class=settings.target_class or self.target_class)
+
+    def check_classes(self, settings: Settings) -> None:
+        """Check that the classes that settings name are outputs of the network.
+
+        Raises
+        ------
+        InvalidSettings
+            One is none.
+        """
+        thresholds = settings.threshold if isinstance(settings.threshold, tuple) else ()
+        for setting, names in (
+            ("target_class", settings.target_classes),
+            ("threshold", [name for name, _ in thresholds if name != EVERY_OTHER]),
+        ):
+            for name in names:
+                if name not in self.classes:
+                    raise InvalidSettings(
+                        f"{setting} must be one of {', '.join(self.classes)} for {self.title}, not {name!r}"
+                    )
 
     def to_json(self) -> bytes:
         """Return ``model.json``; the same spec always has the same bytes."""

@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anemonefish.plots.style import BLUE, GRID, MOST_COLUMNS, ORANGE, VERMILION, Span, as_utc, make_figure, png_of
+from anemonefish.plots.style import (
+    BLUE,
+    GREEN,
+    GRID,
+    MOST_COLUMNS,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    Span,
+    as_utc,
+    make_figure,
+    png_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_score_timeline"]
+__all__ = ["ScoreLine", "plot_score_timeline"]
 
 _MINUTE, _HOUR = 60, 3_600
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
 """Distances of ticks, in seconds: whole parts of minutes, hours and days."""
 _MOST_TICKS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLine:
+    """The smoothed scores of a class, shape ``(n_windows,)``, and its threshold."""
+
+    label: str
+    scores: NDArray[np.float32]
+    threshold: float
 
 
 def plot_score_timeline(
@@ -31,6 +54,7 @@ def plot_score_timeline(
     label: str,
     events: Sequence[Span] = (),
     begins: datetime | None = None,
+    others: Sequence[ScoreLine] = (),
 ) -> bytes:
     """Draw the scores of a recording with its events and the threshold.
 
@@ -48,6 +72,8 @@ def plot_score_timeline(
         In seconds from the beginning of the recording.
     begins : datetime, optional
         When the recording begins, with its time zone; the axis then shows the time of day.
+    others : sequence of ScoreLine
+        Scores of other classes in the same windows.
 
     Returns
     -------
@@ -69,6 +95,11 @@ def plot_score_timeline(
         )
     axes.plot(times, shown, color=BLUE, linewidth=0.9, label=f"Score of {label}", zorder=2)
     axes.axhline(threshold, color=VERMILION, linewidth=1.2, linestyle="--", label=f"Threshold {threshold:g}", zorder=3)
+    for line, colour in zip(others, (GREEN, PURPLE, SKY), strict=False):
+        _, shown = _thinned(starts, line.scores)
+        axes.plot(times, shown, color=colour, linewidth=0.9, label=f"Score of {line.label}", zorder=2)
+        words = f"Threshold {line.threshold:g} of {line.label}"
+        axes.axhline(line.threshold, color=colour, linewidth=1.2, linestyle=":", label=words, zorder=3)
     axes.set(ylabel="Score", ylim=(0, 1.02), xlim=(0, float(times[-1] + times[0])) if len(times) else (0, 1))
     axes.grid(color=GRID, linewidth=0.6, axis="y")
     _set_time_axis(axes, begins)

@@ -109,7 +109,8 @@ def labels_of(spec: ModelSpec, scores: NDArray[Any]) -> NDArray[np.intp]:
     if len(spec.classes) > 1 and not spec.multi_label:
         best: NDArray[np.intp] = scores.argmax(axis=1)[:, np.newaxis]
         return best
-    return (scores > spec.decision.threshold).astype(np.intp)
+    thresholds = [spec.decision.threshold_of(name) for name in spec.classes]
+    return (scores > np.array(thresholds, scores.dtype)).astype(np.intp)
 
 
 def events_of(

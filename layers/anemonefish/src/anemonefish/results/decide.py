@@ -21,7 +21,7 @@ from anemonefish.models.repository import PinnedModel
 from anemonefish.notes import Note
 from anemonefish.profiles.band_levels import BandLevels
 from anemonefish.results.event_levels import with_levels
-from anemonefish.results.events import find_class_runs, find_events, smooth
+from anemonefish.results.events import find_class_runs, find_events_of, smooth
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.settings import Settings
 
@@ -86,13 +86,14 @@ def decide(
     if levels is None and len(scores):
         notes = (*notes, _NO_LEVELS)
     settings = spec.decided(settings)
-    unused = None if calibration is None else calibration.unused_note(ScoreScale.of(spec, model, settings))
+    unused = None
+    if calibration is not None:
+        unused = calibration.unused_note(ScoreScale.of(spec, model, settings, calibration.scale.target_class))
     recording = replace(recording, notes=(*recording.notes, *notes, *([] if unused is None else [unused])))
     decision = Decision.of(settings)
     smoothed = smooth(scores, decision.median_windows)
-    target = spec.classes.index(str(settings.target_class))
-    target_scores, grid = smoothed[:, target], analysis.grid
-    events = find_events(target_scores, grid, analysis.sample_rate, spec.classes[target], decision)
+    grid, targets = analysis.grid, settings.target_classes
+    events = find_events_of(targets, smoothed, grid, analysis.sample_rate, spec.classes, decision)
     return RecordingResult(
         recording=recording,
         analysis=analysis,
@@ -103,8 +104,6 @@ def decide(
         smoothed=smoothed,
         levels=levels,
         events=with_levels(events, levels, grid, analysis.sample_rate),
-        class_runs=find_class_runs(
-            smoothed, grid, spec.classes, NOISE, decision.threshold, exclusive=not spec.multi_label
-        ),
+        class_runs=find_class_runs(smoothed, grid, spec.classes, NOISE, decision, exclusive=not spec.multi_label),
         calibration=calibration if unused is None else None,
     )

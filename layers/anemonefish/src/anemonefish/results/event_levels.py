@@ -30,7 +30,7 @@ from anemonefish.profiles.band_levels import BandLevels, first_cell_sample
 from anemonefish.results.events import Event
 from anemonefish.windows import WindowGrid
 
-__all__ = ["count_calls", "total_calls", "with_levels"]
+__all__ = ["count_calls", "level_re_1upa", "total_calls", "with_levels"]
 
 _LEAST_DB = 3.0
 """Least height of a burst above the background: twice the spread of the level of a cell in steady noise."""
@@ -75,6 +75,17 @@ def total_calls(events: Sequence[Event]) -> int | None:
     """Return how many calls lie in events; None if it is not known of one of them."""
     calls = [event.calls for event in events]
     return None if None in calls else sum(count or 0 for count in calls)
+
+
+def level_re_1upa(event: Event, full_scale_db: float | None) -> float | None:
+    """Return the level of an event in dB re 1 uPa, from the sound pressure of full scale; None where one is unknown.
+
+    Full scale is an amplitude of 1, so both are differences of the same kind: a signal whose mean square is 1 has 0 dB
+    re full scale, and a mean square of the pressure of ``full_scale_db``.
+    """
+    if full_scale_db is None or event.level_db is None:
+        return None
+    return round(event.level_db + full_scale_db, _DECIMALS)
 
 
 def count_calls(decibels: NDArray[np.float64], background: float, closest: int) -> list[int]:

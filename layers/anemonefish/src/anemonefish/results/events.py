@@ -1,4 +1,4 @@
-"""Find events in scores: the median filter, the events of the target class, and the runs of every class.
+"""Find events in scores: the median filter, the events of the target classes, and the runs of every class.
 
 The steps are those that the lab's users know. Times are window indices and samples; only the settings are in seconds.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from anemonefish.models.decision import Decision
 from anemonefish.windows import WindowGrid
 
-__all__ = ["Event", "find_class_runs", "find_events", "smooth"]
+__all__ = ["Event", "find_class_runs", "find_events", "find_events_of", "smooth"]
 
 
 _BLOCK_WINDOWS = 65_536
@@ -101,12 +101,12 @@ def find_events(
     label : str
         The class.
     decision : Decision
-        ``threshold``, ``min_duration_seconds`` and ``min_gap_seconds`` are used, in this order.
+        The threshold of the class, ``min_duration_seconds`` and ``min_gap_seconds`` are used, in this order.
     """
     shortest = _exact_samples(decision.min_duration_seconds, sample_rate)
     closest = _exact_samples(decision.min_gap_seconds, sample_rate)
     # A float64 comparison keeps the threshold as the user wrote it; in float32 it would be rounded.
-    above = smoothed.astype(np.float64) > decision.threshold
+    above = smoothed.astype(np.float64) > decision.threshold_of(label)
     runs = [run for run in _runs(above) if _stop(grid, run[1]) - run[0] * grid.hop >= shortest]
     groups: list[list[tuple[int, int]]] = []
     for run in runs:
@@ -117,12 +117,43 @@ def find_events(
     return tuple(_event(smoothed, grid, label, group) for group in groups)
 
 
+def find_events_of(
+    labels: Sequence[str],
+    smoothed: NDArray[np.float32],
+    grid: WindowGrid,
+    sample_rate: int,
+    classes: Sequence[str],
+    decision: Decision,
+) -> tuple[Event, ...]:
+    """Find the events of several classes, each with its threshold; events of different classes may overlap.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        The classes whose events are found.
+    smoothed : ndarray, shape (n_windows, n_classes), float32
+    grid : WindowGrid
+    sample_rate : int
+    classes : sequence of str
+        The class of each column.
+    decision : Decision
+
+    Returns
+    -------
+    tuple of Event
+        In the order of their starts; of equal starts in the order of ``labels``.
+    """
+    columns = {label: np.ascontiguousarray(smoothed[:, classes.index(label)]) for label in labels}
+    events = [event for label in labels for event in find_events(columns[label], grid, sample_rate, label, decision)]
+    return tuple(sorted(events, key=lambda event: event.start))
+
+
 def find_class_runs(
     smoothed: NDArray[np.float32],
     grid: WindowGrid,
     classes: Sequence[str],
     dropped: str,
-    threshold: float,
+    decision: Decision,
     exclusive: bool = True,
 ) -> tuple[Event, ...]:
     """Find the runs of windows of the same class, which is the class with the highest smoothed score.
@@ -136,16 +167,16 @@ def find_class_runs(
     smoothed : ndarray, shape (n_windows, n_classes), float32
     dropped : str
         The class whose runs are left out: noise.
-    threshold : float
-        Used where classes do not compete.
+    decision : Decision
+        Its thresholds are used where classes do not compete.
     exclusive : bool
         Whether a window belongs to one class only. It is False for a multi-label network, where each class has its own
         runs of windows above the threshold, and runs of different classes may overlap.
     """
     if not exclusive:
-        return _runs_of_each(smoothed, grid, classes, dropped, threshold)
+        return _runs_of_each(smoothed, grid, classes, dropped, decision)
     if len(classes) == 1:
-        winners = np.where(smoothed[:, 0].astype(np.float64) > threshold, 0, -1)
+        winners = np.where(smoothed[:, 0].astype(np.float64) > decision.threshold_of(classes[0]), 0, -1)
     else:
         winners = smoothed.argmax(axis=1)
     borders = np.flatnonzero(np.diff(winners)) + 1
@@ -159,13 +190,13 @@ def find_class_runs(
 
 
 def _runs_of_each(
-    smoothed: NDArray[np.float32], grid: WindowGrid, classes: Sequence[str], dropped: str, threshold: float
+    smoothed: NDArray[np.float32], grid: WindowGrid, classes: Sequence[str], dropped: str, decision: Decision
 ) -> tuple[Event, ...]:
     runs = [
         _event(smoothed[:, column], grid, label, [run])
         for column, label in enumerate(classes)
         if label != dropped
-        for run in _runs(smoothed[:, column].astype(np.float64) > threshold)
+        for run in _runs(smoothed[:, column].astype(np.float64) > decision.threshold_of(label))
     ]
     return tuple(sorted(runs, key=lambda event: event.start))
 

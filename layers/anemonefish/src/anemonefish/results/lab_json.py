@@ -93,6 +93,7 @@ def _event_fields(event: Event, result: RecordingResult) -> dict[str, Any]:
         "class": event.label,
         "calls": event.calls,
         **{name: getattr(event, name) for name in ("level_db", "snr_db", "peak_hz")},
+        "level_db_re_1upa": result.level_re_1upa(event),
         "start_sample": event.start,
         "end_sample": event.stop,
         "start_utc": result.utc(event.start),
@@ -116,13 +117,20 @@ def _metadata(result: RecordingResult) -> dict[str, Any]:
         "total_events": len(result.events),
         "num_calls": total_calls(result.events),
         "level_band_hz": list(result.level_band),
-        "target_class": result.settings.target_class,
-        "confidence_threshold": result.decision.threshold,
+        "target_class": _one_or_all(list(result.targets)),
+        "confidence_threshold": _one_or_all({name: result.decision.threshold_of(name) for name in result.targets}),
         "status": "partial" if is_partial(result.recording.notes) else "done",
         "notes": [asdict(note) for note in result.recording.notes],
         **({} if result.calibration is None else {"calibration": result.calibration.summary()}),
         **({} if variant is None else {"variant_agreement": result.spec.variants[variant]}),
     }
+
+
+def _one_or_all(values: Any) -> Any:
+    """Return the only value, as the lab's programs read it; several as a list, or an object by class."""
+    if len(values) > 1:
+        return values
+    return next(iter(values.values() if isinstance(values, dict) else values))
 
 
 def _rounded(score: float | np.floating[Any]) -> float:

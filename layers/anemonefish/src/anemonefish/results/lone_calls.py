@@ -9,7 +9,7 @@ of it. That is the rule by which the reference model was trained; real networks 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
@@ -109,7 +109,7 @@ def lone_call_lines(spec: ModelSpec, settings: Settings) -> Iterator[str]:
         f"(docs/settings.md)"
     )
     for median in range(decision.median_windows - 2, 0, -2):
-        shorter = Decision(**{**decision.to_dict(), "median_windows": median})
+        shorter = replace(decision, median_windows=median)
         if not LoneCalls.of(profile.window_seconds, profile.hop_seconds, shorter).always:
             yield f"--set median_windows={median} loses none of these; it lets more false events through"
             return

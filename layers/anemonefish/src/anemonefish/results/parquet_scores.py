@@ -32,7 +32,7 @@ bytes would change with each of its releases."""
 
 
 def write_parquet_scores(file: BinaryIO, result: RecordingResult) -> None:
-    """Write one row per window: its times, the scores of all classes, and the smoothed score of the target class.
+    """Write one row per window: its times, the scores of all classes, and the smoothed scores of the target classes.
 
     The metadata are one JSON document under one key, because the library writes several keys in an order that changes
     from process to process. The file is built in memory, where it takes less space than the scores, because the library
@@ -74,7 +74,7 @@ def write_parquet_scores(file: BinaryIO, result: RecordingResult) -> None:
 def _columns(result: RecordingResult, first: int, stop: int) -> list[tuple[str, NDArray[Any]]]:
     """Return the names and values of the columns for a range of windows, in the order of the file."""
     grid, scores, smoothed = result.analysis.grid, result.scores[first:stop], result.smoothed[first:stop]
-    classes, target = result.spec.classes, result.target
+    classes = result.spec.classes
     starts = np.arange(first, first + len(scores), dtype=np.int64) * grid.hop
     stops = starts + grid.window
     return [
@@ -83,7 +83,7 @@ def _columns(result: RecordingResult, first: int, stop: int) -> list[tuple[str, 
         ("start_time", _seconds(starts, result.sample_rate)),
         ("end_time", _seconds(stops, result.sample_rate)),
         *((name, np.ascontiguousarray(scores[:, column])) for column, name in enumerate(classes)),
-        (f"smoothed_{classes[target]}", np.ascontiguousarray(smoothed[:, target])),
+        *((f"smoothed_{name}", np.ascontiguousarray(smoothed[:, column])) for name, column in result.targets.items()),
         *_peaks(result, first, stop),
     ]
 

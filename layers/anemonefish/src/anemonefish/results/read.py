@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from anemonefish.errors import InvalidRequest
 from anemonefish.models.decision import Decision
 from anemonefish.profiles.band_levels import BandLevels
-from anemonefish.results.events import Event, find_events
+from anemonefish.results.events import Event, find_events, find_events_of
 from anemonefish.results.parquet_scores import BAND_LEVELS, PEAK_HZ
 from anemonefish.settings import Settings
 from anemonefish.windows import WindowGrid
@@ -76,6 +76,11 @@ class ScoredRecording:
         """How the results were decided."""
         return Decision.of(self.settings)
 
+    def own_events(self, smoothed: NDArray[np.float32]) -> tuple[Event, ...]:
+        """Return the events of the target classes at the thresholds of the results."""
+        labels = self.settings.target_classes
+        return find_events_of(labels, smoothed, self.grid, self.sample_rate, self.classes, self.decision)
+
     def events(self, smoothed: NDArray[np.float32], label: str, threshold: float) -> tuple[Event, ...]:
         """Return the events of a class at another threshold, decided by the same code as the results.
 
@@ -87,7 +92,7 @@ class ScoredRecording:
             The class.
         threshold : float
         """
-        decision = replace(self.decision, threshold=threshold)
+        decision = self.decision.with_threshold(threshold)
         column = np.ascontiguousarray(smoothed[:, self.classes.index(label)])
         return find_events(column, self.grid, self.sample_rate, label, decision)
 

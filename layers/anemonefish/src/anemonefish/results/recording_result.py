@@ -22,6 +22,7 @@ from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
 from anemonefish.profiles.band_levels import BandLevels
+from anemonefish.results.event_levels import level_re_1upa
 from anemonefish.results.events import Event
 from anemonefish.settings import Settings
 from anemonefish.start_time.time_zones import format_utc, utc_of
@@ -43,7 +44,7 @@ class RecordingResult:
     scores, smoothed : ndarray, shape (n_windows, n_classes), float32
         Scores before and after the median filter.
     events : tuple of Event
-        The events of the target class.
+        The events of the target classes, in the order of their starts.
     class_runs : tuple of Event
         Runs of windows of the same class, for every class except noise.
     levels : BandLevels or None
@@ -75,9 +76,9 @@ class RecordingResult:
         return Decision.of(self.settings)
 
     @property
-    def target(self) -> int:
-        """The column of the target class."""
-        return self.spec.classes.index(str(self.settings.target_class))
+    def targets(self) -> dict[str, int]:
+        """The target classes and their columns."""
+        return {name: self.spec.classes.index(name) for name in self.settings.target_classes}
 
     @property
     def level_band(self) -> tuple[float, float]:
@@ -86,10 +87,8 @@ class RecordingResult:
         return round(low, 1), round(high, 1)
 
     def probability(self, event: Event) -> float | None:
-        """Return the probability that an event of the target class is right; None without a calibration."""
-        if self.calibration is None or event.label != self.settings.target_class:
-            return None
-        return self.calibration.probability(event.max_score)
+        """Return the probability that an event is right; None without a calibration of the scores of its class."""
+        return None if self.calibration is None else self.calibration.probability_of(event.label, event.max_score)
 
     def windows(self) -> Iterator[tuple[int, int]]:
         """Yield the first sample of each window, and the one after its last."""
@@ -108,6 +107,10 @@ class RecordingResult:
         """Return the result without what is as long as the recording: scores and band levels."""
         none = self.scores[:0]
         return replace(self, scores=none, smoothed=none, levels=None)
+
+    def level_re_1upa(self, event: Event) -> float | None:
+        """Return the level of an event in dB re 1 uPa, where the recorder's calibration is given."""
+        return level_re_1upa(event, self.settings.full_scale_db)
 
     def audio_reference(self, seconds_before: Fraction = Fraction(0)) -> AudioReference:
         """Return how a selection table refers to the recording.

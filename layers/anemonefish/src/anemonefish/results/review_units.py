@@ -133,17 +133,17 @@ def review_units(scored: ScoredRecording) -> tuple[ReviewUnit, ...]:
     Parameters
     ----------
     scored : ScoredRecording
-        Its own settings decide the events.
+        Its own settings decide the events. Of several target classes, the first is reviewed.
 
     Returns
     -------
     tuple of ReviewUnit
         They do not overlap, and they cover the recording up to the end of its last window.
     """
-    decision, label = scored.decision, str(scored.settings.target_class)
+    decision, label = scored.decision, scored.settings.target_classes[0]
     smoothed = smooth(scored.scores, decision.median_windows)
     column = smoothed[:, scored.classes.index(label)]
-    events = scored.events(smoothed, label, decision.threshold)
+    events = scored.events(smoothed, label, decision.threshold_of(label))
     units = [_unit(scored, event.start, event.stop, label, EVENT, event.max_score) for event in events]
     for start, stop in _gaps(events, scored.grid.n_samples):
         for begin, end in _pieces(start, stop, SEGMENT_SECONDS * scored.sample_rate):

@@ -127,7 +127,7 @@ def _empty_row(drawn: DrawnUnit, review: str, model: PinnedModel, decision: Deci
         model=model.reference,
         model_hash=model.hash,
         median_windows=decision.median_windows,
-        threshold=decision.threshold,
+        threshold=decision.threshold_of(unit.label),
         clip=unit.clip,
         recording=unit.recording,
         start_sample=unit.start,

@@ -115,7 +115,7 @@ def _check_results(path: Path, rows: Sequence[Verdict], reviewed: ReviewedResult
 def _other_decision(row: Verdict, decision: Decision) -> list[str]:
     """Return the settings of the review that differ from those of the results."""
     pairs = (
-        ("threshold", row.threshold, decision.threshold),
+        ("threshold", row.threshold, decision.threshold_of(row.label)),
         ("median_windows", row.median_windows, decision.median_windows),
     )
     return [f"{name}={then:g}" for name, then, now in pairs if f"{then:g}" != f"{now:g}"]

@@ -225,10 +225,7 @@ def check_settings(spec: ModelSpec, settings: Settings) -> None:
             parse_time_zone(zone, name)
     if settings.name_pattern is not None:
         parse_pattern(settings.name_pattern)
-    if settings.target_class is not None and settings.target_class not in spec.classes:
-        raise InvalidSettings(
-            f"target_class must be one of {', '.join(spec.classes)} for {spec.title}, not {settings.target_class!r}"
-        )
+    spec.check_classes(settings)
     if spec.sample_rate is not None:
         shape = spec.profile_for(settings).input_shape(spec.sample_rate)
         if shape != spec.input_shape:

@@ -5,7 +5,7 @@ The worker that reports a recording draws its timeline, because it has the score
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from threading import Lock
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from anemonefish.errors import FunctionFailed
 from anemonefish.jobs.job import Job
 from anemonefish.models.decision import Decision
-from anemonefish.plots.score_timeline import plot_score_timeline
+from anemonefish.plots.score_timeline import ScoreLine, plot_score_timeline
 from anemonefish.plots.style import Span
 from anemonefish.results.events import Event
 from anemonefish.results.recording_result import RecordingResult
@@ -59,7 +59,7 @@ def draw_result(result: RecordingResult) -> bytes:
     """Draw the timeline of a result with scores, as a PNG."""
     return draw_timeline(
         result.recording.name,
-        result.smoothed[:, result.target],
+        {name: result.smoothed[:, column] for name, column in result.targets.items()},
         result.analysis.grid,
         result.sample_rate,
         settings=result.settings,
@@ -70,7 +70,7 @@ def draw_result(result: RecordingResult) -> bytes:
 
 def draw_timeline(
     name: str,
-    smoothed: NDArray[np.float32],
+    smoothed: Mapping[str, NDArray[np.float32]],
     grid: WindowGrid,
     sample_rate: int,
     *,
@@ -84,23 +84,26 @@ def draw_timeline(
     ----------
     name : str
         Of the recording.
-    smoothed : ndarray, shape (n_windows,), float32
-        Smoothed scores of the target class.
+    smoothed : mapping of str to ndarray, shape (n_windows,), float32
+        Smoothed scores of each target class.
     grid, sample_rate : WindowGrid, int
         Where the windows lie.
     settings : Settings
-        With the threshold and the target class.
+        With the thresholds.
     events : sequence of Event
     begins : datetime or None
         When the recording began, where that is known.
     """
-    starts = np.arange(len(smoothed), dtype=np.int64) * grid.hop
+    decision = Decision.of(settings)
+    first, *others = (ScoreLine(label, scores, decision.threshold_of(label)) for label, scores in smoothed.items())
+    starts = np.arange(len(first.scores), dtype=np.int64) * grid.hop
     return plot_score_timeline(
-        smoothed,
+        first.scores,
         (starts + grid.window // 2) / sample_rate,
-        threshold=Decision.of(settings).threshold,
+        threshold=first.threshold,
         title=name,
-        label=str(settings.target_class),
+        label=first.label,
+        others=others,
         events=[
             Span(seconds(event.start, sample_rate), seconds(event.stop, sample_rate), event.label) for event in events
         ],

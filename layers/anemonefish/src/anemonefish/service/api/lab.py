@@ -69,7 +69,7 @@ def lab_answer(result: RecordingResult, document: Mapping[str, Any]) -> dict[str
     document : mapping
         The lab's JSON: ``predictions``, ``events``, ``metadata``.
     """
-    runs = find_class_runs(result.scores, result.analysis.grid, result.spec.classes, NOISE, result.decision.threshold)
+    runs = find_class_runs(result.scores, result.analysis.grid, result.spec.classes, NOISE, result.decision)
     labels = io.StringIO()
     write_audacity(labels, result.selections(runs), sample_rate=result.sample_rate)
     return {**document, "json": dict(document), "audacity": labels.getvalue(), "raw": document["predictions"]}

@@ -54,6 +54,9 @@ class EventOut(BaseModel):
     level_db: float | None = Field(description="Level of its loudest 20 ms in the band, dB re full scale")
     snr_db: float | None = Field(description="This level less the median level around the event, dB")
     peak_hz: float | None = Field(description="Peak frequency of its calls")
+    level_db_re_1upa: float | None = Field(
+        description="The level in dB re 1 uPa; null without the setting `full_scale_db`"
+    )
     start_sample: int
     end_sample: int
     start_utc: str | None = Field(description="null if the start time of the recording is unknown")
@@ -104,8 +107,8 @@ class Metadata(BaseModel):
     total_events: int
     num_calls: int | None = Field(description=f"Calls in the events; {_NOT_MEASURED}")
     level_band_hz: list[float] = Field(description="Lowest and highest frequency in which levels are measured")
-    target_class: str
-    confidence_threshold: float
+    target_class: str | list[str] = Field(description="A list if there are several")
+    confidence_threshold: float | dict[str, float] = Field(description="An object by class if there are several")
     status: RecordingStatus
     notes: list[NoteOut]
     calibration: CalibrationOut | None = Field(None, description="Where the scores are calibrated: by what")

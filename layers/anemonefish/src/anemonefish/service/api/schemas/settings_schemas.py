@@ -11,14 +11,32 @@ from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Le
-from pydantic import BaseModel, BeforeValidator, Field, create_model
+from annotated_types import Ge, Le, MaxLen, MinLen
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, create_model
 
-from anemonefish.field_checks import Odd, field_types
+from anemonefish.field_checks import Odd, OrByClass, OrSeveral, field_types
 from anemonefish.service.api.schemas.shared_schemas import RequestBody, take_whole
 from anemonefish.settings import Settings, Use, meaning_of, names_for
 
 __all__ = ["AnalysisBody", "DecisionBody", "SettingsBody", "with_settings"]
+
+_MOST_CLASSES = 100
+_ClassName = Annotated[str, MinLen(1), MaxLen(64)]
+
+
+def _different(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("a class is named twice")
+    return names
+
+
+_ClassNames = Annotated[
+    list[_ClassName],
+    MinLen(1),
+    MaxLen(_MOST_CLASSES),
+    AfterValidator(_different),
+    Field(json_schema_extra={"uniqueItems": True}),
+]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -26,7 +44,6 @@ _OF_THE_STACK = ("memory_mb", "architecture")
 """Settings that are decided when a stack is deployed."""
 
 _IN_THE_DOCUMENT: dict[str, dict[str, Any]] = {
-    "target_class": {"max_length": 64},
     # The patterns are narrower than what is taken, so that every text that matches is taken.
     "time_zone": {
         "max_length": 64,
@@ -86,6 +103,11 @@ def _type(name: str) -> Any:
     if NoneType in get_args(annotation):
         (annotation,) = (option for option in get_args(annotation) if option is not NoneType)
     kind, *limits = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+    if OrSeveral() in limits:
+        return _ClassName | _ClassNames
+    if OrByClass() in limits:
+        number = Annotated[(float, *(limit for limit in limits if limit != OrByClass()))]
+        return number | Annotated[dict[_ClassName, number], MinLen(1), MaxLen(_MOST_CLASSES)]
     if get_origin(kind) is tuple:
         kind = list[get_args(kind)[0]]  # type: ignore[misc]  # JSON has lists
     if any(isinstance(limit, Odd) for limit in limits):
