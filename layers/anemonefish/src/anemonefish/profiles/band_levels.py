@@ -166,18 +166,18 @@ class BandMeter:
     ) -> None:
         self._n_fft = frames.n_fft
         n_cells = cells_per_window(grid, sample_rate)
-        first, self._of_cell = _frames_of_cells(frames, first_cell_sample(grid), min(grid.hop, grid.window), n_cells)
-        n_frames = max(int(inside.max()) for inside in self._of_cell) + 1
+        first, of_cell = _frames_of_cells(frames, first_cell_sample(grid), min(grid.hop, grid.window), n_cells)
+        n_frames = max(int(inside.max()) for inside in of_cell) + 1
         self._frames = slice(first, first + n_frames)
+        # From the powers of the spectra of frames to the mean square of a cell: one side of a spectrum has half of the
+        # power, and the mean square of a periodic Hann window is 3/8.
+        self._shares = np.zeros((n_frames, n_cells))
+        for cell, inside in enumerate(of_cell):
+            self._shares[inside, cell] = 2 / (frames.n_fft**2 * 3 / 8) / len(inside)
         self._bins = _bins(band, sample_rate, frames.n_fft)
-        # From the power of a spectrum to the mean square of the samples: one side of it has half of the power, and the
-        # mean square of a periodic Hann window is 3/8.
-        self._scale = 2 / (frames.n_fft**2 * 3 / 8)
-        self._powers = np.empty((_BLOCK_WINDOWS, n_frames))
-        self._peaks = np.empty((_BLOCK_WINDOWS, 3))
-        self._peak_bins = np.empty(_BLOCK_WINDOWS, np.intp)
+        self._waiting: list[NDArray[np.floating]] = []
         self._levels = BandLevels(np.empty((n_windows, n_cells), np.uint8), np.empty(n_windows, np.uint16))
-        self._stored = self._waiting = 0
+        self._stored = 0
 
     def add(self, magnitudes: NDArray[np.floating]) -> None:
         """Measure the next window.
@@ -187,16 +187,10 @@ class BandMeter:
         magnitudes : ndarray, shape (n_frames, n_fft // 2 + 1)
             Magnitudes of the spectra of its frames; they are not kept.
         """
-        band = magnitudes[self._frames, self._bins]
-        powers = self._powers[self._waiting]
-        np.einsum("ij,ij->i", band, band, out=powers, dtype=np.float64)
-        loudest = int(powers.argmax())
-        peak = self._bins.start + int(band[loudest].argmax())
-        self._peaks[self._waiting] = magnitudes[self._frames.start + loudest, peak - 1 : peak + 2]
-        self._peak_bins[self._waiting] = peak
-        self._waiting += 1
-        if self._waiting == _BLOCK_WINDOWS:
-            self._store()
+        bins = slice(self._bins.start - 1, self._bins.stop + 1)
+        self._waiting.append(magnitudes[np.newaxis, self._frames, bins].copy())
+        if len(self._waiting) == _BLOCK_WINDOWS:
+            self._store_magnitudes()
 
     def add_log_powers(self, log_powers: NDArray[np.float32], first_bin: int) -> None:
         """Measure the next windows.
@@ -205,50 +199,55 @@ class BandMeter:
         ----------
         log_powers : ndarray, shape (n, n_frames, n_bins)
             Natural logarithms of the powers of the spectra of their frames, from ``first_bin`` on; they are not kept.
+            The first and the last bin are used as neighbours only.
         first_bin : int
         """
-        start = max(self._bins.start, first_bin + 1) - first_bin  # the first and the last bin are neighbours only
-        band = log_powers[:, self._frames, start : min(self._bins.stop - first_bin, log_powers.shape[2] - 1)]
-        for first in range(0, len(band), _BLOCK_WINDOWS):
-            windows = np.arange(first, min(first + _BLOCK_WINDOWS, len(band)))
-            if self._waiting + len(windows) > _BLOCK_WINDOWS:
-                self._store()
-            block = slice(self._waiting, self._waiting + len(windows))
-            powers = np.exp(band[windows]).sum(axis=2, dtype=np.float64)
-            loudest = powers.argmax(axis=1)
-            peaks = start + band[windows, loudest].argmax(axis=1)
-            around = peaks[:, np.newaxis] + np.arange(-1, 2)
-            rows = log_powers[windows[:, np.newaxis], self._frames.start + loudest[:, np.newaxis], around]
-            self._powers[block], self._peaks[block], self._peak_bins[block] = powers, np.exp(rows), first_bin + peaks
-            self._waiting = block.stop
+        first = max(self._bins.start - 1 - first_bin, 0)
+        last = min(self._bins.stop - first_bin, log_powers.shape[2] - 1)
+        for start in range(0, len(log_powers), _BLOCK_WINDOWS):
+            block = log_powers[start : start + _BLOCK_WINDOWS, self._frames, first : last + 1]
+            self._store(np.exp(block), first_bin + first)
 
     def levels(self) -> BandLevels:
         """Return the levels of the range, once all of its windows were added."""
-        self._store()
+        self._store_magnitudes()
         return self._levels
 
-    def _store(self) -> None:
-        """Store the levels of the windows that wait."""
-        block = slice(self._stored, self._stored + self._waiting)
-        powers = self._powers[: self._waiting]
-        cells = np.stack([powers[:, frames].mean(axis=1) for frames in self._of_cell], axis=1)
+    def _store_magnitudes(self) -> None:
+        if self._waiting:
+            magnitudes = np.concatenate(self._waiting)
+            self._store(np.square(magnitudes, out=magnitudes), self._bins.start - 1)
+            self._waiting = []
+
+    def _store(self, powers: NDArray[np.floating], first_bin: int) -> None:
+        """Store the levels of windows from the powers of their bins, shape (n, n_frames, n_bins + 2)."""
+        block = slice(self._stored, self._stored + len(powers))
+        of_frames = powers[:, :, 1:-1].sum(axis=2)
+        cells = np.einsum("ij,jk->ik", of_frames, self._shares)  # not by BLAS, whose sums depend on their number
         with np.errstate(divide="ignore"):
-            decibels = 10 * np.log10(cells * self._scale)
+            decibels = 10 * np.log10(cells)
         self._levels.codes[block] = np.rint((decibels - _QUIETEST_DB) / _STEP_DB).clip(0, 255)
-        self._levels.peaks[block] = self._peak_codes()
-        self._stored, self._waiting = block.stop, 0
+        windows = np.arange(len(powers))
+        spectra = powers[windows, of_frames.argmax(axis=1)]
+        peaks = 1 + spectra[:, 1:-1].argmax(axis=1)
+        left, middle, right = (spectra[windows, peaks + step] for step in (-1, 0, 1))
+        bins = first_bin + peaks + _peak_shift(left, middle, right)
+        self._levels.peaks[block] = np.rint(bins / self._n_fft * _PEAK_UNITS)
+        self._stored = block.stop
 
-    def _peak_codes(self) -> NDArray[np.float64]:
-        """Return the peak frequencies: between bins by a parabola through the decibels of a peak and its neighbours.
 
-        Source: Smith and Serra 1987, PARSHL (quadratic interpolation of spectral peaks).
-        """
-        left, middle, right = np.log(np.maximum(self._peaks[: self._waiting], 1e-30)).T
-        is_peak = (middle > left) & (middle >= right)  # else the band ends on a slope
-        bend = np.where(is_peak, left - 2 * middle + right, -1)
-        shift = np.where(is_peak, (left - right) / (2 * bend), 0)
-        codes: NDArray[np.float64] = np.rint((self._peak_bins[: self._waiting] + shift) / self._n_fft * _PEAK_UNITS)
-        return codes
+def _peak_shift(
+    left: NDArray[np.floating], middle: NDArray[np.floating], right: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return how far, in bins, the peak of a spectrum lies beside its highest bin.
+
+    It is the highest point of a parabola through the decibels of the bin and its neighbours. Source: Smith and Serra
+    1987, PARSHL.
+    """
+    a, b, c = (np.log(np.maximum(np.asarray(power, np.float64), 1e-60)) for power in (left, middle, right))
+    is_peak = (b > a) & (b >= c)  # else the band ends on a slope
+    bend = np.where(is_peak, a - 2 * b + c, -1)
+    return np.where(is_peak, (a - c) / (2 * bend), 0)
 
 
 def _frames_of_cells(frames: Frames, begin: int, span: int, n_cells: int) -> tuple[int, list[NDArray[np.intp]]]:
