@@ -100,7 +100,7 @@ def test_every_value_equals_the_result(result: RecordingResult, tmp_path: Path) 
     assert column(table, "end_time").tolist() == [seconds(stop, result.sample_rate) for _, stop in windows]
     for number, name in enumerate(result.spec.classes):
         assert column(table, name).tobytes() == np.ascontiguousarray(result.scores[:, number]).tobytes()
-    smoothed = np.ascontiguousarray(result.smoothed[:, result.target])
+    smoothed = np.ascontiguousarray(result.smoothed[:, result.targets["anemonefish"]])
     assert column(table, "smoothed_anemonefish").tobytes() == smoothed.tobytes()
 
 
