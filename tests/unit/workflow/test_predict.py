@@ -392,6 +392,7 @@ def test_clip_that_is_too_long_after_resampling_is_refused(tmp_path: Path, model
 def test_transcoding_stops_at_the_limit(tmp_path: Path, models_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is made smaller here, which takes seconds where the real one takes a minute."""
     monkeypatch.setattr(predict, "MOST_SAMPLES", 3 * predict.PIECE_SAMPLES)
+    monkeypatch.setattr(predict, "_TRANSCODE_SECONDS", 600.0)
     path = tmp_path / "long.ogg"
     with soundfile.SoundFile(path, "w", 48_000, 2, "VORBIS", format="OGG") as file:
         for _ in range(140):
@@ -401,10 +402,13 @@ def test_transcoding_stops_at_the_limit(tmp_path: Path, models_uri: str, monkeyp
         predicted(path, models_uri)
 
 
-def test_gap_of_an_hour_between_time_stamps_is_refused(tmp_path: Path, models_uri: str) -> None:
+def test_gap_of_an_hour_between_time_stamps_is_refused(
+    tmp_path: Path, models_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A live WebM tells no length; the stretch without sound between its time stamps is made of nothing."""
     import av
 
+    monkeypatch.setattr(predict, "_TRANSCODE_SECONDS", 600.0)  # the other bound, which a busy machine reaches first
     path = tmp_path / "live.webm"
     with av.open(str(path), "w", format="webm", options={"live": "1"}) as media:
         stream = media.add_stream("libopus", rate=48_000, layout="stereo")
