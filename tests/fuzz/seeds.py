@@ -138,9 +138,11 @@ def _results() -> list[bytes]:
 def _parts() -> list[bytes]:
     from anemonefish.audio.health import Observed
     from anemonefish.jobs.parts import part_to_bytes
+    from anemonefish.profiles.band_levels import BandLevels
 
     scores = np.full((3, 3), 1 / 3, np.float32)
-    return [part_to_bytes(scores, Observed()), part_to_bytes(scores.astype(np.float64), Observed())]
+    levels = BandLevels(np.full((3, 10), 90, np.uint8), np.full(3, 800, np.uint16))
+    return [part_to_bytes(scores, Observed(), levels), part_to_bytes(scores.astype(np.float64), Observed())]
 
 
 def _requests() -> list[bytes]:
