@@ -172,7 +172,7 @@ def _scores(path: Path) -> tuple[list[str], list[Any]]:
     from arro3.io import read_parquet
 
     table = read_parquet(path).read_all()
-    return table.schema.names, [table.column(name).to_numpy().tolist() for name in table.schema.names]
+    return table.schema.names, [table.column(name).to_pylist() for name in table.schema.names]
 
 
 def _without_paths(path: Path) -> list[dict[str, str]]:
