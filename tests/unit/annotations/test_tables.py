@@ -99,7 +99,7 @@ def test_table_without_selections_has_the_recording_of_its_name(read, text: str)
 @pytest.mark.parametrize(
     ("text", "expected", "column", "recording"),
     [
-        (f"{','.join(EVENT_COLUMNS)}\n1.6,4.8,3.2,anemonefish,.9,.99,15,76800,230400,48000,dep/reef.wav,reef@1\n",
+        (f"{','.join(EVENT_COLUMNS)}\n1.6,4.8,3.2,anemonefish,.9,.99,15,3,-40,9,500,,76800,230400,48000,dep/reef.wav,reef@1\n",
          (1_600_000, 4_800_000, "anemonefish"), "class", "dep/reef.wav"),
         ("Start (s),End (s),Scientific name,Common name,Confidence,File\n0.0,3.0,Parus major,Great Tit,0.9,/x/a.wav\n",
          (0, 3_000_000, "Great Tit"), "Common name", "/x/a.wav"),

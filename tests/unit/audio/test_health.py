@@ -134,7 +134,13 @@ def test_many_damaged_stretches_share_a_note() -> None:
     missing = tuple((at * 100, at * 100 + 10) for at in range(1_000))
     notes = Observed(missing=missing).notes(WindowGrid(100_000, 400, 200), RATE, RATE, None)
     assert len(notes) == 9
-    assert notes[-1].numbers == {"start_sample": 800, "stop_sample": 99_910, "sample_rate": RATE, "stretches": 992}
+    assert notes[-1].numbers == {
+        "start_sample": 800,
+        "stop_sample": 99_910,
+        "sample_rate": RATE,
+        "stretches": 992,
+        "samples": 992 * 10,
+    }
 
 
 @given(

@@ -31,6 +31,7 @@ def event(recording: str, *, label: str = "anemonefish", measured: bool = True) 
         sample_rate=1_000,
         calls=12 if measured else None,
         level_db=-103.2 if measured else None,
+        level_db_re_1upa=None,
         snr_db=24.1 if measured else None,
         peak_hz=1_585.0 if measured else None,
     )

@@ -181,8 +181,7 @@ def test_a_reader_that_goes_away_sees_no_traceback(deployment: Path, tmp_path: P
         "models list",
     ):
         ended = subprocess.run(["bash", "-c", f"{program} {command} | head -c 1"], capture_output=True, check=False)
-        said = [line for line in ended.stderr.splitlines() if b"median" not in line]  # what settings cannot find
-        assert said == [], command
+        assert not any(word in ended.stderr for word in (b"Traceback", b"BrokenPipe", b"Error", b"ignored")), command
     assert (tmp_path / "out" / "summary.csv").exists()
 
 
