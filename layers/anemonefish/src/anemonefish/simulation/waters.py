@@ -2,8 +2,7 @@
 
 The tags name the source of each constant:
 
-FSF       median spectrum of two recordings of a rocky reef at Hornby Island, of FishSound Finder (Xavier Mouy,
-          BSD-3-Clause)
+FSF       median spectrum of two recordings of a rocky reef, of FishSound Finder (Xavier Mouy, BSD-3-Clause)
 OSE       median spectrum of five recordings of OSEkit (ENSTA and Lab-STICC, MIT)
 INFERRED  our inference; not measured
 """
