@@ -30,7 +30,7 @@ FATES = {
     r"audio/[0-9a-f]+/(\d+\.flac|index\.json)": AUDIO,
     r"results/review/clips/(\S+\.flac|clips\.csv|index\.html)": KEPT,
     r"results/review/\S+\.png": KEPT,
-    r"results/(summary|combined\.events)\.csv": KEPT,
+    r"results/(summary|effort|combined\.events)\.csv": KEPT,
     r"decisions/d-[0-9a-f]+/settings\.json": KEPT,
 }
 """What the rules do with each object of a job, by its key in the job's folder; reports are below."""
