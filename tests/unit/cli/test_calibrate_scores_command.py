@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +17,12 @@ import anemonefish as af
 from anemonefish.cli.main import main
 from anemonefish.models.decision import Decision
 from anemonefish.models.repository import PinnedModel
-from anemonefish.results.read import find_results, read_result
+from anemonefish.results.read import ScoredRecording, find_results, read_result
+from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.review_units import draw_units, review_units
 from anemonefish.results.verdict_table import write_verdicts
 from anemonefish.results.verdicts import empty_rows
+from tests.decided_results import random_scores, write_formats
 
 
 @pytest.fixture
@@ -29,10 +33,15 @@ def models(models_uri: str, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reviewed(results: Path) -> Path:
-    """Results with their table of verdicts: yes is likelier at higher scores."""
-    scored = [read_result(path) for path in find_results(results).values()]
+    """Results with their table of verdicts."""
+    judge(results, [read_result(path) for path in find_results(results).values()], Decision())
+    return results
+
+
+def judge(results: Path, scored: Sequence[ScoredRecording], decision: Decision) -> None:
+    """Write a table of verdicts: yes is likelier at higher scores."""
     drawn = draw_units([unit for each in scored for unit in review_units(each)], 80, 1)
-    rows = empty_rows(drawn, PinnedModel.from_dict(scored[0].origin["model"]), Decision(), 1)
+    rows = empty_rows(drawn, PinnedModel.from_dict(scored[0].origin["model"]), decision, 1)
     rng = np.random.default_rng(0)
     write_verdicts(
         results / "verdicts.csv",
@@ -46,7 +55,6 @@ def reviewed(results: Path) -> Path:
             for row in rows
         ],
     )
-    return results
 
 
 def run(*arguments: object) -> str:
@@ -56,13 +64,29 @@ def run(*arguments: object) -> str:
 
 
 @pytest.mark.slow
+def test_printed_command_gives_probabilities_where_the_smoothing_is_not_the_models(
+    make_result: Callable[..., RecordingResult], models: Path, tmp_path: Path
+) -> None:
+    results = tmp_path / "results"
+    write_formats(results, make_result("a.wav", random_scores(1), median_windows=3))
+    judge(results, [read_result(results / "a.wav.scores.parquet")], Decision(median_windows=3))
+    printed = run("calibrate-scores", results, "--models", models)
+    (line,) = (line for line in printed.splitlines() if line.startswith("anemonefish detect PATH"))
+    _, *words = shlex.split(line)
+    af.simulate(tmp_path / "reef.wav", seconds=6, seed=6)
+    pasted = [str(tmp_path / "reef.wav") if word == "PATH" else word for word in words]
+    run(*pasted, "--out", tmp_path / "out", "--formats", "csv")
+    assert "probability" in (tmp_path / "out/reef.wav.events.csv").read_text()
+
+
+@pytest.mark.slow
 def test_printed_calibration_is_used_by_the_next_detect(reviewed: Path, models: Path, tmp_path: Path) -> None:
     printed = run("calibrate-scores", reviewed, "--site", "north", "--precision", "0.7", "--models", models)
     (kept,) = models.glob("reef/calibrations/scores/*/north.json")
     made = json.loads(kept.read_text())
     for words in (
         f"kept as calibration {made['id']}",
-        "detect PATH --set site=north",
+        f"detect PATH --model reef@1.1.0 --models {models} --set site=north\n",
         f"{made['yes']} yes, {made['no']} no; recordings: 3, reviewers: 1; intervals by resampling verdicts",
         "threshold for a precision of 0.7",
         "calls were not counted",

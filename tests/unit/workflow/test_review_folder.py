@@ -178,7 +178,7 @@ def test_command_prints_strata_the_page_and_a_command_that_works(results: Path, 
     answer = run(results, "--clips", 50, "--out", tmp_path / "my page")
     assert answer.exit_code == 0, answer.output
     assert str(tmp_path / "my page" / "index.html") in answer.output
-    assert f"anemonefish review {results} --verdicts verdicts.csv" in answer.output
+    assert f"anemonefish review {results} --verdicts ~/Downloads/verdicts.csv" in answer.output
     assert re.search(r"segment 0\S*-\S+ +\d+ +\d+ +0 +0 +0 +0", answer.output)
 
 

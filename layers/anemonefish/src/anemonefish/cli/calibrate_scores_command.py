@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import click
 from rich.table import Table
 
 import anemonefish as af
-from anemonefish.cli.terminal import OUT, models_option
+from anemonefish.cli.terminal import OUT, models_option, typed_models
 from anemonefish.jobs.score_calibration import ScoreCalibration
+from anemonefish.models.repository import ModelRepository
 from anemonefish.probability.density import CONFIDENCE
 from anemonefish.probability.precision import THRESHOLDS
+from anemonefish.stores import open_store
 
 __all__ = ["calibrate_scores"]
 
@@ -54,12 +57,18 @@ def calibrate_scores(
     for line in (_verdicts(made), _threshold(made), _density(made)):
         OUT.print(line, highlight=False, soft_wrap=True)
     if keep:
-        option = "" if site is None else f" --set site={site}"
-        OUT.print(
-            f"kept as calibration {made.id}; from now on events have a probability: anemonefish detect PATH{option}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        for line in (f"kept as calibration {made.id}; from now on events have a probability:", _next(made, models_uri)):
+            OUT.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _next(made: ScoreCalibration, models_uri: str) -> str:
+    """Return the command that uses the calibration, with all that it is bound to."""
+    models = ModelRepository(open_store(models_uri))
+    model = models.pin(made.model)
+    settings = {} if made.site is None else {"site": made.site}
+    settings |= made.scale.changed_settings(models.spec(model), model)
+    options = [shlex.join(["--set", f"{name}={value}"]) for name, value in settings.items()]
+    return " ".join(["anemonefish detect PATH --model", made.model, *typed_models(), *options])
 
 
 def _show_curve(made: ScoreCalibration) -> None:

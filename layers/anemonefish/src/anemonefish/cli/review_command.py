@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from anemonefish.cli.terminal import OUT, models_option, progress_bar, require
+from anemonefish.cli.terminal import OUT, models_option, progress_bar, require, typed_models
 from anemonefish.errors import InvalidSettings
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def _make(
         _say(f"{made.rows[0].model} is not in {models_uri}, so the spectrograms show all frequencies")
     _say(f"{len(made.rows)} of {made.n_units} stretches were drawn. Open this page in a browser:")
     _say(str(made.page))
-    _say("It saves verdicts.csv. Take it back with:")
-    _say(f"anemonefish review {shlex.quote(str(results))} --verdicts verdicts.csv")
+    _say("It saves verdicts.csv where the browser keeps downloads, or where you say. Take it back with:")
+    _say(f"anemonefish review {shlex.quote(str(results))} --verdicts ~/Downloads/verdicts.csv")
 
 
 def _take(results: Path, tables: tuple[Path, ...]) -> None:
@@ -114,7 +114,7 @@ def _take(results: Path, tables: tuple[Path, ...]) -> None:
     _say(f"{taken.n_labels} labels: {taken.labels}")
     if len({row.review for row in taken.table.rows}) == 1 and judged:
         _say("Probabilities, a threshold for a precision, and calls per hour:")
-        _say(f"anemonefish calibrate-scores {shlex.quote(str(results))}")
+        _say(" ".join(["anemonefish calibrate-scores", shlex.quote(str(results)), *typed_models()]))
 
 
 def _show_strata(rows: tuple[Verdict, ...]) -> None:

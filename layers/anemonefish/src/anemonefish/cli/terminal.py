@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest, InvalidSettings, RemoteError
 from anemonefish.front.model_location import MODEL_VARIABLE, MODELS_VARIABLE, default_models
@@ -45,6 +46,7 @@ __all__ = [
     "set_option",
     "show_notes",
     "show_quote",
+    "typed_models",
     "typed_options",
     "without_greetings",
 ]
@@ -113,6 +115,14 @@ def typed_options() -> list[str]:
     words = [["--" + name, str(value)] for name, value in named.items() if value not in {None, DEFAULT_MODEL}]
     words += [["--set", str(assignment)] for assignment in typed.get("assignments", ())]
     return [shlex.join(pair) for pair in words]
+
+
+def typed_models() -> list[str]:
+    """Return ``--models`` of the running command as it was typed, for a command to enter next, or nothing."""
+    context = click.get_current_context()
+    if context.get_parameter_source("models_uri") is not ParameterSource.COMMANDLINE:
+        return []
+    return [shlex.join(["--models", str(context.params["models_uri"])])]
 
 
 class LazyCommand(click.Command):

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 nothing was trained, 2 mistyped.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -185,11 +186,10 @@ def _show(result: TrainingResult) -> None:
     for each in left_out[:_SHOWN]:
         OUT.print(f"  {each.name}: {each.reason}", highlight=False, markup=False, soft_wrap=True)
     if len(left_out) > _SHOWN:
-        OUT.print(f"  ... and {len(left_out) - _SHOWN} more in {result.ledger}", highlight=False, soft_wrap=True)
-    OUT.print(f"report: {result.report}", highlight=False, soft_wrap=True)
-    OUT.print(f"published {result.model} to {result.models}; use it with:", highlight=False, soft_wrap=True)
-    OUT.print(
-        f"anemonefish detect RECORDINGS --model {result.model} --models {result.models}",
-        highlight=False,
-        soft_wrap=True,
-    )
+        OUT.print(f"  ... and {len(left_out) - _SHOWN} more in {result.ledger}", highlight=False, markup=False)
+    for line in (
+        f"report: {result.report}",
+        f"published {result.model} to {result.models}; use it with:",
+        f"anemonefish detect RECORDINGS --model {result.model} --models {shlex.quote(str(result.models))}",
+    ):
+        OUT.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -42,6 +42,7 @@ __all__ = [
 
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ANY = "any"
+_SCALE_SETTINGS = ("target_class", "median_windows", "window_seconds", "hop_seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,11 @@ class ScoreScale:
             window_seconds=profile.window_seconds,
             hop_seconds=profile.hop_seconds,
         )
+
+    def changed_settings(self, spec: ModelSpec, model: PinnedModel) -> dict[str, Any]:
+        """Return the settings of this scale that are not the model's own, by name."""
+        own = asdict(self.of(spec, model, Settings()))
+        return {name: value for name, value in asdict(self).items() if name in _SCALE_SETTINGS and value != own[name]}
 
     def differences(self, other: Self) -> str:
         """Return what differs in words, for example ``median_windows 3 instead of 5``; empty where nothing does."""
