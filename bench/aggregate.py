@@ -29,6 +29,7 @@ from anemonefish.jobs.plan import Plan
 from anemonefish.jobs.report_tasks import ReportTask
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.repository import ModelRepository
+from anemonefish.profiles.band_levels import BandLevels, cells_per_window
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.results.report_formats import REPORTS
 from anemonefish.settings import Settings
@@ -113,7 +114,9 @@ def prepare(folder: Path, recordings: int, seconds: int, *, review: bool = False
         scores = random.uniform(0.0, 0.4, (len(task.windows), classes)).astype(np.float32)
         for start in range(0, len(scores), _CALL_EVERY):
             scores[start : start + _CALL_WINDOWS] += 0.55
-        job.store.write(job.part_key(task), part_to_bytes(scores, Observed()))
+        cells = random.integers(80, 160, (len(task.windows), cells_per_window(task.grid, _RATE)), np.uint8)
+        levels = BandLevels(cells, random.integers(400, 1_400, len(task.windows), np.uint16))
+        job.store.write(job.part_key(task), part_to_bytes(scores, Observed(), levels))
     return plan, job.store.read(job.reports_key).decode().splitlines()
 
 
