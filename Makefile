@@ -8,6 +8,7 @@
 #   make test-faults   jobs on the local AWS while calls fail, workers die and events are lost; takes 15 minutes
 #   make fuzz      coverage-guided fuzzing of every parser of a stranger's bytes: make fuzz SECONDS=600; Linux on x86-64
 #   make audit     known vulnerabilities of the libraries that a deployment contains; needs the internet
+#   make web       build the page into .build/web (web/README.md); needs Node
 #   make docs      build the documentation site in .build/docs, with the API reference
 #   make bench     measure every figure of docs/benchmarks.md on this machine
 #   make deploy    build and deploy the stack of a stage (docs/deploy.md): make deploy STAGE=dev
@@ -20,7 +21,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve detect check test lint lint-python lint-cloudformation lint-typescript lint-workflows unit workflow smoke test-container test-browser test-faults fuzz docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel audit release-notes publish-release lock format bundle clean
+.PHONY: help demo serve detect web check test lint lint-python lint-cloudformation lint-typescript lint-web lint-workflows unit workflow smoke test-container test-browser test-faults fuzz docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel audit release-notes publish-release lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -118,7 +119,20 @@ $(BUILD)/lambda/%/ready: $(PINS) | .venv/app
 	done
 	@touch $@
 
+# The page: built again when a source of it changes.
+web/node_modules/ready: web/package-lock.json
+	@command -v npm >/dev/null || { echo "The page is built with Node 20.19 or newer, which is not installed: https://nodejs.org"; exit 1; }
+	npm ci --prefix web --silent
+	@touch $@
+
+$(BUILD)/web/index.html: web/node_modules/ready web/index.html web/package.json web/tsconfig.json web/vite.config.ts \
+	clients/javascript/anemonefish.js $(shell find web/src web/public -type f)
+	npm run --prefix web --silent build -- --logLevel warn
+	@touch $@
+
 # --- commands ------------------------------------------------------------------------------------------------
+
+web: $(BUILD)/web/index.html
 
 demo: .venv/app .venv-ministack/ready layers
 	$(BIN)/python -m localstack.demo $(FILE)
@@ -268,7 +282,7 @@ publish-release:
 bench: .venv/dev .venv-ministack/ready layers $(if $(PEERS),.venv-bench/ready)
 	$(BIN)/python -m bench $(ARGS)
 
-lint: lint-python lint-cloudformation lint-typescript lint-workflows
+lint: lint-python lint-cloudformation lint-typescript lint-web lint-workflows
 
 lint-python: .venv/dev
 	$(TIMED) $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo
@@ -278,6 +292,10 @@ lint-cloudformation: .venv-lint/ready
 
 lint-typescript: .venv/dev .venv-lint/ready
 	$(TIMED) PATH="$(abspath .venv-lint/bin):$$PATH" $(BIN)/python lint/typescript.py
+
+# The page's types, and the tests of its modules that need no browser.
+lint-web: web/node_modules/ready
+	$(TIMED) npm run --prefix web --silent check && npm test --prefix web --silent
 
 lint-workflows: .venv-lint/ready
 	$(TIMED) .venv-lint/bin/python lint/workflows.py

@@ -1,0 +1,105 @@
+/** The shell: header, navigation, and the screen that the hash names. */
+import { useEffect, useState } from 'preact/hooks';
+import type { Anemonefish } from './client.ts';
+import { loadConfig } from './config.ts';
+import { ExecutionScreen } from './executions/execution-screen.tsx';
+import { ExecutionsScreen } from './executions/executions-screen.tsx';
+import { followHash, links, route } from './navigation.ts';
+import type { Route } from './navigation.ts';
+import { ReviewScreen } from './review/review-screen.tsx';
+import { client, config, signOut } from './session.ts';
+import { SignInScreen } from './sign-in-screen.tsx';
+import { StartScreen } from './start/start-screen.tsx';
+import { texts } from './texts.ts';
+import { Busy, ErrorNotice, LiveRegion, Screen } from './ui.tsx';
+import { UploadsScreen } from './executions/uploads-screen.tsx';
+
+/** The whole page. */
+export function App() {
+  const [error, setError] = useState<unknown>(null);
+  useEffect(() => {
+    followHash();
+    loadConfig().then((loaded) => (config.value = loaded), setError);
+  }, []);
+  return (
+    <>
+      <a class="skip" href="#content" onClick={skipToContent}>
+        {texts.app.skip}
+      </a>
+      <Header />
+      {error ? (
+        <Screen title={texts.app.name}>
+          <ErrorNotice error={error} retry={() => location.reload()} />
+        </Screen>
+      ) : !config.value ? (
+        <Busy />
+      ) : !client.value ? (
+        <SignInScreen />
+      ) : (
+        <CurrentScreen client={client.value} route={route.value} />
+      )}
+      <LiveRegion />
+    </>
+  );
+}
+
+function CurrentScreen({ client, route }: { client: Anemonefish; route: Route }) {
+  switch (route.screen) {
+    case 'start':
+      return <StartScreen client={client} />;
+    case 'executions':
+      return <ExecutionsScreen client={client} />;
+    case 'execution':
+      return <ExecutionScreen key={route.id} client={client} id={route.id} />;
+    case 'review':
+      return <ReviewScreen key={route.id} client={client} id={route.id} />;
+    case 'uploads':
+      return <UploadsScreen client={client} />;
+    case 'unknown':
+      return (
+        <Screen title={texts.app.notFound}>
+          <p>{texts.app.notFoundText}</p>
+          <p>
+            <a href={links.start}>{texts.app.backToStart}</a>
+          </p>
+        </Screen>
+      );
+  }
+}
+
+function Header() {
+  const { screen } = route.value;
+  const current = (...screens: Route['screen'][]) => (screens.includes(screen) ? 'page' : undefined);
+  return (
+    <header class="header">
+      <a class="brand" href={links.start}>
+        <img src="./icon.svg" alt="" width="24" height="24" />
+        {texts.app.name}
+      </a>
+      {client.value && (
+        <>
+          <nav aria-label={texts.app.navigation}>
+            <a href={links.start} aria-current={current('start')}>
+              {texts.app.start}
+            </a>
+            <a href={links.executions} aria-current={current('executions', 'execution', 'review')}>
+              {texts.app.executions}
+            </a>
+            <a href={links.uploads} aria-current={current('uploads')}>
+              {texts.app.uploads}
+            </a>
+          </nav>
+          <button type="button" class="quiet" onClick={signOut}>
+            {texts.app.signOut}
+          </button>
+        </>
+      )}
+    </header>
+  );
+}
+
+/** The hash names the screen, so the skip link moves the focus itself. */
+function skipToContent(event: Event): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>('#content h1')?.focus();
+}
