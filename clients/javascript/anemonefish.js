@@ -29,6 +29,8 @@
  *   error: ErrorReason | null}} Execution
  * @typedef {{tier: 'standard' | 'bulk', requested_at: string, ready_by: string, kept_until: string, files: number,
  *   files_left: number}} Restore
+ * @typedef {{jobs: {used: number, limit: number | null}, stored_bytes: {used: number, limit: number | null},
+ *   job_usd_limit: number | null}} Usage
  * @typedef {{recordings: number, ranges: number, windows: number, audio_seconds: number, expected_seconds: number,
  *   expected_usd: number, assumptions: Record<string, any>, workers: number, report_workers: number,
  *   longest_function: {function: 'plan' | 'score' | 'report' | 'aggregate', seconds: number},
@@ -140,6 +142,20 @@ export class Anemonefish {
     } finally {
       controller.release();
     }
+  }
+
+  /** @param {string} id @param {SignalOption} [options] @returns {Promise<Upload>} */
+  uploadStatus(id, { signal } = {}) {
+    return this.#request('GET', uploadPath(id), { signal });
+  }
+
+  /**
+   * Delete an upload with its bytes.
+   *
+   * @param {string} id @param {SignalOption} [options] @returns {Promise<null>}
+   */
+  deleteUpload(id, { signal } = {}) {
+    return this.#request('DELETE', uploadPath(id), { signal });
   }
 
   /**
@@ -284,6 +300,11 @@ export class Anemonefish {
     return this.#request('GET', '/models', { signal });
   }
 
+  /** Return what the key uses, with its limits. @param {SignalOption} [options] @returns {Promise<Usage>} */
+  usage({ signal } = {}) {
+    return this.#request('GET', '/usage', { signal });
+  }
+
   /**
    * @param {string} name @param {string} version or an alias @param {SignalOption} [options] @returns {Promise<any>}
    */
@@ -320,7 +341,7 @@ export class Anemonefish {
    * @param {string} id @param {FileInfo} file @param {AbortSignal} signal @returns {Promise<Upload>}
    */
   async #resumeUpload(id, file, signal) {
-    const path = `/uploads/${encodeURIComponent(id)}`;
+    const path = uploadPath(id);
     const patience = this.#patience;
     const upload = await this.#request('GET', path, { signal, patience });
     const filename = file.filename ?? upload.filename;
@@ -588,6 +609,9 @@ const retryDelay = (count) => Math.min(15_000, 1000 * 1.5 ** count) * (0.75 + Ma
 // --- requests ------------------------------------------------------------------------------------------------
 
 /** @param {string} id */
+const uploadPath = (id) => `/uploads/${encodeURIComponent(id)}`;
+
+/** @param {string} id */
 const executionPath = (id) => `/executions/${encodeURIComponent(id)}`;
 
 /** @param {Record<string, any>} query */
@@ -621,7 +645,7 @@ async function readAnswer(response) {
   const { ok, status, headers } = response;
   const document = parseJson(await response.text());
   const retryAfter = retryAfterSeconds(headers.get('retry-after'));
-  if (ok && document) return { document, retryAfter };
+  if (status === 204 || (ok && document)) return { document, retryAfter };
   const { error = 'UnexpectedAnswer', message = `HTTP status ${status}`, details, request_id } = document ?? {};
   throw new AnemonefishError(error, message, { status, details, requestId: request_id, retryAfter });
 }

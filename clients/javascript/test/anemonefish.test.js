@@ -858,6 +858,15 @@ check('every method requests a route of the API', async (services) => {
   assert.deepEqual(JSON.parse(services.requests[7].body), { threshold: 0.7 });
 });
 
+check('an upload is read and deleted, and the usage of the key is read', async (services) => {
+  services.api = ({ method }) => (method === 'DELETE' ? { status: 204, body: '' } : json({ id: 'u-1' }));
+  const client = services.client();
+  assert.deepEqual(await client.uploadStatus('u-1'), { id: 'u-1' });
+  assert.equal(await client.deleteUpload('u-1'), null);
+  await client.usage();
+  assert.deepEqual(services.lines, ['GET /uploads/u-1', 'DELETE /uploads/u-1', 'GET /usage']);
+});
+
 check('a download returns the file and is retried', async (services) => {
   services.api = () => json({ url: `${services.storage}/a-file` });
   services.s3 = answerInTurn(xml(503, 'SlowDown'), DROP, { body: 'a,b\n' });

@@ -27,6 +27,7 @@ import yaml
 from moto import mock_aws
 
 from anemonefish.errors import AnemonefishError, RemoteError, error_classes
+from anemonefish.jobs.score_calibration import write_score_calibration
 from anemonefish.models.repository import ready_model
 from anemonefish.service.api import app
 from anemonefish.service.api import predict_routes as routes
@@ -43,6 +44,7 @@ from anemonefish.workflow.aggregate import report_and_aggregate
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.review import MOST_CLIPS
 from anemonefish.workflow.score import score_range
+from tests.score_calibrations import calibration_of
 
 REPOSITORY = Path(__file__).parents[4]
 PAGE = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
@@ -471,6 +473,18 @@ def test_head_is_a_get_without_a_body(world: World) -> None:
         status, _, headers = world.ask("GET", path)
         assert world.ask("HEAD", path)[:2] == (status, "")
         assert world.ask("HEAD", path)[2]["content-type"] == headers["content-type"]
+
+
+def test_model_says_its_decision_and_the_sites_with_a_calibration(world: World) -> None:
+    models = services().models
+    pinned = models.pin("reef@2.0.0")
+    for site in (None, "lizard-island", "heron"):
+        write_score_calibration(models, pinned, calibration_of(models, pinned, site=site))
+    answer = world.json("GET", "/models/reef/2.0.0")[1]
+    assert answer["decision"] == models.spec(pinned).decision.to_dict()
+    assert answer["decision"]["threshold"] == 0.8
+    assert answer["sites"] == ["heron", "lizard-island"]
+    assert world.json("GET", "/models/reef/1.1.0")[1]["sites"] == []
 
 
 def test_page_lists_every_error_with_its_status() -> None:

@@ -7,9 +7,10 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
+from anemonefish.jobs.score_calibration import calibrated_sites
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
-from anemonefish.service.api.schemas.model_schemas import Catalog, CatalogEntry, ModelCardOut, ModelOut
+from anemonefish.service.api.schemas.model_schemas import Catalog, CatalogEntry, DecisionOut, ModelCardOut, ModelOut
 from anemonefish.service.api.schemas.shared_schemas import MODEL_NAME
 from anemonefish.service.api.services import services
 
@@ -48,6 +49,8 @@ def model(name: Name, version: Name) -> ModelOut:
         sample_rate=spec.sample_rate,
         window_seconds=spec.profile.window_seconds,
         hop_seconds=spec.profile.hop_seconds,
+        decision=DecisionOut.model_validate(spec.decision.to_dict()),
+        sites=list(calibrated_sites(services().models, pinned)),
         profile=spec.profile.to_dict(),
         card=ModelCardOut.model_validate({**spec.card.to_dict(), "line": spec.card.line}),
         training=spec.training,

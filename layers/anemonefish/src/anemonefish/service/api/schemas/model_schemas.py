@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 __all__ = [
     "Catalog",
     "CatalogEntry",
+    "DecisionOut",
     "MeasuredFigureOut",
     "ModelCardOut",
     "ModelOut",
@@ -50,6 +51,15 @@ class ModelCardOut(BaseModel):
     line: str = Field(description="The line of the card that every result carries")
 
 
+class DecisionOut(BaseModel):
+    """The settings that find events if a request names none: the model's own, or the lab's."""
+
+    threshold: float | dict[str, float] = Field(description="By class if they differ; `*` is every other class")
+    median_windows: int
+    min_duration_seconds: float
+    min_gap_seconds: float
+
+
 class ModelOut(BaseModel):
     """A model without its weights."""
 
@@ -63,6 +73,8 @@ class ModelOut(BaseModel):
     sample_rate: int | None
     window_seconds: float
     hop_seconds: float
+    decision: DecisionOut
+    sites: list[str] = Field(description="Sites with a calibration of scores, for the setting `site`")
     profile: dict[str, Any]
     card: ModelCardOut
     training: dict[str, Any]
