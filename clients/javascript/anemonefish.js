@@ -36,7 +36,9 @@
  *   longest_function: {function: 'plan' | 'score' | 'report' | 'aggregate', seconds: number},
  *   price: Record<string, number>, storage: {bytes: number, usd_per_month: number}}} Quote
  * @typedef {Record<'predictions' | 'events', Record<string, any>[]> & {metadata: Record<string, any>}} Detections
- * @typedef {Detections & {execution: string, decision: string | null, recording: number,
+ * @typedef {{target_class: string | string[], threshold: number | Record<string, number>, median_windows: number,
+ *   min_duration_seconds: number, min_gap_seconds: number, full_scale_db: number | null}} DecidedSettings
+ * @typedef {Detections & {execution: string, decision: string | null, recording: number, settings: DecidedSettings,
  *   predictions_url: string | null, predictions_error: ErrorReason | null, recordings: RecordingOutcome[]}} Results
  * @typedef {'json' | 'csv' | 'scores' | 'raven' | 'audacity' | 'classes' | 'kaleidoscope' | 'longterm'
  *   | 'parquet'} Format
@@ -224,9 +226,14 @@ export class Anemonefish {
     }
   }
 
-  /** @param {string} id @param {ResultSelector} [selector] @returns {Promise<Results>} */
-  results(id, { recording, decision, signal } = {}) {
-    return this.#request('GET', `${executionPath(id)}/results`, { query: { recording, decision }, signal });
+  /**
+   * Return events, metadata and the settings that decided; with the predictions unless `predictions` is false.
+   *
+   * @param {string} id @param {ResultSelector & {predictions?: boolean}} [selector] @returns {Promise<Results>}
+   */
+  results(id, { recording, decision, predictions, signal } = {}) {
+    const query = { recording, decision, predictions };
+    return this.#request('GET', `${executionPath(id)}/results`, { query, signal });
   }
 
   /**

@@ -831,6 +831,7 @@ check('every method requests a route of the API', async (services) => {
   await client.list({ limit: 5, from: 'e-9' });
   await client.results('e-1');
   await client.results('e-1', { recording: 2, decision: 'd-1' });
+  await client.results('e-1', { predictions: false });
   await client.file('e-1', 'raven', { decision: 'd-1' });
   await client.decide('e-1', { threshold: 0.7 }, { recording: 1 });
   await client.cancel('e-1');
@@ -846,6 +847,7 @@ check('every method requests a route of the API', async (services) => {
     'GET /executions?limit=5&from=e-9',
     'GET /executions/e-1/results',
     'GET /executions/e-1/results?recording=2&decision=d-1',
+    'GET /executions/e-1/results?predictions=false',
     'GET /executions/e-1/results?format=raven&decision=d-1&redirect=false',
     'POST /executions/e-1/decisions?recording=1',
     'DELETE /executions/e-1',
@@ -855,7 +857,7 @@ check('every method requests a route of the API', async (services) => {
     'GET /models',
     'GET /models/reef/..%2F1',
   ]);
-  assert.deepEqual(JSON.parse(services.requests[7].body), { threshold: 0.7 });
+  assert.deepEqual(JSON.parse(services.requests[8].body), { threshold: 0.7 });
 });
 
 check('an upload is read and deleted, and the usage of the key is read', async (services) => {

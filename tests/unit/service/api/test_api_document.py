@@ -232,6 +232,27 @@ def test_requests_of_the_page_have_the_documented_answers(world: World) -> None:
     assert {"Location", "Retry-After"} <= seen
 
 
+def test_results_name_the_settings_that_decided_also_those_of_the_model(world: World) -> None:
+    upload = world.upload(world.clip)
+    execution = world.json("POST", "/executions", {"recordings": [upload], "settings": {"median_windows": 3}})[1]["id"]
+    world.finish(execution)
+    path = f"/executions/{execution}"
+    whole, short = (world.json("GET", f"{path}/results{query}")[1] for query in ("", "?predictions=false"))
+    decided = world.json("POST", f"{path}/decisions", {"threshold": 0.7, "min_gap_seconds": 2})[1]
+    assert (len(short["predictions"]), short["predictions_url"]) == (0, None)
+    assert len(whole["predictions"]) == whole["metadata"]["num_predictions"]
+    assert short["settings"] == whole["settings"]
+    assert whole["settings"] == {
+        "target_class": whole["metadata"]["target_class"],
+        "threshold": whole["metadata"]["confidence_threshold"],
+        "median_windows": 3,
+        "min_duration_seconds": 0.2,
+        "min_gap_seconds": 0.1,
+        "full_scale_db": None,
+    }
+    assert decided["settings"] == whole["settings"] | {"threshold": 0.7, "min_gap_seconds": 2}
+
+
 def test_every_request_line_of_the_page_is_run() -> None:
     lines = [line for line in CODE.findall(PAGE) if re.match(r"    (GET|POST|DELETE|HEAD|PUT|OPTIONS) ", line)]
     others = [line for line in lines if REQUEST.match(line) is None]
@@ -533,6 +554,7 @@ def test_fields_of_examples_are_in_the_document(document: dict[str, Any]) -> Non
     values = {"SUCCEEDED", "RUNNING", "OPEN", "InvalidSettings", "TruncatedRecording", "done", "clips", "pictures"}
     values |= {
         "reef",
+        "anemonefish",
         "litert",
         "arm64",
         "score",

@@ -57,6 +57,7 @@ def results(
     decision: Annotated[str | None, Query(pattern=DECISION_ID)] = None,
     format: Annotated[Format | None, Query(description="A file instead")] = None,
     redirect: Annotated[bool, Query(description="false: answer with the link, not with a redirect")] = True,
+    predictions: Annotated[bool, Query(description="false: leave the predictions out")] = True,
 ) -> Response[Any]:
     """Events, metadata and up to 10,000 predictions; the file has all of them."""
     record, job = _find(execution)
@@ -68,7 +69,7 @@ def results(
             else Response(200, "application/json", link)
         )
     settings = job.settings_of(decision)
-    return _answer(record, job, recording, decision, lambda: job.result(recording, settings), predictions=True)
+    return _answer(record, job, recording, decision, lambda: job.result(recording, settings), predictions=predictions)
 
 
 @router.post(
@@ -139,6 +140,7 @@ def _answer(
         "execution": execution.id,
         "decision": decision,
         "recording": recording,
+        "settings": result.settings.decision(),
         "predictions_url": url,
         "predictions_error": reason,
         "recordings": _outcomes(job),

@@ -12,6 +12,7 @@ from anemonefish.settings import Format
 
 __all__ = [
     "CalibrationOut",
+    "DecidedSettings",
     "EventOut",
     "FileOut",
     "FilesOut",
@@ -146,6 +147,17 @@ class RecordingOutcome(BaseModel):
     notes: list[NoteOut]
 
 
+class DecidedSettings(BaseModel):
+    """The settings that turned scores into events: those of the request, and the model's where it names none."""
+
+    target_class: str | list[str]
+    threshold: float | dict[str, float]
+    median_windows: int
+    min_duration_seconds: float
+    min_gap_seconds: float
+    full_scale_db: float | None
+
+
 class ResultsOut(BaseModel):
     """The results of one recording of an execution: the lab's JSON with additional fields."""
 
@@ -155,6 +167,7 @@ class ResultsOut(BaseModel):
     execution: str
     decision: str | None
     recording: int
+    settings: DecidedSettings
     predictions_url: str | None = Field(
         description="Link to all predictions as a file, if they are too many for this answer"
     )
