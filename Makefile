@@ -1,9 +1,10 @@
 # The commands of the README. Everything is installed into folders of this checkout.
 #   make demo      analyse a recording with the real workflow on a local AWS, without Docker and without an account
-#   make serve     the service on this machine, until Ctrl-C: the API, the workflow and the buckets on a local AWS
+#   make serve     the service with its page on this machine, until Ctrl-C, without an account: make serve PORT=8765
 #   make check     lint and the quick tests, in about two minutes
-#   make test      lint and all tests that need no container
+#   make test      lint and all tests that need no container; those of the page need Chromium (make chromium)
 #   make test-container   run the functions in containers with the SAM CLI; needs Docker
+#   make test-page     test the page in Chromium, with the service of make serve
 #   make test-browser     test the API, its JavaScript client and the review page in Chromium
 #   make test-faults   jobs on the local AWS while calls fail, workers die and events are lost; takes 15 minutes
 #   make fuzz      coverage-guided fuzzing of every parser of a stranger's bytes: make fuzz SECONDS=600; Linux on x86-64
@@ -21,7 +22,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve detect web check test lint lint-python lint-cloudformation lint-typescript lint-web lint-workflows unit workflow smoke test-container test-browser test-faults fuzz docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel audit release-notes publish-release lock format bundle clean
+.PHONY: help demo serve detect web check test lint lint-python lint-cloudformation lint-typescript lint-web lint-workflows unit workflow smoke test-container test-page chromium test-browser test-faults fuzz docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel audit release-notes publish-release lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -137,8 +138,8 @@ web: $(BUILD)/web/index.html
 demo: .venv/app .venv-ministack/ready layers
 	$(BIN)/python -m localstack.demo $(FILE)
 
-serve: .venv/app .venv-ministack/ready layers
-	@$(BIN)/python -m localstack.serve
+serve: .venv/app .venv-ministack/ready layers web
+	@$(BIN)/python -m localstack.serve $(if $(PORT),--port "$(PORT)")
 
 detect: .venv/app
 	@test -n "$(FILE)" || { echo "Say which recording: make detect FILE=recording.wav"; exit 2; }
@@ -151,13 +152,13 @@ TIMED = @began=$$(date +%s); trap 'echo "$@: $$(($$(date +%s) - began)) s"' EXIT
 check: lint-python .venv/dev .venv-ministack/ready
 	$(TIMED) $(BIN)/python -m pytest tests/unit -m "not slow" -q -n $(PROCESSES) --dist worksteal
 
-test: lint unit workflow
+test: lint unit workflow test-page
 
 unit: .venv/dev .venv-ministack/ready lambda-layers
 	$(TIMED) $(BIN)/python -m pytest tests/unit -n $(PROCESSES) --dist worksteal && \
 		$(BIN)/python -m pytest tests/unit -m hypothesis --hypothesis-profile explore -n $(PROCESSES) --dist worksteal
 
-workflow: .venv/dev .venv-ministack/ready layers
+workflow: .venv/dev .venv-ministack/ready layers web
 	$(TIMED) $(BIN)/python -m pytest tests/workflow -n $(PROCESSES) --dist loadfile
 
 # Everything that a user does with a deployed API, by its URL and a key alone. It needs no AWS credentials.
@@ -169,6 +170,15 @@ smoke: .venv/smoke
 # Starts a Docker daemon if none is running and it is allowed to; without Docker the tests are skipped with the reason.
 test-container: .venv/dev .venv-ministack/ready .venv-sam/ready layers
 	$(BIN)/python -m pytest tests/container
+
+# Without Chromium the tests are skipped with the reason. A picture of each failure is kept in .build/page/failures.
+test-page: .venv/dev .venv-ministack/ready layers web
+	$(TIMED) $(BIN)/python -m pytest tests/page
+
+# Chromium for test-page and test-browser, into the user's cache, unless a browser is installed. It may ask for sudo.
+chromium: .venv/dev
+	@type chromium >/dev/null 2>&1 || type chromium-browser >/dev/null 2>&1 || type google-chrome >/dev/null 2>&1 || \
+		$(BIN)/playwright install --with-deps chromium
 
 # Without Chromium the tests are skipped with the reason.
 test-browser: .venv/dev .venv-ministack/ready layers

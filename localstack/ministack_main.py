@@ -1,4 +1,4 @@
-"""Run ministack, in its own environment, until the parent process ends, with five features that it lacks.
+"""Run ministack, in its own environment, until the parent process ends, with six features that it lacks.
 
 ministack 1.5.33 supports everything else that the template and the state machine use. This script adds, so that neither
 must be changed for it:
@@ -8,6 +8,9 @@ must be changed for it:
 * The id of a request's API key in the event of the function.
 * Stopping an execution stops the child executions of its Map, and the execution stays stopped.
 * Resources of CodeDeploy in a template. They do nothing: an alias moves to a new version at once.
+* With ``LOCAL_ORIGIN``, it refuses what a page of another origin asks, or a host name that was made to point to
+  127.0.0.1 (DNS rebinding). The credentials of a local AWS are no secret, so any web site in the user's browser could
+  run functions on this machine otherwise.
 
 It replaces private functions of ministack, so requirements.txt pins the exact version.
 """
@@ -21,7 +24,7 @@ import sys
 import threading
 from typing import Any
 
-from ministack.app import main  # type: ignore[import-not-found]
+import ministack.app  # type: ignore[import-not-found]
 from ministack.services import apigateway_v1, stepfunctions  # type: ignore[import-not-found]
 from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
@@ -85,6 +88,30 @@ def _delete_nothing(*_: Any) -> None:
     pass
 
 
+def _refusing_other_sites(app: Any, origin: str, port: str) -> Any:
+    """Return an ASGI application that answers what ``origin``, this machine's programs and a typed address ask."""
+    hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+    origins = {origin, *(f"http://{host}" for host in hosts)}
+
+    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] in {"http", "websocket"}:
+            headers = {name.lower(): value for name, value in scope["headers"]}
+            asking = headers.get(b"origin", b"").decode("latin-1")
+            foreign = headers.get(b"sec-fetch-site") == b"cross-site" if not asking else asking not in origins
+            if foreign or headers.get(b"host", b"").decode("latin-1") not in hosts:
+                if scope["type"] == "websocket":
+                    await send({"type": "websocket.close", "code": 1008})
+                    return
+                body = b"this service answers its own page and programs of this machine only\n"
+                about = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+                await send({"type": "http.response.start", "status": 403, "headers": about})
+                await send({"type": "http.response.body", "body": body})
+                return
+        await app(scope, receive, send)
+
+    return answer
+
+
 def _fill_gaps() -> None:
     for kind in ("Application", "DeploymentGroup"):
         handlers = {"create": _create_nothing, "update": _update_nothing, "delete": _delete_nothing}
@@ -108,8 +135,10 @@ def _end_with_parent() -> None:
 def run() -> None:
     """Run ministack until the parent process ends."""
     _fill_gaps()
+    if origin := os.environ.get("LOCAL_ORIGIN"):
+        ministack.app.app = _refusing_other_sites(ministack.app.app, origin, os.environ["GATEWAY_PORT"])
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    main()
+    ministack.app.main()
 
 
 if __name__ == "__main__":

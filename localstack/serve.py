@@ -1,50 +1,133 @@
-"""``make serve``: the service on this machine, until Ctrl-C.
+"""``make serve``: the service with its page on this machine, until Ctrl-C.
 
-    python -m localstack.serve
+    python -m localstack.serve [--port 8765]
 
-It deploys template.yaml into the local AWS and writes a file with the variables that clients need: the address and the
-key of the API for ``anemonefish remote`` and ``make smoke``, the models bucket for ``anemonefish models``.
+It deploys template.yaml into the local AWS, serves the page, and writes a file with the variables that clients need:
+the address and the key of the API for ``anemonefish remote`` and ``make smoke``, the models bucket for
+``anemonefish models``.
 """
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 from localstack.demo import BUILD, MINISTACK, REPOSITORY
+from localstack.page import PageServer
 from localstack.server import LocalAws
 from localstack.stack import Stack
 
-__all__ = ["VARIABLES", "variables"]
+__all__ = ["PAGE", "VARIABLES", "Service", "start_service", "variables"]
 
 VARIABLES = BUILD / "serve.env"
 """A file for ``source``; it exists while the service runs."""
 
+PAGE = BUILD / "web"
+"""What ``make web`` builds."""
+
+PORT = 8765
+
 _HINTS = """
-The API answers at {url}
-It runs until you press Ctrl-C; uploads, results and models are deleted then. Use it from another terminal:
+Open {page}
+and sign in with the key {key}
+It is a key of this service only; nothing leaves this machine.
+
+To stop: press Ctrl-C here. Uploads, results and models are deleted then.
+
+From another terminal:
 
     cd {folder}
     source {file}
+    .venv/bin/anemonefish simulate --out demo/reef.wav
     .venv/bin/anemonefish remote detect demo/reef.wav --out results
     .venv/bin/anemonefish models list
 
+The API answers at {url}
 {file} sets AWS_ENDPOINT_URL, so every AWS command of that terminal goes to this service and not to an account.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service with its page.
+
+    Attributes
+    ----------
+    aws : LocalAws
+    stack : Stack
+    page : PageServer
+    """
+
+    aws: LocalAws
+    stack: Stack
+    page: PageServer
+
+
+@contextmanager
+def start_service(page: Path = PAGE, port: int = PORT, build: Path = BUILD) -> Iterator[Service]:
+    """Run the local AWS with the stack and the page until the context ends.
+
+    Parameters
+    ----------
+    page : Path
+        The built page.
+    port : int
+        Port of the page on 127.0.0.1. If it is taken, a free one is chosen; 0 always chooses a free one.
+    build : Path
+        Folder of the temporary state and of the emulator's log.
+
+    Raises
+    ------
+    RuntimeError
+        The page is not built, or the local AWS did not start.
+    """
+    if not (page / "index.html").is_file():
+        raise RuntimeError(f"there is no {page / 'index.html'}; build the page first (make web)")
+    with (
+        PageServer.bind(page, port) as server,
+        LocalAws.start(build, MINISTACK, environment={"LOCAL_ORIGIN": server.origin}) as aws,
+    ):
+        stack = aws.deploy(REPOSITORY / "template.yaml", BUILD / "layers", {"AllowedOrigins": server.origin})
+        config = {"apiUrl": stack.api_url, "signIn": "api-key", "cognito": None}
+        server.configure(config, [aws.endpoint_url])  # the API and the buckets have one origin here
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield Service(aws, stack, server)
+        finally:
+            server.shutdown()
+
+
 def main() -> None:
     """Serve until the process is interrupted or terminated."""
+    parser = argparse.ArgumentParser(prog="make serve", description="The service with its page on this machine.")
+    parser.add_argument("--port", type=int, default=PORT, help=f"port of the page on 127.0.0.1 (default: {PORT})")
+    port = parser.parse_args().port
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a service in the background has it ignored
     print("starting a local AWS and deploying template.yaml into it ...", flush=True)
     try:
-        with LocalAws.start(BUILD, MINISTACK) as aws:
-            stack = aws.deploy(REPOSITORY / "template.yaml", BUILD / "layers")
+        with start_service(port=port) as service:
+            stack = service.stack
+            if port not in {0, service.page.server_port}:
+                print(f"port {port} is taken, so the page has another one", flush=True)
             exports = (f"export {name}={shlex.quote(value)}\n" for name, value in variables(stack).items())
             VARIABLES.write_text("".join(exports), encoding="utf-8")
-            file = VARIABLES.relative_to(REPOSITORY)
-            print(_HINTS.format(url=stack.api_url, folder=shlex.quote(str(REPOSITORY)), file=file), flush=True)
+            hints = {
+                "page": service.page.origin,
+                "key": stack.api_key,
+                "url": stack.api_url,
+                "folder": shlex.quote(str(REPOSITORY)),
+                "file": VARIABLES.relative_to(REPOSITORY),
+            }
+            print(_HINTS.format(**hints), flush=True)
             signal.pause()
+    except RuntimeError as error:
+        raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         print("\nthe service has stopped", flush=True)
     finally:

@@ -53,6 +53,7 @@ class LocalAws:
         ministack_python: Path,
         main: Path = _MAIN,
         environment: Mapping[str, str] | None = None,
+        port: int | None = None,
     ) -> Iterator[Self]:
         """Start ministack; stop it and all its processes when the context ends.
 
@@ -66,6 +67,8 @@ class LocalAws:
             The script that starts ministack.
         environment : mapping, optional
             More environment variables of ministack and of the functions.
+        port : int, optional
+            Port of 127.0.0.1; a free one if it is not given.
 
         Raises
         ------
@@ -75,7 +78,7 @@ class LocalAws:
         build_dir.mkdir(parents=True, exist_ok=True)
         log = build_dir / "ministack.log"
         with _sigterm_as_exit(), tempfile.TemporaryDirectory(dir=build_dir.resolve(), prefix="aws-") as state:
-            port = _free_port()
+            port = port or _free_port()
             endpoint_url = f"http://127.0.0.1:{port}"
             with log.open("wb") as output:
                 process = subprocess.Popen(

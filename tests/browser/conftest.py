@@ -40,10 +40,21 @@ if os.geteuid() == 0:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of the browser; skip the tests without one."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = next(filter(None, map(shutil.which, NAMES)), None) or _of_playwright()
     if found is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the PATH (on Debian: apt-get install chromium)")
     return found
+
+
+def _of_playwright() -> str | None:
+    """Return the browser that ``make chromium`` installs."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return None
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).is_file() else None
 
 
 class Site(ThreadingHTTPServer):
