@@ -20,6 +20,10 @@ export class Client {
     return this.request('POST', `/uploads/${upload}/complete`);
   }
 
+  uploads(query: Query<'list_uploads'> = {}): Promise<Answer<'list_uploads', 200>> {
+    return this.request('GET', `/uploads?limit=${query.limit ?? 20}`);
+  }
+
   start(body: Request<'start_execution'>): Promise<Answer<'start_execution', 202>> {
     return this.request('POST', '/executions', body);
   }
@@ -80,6 +84,8 @@ export async function labels(client: Client, base64: string): Promise<string> {
 
 declare const client: Client;
 void client.decide('e-', {});
+// @ts-expect-error: an upload in a list has no link
+void client.uploads().then(({ uploads }) => uploads.map((upload) => upload.put));
 // @ts-expect-error: an execution needs recordings
 void client.start({});
 // @ts-expect-error: a request cannot set the memory

@@ -14,6 +14,8 @@
  * @typedef {{id: string, filename: string, size: number, status: 'OPEN' | 'COMPLETE', created_at: string,
  *   expires_at: string, sha256: string | null, sha256_checked: boolean, put: PutLink | null,
  *   multipart: PartPage | null}} Upload
+ * @typedef {{id: string, filename: string, size: number, status: 'OPEN' | 'COMPLETE' | 'EXPIRED', created_at: string,
+ *   expires_at: string, sha256: string | null, sha256_checked: boolean}} UploadSummary
  * @typedef {'litert' | 'keras' | 'ncnn'} Engine
  * @typedef {{name: string, version: string, hash: string, engine: Engine, variant: string | null}} Model
  * @typedef {{code: string, message: string, numbers: Record<string, number | string>}} Note
@@ -158,6 +160,16 @@ export class Anemonefish {
    */
   deleteUpload(id, { signal } = {}) {
     return this.#request('DELETE', uploadPath(id), { signal });
+  }
+
+  /**
+   * List uploads, newest first. For the next page, pass the id of the last upload as `from`.
+   *
+   * @param {SignalOption & {limit?: number, from?: string}} [options]
+   * @returns {Promise<{uploads: UploadSummary[], next: string | null}>}
+   */
+  uploads({ limit, from, signal } = {}) {
+    return this.#request('GET', '/uploads', { query: { limit, from }, signal });
   }
 
   /**

@@ -123,6 +123,7 @@ def upload_and_delete(lab: Lab) -> None:
     for upload in (single, parts):
         assert lab.api("POST", f"/uploads/{upload['id']}/complete")["status"] == "COMPLETE"
         lab.api("DELETE", f"/uploads/{upload['id']}")
+    assert lab.api("GET", "/uploads", **{"limit": "1", "from": parts["id"]}) == {"uploads": [], "next": None}
     lab.api("DELETE", f"/uploads/{lab.begin('long.wav')['id']}")
     with later(hours=1):
         assert lab.api("GET", "/usage")

@@ -234,6 +234,24 @@ def test_executions_are_listed_newest_first_in_pages(aws: LocalAws, stack: Stack
     assert seen == started[::-1]
 
 
+def test_uploads_are_listed_for_their_tenant_only(aws: LocalAws, stack: Stack, clip: Path) -> None:
+    tenant = Api(stack.api_url, new_key(aws, stack))
+    assert tenant("GET", "/uploads").json() == {"uploads": [], "next": None}
+    complete = [tenant.upload(clip, f"{number}.wav") for number in range(3)]
+    opened = tenant("POST", "/uploads", json={"filename": "open.wav", "size": 10}).json()
+    tenant("DELETE", f"/uploads/{complete[1]}")
+    seen, path = [], "/uploads?limit=2"
+    while path:
+        page = tenant("GET", path).json()
+        seen += [(each["id"], each["filename"], each["status"]) for each in page["uploads"]]
+        path = page["next"]
+    assert seen == [
+        (opened["id"], "open.wav", "OPEN"),
+        (complete[2], "2.wav", "COMPLETE"),
+        (complete[0], "0.wav", "COMPLETE"),
+    ]
+
+
 # --- idempotency and polling -------------------------------------------------------------------------------------
 
 

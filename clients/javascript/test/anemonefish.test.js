@@ -827,6 +827,8 @@ check('every method requests a route of the API', async (services) => {
   const client = services.client();
   await client.quote({ recordings: ['u-1'] });
   await client.status('e-1');
+  await client.uploads();
+  await client.uploads({ limit: 5, from: 'u-9' });
   await client.list();
   await client.list({ limit: 5, from: 'e-9' });
   await client.results('e-1');
@@ -843,6 +845,8 @@ check('every method requests a route of the API', async (services) => {
   assert.deepEqual(services.lines, [
     'POST /executions?dry_run=true',
     'GET /executions/e-1',
+    'GET /uploads',
+    'GET /uploads?limit=5&from=u-9',
     'GET /executions',
     'GET /executions?limit=5&from=e-9',
     'GET /executions/e-1/results',
@@ -857,7 +861,8 @@ check('every method requests a route of the API', async (services) => {
     'GET /models',
     'GET /models/reef/..%2F1',
   ]);
-  assert.deepEqual(JSON.parse(services.requests[8].body), { threshold: 0.7 });
+  const decided = services.requests.find(({ path }) => path.endsWith('/decisions'));
+  assert.deepEqual(JSON.parse(decided.body), { threshold: 0.7 });
 });
 
 check('an upload is read and deleted, and the usage of the key is read', async (services) => {

@@ -432,6 +432,52 @@ def test_delete_removes_every_version(store: Uploads, versioned: str) -> None:
     assert "DeleteMarkers" not in left
 
 
+# --- the list ----------------------------------------------------------------------------------------------------
+
+
+def test_uploads_are_listed_newest_first_in_pages(store: Uploads, bucket: str, time: SimpleNamespace) -> None:
+    made = []
+    for number in range(5):
+        time.now = BEGAN + timedelta(minutes=number)
+        made.append(store.open("lab", f"{number}.wav", 4))
+    store.open("other", "theirs.wav", 4)
+    put(bucket, made[1], b"1234")
+    made[1] = store.complete("lab", made[1].id)
+    pages, after = [], None
+    while page := store.page("lab", 2, after):
+        pages.append(page)
+        after = page[-1].id
+    assert [upload for page in pages for upload in page] == made[::-1]
+    assert [len(page) for page in pages] == [2, 2, 1]
+
+
+def test_deleted_upload_leaves_the_list_and_still_begins_the_next_page(store: Uploads, time: SimpleNamespace) -> None:
+    made = []
+    for number in range(4):
+        time.now = BEGAN + timedelta(minutes=number)
+        made.append(store.open("lab", f"{number}.wav", 4))
+    first = store.page("lab", 2)
+    store.delete("lab", first[-1].id)
+    assert store.page("lab", 2, first[-1].id) == [made[1], made[0]]
+    assert store.page("lab", 9) == [made[3], made[1], made[0]]
+
+
+def test_expired_upload_is_listed_as_expired(store: Uploads, time: SimpleNamespace) -> None:
+    upload = store.open("lab", "a.wav", 4)
+    time.now = BEGAN + timedelta(days=1)
+    assert store.page("lab", 9) == [replace(upload, status="EXPIRED")]
+    with pytest.raises(UploadExpired):
+        store.get("lab", upload.id)
+
+
+def test_page_after_an_upload_of_somebody_else_is_refused(store: Uploads, table: RecordTable) -> None:
+    theirs = store.open("other", "a.wav", 4)
+    table.create(Record(id="e-1", owner="lab", created="2026", document={"status": "RUNNING"}, expires=2_000_000_000))
+    for after in (theirs.id, "u-nothing", "e-1"):
+        with pytest.raises(InvalidRequest, match="your list has no upload"):
+            store.page("lab", 9, after)
+
+
 # --- time --------------------------------------------------------------------------------------------------------
 
 

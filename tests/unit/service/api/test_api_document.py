@@ -337,6 +337,12 @@ def _recordings(world: World, count: int) -> tuple[int, Any, dict[str, str]]:
     return world.json("POST", "/executions", {"recordings": ["u-" + "a" * 26] * count})
 
 
+def _page(world: World, limit: int) -> tuple[int, Any, dict[str, str]]:
+    first, second = (world.json("GET", f"{path}?limit={limit}") for path in ("/executions", "/uploads"))
+    assert outcome(first) == outcome(second)
+    return second
+
+
 def _key(world: World, length: int) -> tuple[int, Any, dict[str, str]]:
     body = {"recordings": ["u-" + "a" * 26]}
     return world.json("POST", "/executions", body, **{"Idempotency-Key": "k" * length})
@@ -391,7 +397,7 @@ LIMITS: dict[str, Probe] = {
     "seconds to complete an upload": _expiry,
     "seconds that a link to send or to fetch holds": _link,
     "recordings of an execution": at_and_beyond(_recordings),
-    "executions on a page": at_and_beyond(lambda world, limit: world.json("GET", f"/executions?limit={limit}")),
+    "executions or uploads on a page": at_and_beyond(_page),
     "characters of an `Idempotency-Key`": at_and_beyond(_key),
     "characters of a webhook's URL": at_and_beyond(_webhook),
     "seconds that a quote looks at recordings": constant(QUOTE_SECONDS),

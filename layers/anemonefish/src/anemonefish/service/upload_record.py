@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from base64 import b32encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -17,19 +17,21 @@ from anemonefish.jobs.request import RecordingRequest
 __all__ = [
     "COMPLETE",
     "DELETED",
+    "EXPIRED",
     "MOST_BYTES",
     "OPEN",
     "UPLOADS",
     "Upload",
     "check_not_expired",
     "complete_uploads",
+    "expired_or_same",
     "find_upload",
     "new_id",
     "record_expiry",
     "sent_in_parts",
 ]
 
-OPEN, COMPLETE, DELETED = "OPEN", "COMPLETE", "DELETED"
+OPEN, COMPLETE, DELETED, EXPIRED = "OPEN", "COMPLETE", "DELETED", "EXPIRED"
 
 _MIB = 1 << 20
 MOST_BYTES = 50 << 30
@@ -55,6 +57,7 @@ class Upload:
     size : int
         Announced length in bytes.
     status : {"OPEN", "COMPLETE"}
+        In lists also ``EXPIRED``, which is not stored.
     created_at, expires_at : str
         ISO 8601, UTC. An open upload must be completed, and a complete one used, before it expires.
     sha256 : str or None
@@ -138,6 +141,11 @@ def check_not_expired(upload: Upload, now: datetime) -> Upload:
     if clock.from_text(upload.expires_at) <= now:
         raise UploadExpired(f"upload {upload.id} ({upload.filename}) expired at {upload.expires_at}; upload it again")
     return upload
+
+
+def expired_or_same(upload: Upload, now: datetime) -> Upload:
+    """Return an upload as a list shows it: with the status ``EXPIRED`` if it has expired."""
+    return replace(upload, status=EXPIRED) if clock.from_text(upload.expires_at) <= now else upload
 
 
 def complete_uploads(table: RecordTable, owner: str, identifiers: Sequence[str], now: datetime) -> list[Upload]:

@@ -25,6 +25,7 @@ from anemonefish.service.upload_record import (
     Upload,
     check_not_expired,
     complete_uploads,
+    expired_or_same,
     find_upload,
     new_id,
     record_expiry,
@@ -106,6 +107,32 @@ class Uploads:
         """
         return check_not_expired(self._find(owner, identifier)[1], self._now())
 
+    def page(self, owner: str, limit: int, after: str | None = None) -> list[Upload]:
+        """Return a page of a tenant's uploads, newest first, also expired ones, until their records are deleted.
+
+        Parameters
+        ----------
+        owner : str
+        limit : int
+        after : str, optional
+            Id of the last upload of the page before. It may have been deleted since.
+
+        Raises
+        ------
+        InvalidRequest
+            The tenant had no upload ``after``; otherwise the first page would be returned as the next one.
+        """
+        if after is not None:
+            record = self._table.read(after)
+            if record is None or record.owner != owner or not after.startswith("u-"):
+                raise InvalidRequest(
+                    f"from: your list has no upload {short_repr(after)}; begin again with GET /uploads"
+                )
+        return [
+            expired_or_same(Upload.from_record(record), self._now())
+            for record in self._table.page(owner, limit, after, UPLOADS)
+        ]
+
     def put_link(self, upload: Upload) -> tuple[str, dict[str, str]]:
         """Return the link and the headers of a single PUT."""
         return self._transfers.put_link(upload.key, upload.size, upload.sha256)
@@ -176,7 +203,8 @@ class Uploads:
             if upload.multipart is not None and upload.status == OPEN:
                 self._transfers.drop_parts(upload.key, upload.multipart)
             self._transfers.delete(upload.key)
-            if self._table.replace(record, {**asdict(upload), "status": DELETED}):
+            # A deleted upload leaves the list of its owner.
+            if self._table.replace(replace(record, listed=False), {**asdict(upload), "status": DELETED}):
                 break
         self._quota.release(owner, upload.size)
 

@@ -31,6 +31,7 @@ _IN_EXTENSIONS = (ClipBody, LabConfig)
 
 _OPERATIONS = {
     ("post", "/uploads"): "begin_upload",
+    ("get", "/uploads"): "list_uploads",
     ("get", "/uploads/{upload}"): "get_upload",
     ("delete", "/uploads/{upload}"): "delete_upload",
     ("get", "/uploads/{upload}/parts"): "list_parts",

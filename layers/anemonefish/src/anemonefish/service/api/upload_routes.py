@@ -12,7 +12,15 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
 from anemonefish.service.api.schemas.shared_schemas import UPLOAD_ID
-from anemonefish.service.api.schemas.upload_schemas import CompleteBody, Part, PartPage, UploadBody, UploadOut
+from anemonefish.service.api.schemas.upload_schemas import (
+    CompleteBody,
+    Part,
+    PartPage,
+    UploadBody,
+    UploadOut,
+    UploadPage,
+    UploadSummary,
+)
 from anemonefish.service.api.services import services
 from anemonefish.service.upload_record import Upload
 
@@ -43,6 +51,21 @@ def begin(body: UploadBody) -> UploadOut:
         sizes = {"part_size": upload.part_size, "part_count": upload.part_count}
         document |= {"multipart": {**page.model_dump(), **sizes}}
     return UploadOut.model_validate(document)
+
+
+@router.get("/uploads", summary="List uploads", tags=["uploads"], responses=answers(200, UploadPage, 400))
+def page(
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    after: Annotated[
+        str | None, Query(alias="from", pattern=UPLOAD_ID, description="Last upload of the previous page")
+    ] = None,
+) -> UploadPage:
+    """The uploads of this key, newest first, without links."""
+    listed = services().uploads.page(tenant_of(router.current_event.raw_event), limit, after)
+    return UploadPage(
+        uploads=[UploadSummary.model_validate(_describe(upload)) for upload in listed],
+        next=f"/uploads?limit={limit}&from={listed[-1].id}" if len(listed) == limit else None,
+    )
 
 
 @router.get("/uploads/<upload>", summary="Get an upload", tags=["uploads"], responses=answers(200, UploadOut, 404, 410))

@@ -21,6 +21,8 @@ __all__ = [
     "Size",
     "UploadBody",
     "UploadOut",
+    "UploadPage",
+    "UploadSummary",
 ]
 
 # The limits come before the validator, or pydantic writes them into the document under names of its own.
@@ -86,6 +88,28 @@ class UploadOut(BaseModel):
     sha256_checked: bool = Field(description="Whether S3 compares the hash; it can for a single PUT only")
     put: PutLink | None = None
     multipart: Multipart | None = None
+
+
+class UploadSummary(BaseModel):
+    """An upload in the list."""
+
+    id: str
+    filename: str
+    size: int
+    status: Literal["OPEN", "COMPLETE", "EXPIRED"]
+    created_at: Moment
+    expires_at: Moment = Field(
+        description="Time before which an open upload must be completed, and a complete one used"
+    )
+    sha256: str | None
+    sha256_checked: bool = Field(description="Whether S3 compares the hash; it can for a single PUT only")
+
+
+class UploadPage(BaseModel):
+    """A page of uploads."""
+
+    uploads: list[UploadSummary]
+    next: str | None = Field(description="Path of the next page")
 
 
 class SentPart(RequestBody):
