@@ -4,22 +4,25 @@ import type { Anemonefish } from './client.ts';
 import { loadConfig } from './config.ts';
 import { ExecutionScreen } from './executions/execution-screen.tsx';
 import { ExecutionsScreen } from './executions/executions-screen.tsx';
+import { UploadsScreen } from './executions/uploads-screen.tsx';
 import { followHash, links, route } from './navigation.ts';
 import type { Route } from './navigation.ts';
 import { ReviewScreen } from './review/review-screen.tsx';
-import { client, config, signOut } from './session.ts';
+import { client, config, openSession, signOut } from './session.ts';
 import { SignInScreen } from './sign-in-screen.tsx';
 import { StartScreen } from './start/start-screen.tsx';
 import { texts } from './texts.ts';
-import { Busy, ErrorNotice, LiveRegion, Screen } from './ui.tsx';
-import { UploadsScreen } from './executions/uploads-screen.tsx';
+import { Busy, LiveRegion, Screen } from './ui.tsx';
+import { followSession } from './uploads/queue-of-user.ts';
 
 /** The whole page. */
 export function App() {
-  const [error, setError] = useState<unknown>(null);
+  const [configError, setConfigError] = useState<Error | null>(null);
+  const [loginError, setLoginError] = useState<unknown>(null);
   useEffect(() => {
     followHash();
-    loadConfig().then((loaded) => (config.value = loaded), setError);
+    followSession();
+    loadConfig().then((loaded) => openSession(loaded).catch(setLoginError), setConfigError);
   }, []);
   return (
     <>
@@ -27,14 +30,17 @@ export function App() {
         {texts.app.skip}
       </a>
       <Header />
-      {error ? (
-        <Screen title={texts.app.name}>
-          <ErrorNotice error={error} retry={() => location.reload()} />
+      {configError ? (
+        <Screen title={texts.app.configTitle} narrow>
+          <p>{texts.app.configText}</p>
+          <p>
+            <code>{configError.message}</code>
+          </p>
         </Screen>
       ) : !config.value ? (
         <Busy />
       ) : !client.value ? (
-        <SignInScreen />
+        <SignInScreen loginError={loginError} />
       ) : (
         <CurrentScreen client={client.value} route={route.value} />
       )}
@@ -89,7 +95,7 @@ function Header() {
               {texts.app.uploads}
             </a>
           </nav>
-          <button type="button" class="quiet" onClick={signOut}>
+          <button type="button" class="quiet" onClick={() => void signOut()}>
             {texts.app.signOut}
           </button>
         </>

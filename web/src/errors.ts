@@ -16,13 +16,24 @@ export function explain(error: unknown): Explanation {
   if (!(error instanceof AnemonefishError)) {
     return { title: texts.errors.unexpected, text: error instanceof Error ? error.message : String(error), requestId: null };
   }
-  const known = texts.errors.byName[error.error];
-  return {
-    title: known?.title ?? texts.errors.refused,
-    text: known?.text ?? `${error.error}: ${error.message}`,
-    requestId: error.requestId,
-  };
+  return { ...explainReason(error), requestId: error.requestId };
 }
+
+/** Return what a user reads about the error of an execution or of a recording. */
+export function explainReason({ error, message }: { error: string; message: string }): { title: string; text: string } {
+  const known = texts.errors.byName[error];
+  if (!known) return { title: texts.errors.refused, text: `${error}: ${message}` };
+  const says = known.says && message ? texts.errors.serviceSays(message) : '';
+  return { title: known.title, text: [known.text, says].filter(Boolean).join(' ') };
+}
+
+/** Say whether the API no longer accepts the key or the login. */
+export function isSignedOut(error: unknown): boolean {
+  return error instanceof AnemonefishError && error.error === 'NotAllowed';
+}
+
+/** Errors of a recording that are the service's and not the file's: resume computes these again. */
+export const SYSTEM_ERRORS = ['StorageError', 'RangeFailed', 'FunctionFailed'];
 
 /** Say whether an error means that somebody stopped the work on purpose. */
 export function isAbort(error: unknown): boolean {

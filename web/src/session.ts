@@ -4,33 +4,96 @@
  */
 import { computed, signal } from '@preact/signals';
 import { Anemonefish } from './client.ts';
+import { beginLogin, endLogin, logoutUrl, refreshTokens } from './cognito.ts';
+import type { LoginState, Tokens } from './cognito.ts';
 import type { PageConfig } from './config.ts';
 
 const STORED = 'anemonefish.session';
+const LOGIN = 'anemonefish.login';
+/** Tokens are renewed this long (ms) before they expire. */
+const RENEW_BEFORE_END_MS = 60_000;
 
-export type Session = { kind: 'api-key'; key: string };
+export type Session = { kind: 'api-key'; key: string } | ({ kind: 'cognito' } & Tokens);
 
 /** The configuration of the page; set once at start. */
 export const config = signal<PageConfig | null>(null);
 
 /** The session of this tab, or null when nobody is signed in. */
-export const session = signal<Session | null>(readStored());
+export const session = signal<Session | null>(readStored<Session>(STORED));
+
+/** Called at sign-out, to stop and forget what belongs to the user. */
+const atSignOut = new Set<() => Promise<void>>();
+
+/** Whether somebody is signed in; it does not change when tokens are renewed. */
+const user = computed(() => {
+  const { value } = session;
+  return value?.kind === 'api-key' ? value.key : (value?.kind ?? null);
+});
 
 /** The client of the signed-in user, or null. */
-export const client = computed<Anemonefish | null>(() =>
-  config.value && session.value ? new Anemonefish({ url: config.value.apiUrl, key: session.value.key }) : null,
-);
+export const client = computed<Anemonefish | null>(() => {
+  if (!config.value || !user.value) return null;
+  const { apiUrl } = config.value;
+  const current = session.peek()!;
+  if (current.kind === 'api-key') return new Anemonefish({ url: apiUrl, key: current.key });
+  return new Anemonefish({ url: apiUrl, headers: async () => ({ authorization: await freshToken() }) });
+});
+
+/** Load the session for a configuration, and end a login that led back to this page. */
+export async function openSession(loaded: PageConfig): Promise<void> {
+  config.value = loaded;
+  if (session.value && session.value.kind !== loaded.signIn) store(null);
+  if (loaded.signIn !== 'cognito') return;
+  const kept = readStored<LoginState>(LOGIN);
+  sessionStorage.removeItem(LOGIN);
+  const pageUrl = location.href;
+  if (new URL(pageUrl).search) history.replaceState(null, '', location.pathname + location.hash); // the code works once
+  const tokens = await endLogin(loaded.cognito!, pageUrl, kept);
+  if (tokens) store({ kind: 'cognito', ...tokens });
+}
 
 /** Check a key with the API, and sign in. Throws the client's error if the API refuses it. */
 export async function signInWithKey(key: string): Promise<void> {
-  if (!config.value) throw new Error('the configuration is not loaded');
-  await new Anemonefish({ url: config.value.apiUrl, key }).models();
+  await new Anemonefish({ url: config.value!.apiUrl, key }).usage();
   store({ kind: 'api-key', key });
 }
 
-/** Forget the key. */
-export function signOut(): void {
+/** Go to the hosted login; it leads back to the page. */
+export async function goToLogin(): Promise<void> {
+  const { url, kept } = await beginLogin(config.value!.cognito!, location.href);
+  sessionStorage.setItem(LOGIN, JSON.stringify(kept));
+  location.assign(url);
+}
+
+/** Forget the key or the tokens, and everything that the page remembers of the user. */
+export async function signOut(): Promise<void> {
+  const { kind } = session.value ?? {};
+  await Promise.allSettled([...atSignOut].map((end) => end()));
+  sessionStorage.clear();
   store(null);
+  location.hash = '#/';
+  if (kind === 'cognito') location.assign(logoutUrl(config.value!.cognito!, location.href));
+}
+
+/** Have work done at sign-out. */
+export function onSignOut(end: () => Promise<void>): void {
+  atSignOut.add(end);
+}
+
+let renewing: Promise<void> | null = null;
+
+/** Return a token that is valid; several requests at a time renew it once. */
+async function freshToken(): Promise<string> {
+  const current = session.peek();
+  if (current?.kind !== 'cognito') return '';
+  if (current.expiresAt - RENEW_BEFORE_END_MS < Date.now() && current.refreshToken) {
+    renewing ??= refreshTokens(config.peek()!.cognito!, current.refreshToken)
+      .then((tokens) => store({ kind: 'cognito', ...tokens }))
+      .finally(() => (renewing = null));
+    await renewing.catch(() => {}); // the API then refuses the old token, and says so
+  }
+  const { idToken } = session.peek() as Tokens;
+  return idToken;
 }
 
 function store(next: Session | null): void {
@@ -39,10 +102,9 @@ function store(next: Session | null): void {
   session.value = next;
 }
 
-function readStored(): Session | null {
+function readStored<T>(name: string): T | null {
   try {
-    const stored = JSON.parse(sessionStorage.getItem(STORED) ?? 'null');
-    return typeof stored?.key === 'string' ? stored : null;
+    return JSON.parse(sessionStorage.getItem(name) ?? 'null');
   } catch {
     return null;
   }

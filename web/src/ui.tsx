@@ -1,8 +1,9 @@
 /** Parts of every screen. */
 import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
-import { explain } from './errors.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { explain, isSignedOut } from './errors.ts';
+import { signOut } from './session.ts';
 import { texts } from './texts.ts';
 
 const announced = signal('');
@@ -21,8 +22,15 @@ export function LiveRegion() {
   );
 }
 
+interface ScreenProperties {
+  title: string;
+  wide?: boolean;
+  narrow?: boolean;
+  children: ComponentChildren;
+}
+
 /** A screen with its heading. The heading gets the focus when the screen opens, so a screen reader reads it. */
-export function Screen({ title, wide = false, children }: { title: string; wide?: boolean; children: ComponentChildren }) {
+export function Screen({ title, wide = false, narrow = false, children }: ScreenProperties) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} · ${texts.app.name}`;
@@ -30,7 +38,7 @@ export function Screen({ title, wide = false, children }: { title: string; wide?
     scrollTo(0, 0);
   }, [title]);
   return (
-    <main id="content" class={wide ? 'screen wide' : 'screen'}>
+    <main id="content" class={`screen${wide ? ' wide' : ''}${narrow ? ' narrow' : ''}`}>
       <h1 ref={heading} tabIndex={-1}>
         {title}
       </h1>
@@ -56,12 +64,18 @@ export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => vo
   const { title, text, requestId } = explain(error);
   return (
     <Notice tone="error" title={title}>
-      <p>{text}</p>
+      {text && <p>{text}</p>}
       {requestId && <p class="small">{texts.errors.request(requestId)}</p>}
-      {retry && (
-        <button type="button" onClick={retry}>
-          {texts.errors.retry}
+      {isSignedOut(error) ? (
+        <button type="button" onClick={() => void signOut()}>
+          {texts.errors.signInAgain}
         </button>
+      ) : (
+        retry && (
+          <button type="button" onClick={retry}>
+            {texts.errors.retry}
+          </button>
+        )
       )}
     </Notice>
   );
@@ -74,4 +88,25 @@ export function Busy({ text = texts.app.loading }: { text?: string }) {
       {text}
     </p>
   );
+}
+
+/** A bar of progress; without `max` it only says that something goes on. */
+export function ProgressBar({ value, max, label }: { value: number; max: number | null; label: string }) {
+  return max ? <progress value={value} max={max} aria-label={label} /> : <progress aria-label={label} />;
+}
+
+/** Load something when a screen opens, and again on request. */
+export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, dependencies: unknown[]) {
+  const [state, setState] = useState<{ value: T | null; error: unknown; busy: boolean }>({ value: null, error: null, busy: true });
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    const stop = new AbortController();
+    setState((before) => ({ ...before, error: null, busy: true }));
+    load(stop.signal).then(
+      (value) => !stop.signal.aborted && setState({ value, error: null, busy: false }),
+      (error) => !stop.signal.aborted && setState((before) => ({ ...before, error, busy: false })),
+    );
+    return () => stop.abort();
+  }, [...dependencies, round]);
+  return { ...state, reload: () => setRound((before) => before + 1) };
 }

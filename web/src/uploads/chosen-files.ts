@@ -1,0 +1,71 @@
+/** Files that a user dropped or chose, with the folders in which they lie. */
+
+/** A file with its path and, if the browser can open it again after a reload, what was dropped. */
+export interface ChosenFile {
+  /** Name with the folders above it, separated by `/`. */
+  path: string;
+  file: File;
+  /** The dropped file, or the dropped folder in which it lies. */
+  root?: FileSystemHandle;
+}
+
+/** Return the files of an input, also of one that takes a folder. */
+export function filesOfInput(input: HTMLInputElement): ChosenFile[] {
+  return [...(input.files ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+}
+
+/** A dropped item, as a browser gives it. Firefox and Safari have no handles. */
+type DroppedItem = Pick<DataTransferItem, 'kind' | 'webkitGetAsEntry' | 'getAsFile'> & {
+  getAsFileSystemHandle?: () => Promise<FileSystemHandle | null>;
+};
+
+/**
+ * Return all files of a drop, also those in dropped folders.
+ *
+ * The items of a drop are valid only during its event, so they are all read before the first `await`.
+ */
+export async function filesOfDrop(items: Iterable<DroppedItem>): Promise<ChosenFile[]> {
+  const dropped = [...items]
+    .filter((item) => item.kind === 'file')
+    .map((item) => ({
+      entry: item.webkitGetAsEntry(),
+      file: item.getAsFile(),
+      handle: item.getAsFileSystemHandle?.().catch(() => null),
+    }));
+  const chosen: ChosenFile[] = [];
+  for (const { entry, file, handle } of dropped) {
+    const root = (await handle) ?? undefined;
+    if (entry) for await (const found of filesBelow(entry)) chosen.push({ ...found, root });
+    else if (file) chosen.push({ path: file.name, file, root });
+  }
+  return chosen;
+}
+
+async function* filesBelow(entry: FileSystemEntry): AsyncGenerator<ChosenFile> {
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    yield { path: entry.fullPath.replace(/^\//, ''), file };
+    return;
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  for (;;) {
+    // Chromium returns at most 100 entries at a time; an empty list is the end.
+    const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!entries.length) return;
+    for (const child of entries) yield* filesBelow(child);
+  }
+}
+
+/**
+ * Open a file again below what was dropped.
+ *
+ * @param root that file, or the folder that `path` begins with
+ */
+export async function openAgain(root: FileSystemHandle, path: string): Promise<File> {
+  if (root.kind === 'file') return (root as FileSystemFileHandle).getFile();
+  const [, ...parts] = path.split('/');
+  const name = parts.pop()!;
+  let folder = root as FileSystemDirectoryHandle;
+  for (const part of parts) folder = await folder.getDirectoryHandle(part);
+  return (await folder.getFileHandle(name)).getFile();
+}

@@ -1,0 +1,38 @@
+/** The list of files of the signed-in user. It lives as long as the session, so sending goes on while other screens are shown. */
+import { effect, signal } from '@preact/signals';
+import { client, onSignOut } from '../session.ts';
+import { openUploadRecords } from './upload-records.ts';
+import { UploadQueue } from './upload-queue.ts';
+
+/** The list, or null until it is open. */
+export const uploadQueue = signal<UploadQueue | null>(null);
+
+/** Follow the session and the connection from now on. */
+export function followSession(): void {
+  effect(() => {
+    const { value } = client;
+    uploadQueue.value = null;
+    if (value) void open(value);
+  });
+  onSignOut(async () => uploadQueue.value?.forget());
+  addEventListener('online', () => {
+    const queue = uploadQueue.value;
+    if (!queue) return;
+    queue.online.value = true;
+    queue.retryBroken();
+  });
+  addEventListener('offline', () => {
+    if (uploadQueue.value) uploadQueue.value.online.value = false;
+  });
+  addEventListener('beforeunload', (event) => {
+    if (uploadQueue.value?.busy.value) event.preventDefault(); // the browser asks whether to leave
+  });
+}
+
+async function open(user: NonNullable<typeof client.value>): Promise<void> {
+  const queue = new UploadQueue(user, await openUploadRecords());
+  if (client.peek() !== user) return; // signed out meanwhile
+  queue.online.value = navigator.onLine;
+  uploadQueue.value = queue;
+  await queue.restore();
+}
