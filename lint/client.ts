@@ -49,6 +49,14 @@ export class Client {
     return this.request('POST', `/executions/${execution}/decisions`, body);
   }
 
+  review(execution: string): Promise<Answer<'draw_review', 200>> {
+    return this.request('GET', `/executions/${execution}/review`);
+  }
+
+  judge(execution: string, body: Request<'put_verdicts'>): Promise<Answer<'put_verdicts', 200>> {
+    return this.request('PUT', `/executions/${execution}/verdicts`, body);
+  }
+
   predict(body: Request<'predict'>): Promise<Answer<'predict', 200>> {
     return this.request('POST', '/inference/predict', body);
   }
@@ -86,6 +94,16 @@ declare const client: Client;
 void client.decide('e-', {});
 // @ts-expect-error: an upload in a list has no link
 void client.uploads().then(({ uploads }) => uploads.map((upload) => upload.put));
+void client.review('e-').then(({ target_class, units }) =>
+  client.judge('e-', {
+    reviewer: 'Ana',
+    verdicts: units.map(({ recording, start_sample, stop_sample, kind }) => ({
+      recording, start_sample, stop_sample, kind, class: target_class, verdict: 'yes',
+    })),
+  }),
+);
+// @ts-expect-error: a verdict is about a class
+void client.judge('e-', { reviewer: 'Ana', verdicts: [{ recording: 0, start_sample: 0, stop_sample: 1, verdict: null }] });
 // @ts-expect-error: an execution needs recordings
 void client.start({});
 // @ts-expect-error: a request cannot set the memory

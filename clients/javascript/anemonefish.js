@@ -44,6 +44,14 @@
  *   predictions_url: string | null, predictions_error: ErrorReason | null, recordings: RecordingOutcome[]}} Results
  * @typedef {'json' | 'csv' | 'scores' | 'raven' | 'audacity' | 'classes' | 'kaleidoscope' | 'longterm'
  *   | 'parquet'} Format
+ * @typedef {{clip: string, recording: number, name: string, start_sample: number, stop_sample: number,
+ *   start_time: number, end_time: number, sample_rate: number, kind: 'event' | 'segment', score: number,
+ *   stratum: string, stratum_size: number, drawn: number}} ReviewUnit
+ * @typedef {{recording: number, start_sample: number, stop_sample: number, class: string, verdict: string | null,
+ *   calls?: number | null, mark_start_sample?: number | null, mark_stop_sample?: number | null,
+ *   kind?: 'event' | 'segment' | null}} Verdict
+ * @typedef {Verdict & {name: string, sample_rate: number, start_time: number, end_time: number, verdict: string,
+ *   reviewer: string, judged_at: string}} StoredVerdict
  * @typedef {{recording?: number, decision?: string, signal?: AbortSignal}} ResultSelector
  * @typedef {{signal?: AbortSignal}} SignalOption
  *
@@ -288,6 +296,60 @@ export class Anemonefish {
    */
   decide(id, settings, { recording, signal } = {}) {
     return this.#request('POST', `${executionPath(id)}/decisions`, { query: { recording }, json: settings, signal });
+  }
+
+  /**
+   * Draw a sample of events and of stretches between them, to judge. It is the sample of `anemonefish review`: the same
+   * `seed` with more `clips` gives the same units and more.
+   *
+   * @param {string} id @param {SignalOption & {clips?: number, seed?: number}} [options]
+   * @returns {Promise<{review: string, model: string, target_class: string, seed: number, stretches: number,
+   *   units: ReviewUnit[]}>}
+   */
+  reviewUnits(id, { clips, seed, signal } = {}) {
+    return this.#request('GET', `${executionPath(id)}/review`, { query: { clips, seed }, signal });
+  }
+
+  /**
+   * Store up to 500 verdicts of one reviewer. A later verdict on a stretch replaces an earlier one; null deletes it.
+   *
+   * @param {string} id @param {SignalOption & {reviewer: string, verdicts: Verdict[]}} request
+   * @returns {Promise<{stored: number, total: number}>}
+   */
+  putVerdicts(id, { signal, ...request }) {
+    return this.#request('PUT', `${executionPath(id)}/verdicts`, { json: request, signal });
+  }
+
+  /**
+   * Return the verdicts of all reviewers, from all pages.
+   *
+   * @param {string} id @param {SignalOption} [options]
+   * @returns {Promise<StoredVerdict[]>}
+   */
+  async verdicts(id, { signal } = {}) {
+    const found = [];
+    /** @type {string | null} */
+    let path = `${executionPath(id)}/verdicts`;
+    while (path) {
+      /** @type {{verdicts: StoredVerdict[], next: string | null}} */
+      const page = await this.#request('GET', path, { signal });
+      found.push(...page.verdicts);
+      path = page.next;
+    }
+    return found;
+  }
+
+  /**
+   * Return a link to a table of the verdicts: `verdicts` for `anemonefish review --verdicts` and `calibrate-scores`,
+   * `labels` for `anemonefish train`. `clips` and `seed` name the sample that was judged.
+   *
+   * @param {string} id @param {'verdicts' | 'labels'} format
+   * @param {SignalOption & {clips?: number, seed?: number}} [options]
+   * @returns {Promise<{name: string, url: string, expires_at: string, verdict_count: number, left_out: number}>}
+   */
+  verdictFile(id, format, { clips, seed, signal } = {}) {
+    const query = { format, clips, seed, redirect: false };
+    return this.#request('GET', `${executionPath(id)}/verdicts`, { query, signal });
   }
 
   /** @param {string} id @param {SignalOption} [options] @returns {Promise<Execution>} */

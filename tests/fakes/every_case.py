@@ -153,7 +153,21 @@ def analyse(lab: Lab) -> None:
             lab.api("GET", f"/executions/{execution}/results", format=form, decision=decision, recording="1")
     lab.api("GET", f"/executions/{execution}/results", decision="d-0123456789abcdef")
     assert lab.api("GET", f"/executions/{execution}/files")["files"]
+    judge(lab, execution)
     restore(lab, execution)
+
+
+def judge(lab: Lab, execution: str) -> None:
+    """A sample is drawn, once; two people judge it, one of them twice; tables are made of what they said."""
+    for _ in range(2):
+        unit = lab.api("GET", f"/executions/{execution}/review")["units"][0]
+    stretch = {name: unit[name] for name in ("recording", "start_sample", "stop_sample", "kind")}
+    for reviewer, verdict in (("Ana", "yes"), ("Ben", "no"), ("Ana", "no")):
+        body = {"reviewer": reviewer, "verdicts": [{**stretch, "class": "anemonefish", "verdict": verdict}]}
+        assert lab.api("PUT", f"/executions/{execution}/verdicts", body) == {"stored": 1, "total": 1}
+    assert len(lab.api("GET", f"/executions/{execution}/verdicts")["verdicts"]) == 2
+    for form in ("verdicts", "labels"):
+        assert lab.api("GET", f"/executions/{execution}/verdicts", format=form, redirect="false")["verdict_count"] == 2
 
 
 def restore(lab: Lab, execution: str) -> None:

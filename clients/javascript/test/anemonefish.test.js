@@ -874,6 +874,30 @@ check('an upload is read and deleted, and the usage of the key is read', async (
   assert.deepEqual(services.lines, ['GET /uploads/u-1', 'DELETE /uploads/u-1', 'GET /usage']);
 });
 
+check('a sample is drawn, judged, and its verdicts are read from all pages', async (services) => {
+  const page = { 0: 'one', 1: 'two' };
+  services.api = ({ query }) => {
+    const from = Number(query.get('from') ?? 0);
+    return json({ verdicts: [{ reviewer: page[from] }], next: from ? null : '/executions/e-1/verdicts?limit=1&from=1' });
+  };
+  const client = services.client();
+  await client.reviewUnits('e-1');
+  await client.reviewUnits('e-1', { clips: 20, seed: 3 });
+  const verdicts = [{ recording: 0, start_sample: 0, stop_sample: 9600, class: 'anemonefish', verdict: 'yes' }];
+  await client.putVerdicts('e-1', { reviewer: 'Ana', verdicts, signal: new AbortController().signal });
+  assert.deepEqual(await client.verdicts('e-1'), [{ reviewer: 'one' }, { reviewer: 'two' }]);
+  await client.verdictFile('e-1', 'labels', { clips: 20, seed: 3 });
+  assert.deepEqual(services.lines, [
+    'GET /executions/e-1/review',
+    'GET /executions/e-1/review?clips=20&seed=3',
+    'PUT /executions/e-1/verdicts',
+    'GET /executions/e-1/verdicts',
+    'GET /executions/e-1/verdicts?limit=1&from=1',
+    'GET /executions/e-1/verdicts?format=labels&clips=20&seed=3&redirect=false',
+  ]);
+  assert.deepEqual(JSON.parse(services.requests[2].body), { reviewer: 'Ana', verdicts });
+});
+
 check('a download returns the file and is retried', async (services) => {
   services.api = () => json({ url: `${services.storage}/a-file` });
   services.s3 = answerInTurn(xml(503, 'SlowDown'), DROP, { body: 'a,b\n' });

@@ -21,12 +21,14 @@ from anemonefish.cloud.dynamodb import Record, RecordTable
 from anemonefish.cloud.s3_links import Transfers
 from anemonefish.models.repository import ModelRepository
 from anemonefish.service import upload_record
+from anemonefish.service.downloads import JobResults
 from anemonefish.service.execution_record import Execution
 from anemonefish.service.uploads import Uploads
 from anemonefish.stores import open_store
 from anemonefish.stores.folder import LocalStore
+from anemonefish.workflow.aggregate import report_and_aggregate
 from tests.fakes.aws import create_record_table, mocked_aws
-from tests.fakes.service_stack import NUMBERS, UPLOADS, FakeStack, make_request, write_plan
+from tests.fakes.service_stack import NUMBERS, UPLOADS, FakeStack, make_request, score, write_plan
 from tests.fakes.uploads import BEGAN, KEEP, MIB
 from tests.fakes.webhook_receiver import HOST, Receiver, Resolver
 
@@ -112,6 +114,18 @@ def planned(reef: FakeStack, make_recording: Callable[..., Path]) -> Execution:
     execution = reef.executions.start("lab", request, UPLOADS, None)
     write_plan(reef, execution, [make_recording("a.wav", frames=96_000), make_recording("b.wav", frames=48_000)])
     return execution
+
+
+@pytest.fixture
+def minutes(reef: FakeStack, make_recording: Callable[..., Path]) -> JobResults:
+    """Results of two recordings of a minute, with scores that are made up: about a hundred stretches to judge."""
+    request = make_request(uploads=("u-a", "u-b"), settings={"max_range_seconds": 30})
+    execution = reef.executions.start("lab", request, UPLOADS, None)
+    write_plan(reef, execution, [make_recording(name, frames=60 * 48_000) for name in ("a.wav", "b.wav")])
+    job = reef.executions.job(execution)
+    score(reef, execution, *range(job.read_plan().quote.ranges))
+    report_and_aggregate(job, reef.models)
+    return JobResults(job, reef.models)
 
 
 @pytest.fixture

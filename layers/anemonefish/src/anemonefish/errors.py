@@ -311,6 +311,12 @@ class QuoteTooLarge(RequestError):
     status = 413
 
 
+class ReviewTooLarge(RequestError):
+    """There are more scores than one answer has time to draw a review from."""
+
+    status = 413
+
+
 class WrongState(RequestError):
     """Only an execution that has ended, or only one that has not, can do what was asked."""
 

@@ -29,6 +29,7 @@ from moto import mock_aws
 from anemonefish.errors import AnemonefishError, RemoteError, error_classes
 from anemonefish.jobs.score_calibration import write_score_calibration
 from anemonefish.models.repository import ready_model
+from anemonefish.service import verdict_records
 from anemonefish.service.api import app
 from anemonefish.service.api import predict_routes as routes
 from anemonefish.service.api import result_routes as results
@@ -38,6 +39,7 @@ from anemonefish.service.api.schemas import clip_schemas
 from anemonefish.service.api.services import services
 from anemonefish.service.execution_end import end_execution
 from anemonefish.service.executions import MOST_QUOTED_AT_START, QUOTE_SECONDS
+from anemonefish.service.review_draw import DRAW_SECONDS
 from anemonefish.settings import Settings
 from anemonefish.workflow import predict
 from anemonefish.workflow.aggregate import report_and_aggregate
@@ -49,7 +51,9 @@ from tests.score_calibrations import calibration_of
 REPOSITORY = Path(__file__).parents[4]
 PAGE = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
 CODE = re.compile(r"^    .*$", re.MULTILINE)
-REQUEST = re.compile(r"^    (GET|POST|DELETE) (/\S*)(?: (form .*?|\{.*\}))?\s{2,}(\d{3})((?: [\w-]+)*)$", re.MULTILINE)
+REQUEST = re.compile(
+    r"^    (GET|POST|PUT|DELETE) (/\S*)(?: (form .*?|\{.*\}))?\s{2,}(\d{3})((?: [\w-]+)*)$", re.MULTILINE
+)
 CONTEXT = SimpleNamespace(
     function_name="api", memory_limit_in_mb=1769, invoked_function_arn="arn:aws:lambda:eu-1:1:f", aws_request_id="r"
 )
@@ -348,6 +352,12 @@ def _key(world: World, length: int) -> tuple[int, Any, dict[str, str]]:
     return world.json("POST", "/executions", body, **{"Idempotency-Key": "k" * length})
 
 
+def _verdicts(world: World, reviewer: str, count: int) -> tuple[int, Any, dict[str, str]]:
+    verdict = {"recording": 0, "start_sample": 0, "stop_sample": 1, "class": "anemonefish", "verdict": "no"}
+    body = {"reviewer": reviewer, "verdicts": [verdict] * count}
+    return world.json("PUT", f"/executions/e-{'a' * 26}/verdicts", body)
+
+
 def _webhook(world: World, length: int) -> tuple[int, Any, dict[str, str]]:
     url = "https://a.org/"
     return world.json("POST", "/executions", {"recordings": ["u-" + "a" * 26], "webhook": url.ljust(length, "x")})
@@ -403,6 +413,16 @@ LIMITS: dict[str, Probe] = {
     "seconds that a quote looks at recordings": constant(QUOTE_SECONDS),
     "predictions in an answer": constant(results.MOST_INLINE),
     "events of a job that get a clip": constant(MOST_CLIPS),
+    "seconds that a review reads scores": constant(DRAW_SECONDS),
+    "clips of a review": at_and_beyond(
+        lambda world, clips: world.json("GET", f"/executions/e-{'a' * 26}/review?clips={clips}")
+    ),
+    "verdicts in a request": at_and_beyond(
+        lambda world, count: _verdicts(world, "Ana", count)
+    ),
+    "verdicts of a reviewer on an execution": constant(verdict_records.MOST_VERDICTS),
+    "reviewers of an execution": constant(verdict_records.MOST_REVIEWERS),
+    "characters of a reviewer's name": constant(verdict_records.LONGEST_NAME),
     "bytes of a clip": at_and_beyond(_clip_bytes),
     "bytes of a clip in base64 in a form": lambda _, value: (
         f"{value / 1e6:g} MB as base64 in a form" in (REPOSITORY / "template.yaml").read_text(encoding="utf-8"), None
@@ -573,6 +593,7 @@ def test_fields_of_examples_are_in_the_document(document: dict[str, Any]) -> Non
         "url",
         "bulk",
     }
+    values |= {"Ana", "yes", "no", "perhaps", "segment"}
     examples = {name for name in found if not re.fullmatch(r"[a-f0-9]{64}", name)} - values
     assert examples - known == set()
     assert len(examples) > 40
@@ -590,6 +611,7 @@ def test_names_in_backticks_are_names_of_the_api(document: dict[str, Any]) -> No
     known |= set(Settings.__dataclass_fields__) | set(error_classes()) | set(GATEWAYS)
     names = [name for name in code(prose) if re.fullmatch(r"[a-z]+(_[a-z0-9]+)*|[A-Z]\w+", name)]
     of_others = {"fetch", "name", "PUT", "GET", "DELETE", "HEAD", "OPTIONS", "Location", "Allow", "Authorization"}
+    of_others |= {"yes", "no", "unsure", "train"}  # verdicts, a command
     of_others |= {"PreconditionFailed", "ConditionalRequestConflict", "ApiUrl"}  # S3's errors, an output
     of_others |= {
         "DeepArchiveDays",

@@ -12,13 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anemonefish.errors import InvalidRequest
+from anemonefish.jobs.plan import PlannedRecording
+from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.decision import Decision
+from anemonefish.models.repository import PinnedModel
 from anemonefish.profiles.band_levels import BandLevels
 from anemonefish.results.events import Event, find_events, find_events_of
 from anemonefish.results.parquet_scores import BAND_LEVELS, PEAK_HZ
@@ -57,7 +60,8 @@ class ScoredRecording:
     model : str
         Name, version and hash.
     origin : mapping
-        ``recording``, ``model``, ``settings``, and ``calibration`` where there is one, as they are written in the file.
+        ``recording``, ``model``, ``settings``, and ``calibration`` where there is one, as they are written in the file;
+        empty for scores that were not read from a file.
     """
 
     name: str
@@ -70,6 +74,41 @@ class ScoredRecording:
     settings: Settings
     model: str
     origin: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def of_scores(
+        cls,
+        recording: PlannedRecording,
+        spec: ModelSpec,
+        model: PinnedModel,
+        settings: Settings,
+        scores: NDArray[np.float32],
+    ) -> Self:
+        """Return the scores of a job's recording as its result files hold them.
+
+        Parameters
+        ----------
+        recording : PlannedRecording
+            A recording that was analysed.
+        spec, model : ModelSpec, PinnedModel
+        settings : Settings
+            Those that decided the results; every value of the decision is named.
+        scores : ndarray, shape (n_windows, n_classes), float32
+        """
+        analysis = recording.analysis
+        assert analysis is not None
+        return cls(
+            name=recording.name,
+            sample_rate=analysis.sample_rate,
+            seconds=Fraction(analysis.audio.frames, analysis.audio.sample_rate),
+            grid=_covered(len(scores), analysis.grid.window, analysis.grid.hop),
+            classes=spec.classes,
+            scores=scores,
+            levels=None,
+            settings=settings,
+            model=f"{model.reference} ({model.hash[:12]})",
+            origin={},
+        )
 
     @property
     def decision(self) -> Decision:
@@ -189,17 +228,21 @@ def _check_parquet(path: Path) -> None:
         raise ValueError("not a Parquet file, or not a whole one")
 
 
+def _covered(n_windows: int, window: int, hop: int) -> WindowGrid:
+    """Return the grid up to the end of its last window."""
+    return WindowGrid((n_windows - 1) * hop + window if n_windows else 0, window, hop)
+
+
 def _scored_recording(
     metadata: Mapping[str, Any], scores: NDArray[np.float32], levels: BandLevels | None
 ) -> ScoredRecording:
     recording, model = metadata["recording"], metadata["model"]
     window, hop = int(recording["window_samples"]), int(recording["hop_samples"])
-    covered = (len(scores) - 1) * hop + window if len(scores) else 0
     return ScoredRecording(
         name=str(recording["name"]),
         sample_rate=int(recording["analysis_sample_rate"]),
         seconds=Fraction(int(recording["frames"]), int(recording["sample_rate"])),
-        grid=WindowGrid(covered, window, hop),
+        grid=_covered(len(scores), window, hop),
         classes=tuple(model["classes"]),
         scores=scores,
         levels=levels,

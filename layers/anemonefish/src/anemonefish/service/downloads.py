@@ -83,6 +83,26 @@ class JobResults:
         self._models = models
         self._plan, self._spec, self._manifest = _read_job(job, models, attempt)
 
+    @property
+    def job(self) -> Job:
+        """The job."""
+        return self._job
+
+    @property
+    def plan(self) -> Plan:
+        """Its plan."""
+        return self._plan
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model that made the results."""
+        return self._spec
+
+    @property
+    def attempt(self) -> int:
+        """The attempt that succeeded."""
+        return self._attempt
+
     def recordings(self) -> list[RecordingSummary]:
         """Return the outcome of each recording, from the manifest."""
         return [
@@ -143,15 +163,23 @@ class JobResults:
         try:
             stored = _read_scores(self._job, self._models, self._attempt, number)
         except MissingParts:
-            days = "" if self._score_days is None else f", which are kept for {self._score_days} days,"
-            raise ScoresDeleted(
-                f"the scores of recording {number}{days} have been deleted; the files that were written are still "
-                f"there (request them with format); for others, upload the recording again and start a new execution"
-            ) from None
+            raise self.scores_deleted(number) from None
         plan = self._plan
         return decide(
             planned, self._spec, plan.model, settings, stored.scores, stored.observed, stored.levels, plan.calibration
         )
+
+    def scores_deleted(self, number: int) -> ScoresDeleted:
+        """Return the error that says that the scores of a recording were deleted after their time."""
+        days = "" if self._score_days is None else f", which are kept for {self._score_days} days,"
+        return ScoresDeleted(
+            f"the scores of recording {number}{days} have been deleted; the files that were written are still "
+            f"there (request them with format); for others, upload the recording again and start a new execution"
+        )
+
+    def decided_key(self, name: str) -> str:
+        """Return the key of a file that is made on demand from the job's own results."""
+        return f"{self._folder(_decision_id(self.settings_of(None)))}/{name}"
 
     def file(self, number: int, form: str, decision: str | None) -> tuple[str, str]:
         """Return key and file name of a report; it is written unless it exists."""

@@ -23,6 +23,7 @@ from anemonefish.service.api import faults
 from anemonefish.service.api import model_routes as models
 from anemonefish.service.api import predict_routes as predict
 from anemonefish.service.api import result_routes as results
+from anemonefish.service.api import review_routes as review
 from anemonefish.service.api import upload_routes as uploads
 from anemonefish.service.api.documents import OPEN, answers, openapi_document, readable_page, security_schemes
 from anemonefish.service.api.schemas.shared_schemas import Health
@@ -48,7 +49,7 @@ _ABOUT = (
 def make_app() -> APIGatewayRestResolver:
     """Return the application with all its routes."""
     app = APIGatewayRestResolver(enable_validation=True, cors=_cors())
-    for router in (uploads.router, executions.router, results.router, models.router, predict.router):
+    for router in (uploads.router, executions.router, results.router, review.router, models.router, predict.router):
         app.include_router(router)
     faults.install(app)
     schemes = security_schemes()

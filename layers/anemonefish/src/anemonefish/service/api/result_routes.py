@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import mimetypes
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from anemonefish import clock
-from anemonefish.cloud.s3_links import LINK_SECONDS
-from anemonefish.errors import Failure, ResultArchived, WrongState
-from anemonefish.execution_states import SUCCEEDED
+from anemonefish.errors import Failure, ResultArchived
 from anemonefish.results.lab_json import lab_document
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.service.api.caller import tenant_of
@@ -23,7 +19,7 @@ from anemonefish.service.api.faults import public_words
 from anemonefish.service.api.schemas.result_schemas import FileOut, FilesOut, RecordingOutcome, ResultsOut
 from anemonefish.service.api.schemas.settings_schemas import DecisionBody
 from anemonefish.service.api.schemas.shared_schemas import DECISION_ID, EXECUTION_ID, FileLink
-from anemonefish.service.api.services import services
+from anemonefish.service.api.services import find_results, link_expiry, services
 from anemonefish.service.downloads import JobResults
 from anemonefish.service.execution_record import Execution
 from anemonefish.settings import Format
@@ -101,7 +97,7 @@ def files(execution: ExecutionId) -> FilesOut:
         for key, name in job.files()
     ]
     outcomes = [RecordingOutcome.model_validate(outcome) for outcome in _outcomes(job)]
-    return FilesOut(files=links, expires_at=_expiry(), recordings=outcomes)
+    return FilesOut(files=links, expires_at=link_expiry(), recordings=outcomes)
 
 
 def _type_of(name: str) -> str:
@@ -109,12 +105,7 @@ def _type_of(name: str) -> str:
 
 
 def _find(identifier: str) -> tuple[Execution, JobResults]:
-    executions = services().executions
-    execution = executions.get(tenant_of(router.current_event.raw_event), identifier)
-    if execution.status != SUCCEEDED:
-        reason = f": {execution.error['error']}: {execution.error['message']}" if execution.error else ""
-        raise WrongState(f"execution {identifier} has no results, it is {execution.status}{reason}")
-    return execution, JobResults(executions.job(execution), services().models, execution.attempt, services().score_days)
+    return find_results(tenant_of(router.current_event.raw_event), identifier)
 
 
 def _answer(
@@ -185,8 +176,4 @@ def _file(execution: Execution, job: JobResults, recording: int, form: Any, deci
     key, filename = job.file(recording, form, decision)
     services().archive.check_readable(execution, key, filename)
     url = services().downloads.get_link(key, filename, _CONTENT_TYPES.get(form, "text/plain; charset=utf-8"))
-    return FileOut(format=form, filename=filename, url=url, expires_at=_expiry())
-
-
-def _expiry() -> str:
-    return clock.to_text(clock.now() + timedelta(seconds=LINK_SECONDS))
+    return FileOut(format=form, filename=filename, url=url, expires_at=link_expiry())

@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
+from anemonefish import clock
 from anemonefish.cloud.dynamodb import RecordTable
 from anemonefish.cloud.s3_archive import Archive
-from anemonefish.cloud.s3_links import Transfers
+from anemonefish.cloud.s3_links import LINK_SECONDS, Transfers
 from anemonefish.cloud.step_functions import Workflow
+from anemonefish.errors import WrongState
+from anemonefish.execution_states import SUCCEEDED
 from anemonefish.models.repository import ModelRepository
+from anemonefish.service.downloads import JobResults
+from anemonefish.service.execution_record import Execution
 from anemonefish.service.executions import Executions
 from anemonefish.service.limits import Limits
 from anemonefish.service.result_archive import ResultArchive
 from anemonefish.service.uploads import Uploads
+from anemonefish.service.verdict_records import VerdictRecords
 from anemonefish.stores import open_store
 
-__all__ = ["Services", "services"]
+__all__ = ["Services", "find_results", "link_expiry", "services"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class Services:
         Results that must be restored before they can be downloaded.
     score_days : int or None
         Days for which the stack keeps scores.
+    verdicts : VerdictRecords
+        What people said about results.
     """
 
     uploads: Uploads
@@ -52,6 +60,7 @@ class Services:
     limits: Limits
     archive: ResultArchive
     score_days: int | None
+    verdicts: VerdictRecords
 
 
 @cache
@@ -63,13 +72,14 @@ def services() -> Services:
     models_uri = f"s3://{env['ANEMONEFISH_MODELS_BUCKET']}"
     models = ModelRepository(open_store(models_uri))
     store = open_store(f"s3://{env['ANEMONEFISH_OUTPUT_BUCKET']}")
+    keep = timedelta(days=int(env.get("ANEMONEFISH_RECORD_DAYS", "365")))
     executions = Executions(
         table=table,
         workflow=Workflow(env.get("ANEMONEFISH_STATE_MACHINE", "")),
         store=store,
         models=models,
         input_bucket=env["ANEMONEFISH_INPUT_BUCKET"],
-        keep=timedelta(days=int(env.get("ANEMONEFISH_RECORD_DAYS", "365"))),
+        keep=keep,
         limits=limits,
     )
     uploads = Uploads(
@@ -82,4 +92,35 @@ def services() -> Services:
     webhooks = bool(env.get("ANEMONEFISH_WEBHOOK_QUEUE"))
     archive = ResultArchive(table=table, store=store, archive=Archive(env["ANEMONEFISH_OUTPUT_BUCKET"]))
     score_days = int(env["ANEMONEFISH_SCORE_DAYS"]) if env.get("ANEMONEFISH_SCORE_DAYS") else None
-    return Services(uploads, executions, models, models_uri, downloads, webhooks, limits, archive, score_days)
+    return Services(
+        uploads=uploads,
+        executions=executions,
+        models=models,
+        models_uri=models_uri,
+        downloads=downloads,
+        webhooks=webhooks,
+        limits=limits,
+        archive=archive,
+        score_days=score_days,
+        verdicts=VerdictRecords(table, keep),
+    )
+
+
+def find_results(tenant: str, identifier: str) -> tuple[Execution, JobResults]:
+    """Return an execution of a tenant that has succeeded, and its results.
+
+    Raises
+    ------
+    ExecutionNotFound, WrongState
+    """
+    executions = services().executions
+    execution = executions.get(tenant, identifier)
+    if execution.status != SUCCEEDED:
+        reason = f": {execution.error['error']}: {execution.error['message']}" if execution.error else ""
+        raise WrongState(f"execution {identifier} has no results, it is {execution.status}{reason}")
+    return execution, JobResults(executions.job(execution), services().models, execution.attempt, services().score_days)
+
+
+def link_expiry() -> str:
+    """Return when a link that is made now expires."""
+    return clock.to_text(clock.now() + timedelta(seconds=LINK_SECONDS))
