@@ -27,6 +27,18 @@ export function explainReason({ error, message }: { error: string; message: stri
   return { title: known.title, text: [known.text, says].filter(Boolean).join(' ') };
 }
 
+/**
+ * Return what is wrong with a recording, in the words of the service, and what to do about it.
+ *
+ * @param name of the recording, with which the message begins
+ */
+export function explainRecording(name: string, { error, message }: { error: string; message: string }): string {
+  const reason = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
+  const sentence = reason.charAt(0).toUpperCase() + reason.slice(1);
+  const mend = texts.errors.byName[error]?.text;
+  return [/[.!?]$/.test(sentence) ? sentence : `${sentence}.`, mend].filter(Boolean).join(' ');
+}
+
 /** Say whether the API no longer accepts the key or the login. */
 export function isSignedOut(error: unknown): boolean {
   return error instanceof AnemonefishError && error.error === 'NotAllowed';

@@ -107,11 +107,14 @@ export const texts = {
       NoSuchKey: { title: 'The file no longer exists', text: 'It was deleted after its time.' },
       OtherFile: { title: 'This is another file', text: '', says: true },
       // Of recordings and of executions that failed.
-      UnreadableRecording: { title: 'Not a readable recording', text: 'The file is not audio, or its header is broken.' },
+      UnreadableRecording: {
+        title: 'Not a readable recording',
+        text: 'If it plays in a sound program, export it there as WAV or FLAC.',
+      },
       EmptyRecording: { title: 'The file is empty', text: 'Copy it from the recorder again.' },
       TruncatedRecording: {
         title: 'The recording ends early',
-        text: 'The file is shorter than its header says. Copy it from the recorder again.',
+        text: 'Copy it from the recorder again, if it is whole there.',
       },
       InvalidSamples: { title: 'The recording has invalid samples', text: 'Export it again.' },
       UnsupportedRecording: { title: 'This recording cannot be analysed', text: '', says: true },
@@ -328,8 +331,8 @@ export const texts = {
     recordings: 'Recordings',
     recording: 'Recording',
     state: 'State',
-    done: 'computed',
-    waits: 'waits',
+    done: 'Computed',
+    waits: 'Waits',
     settings: 'Settings',
     noSettings: 'the defaults of the model',
     announce: (status: string, percent: number | null) => (percent === null ? status : `${status}, ${percent} percent`),

@@ -1,7 +1,7 @@
 /** One execution: its progress while it runs, its results when it has succeeded. */
 import { useEffect, useState } from 'preact/hooks';
 import type { Anemonefish, ErrorReason, Execution } from '../client.ts';
-import { explainReason, SYSTEM_ERRORS } from '../errors.ts';
+import { explainReason, explainRecording, SYSTEM_ERRORS } from '../errors.ts';
 import { formatMoment, formatRemaining, formatTimeOfDay } from '../format.ts';
 import { ResultsScreen } from '../results/results-screen.tsx';
 import { texts } from '../texts.ts';
@@ -159,11 +159,7 @@ function Recordings({ execution }: { execution: Execution }) {
               <tr key={recording.recording}>
                 <td class="name">
                   {recording.name}
-                  {recording.error && (
-                    <p class="row-error">
-                      {explainReason(recording.error).title}. {recording.error.message}
-                    </p>
-                  )}
+                  {recording.error && <p class="row-error">{explainRecording(recording.name, recording.error)}</p>}
                 </td>
                 <td class="state">
                   <RecordingProgress recording={recording} />

@@ -76,7 +76,7 @@ export function UploadsScreen({ client }: { client: Anemonefish }) {
             </button>
           </div>
           <div class="card flush">
-            <table class="rows cards">
+            <table class="rows cards uploads">
               <thead>
                 <tr>
                   <th>

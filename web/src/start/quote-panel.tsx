@@ -1,6 +1,6 @@
 /** The expected time and cost of what is chosen, before anything is started. */
 import type { Quote } from '../client.ts';
-import { explainReason } from '../errors.ts';
+import { explainRecording } from '../errors.ts';
 import { formatBytes, formatCount, formatDuration, formatUsd } from '../format.ts';
 import { texts } from '../texts.ts';
 import { Notice } from '../ui.tsx';
@@ -40,7 +40,7 @@ export function QuoteFigures({ answer: { quote, recordings } }: { answer: QuoteA
           <ul class="left-out">
             {failed.map(({ name, error }) => (
               <li key={name}>
-                <span class="name">{name}</span>: {explainReason(error).title}. {error.message}
+                <strong class="name">{name}</strong>: {explainRecording(name, error)}
               </li>
             ))}
           </ul>

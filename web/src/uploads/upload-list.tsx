@@ -18,7 +18,7 @@ export function UploadList({ queue }: { queue: UploadQueue }) {
         <>
           <TotalProgress queue={queue} />
           <div class="scroll" tabIndex={0} role="region" aria-label={texts.start.list}>
-            <table class="rows">
+            <table class="rows files">
               <thead>
                 <tr>
                   <th scope="col">{texts.start.name}</th>
@@ -55,9 +55,7 @@ function Row({ item, queue }: { item: UploadItem; queue: UploadQueue }) {
         {name}
         {state === 'failed' && error !== null && <p class="row-error">{sentence(error)}</p>}
       </td>
-      <td class="number" data-label={texts.start.size}>
-        {formatBytes(size)}
-      </td>
+      <td class="number">{formatBytes(size)}</td>
       <td class="state">
         {state === 'sending' ? (
           <ProgressBar value={item.sent.value} max={size} label={name} />
