@@ -7,6 +7,7 @@
 #   make test-page     test the page in Chromium, with the service of make serve
 #   make test-browser     test the API, its JavaScript client and the review page in Chromium
 #   make test-faults   jobs on the local AWS while calls fail, workers die and events are lost; takes 15 minutes
+#   make explore   the tests of Hypothesis with new examples; it prints the seed that repeats them
 #   make fuzz      coverage-guided fuzzing of every parser of a stranger's bytes: make fuzz SECONDS=600; Linux on x86-64
 #   make audit     known vulnerabilities of the libraries that a deployment contains; needs the internet
 #   make web       build the page into .build/web (web/README.md); needs Node
@@ -22,7 +23,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve detect web check test lint lint-python lint-cloudformation lint-typescript lint-web lint-workflows unit workflow smoke test-container test-page chromium test-browser test-faults fuzz docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel audit release-notes publish-release lock format bundle clean
+.PHONY: help demo serve detect web check test lint lint-python lint-cloudformation lint-typescript lint-web lint-workflows unit explore workflow smoke test-container test-page chromium test-browser test-faults fuzz docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel audit release-notes publish-release lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -155,8 +156,10 @@ check: lint-python .venv/dev .venv-ministack/ready
 test: lint unit workflow test-page
 
 unit: .venv/dev .venv-ministack/ready lambda-layers
-	$(TIMED) $(BIN)/python -m pytest tests/unit -n $(PROCESSES) --dist worksteal && \
-		$(BIN)/python -m pytest tests/unit -m hypothesis --hypothesis-profile explore -n $(PROCESSES) --dist worksteal
+	$(TIMED) $(BIN)/python -m pytest tests/unit -n $(PROCESSES) --dist worksteal
+
+explore: .venv/dev .venv-ministack/ready
+	$(TIMED) $(BIN)/python -m pytest tests/unit -m hypothesis --hypothesis-profile explore -n $(PROCESSES) --dist worksteal
 
 workflow: .venv/dev .venv-ministack/ready layers web
 	$(TIMED) $(BIN)/python -m pytest tests/workflow -n $(PROCESSES) --dist loadfile
