@@ -14,6 +14,7 @@
 #   make docs      build the documentation site in .build/docs, with the API reference
 #   make bench     measure every figure of docs/benchmarks.md on this machine
 #   make deploy    build and deploy the stack of a stage (docs/deploy.md): make deploy STAGE=dev
+#   make deploy-page      upload the page into a stage with Page=enabled (docs/deploy.md): make deploy-page STAGE=dev
 #   make deploy-guided   the first deployment: asks for every parameter: make deploy-guided ARCHITECTURE=arm64
 #   make package   build once what every stage deploys: make package ARCHITECTURE=arm64, make deploy-package STAGE=staging
 #   make smoke     check a deployed API over HTTP in a minute: make smoke URL=https://... KEY=...
@@ -23,7 +24,7 @@ BIN := .venv/bin
 BUILD := .build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve detect web check test lint lint-python lint-cloudformation lint-typescript lint-web lint-workflows unit explore workflow smoke test-container test-page chromium test-browser test-faults fuzz docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package smoke-stage wheel audit release-notes publish-release lock format bundle clean
+.PHONY: help demo serve detect web check test lint lint-python lint-cloudformation lint-typescript lint-web lint-workflows unit explore workflow smoke test-container test-page chromium test-browser test-faults fuzz docs links bench image push-image layers lambda-layers deploy deploy-guided package deploy-package deploy-page smoke-stage wheel audit release-notes publish-release lock format bundle clean
 
 help:
 	@sed -n 's/^#   make /make /p' Makefile
@@ -258,6 +259,11 @@ deploy-package: .venv-sam/ready
 		$(PYTHON) -m shipping.image use "$(BUILD)/deploy/$(STAGE)/samconfig.toml" "$(STAGE)" "$(ENGINE_IMAGE)"
 	cd "$(BUILD)/deploy/$(STAGE)" && $(SAM) deploy --config-env "$(STAGE)" --no-confirm-changeset \
 		--no-fail-on-empty-changeset $(DEPLOY_OPTIONS)
+
+# Upload the page into the bucket of a stage with Page=enabled, after every deployment that changed it.
+deploy-page: .venv/app web
+	@test -n "$(STAGE)" || { echo "Say which stage: make deploy-page STAGE=dev"; exit 2; }
+	$(BIN)/python -m shipping.page "$(STAGE)"
 
 smoke-stage: .venv/smoke
 	@test -n "$(STAGE)" || { echo "Say which stage: make smoke-stage STAGE=staging"; exit 2; }

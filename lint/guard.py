@@ -55,12 +55,19 @@ ACCEPTED = (
     Accepted(
         "CT.APIGATEWAY.PR.1", "Apiv1Stage", "Execution logs need a role of the account; the function logs requests"
     ),
+    Accepted("CT.CLOUDFRONT.PR.4", "PageDistribution", "One bucket has the files; a copy would need its own uploads"),
+    Accepted(
+        "CT.CLOUDFRONT.PR.5",
+        "PageDistribution",
+        "CloudFront logs to buckets with ACLs; AccessLogBucket logs this bucket",
+    ),
     Accepted("CT.CLOUDWATCH.PR.2", "*LogGroup", "30 days are enough to find a fault", "LogRetentionDays"),
     Accepted("CT.CLOUDWATCH.PR.3", "*LogGroup", "AWS encrypts logs; a key costs money", "KeyArn"),
     Accepted("CT.DYNAMODB.PR.2", "RecordTable", "AWS encrypts the table; a key costs money", "KeyArn"),
     Accepted("CT.LAMBDA.PR.3", "*Function", "A private network needs endpoints, which cost money", "VpcSubnetIds"),
     Accepted("CT.LAMBDA.PR.3", "NotifyFunction", "It calls receivers on the internet"),
     Accepted("CT.S3.PR.10", "*Bucket", "S3 encrypts the buckets; a key costs money", "KeyArn"),
+    Accepted("CT.S3.PR.10", "PageBucket", "It holds the public code of the page"),
     Accepted("CT.S3.PR.11", "OutputBucket", "Objects are written once; a repeated write has the same bytes"),
     Accepted("CT.S3.PR.2", "*Bucket", "Access logs need another bucket to protect", "AccessLogBucket"),
     Accepted("CT.S3.PR.4", "*Bucket", "Nothing waits for an object; clients complete their uploads"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import mimetypes
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,25 +15,12 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from shipping.page_headers import SECURITY_HEADERS, cache_control, content_security_policy
+from shipping.page_headers import SECURITY_HEADERS, cache_control, content_security_policy, content_type
 
 __all__ = ["PageServer"]
 
 HOST = "127.0.0.1"
 CONFIG = "config.json"
-
-# The types of the page's files. The system's table differs between machines, and a script of another type is refused.
-_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".ico": "image/x-icon",
-    ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".map": "application/json",
-    ".svg": "image/svg+xml",
-    ".webmanifest": "application/manifest+json",
-    ".woff2": "font/woff2",
-}
 
 
 class PageServer(ThreadingHTTPServer):
@@ -127,11 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(
         self, status: HTTPStatus, body: bytes, path: str, with_body: bool, more: Mapping[str, str] | None = None
     ) -> None:
-        suffix = Path(path).suffix
-        kind = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
         self.send_response(status)
         headers = {
-            "Content-Type": kind if path else "text/plain; charset=utf-8",
+            "Content-Type": content_type(path) if path else "text/plain; charset=utf-8",
             "Content-Length": str(len(body)),
             "Cache-Control": cache_control(path),
             "Content-Security-Policy": self.server.policy,

@@ -6,8 +6,9 @@ In an account they are in template.yaml, because CloudFront sends them; a test c
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
-__all__ = ["SECURITY_HEADERS", "cache_control", "content_security_policy"]
+__all__ = ["SECURITY_HEADERS", "cache_control", "content_security_policy", "content_type"]
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -18,6 +19,21 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 """Headers of every answer, beside the Content-Security-Policy."""
+
+# The system's table of types differs between machines, and a browser refuses a script of another type.
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
 
 _ASSETS = "assets/"
 """Folder of the files whose names contain the hash of their content; Vite writes it."""
@@ -60,3 +76,14 @@ def cache_control(path: str) -> str:
     'no-cache'
     """
     return "public, max-age=31536000, immutable" if path.startswith(_ASSETS) else "no-cache"
+
+
+def content_type(path: str) -> str:
+    """Return the type of a file of the page.
+
+    Examples
+    --------
+    >>> content_type("assets/index-CYgSMKkV.js")
+    'text/javascript; charset=utf-8'
+    """
+    return _TYPES.get(PurePosixPath(path).suffix, "application/octet-stream")

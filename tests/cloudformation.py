@@ -20,6 +20,7 @@ __all__ = ["ABSENT", "Stack", "is_allowed", "statements_of"]
 
 REPOSITORY = Path(__file__).parents[1]
 TRANSLATORS = [REPOSITORY / name / "bin" / "python" for name in (".venv-ministack", ".venv-lint")]
+_ID = "1a2b3c4d-0000-4000-8000-1a2b3c4d5e6f"
 ABSENT = object()
 """Value of ``AWS::NoValue``; such a property or item is left out."""
 
@@ -148,6 +149,8 @@ class Stack:
                 return value[0].join(map(str, self.resolved(value[1])))
             case "Fn::Split":
                 return str(self.resolved(value[1])).split(value[0])
+            case "Fn::Select":
+                return self.resolved(value[1])[int(value[0])]
             case _:
                 raise NotImplementedError(name)
 
@@ -163,6 +166,7 @@ class Stack:
             "AWS::Region": self.region,
             "AWS::AccountId": self.account,
             "AWS::StackName": self.name,
+            "AWS::StackId": f"arn:{self.partition}:cloudformation:{self.region}:{self.account}:stack/{self.name}/{_ID}",
             "AWS::URLSuffix": "amazonaws.com",
         }
         if name in pseudo:
