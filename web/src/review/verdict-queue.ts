@@ -1,0 +1,172 @@
+/**
+ * The verdicts of one reviewer on one draw. Each is kept in the browser at once and sent to the service; without a
+ * connection it waits here, also over a reload. Nothing is dropped silently: what is not stored anywhere is said.
+ */
+
+/** `yes`, `no`, `unsure`, or `other:` and the name of a class. */
+export type Answer = string;
+
+export interface Stretch {
+  recording: number;
+  start_sample: number;
+  stop_sample: number;
+  class: string;
+}
+
+export interface Judged {
+  verdict: Answer;
+  calls: number | null;
+  /** Where the reviewer marked the call, in samples at the rate of the analysis. */
+  mark: [start: number, stop: number] | null;
+}
+
+export type SentVerdict = Stretch & {
+  verdict: Answer | null;
+  calls: number | null;
+  mark_start_sample: number | null;
+  mark_stop_sample: number | null;
+};
+
+/** Where verdicts are kept in the browser; `localStorage` has these methods. */
+export interface Keeper {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
+
+export interface QueueOptions {
+  /** Name of the place in the keeper: execution and reviewer. */
+  place: string;
+  keeper: Keeper | null;
+  send: (verdicts: SentVerdict[]) => Promise<unknown>;
+  /** Called after every change. */
+  onChange: () => void;
+  /** Whether an error means that there was no answer, so that it is tried again. */
+  isPassing: (error: unknown) => boolean;
+  /** Time before the next try, in ms. */
+  retryDelay?: number;
+}
+
+/** Largest number of verdicts in a request. */
+const MOST_AT_ONCE = 500;
+
+export const stretchKey = ({ recording, start_sample, stop_sample, class: name }: Stretch) =>
+  JSON.stringify([recording, start_sample, stop_sample, name]);
+
+export class VerdictQueue {
+  #options: Required<QueueOptions>;
+  #judged = new Map<string, Judged>();
+  /** Verdicts that the service does not have yet, the oldest first; null deletes. */
+  #unsent = new Map<string, { stretch: Stretch; judged: Judged | null }>();
+  #sending = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+  /** Why the service did not take verdicts; null while it does. */
+  error: unknown = null;
+  /** Whether the browser keeps what was not sent. */
+  kept: boolean;
+
+  constructor({ retryDelay = 5000, ...options }: QueueOptions) {
+    this.#options = { retryDelay, ...options };
+    this.kept = options.keeper !== null;
+    this.#recall();
+  }
+
+  /** Number of verdicts that the service does not have yet. */
+  get waiting(): number {
+    return this.#unsent.size;
+  }
+
+  get(stretch: Stretch): Judged | null {
+    return this.#judged.get(stretchKey(stretch)) ?? null;
+  }
+
+  /** Take over what the service has of this reviewer; what waits here is newer. */
+  merge(stored: readonly SentVerdict[]): void {
+    for (const { verdict, calls, mark_start_sample: start, mark_stop_sample: stop, ...stretch } of stored) {
+      const key = stretchKey(stretch);
+      if (this.#unsent.has(key) || verdict === null) continue;
+      this.#judged.set(key, { verdict, calls: calls ?? null, mark: start == null || stop == null ? null : [start, stop] });
+    }
+    this.#options.onChange();
+  }
+
+  /** Give a verdict, or delete it with null. */
+  put(stretch: Stretch, judged: Judged | null): void {
+    const key = stretchKey(stretch);
+    if (judged) this.#judged.set(key, judged);
+    else this.#judged.delete(key);
+    this.#unsent.delete(key); // the newest of a stretch goes to the end
+    this.#unsent.set(key, { stretch, judged });
+    this.#keep();
+    this.#options.onChange();
+    void this.flush();
+  }
+
+  /** Send what waits, now. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (this.#sending || this.#closed) return;
+    this.#sending = true;
+    try {
+      while (this.#unsent.size) {
+        const batch = [...this.#unsent].slice(0, MOST_AT_ONCE);
+        await this.#options.send(batch.map(([, { stretch, judged }]) => sentVerdict(stretch, judged)));
+        for (const [key, sent] of batch) if (this.#unsent.get(key) === sent) this.#unsent.delete(key);
+        this.error = null;
+        this.#keep();
+        this.#options.onChange();
+      }
+    } catch (error) {
+      this.error = error;
+      if (!this.#closed && this.#options.isPassing(error)) {
+        this.#timer = setTimeout(() => void this.flush(), this.#options.retryDelay);
+      }
+    } finally {
+      this.#sending = false;
+      this.#options.onChange();
+    }
+  }
+
+  /** Stop sending; what waits stays in the browser. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #recall(): void {
+    try {
+      const text = this.#options.keeper?.getItem(this.#options.place);
+      const kept: [string, { stretch: Stretch; judged: Judged | null }][] = JSON.parse(text ?? '[]');
+      for (const [key, entry] of kept) {
+        this.#unsent.set(key, entry);
+        if (entry.judged) this.#judged.set(key, entry.judged);
+      }
+    } catch {
+      this.kept = false;
+    }
+  }
+
+  #keep(): void {
+    const { keeper, place } = this.#options;
+    if (!keeper) return;
+    try {
+      if (this.#unsent.size) keeper.setItem(place, JSON.stringify([...this.#unsent]));
+      else keeper.removeItem(place);
+      this.kept = true;
+    } catch {
+      this.kept = false; // full, or forbidden in this browser
+    }
+  }
+}
+
+function sentVerdict(stretch: Stretch, judged: Judged | null): SentVerdict {
+  const [start, stop] = judged?.mark ?? [null, null];
+  return {
+    ...stretch,
+    verdict: judged?.verdict ?? null,
+    calls: judged?.calls ?? null,
+    mark_start_sample: start,
+    mark_stop_sample: stop,
+  };
+}

@@ -1,0 +1,69 @@
+/** What keys and buttons of a review mean. */
+import type { Judged } from './verdict-queue.ts';
+
+/** Longest name of a reviewer or of a class. */
+export const LONGEST_NAME = 60;
+
+/** Return a name that no spreadsheet takes for a formula: it begins with a letter or a digit and has no line breaks. */
+export function cleanName(text: string): string {
+  return text
+    .replace(/[\p{C};\u2028\u2029]+/gu, ' ')
+    .replace(/^[^\p{L}\p{N}]+/u, '')
+    .trim()
+    .slice(0, LONGEST_NAME);
+}
+
+export type Action =
+  | { kind: 'judge'; verdict: 'yes' | 'no' | 'unsure'; calls: number | null }
+  | { kind: 'other' | 'clear' | 'play' | 'zoom' | 'mark-start' | 'mark-stop' | 'previous' | 'next' };
+
+/** Return what a key does in a review, or null. */
+export function actionOf(key: string): Action | null {
+  if (/^[1-9]$/.test(key)) return { kind: 'judge', verdict: 'yes', calls: Number(key) };
+  switch (key.length === 1 ? key.toLowerCase() : key) {
+    case 'y':
+      return { kind: 'judge', verdict: 'yes', calls: null };
+    case 'n':
+      return { kind: 'judge', verdict: 'no', calls: null };
+    case 'u':
+      return { kind: 'judge', verdict: 'unsure', calls: null };
+    case 'o':
+      return { kind: 'other' };
+    case 'Backspace':
+      return { kind: 'clear' };
+    case ' ':
+      return { kind: 'play' };
+    case 'z':
+      return { kind: 'zoom' };
+    case '[':
+      return { kind: 'mark-start' };
+    case ']':
+      return { kind: 'mark-stop' };
+    case 'ArrowLeft':
+      return { kind: 'previous' };
+    case 'ArrowRight':
+      return { kind: 'next' };
+    default:
+      return null;
+  }
+}
+
+/** Return a verdict with another answer; the mark of a call is kept unless there is none. */
+export function judgedAs(before: Judged | null, verdict: string, calls: number | null): Judged {
+  return { verdict, calls, mark: verdict === 'no' ? null : (before?.mark ?? null) };
+}
+
+/** Return a verdict with the mark of a call. Who marks a call says that there is one, so a missing verdict and `no` become yes. */
+export function markedAs(before: Judged | null, mark: [start: number, stop: number]): Judged {
+  const absent = before === null || before.verdict === 'no';
+  return absent ? { verdict: 'yes', calls: null, mark } : { ...before, mark };
+}
+
+/** Return the place of the next unit without a verdict, searched from the one after `at`, round to it; null if none. */
+export function nextOpen(judged: readonly boolean[], at: number): number | null {
+  for (let step = 1; step <= judged.length; step += 1) {
+    const index = (at + step) % judged.length;
+    if (!judged[index]) return index;
+  }
+  return null;
+}

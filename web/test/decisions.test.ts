@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Decider, settingsKey } from '../src/results/decisions.ts';
+import type { DecidedRecording, DecisionSettings, DecisionState } from '../src/results/decisions.ts';
+
+const settings = (threshold: number): DecisionSettings => ({
+  threshold,
+  median_windows: 5,
+  min_duration_seconds: 0.2,
+  min_gap_seconds: 0.1,
+});
+
+interface Request {
+  threshold: number;
+  recording: number;
+  signal: AbortSignal;
+  answer: () => void;
+  fail: (error: Error) => void;
+}
+
+function service(width = 2) {
+  const requests: Request[] = [];
+  const states: DecisionState[] = [];
+  const decider = new Decider({
+    delay: 5,
+    width,
+    onState: (state) => states.push(state),
+    decide: ({ threshold }, recording, signal) =>
+      new Promise<DecidedRecording>((resolve, reject) => {
+        const answer = () => resolve({ decision: `d-${threshold}`, events: [] });
+        requests.push({ threshold: threshold as number, recording, signal, answer, fail: reject });
+      }),
+  });
+  const settle = () => sleep(20);
+  return { requests, states, decider, settle };
+}
+
+const decisionOf = (state: DecisionState | undefined) => (state?.kind === 'decided' ? state.decided.decision : state?.kind);
+
+test('a slider that moves on asks only for its last place', async () => {
+  const { requests, decider, settle } = service();
+  for (const threshold of [0.5, 0.6, 0.7]) decider.request(settings(threshold), [0]);
+  await settle();
+  assert.deepEqual(requests.map(({ threshold }) => threshold), [0.7]);
+});
+
+test('recordings are decided in their order, a few at a time', async () => {
+  const { requests, states, decider, settle } = service(2);
+  decider.request(settings(0.7), [4, 1, 2]);
+  await settle();
+  assert.deepEqual(requests.map(({ recording }) => recording), [4, 1]);
+  requests[1].answer();
+  await settle();
+  assert.deepEqual(requests.map(({ recording }) => recording), [4, 1, 2]);
+  assert.notEqual(states.at(-1)?.kind, 'decided');
+  requests[0].answer();
+  requests[2].answer();
+  await settle();
+  const last = states.at(-1);
+  assert.equal(last?.kind, 'decided');
+  assert.deepEqual([...(last as { decided: { events: Map<number, unknown> } }).decided.events.keys()], [4, 1, 2]);
+});
+
+test('a late answer of an older decision is dropped', async () => {
+  const { requests, states, decider, settle } = service();
+  decider.request(settings(0.6), [0]);
+  await settle();
+  decider.request(settings(0.8), [0]);
+  await settle();
+  assert.equal(requests[0].signal.aborted, true);
+  requests[1].answer();
+  await settle();
+  requests[0].answer();
+  await settle();
+  assert.equal(decisionOf(states.at(-1)), 'd-0.8');
+  assert.equal(states.filter((state) => decisionOf(state) === 'd-0.6').length, 0);
+});
+
+test('a decision that was made before needs no request', async () => {
+  const { requests, states, decider, settle } = service();
+  decider.request(settings(0.6), [0]);
+  await settle();
+  requests[0].answer();
+  await settle();
+  decider.reset();
+  assert.equal(states.at(-1)?.kind, 'own');
+  decider.request(settings(0.6), [0]);
+  assert.equal(decisionOf(states.at(-1)), 'd-0.6');
+  decider.request(settings(0.6), [0, 1]);
+  await settle();
+  assert.deepEqual(requests.map(({ recording }) => recording), [0, 1]);
+});
+
+test('after an error the other requests stop, and the error is said', async () => {
+  const { requests, states, decider, settle } = service(2);
+  decider.request(settings(0.6), [0, 1, 2]);
+  await settle();
+  requests[0].fail(new Error('no scores'));
+  await settle();
+  assert.equal(requests[1].signal.aborted, true);
+  assert.equal(requests.length, 2);
+  const last = states.at(-1);
+  assert.equal(last?.kind === 'failed' && (last.error as Error).message, 'no scores');
+});
+
+test('nothing is asked for after a reset', async () => {
+  const { requests, states, decider, settle } = service();
+  decider.request(settings(0.6), [0]);
+  decider.reset();
+  await settle();
+  assert.deepEqual(requests, []);
+  assert.equal(states.at(-1)?.kind, 'own');
+});
+
+test('settings are equal whatever the order of their classes', () => {
+  const one = { ...settings(0), threshold: { a: 0.5, b: 0.6 } };
+  assert.equal(settingsKey(one), settingsKey({ ...one, threshold: { b: 0.6, a: 0.5 } }));
+  assert.notEqual(settingsKey(one), settingsKey({ ...one, threshold: { a: 0.6, b: 0.5 } }));
+});
