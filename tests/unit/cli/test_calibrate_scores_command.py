@@ -117,7 +117,7 @@ def test_unknown_site_and_missing_verdicts_are_one_line_each(results: Path, mode
         (["calibrate-scores", results, "--models", models], "verdicts.csv"),
         (
             ["detect", tmp_path / "reef.wav", "--models", models, "--out", tmp_path / "out", "--set", "site=x"],
-            "reef@1.1.0 has no calibration for the site 'x' (sites with one: none)",
+            "reef@1.1.0 has no calibration for the site 'x'; leave site out",
         ),
     ):
         done = CliRunner().invoke(main, [str(each) for each in arguments])

@@ -307,7 +307,7 @@ def read_score_calibration(models: ModelRepository, model: PinnedModel, site: st
     Raises
     ------
     InvalidSettings
-        There is no calibration for the site; the message names the sites that have one.
+        There is no calibration for the site. The message names no other site, because its reader may be another tenant.
     InvalidBundle
         The file is damaged, or belongs to another bundle.
     """
@@ -319,10 +319,9 @@ def read_score_calibration(models: ModelRepository, model: PinnedModel, site: st
     except FileNotFoundError:
         if site is None:
             return None
-        sites = ", ".join(calibrated_sites(models, model)) or "none"
         raise InvalidSettings(
-            f"{model.reference} has no calibration for the site {site!r} (sites with one: {sites}); leave site out, or "
-            f"make one with: anemonefish calibrate-scores RESULTS --site {site}"
+            f"{model.reference} has no calibration for the site {site!r}; leave site out, or make one with: "
+            f"anemonefish calibrate-scores RESULTS --site {site}"
         ) from None
     except (ValueError, RecursionError):
         document = None
