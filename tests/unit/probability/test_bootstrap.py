@@ -15,7 +15,7 @@ def judged(n: int, recordings: int = 1, slope: float = 1.5, seed: int = 0) -> li
     scores = rng.uniform(0.01, 0.99, n)
     yes = rng.random(n) < LogisticCurve(0.0, slope).probability(scores)
     return [
-        Judged(score=score, yes=bool(answer), weight=2.0, stratum=f"{score:.1f}", recording=f"{number % recordings}")
+        Judged(score=score, yes=bool(answer), stratum=f"{score:.1f}", recording=f"{number % recordings}")
         for number, (score, answer) in enumerate(zip(scores, yes, strict=True))
     ]
 
@@ -41,21 +41,21 @@ def test_verdicts_of_many_recordings_are_resampled_by_recording() -> None:
 
 def test_recordings_that_differ_give_wider_intervals_than_their_verdicts() -> None:
     alike = [
-        Judged(score=0.3 + 0.04 * (k % 10), yes=r % 2 == 0, weight=1, stratum="a", recording=str(r))
+        Judged(score=0.3 + 0.04 * (k % 10), yes=r % 2 == 0, stratum="a", recording=str(r))
         for r in range(10)
         for k in range(10)
     ]
     rising = [*judged(40, seed=1), *alike]
     by_recording = fit_curve(rising, replicates=100).interval([0.5])
-    one = [Judged(score=e.score, yes=e.yes, weight=e.weight, stratum=e.stratum, recording="one") for e in rising]
+    one = [Judged(score=e.score, yes=e.yes, stratum=e.stratum, recording="one") for e in rising]
     by_verdict = fit_curve(one, replicates=100).interval([0.5])
     assert by_recording[1] - by_recording[0] > 1.5 * (by_verdict[1] - by_verdict[0])
 
 
 @pytest.mark.parametrize("n", [0, 9])
 def test_too_few_verdicts_of_a_kind_are_refused(n: int) -> None:
-    few = [Judged(score=0.9, yes=True, weight=1, stratum="a", recording="r")] * n
-    many = [Judged(score=0.1, yes=False, weight=1, stratum="b", recording="r")] * 50
+    few = [Judged(score=0.9, yes=True, stratum="a", recording="r")] * n
+    many = [Judged(score=0.1, yes=False, stratum="b", recording="r")] * 50
     with pytest.raises(InvalidRequest, match=f"{n} verdicts are yes and 50 are no; a curve needs 10 of each"):
         fit_curve([*few, *many])
 

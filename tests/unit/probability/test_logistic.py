@@ -34,6 +34,20 @@ def test_weights_undo_a_sample_that_prefers_high_scores() -> None:
     assert equal.probability(0.5) > TRUTH.probability(0.5) + 0.06
 
 
+def test_draw_that_depends_on_the_score_only_needs_no_weights() -> None:
+    """Few are drawn from the many units of low scores, as a review does: weights make the curve less certain."""
+    scores, yes = verdicts(40_000)
+    chance = np.where(scores > 0.5, 0.005, 0.0005)
+    errors: dict[str, list[float]] = {"once": [], "weighted": []}
+    for seed in range(100, 160):
+        drawn = np.random.default_rng(seed).random(len(scores)) < chance
+        for name, weights in (("once", np.ones(drawn.sum())), ("weighted", 1 / chance[drawn])):
+            curve = fit_logistic(scores[drawn], yes[drawn], weights)
+            errors[name].append(float(curve.probability(0.5)) - float(TRUTH.probability(0.5)))
+    assert abs(np.mean(errors["once"])) < 0.03
+    assert np.std(errors["once"]) < 0.9 * np.std(errors["weighted"])
+
+
 @pytest.mark.parametrize("ratio", [1.0, 1000.0])
 def test_separated_verdicts_have_a_finite_rising_curve(ratio: float) -> None:
     scores = np.r_[np.linspace(0.01, 0.4, 20), np.linspace(0.6, 0.999, 20)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,18 +96,10 @@ def calibrate_scores(
 
 
 def judged_units(units: Iterable[Verdict]) -> list[Judged]:
-    """Return the units with a usable verdict, each with the number of units that it stands for."""
-    usable = _usable(units)
-    judged = Counter(row.stratum for row in usable)
+    """Return the units with a usable verdict."""
     return [
-        Judged(
-            score=row.score,
-            yes=row.verdict == YES,
-            weight=row.stratum_size / judged[row.stratum],
-            stratum=row.stratum,
-            recording=row.recording,
-        )
-        for row in usable
+        Judged(score=row.score, yes=row.verdict == YES, stratum=row.stratum, recording=row.recording)
+        for row in _usable(units)
     ]
 
 
@@ -176,6 +168,11 @@ def _of_one_review(rows: Sequence[Verdict]) -> Sequence[Verdict]:
     reviews = sorted({row.review for row in rows})
     if not reviews:
         raise InvalidRequest("the table of verdicts has no rows; make a review with: anemonefish review RESULTS")
+    if len(labels := sorted({row.label for row in rows})) > 1:
+        raise InvalidRequest(
+            f"the verdicts are about {' and '.join(labels)}, and a calibration is about one class; name it (--class "
+            f"{labels[0]})"
+        )
     if len(reviews) > 1:
         raise InvalidRequest(
             f"the verdicts are of several draws ({', '.join(reviews)}), and each counts units of its own; give a file "

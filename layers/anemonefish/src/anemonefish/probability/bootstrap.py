@@ -49,14 +49,11 @@ class Judged:
     ----------
     score : float
     yes : bool
-    weight : float
-        Units that it stands for.
     stratum, recording : str
     """
 
     score: float
     yes: bool
-    weight: float
     stratum: str
     recording: str
 
@@ -119,7 +116,6 @@ class _Arrays:
 
     scores: NDArray[np.float64]
     yes: NDArray[np.bool_]
-    weights: NDArray[np.float64]
     groups: tuple[NDArray[np.intp], ...]
 
     @classmethod
@@ -131,13 +127,12 @@ class _Arrays:
         return cls(
             np.array([each.score for each in judged], np.float64),
             np.array([each.yes for each in judged], np.bool_),
-            np.array([each.weight for each in judged], np.float64),
             tuple(np.array(numbers, np.intp) for numbers in groups.values()),
         )
 
     def fit(self, times: NDArray[np.float64]) -> tuple[LogisticCurve, ...]:
         """Fit a curve for each row of how many times each verdict counts."""
-        return fit_logistic_many(self.scores, self.yes, self.weights * times)
+        return fit_logistic_many(self.scores, self.yes, times)
 
     def has_both_kinds(self, times: NDArray[np.float64]) -> bool:
         """Say whether a curve can be fitted to the verdicts that count."""

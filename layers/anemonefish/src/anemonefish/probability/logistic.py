@@ -1,12 +1,16 @@
 """Fit a probability to scores: a logistic curve over the logit of the score.
 
-Verdicts are drawn from strata, so each counts with a weight: the units of its stratum that it stands for. Few verdicts
-often separate completely (every yes above every no), where maximum likelihood has no answer. Firth's penalty gives one
-that is finite and less biased, and a new intercept then makes the mean probability equal the weighted share of yes.
+Each verdict counts once, although it stands for more or fewer units of its stratum. Whether a unit was drawn depends on
+its score only, and of units with the same score those that were drawn are like the others, so the curve needs no
+weights (Winship and Radbill 1994). With weights the few verdicts of the large strata of low scores would decide it: in
+simulated deployments the curve was then further from the truth (docs/probability.md). Few verdicts often separate
+completely (every yes above every no), where maximum likelihood has no answer. Firth's penalty gives one
+that is finite and less biased, and a new intercept then makes the mean probability of the verdicts their share of yes.
 
 References
 ----------
 D. Firth, "Bias reduction of maximum likelihood estimates", Biometrika 80:27-38, 1993.
+C. Winship, L. Radbill, "Sampling weights and regression analysis", Sociological Methods and Research 23:230-257, 1994.
 R. Puhr, G. Heinze, M. Nold, L. Lusa, A. Geroldinger, "Firth's logistic regression with rare events: accurate effect
 estimates and predictions?", Statistics in Medicine 36:2302-2317, 2017 (the intercept, "FLIC").
 """
@@ -71,7 +75,7 @@ def fit_logistic(scores: ArrayLike, yes: ArrayLike, weights: ArrayLike) -> Logis
     yes : array_like of bool, shape (n,)
         Verdicts; both kinds must occur.
     weights : array_like, shape (n,)
-        Units that each verdict stands for, at least 1. Firth's penalty is worth two units, however many there are.
+        How many times each verdict counts. Firth's penalty is worth two verdicts, however many there are.
 
     Raises
     ------
