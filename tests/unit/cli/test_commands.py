@@ -48,7 +48,7 @@ def test_detect_finds_the_simulated_calls(reef_scene: Path, tmp_path: Path) -> N
     ]
     assert len(calls) >= 3
     assert sum(found) >= 0.6 * len(calls)
-    assert "1 recordings" in result.output
+    assert "1 recording," in result.output
     document = json.loads((tmp_path / "out" / "scene.wav.json").read_text())
     line = document["metadata"]["model_card"]
     assert line.startswith("fit for science: no (trained on simulated scenes only")

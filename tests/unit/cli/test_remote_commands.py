@@ -179,7 +179,7 @@ def test_results_need_no_scores(run: Callable[..., Result], service: FakeApi, tm
     service.trouble("POST", ".*/decisions", 410, body, content_type="application/json")
     result = run("results", EXECUTION, "--out", tmp_path / "out", "--formats", "csv")
     assert result.exit_code == 0, result.output
-    assert "1 recordings, 2 events" in result.stdout
+    assert "1 recording, 2 events" in result.stdout
     assert all("format" in each.query for each in service.api if each.path.endswith("/results"))
     decided = run("decide", EXECUTION, "--out", tmp_path / "again")
     assert decided.exit_code == 1
@@ -336,7 +336,7 @@ def test_results_and_decisions_are_downloaded(run: Callable[..., Result], servic
     result = run("decide", EXECUTION, "--threshold", 0.7, "--out", tmp_path / "two", "--formats", "csv")
     assert result.exit_code == 0
     assert (tmp_path / "two" / "a.wav.events.csv").read_text() == f"this is 0-csv-{DECISION}"
-    assert "1 recordings, 3 events" in result.stdout  # those of the decision
+    assert "1 recording, 3 events" in result.stdout  # those of the decision
     bodies = [each.body for each in service.api if each.path.endswith("/decisions")]
     assert {json.loads(body)["threshold"] for body in bodies} == {0.7}
 

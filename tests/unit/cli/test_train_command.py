@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "InvalidRequest: the class 'pop' is in 1 recordings (a.wav), and three are needed"),
+        ([], "InvalidRequest: the class 'pop' is in 1 recording (a.wav), and three are needed"),
         (["--map", "pop"], "InvalidSettings: --map 'pop' does not say what it means; write LABEL=CLASS"),
         (["--band", "high"], "InvalidSettings: --band 'high' is not two frequencies in Hz; write for example 100-2000"),
         (["--band", "900-100"], "InvalidSettings: band must be two rising frequencies"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_verdicts_come_back_beside_the_results(made: MadeReview, results: Path, 
     answer = run(away, "--verdicts", tmp_path / "ana.csv", "--verdicts", tmp_path / "ben.csv")
     assert answer.exit_code == 0, answer.output
     assert f"{count} units judged by Ana, Ben, 0 not judged" in answer.output
-    assert "2 units are unsure in the labels, because their reviewers differ" in answer.output
+    assert "unsure in the labels, because reviewers differ: 2 units" in answer.output
     rows = read_verdicts(away / "verdicts.csv").rows
     assert len(rows) == count + 2
     with (away / "review-labels.csv").open() as file:
@@ -140,6 +141,32 @@ def test_verdicts_come_back_beside_the_results(made: MadeReview, results: Path, 
     write_verdicts(tmp_path / "ben.csv", later)
     taken = af.take_verdicts(away, tmp_path / "ben.csv")
     assert (taken.disagreements, len(taken.table.rows)) == (0, count + 2)
+
+
+def test_each_target_class_has_its_review_and_its_verdicts(deployment: Path, tmp_path: Path) -> None:
+    away = tmp_path / "results"
+    af.detect(
+        deployment / ODD, folder=away, formats=["parquet"], processes=1, target_class=("anemonefish", "biological")
+    )
+    answer = run(away, "--recordings", deployment)
+    assert "this review is about anemonefish; for another class of these results:" in answer.output
+    (command,) = re.findall(r"anemonefish (review .* --class biological)", answer.output)
+    assert CliRunner().invoke(main, [*shlex.split(command), "--recordings", str(deployment)]).exit_code == 0
+    pages = [away / "review-page", away / "review-page-biological"]
+    tables = [read_verdicts(page / "to-judge.csv") for page in pages]
+    assert [{row.label for row in table.rows} for table in tables] == [{"anemonefish"}, {"biological"}]
+    for table in tables:
+        write_verdicts(tmp_path / "verdicts.csv", judged(table.rows, "no"))
+        taken = af.take_verdicts(away, tmp_path / "verdicts.csv")
+    assert len(taken.table.rows) == sum(len(table.rows) for table in tables)
+    with pytest.raises(InvalidRequest, match=r"about anemonefish and biological.*name it"):
+        af.calibrate_scores(away)
+    with pytest.raises(InvalidRequest, match="a curve needs 10 of each"):
+        af.calibrate_scores(away, target_class="biological")
+    with pytest.raises(InvalidRequest, match="not about 'grunt'"):
+        af.calibrate_scores(away, target_class="grunt")
+    with pytest.raises(InvalidRequest, match="no events of 'noise', only of anemonefish and biological"):
+        af.review(away, target_class="noise")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ _PERCENT = f"{CONFIDENCE:.0%}"
 @click.option(
     "--verdicts", type=click.Path(path_type=Path), help="The table of verdicts.  [default: RESULTS/verdicts.csv]"
 )
+@click.option("--class", "label", help="Which verdicts, where several classes were reviewed.")
 @click.option("--site", help="Name of the site, for: detect --set site=NAME.  [default: for detect without a site]")
 @click.option(
     "--precision",
@@ -41,6 +42,7 @@ _PERCENT = f"{CONFIDENCE:.0%}"
 def calibrate_scores(
     results: Path,
     verdicts: Path | None,
+    label: str | None,
     site: str | None,
     precision: float,
     models_uri: str,
@@ -48,7 +50,9 @@ def calibrate_scores(
     keep: bool,
 ) -> None:
     """Turn scores into probabilities by the verdicts on a review of RESULTS."""
-    made = af.calibrate_scores(results, verdicts, site=site, precision=precision, models=models_uri, keep=keep)
+    made = af.calibrate_scores(
+        results, verdicts, target_class=label, site=site, precision=precision, models=models_uri, keep=keep
+    )
     if as_json:
         click.echo(json.dumps(made.to_dict(), indent=2))
         return

@@ -28,6 +28,7 @@ from anemonefish.cli.terminal import (
     show_notes,
     show_quote,
 )
+from anemonefish.front.display import count_of
 from anemonefish.interrupts import Stopped, command_line
 from anemonefish.settings import FORMATS, MOST_CLIPS, Settings
 from anemonefish.stores import open_store
@@ -111,7 +112,7 @@ def detect(
     show_notes(results.notes.items())
     _show_events(results.events)
     OUT.print(
-        f"{len(results)} recordings, {events_with_calls(results.events)}; reports in {out}",
+        f"{count_of(len(results), 'recording')}, {events_with_calls(results.events)}; reports in {out}",
         highlight=False,
         soft_wrap=True,
     )
@@ -121,8 +122,12 @@ def detect(
     _show_lone_calls(results.model, models_uri, settings)
     failed = _show_failures(results.planned)
     if (review := results.review) is not None:
-        left_out = f" ({review.left_out} events above --most-clips have none)" if review.left_out else ""
-        OUT.print(f"{review.clips} clips{left_out} and {review.pictures} pictures in {out / 'review'}", highlight=False)
+        more = review.left_out
+        left_out = (
+            f" ({count_of(more, 'event')} above --most-clips {'has' if more == 1 else 'have'} none)" if more else ""
+        )
+        drawn = count_of(review.pictures, "picture")
+        OUT.print(f"{count_of(review.clips, 'clip')}{left_out} and {drawn} in {out / 'review'}", highlight=False)
     if failed:
         sys.exit(1)
 

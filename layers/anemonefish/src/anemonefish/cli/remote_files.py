@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from anemonefish.cli.terminal import ERR, OUT, complain, progress_bar, reason_of, show_notes
 from anemonefish.errors import AnemonefishError, Failure, InvalidRequest
+from anemonefish.front.display import count_of
 from anemonefish.jobs.request import RecordingRequest
 from anemonefish.models.card import NOT_STATED
 from anemonefish.notes import Note
@@ -249,8 +250,9 @@ def publish_summary(
     done = [each for each in recordings if each.failure is None]
     events = sum(each.events or 0 for each in done)
     known = [each.calls for each in done if each.calls is not None]
-    calls = f" with {sum(known)} calls" if events and len(known) == len(done) else ""
-    OUT.print(f"{len(done)} recordings, {events} events{calls}; reports in {out}", highlight=False, soft_wrap=True)
+    calls = f" with {count_of(sum(known), 'call')}" if events and len(known) == len(done) else ""
+    found = f"{count_of(len(done), 'recording')}, {count_of(events, 'event')}{calls}"
+    OUT.print(f"{found}; reports in {out}", highlight=False, soft_wrap=True)
     OUT.print(f"{model['name']}@{model['version']}: {card}", highlight=False, markup=False, soft_wrap=True)
     if len(done) < len(recordings):
         ERR.print(f"{len(recordings) - len(done)} of {len(recordings)} recordings failed:", highlight=False)

@@ -14,6 +14,7 @@ import click
 
 from anemonefish.cli.terminal import OUT, models_option, progress_bar, require, typed_models
 from anemonefish.errors import InvalidSettings
+from anemonefish.front.display import count_of
 
 if TYPE_CHECKING:
     from anemonefish.results.verdicts import Verdict
@@ -26,6 +27,7 @@ _DEFAULT_CLIPS = 100
 @click.command()
 @click.argument("results", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the page.  [default: review-page in RESULTS]")
+@click.option("--class", "label", help="Which target class of the results.  [default: the first]")
 @click.option("--clips", type=click.IntRange(1), default=_DEFAULT_CLIPS, show_default=True, help="Size of the sample.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another one draws another sample.")
 @click.option(
@@ -45,6 +47,7 @@ _DEFAULT_CLIPS = 100
 def review(
     results: Path,
     out: Path | None,
+    label: str | None,
     clips: int,
     seed: int,
     recordings: Path | None,
@@ -59,12 +62,14 @@ def review(
     """
     if tables:
         context = click.get_current_context()
-        given = [name for name in ("out", "recordings", "clips", "seed", "padding") if _is_given(context, name)]
+        options = {"out": "out", "label": "class", "recordings": "recordings", "clips": "clips"}
+        options |= {"seed": "seed", "padding": "padding"}
+        given = [option for name, option in options.items() if _is_given(context, name)]
         if given:
             raise InvalidSettings(f"--verdicts takes a table back and makes no page; leave out --{', --'.join(given)}")
         _take(results, tables)
     else:
-        _make(results, out, clips, seed, recordings, padding, models_uri)
+        _make(results, out, label, clips, seed, recordings, padding, models_uri)
 
 
 def _is_given(context: click.Context, name: str) -> bool:
@@ -72,7 +77,14 @@ def _is_given(context: click.Context, name: str) -> bool:
 
 
 def _make(
-    results: Path, out: Path | None, clips: int, seed: int, recordings: Path | None, padding: float, models_uri: str
+    results: Path,
+    out: Path | None,
+    label: str | None,
+    clips: int,
+    seed: int,
+    recordings: Path | None,
+    padding: float,
+    models_uri: str,
 ) -> None:
     import anemonefish as af
 
@@ -82,6 +94,7 @@ def _make(
         made = af.review(
             results,
             out,
+            target_class=label,
             clips=clips,
             seed=seed,
             recordings=recordings,
@@ -90,6 +103,10 @@ def _make(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     _show_strata(made.rows)
+    if made.others:
+        _say(f"this review is about {made.rows[0].label}; for another class of these results:")
+    for other in made.others:
+        _say(f"anemonefish review {shlex.quote(str(results))} --class {shlex.quote(other)}")
     if not made.band_is_known:
         _say(f"{made.rows[0].model} is not in {models_uri}, so the spectrograms show all frequencies")
     _say(f"{len(made.rows)} of {made.n_units} stretches were drawn. Open this page in a browser:")
@@ -105,13 +122,14 @@ def _take(results: Path, tables: tuple[Path, ...]) -> None:
     _show_strata(taken.table.rows)
     judged = {row.key for row in taken.table.rows if row.is_judged}
     open_units = {row.key for row in taken.table.rows} - judged
-    _say(f"{len(judged)} units judged by {', '.join(taken.table.reviewers) or 'nobody'}, {len(open_units)} not judged")
+    units = count_of(len(judged), "unit")
+    _say(f"{units} judged by {', '.join(taken.table.reviewers) or 'nobody'}, {len(open_units)} not judged")
     if taken.disagreements:
-        _say(f"{taken.disagreements} units are unsure in the labels, because their reviewers differ")
+        _say(f"unsure in the labels, because reviewers differ: {count_of(taken.disagreements, 'unit')}")
     if taken.unmarked:
-        _say(f"{taken.unmarked} segments hold a sound that nobody marked; they are unsure in the labels")
+        _say(f"unsure in the labels, because nobody marked the sound in it: {count_of(taken.unmarked, 'segment')}")
     _say(f"verdicts: {taken.verdicts}")
-    _say(f"{taken.n_labels} labels: {taken.labels}")
+    _say(f"{count_of(taken.n_labels, 'label')}: {taken.labels}")
     if len({row.review for row in taken.table.rows}) == 1 and judged:
         _say("Probabilities, a threshold for a precision, and calls per hour:")
         _say(" ".join(["anemonefish calibrate-scores", shlex.quote(str(results)), *typed_models()]))

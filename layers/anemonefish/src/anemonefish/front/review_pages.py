@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def review(
     results: str | os.PathLike[str],
     folder: str | os.PathLike[str] | None = None,
     *,
+    target_class: str | None = None,
     clips: int = DEFAULT_CLIPS,
     seed: int = 0,
     recordings: str | os.PathLike[str] | None = None,
@@ -42,7 +44,9 @@ def review(
     results : path
         A folder that ``detect`` or ``remote detect`` wrote, with the format parquet or json.
     folder : path, optional
-        Where the page goes; ``review-page`` in the folder of results unless given.
+        Where the page goes; ``review-page`` in the folder of results unless given, for a class ``review-page-CLASS``.
+    target_class : str, optional
+        Which of the target classes of the results is reviewed; the first unless given.
     clips : int
         Size of the sample.
     seed : int
@@ -80,7 +84,8 @@ def review(
     root = Path(results)
     return make_review(
         root,
-        root / DEFAULT_FOLDER if folder is None else Path(folder),
+        root / _folder_of(target_class) if folder is None else Path(folder),
+        label=target_class,
         clips=clips,
         seed=seed,
         models=open_store(models_or_default(models)),
@@ -88,6 +93,10 @@ def review(
         padding_seconds=padding_seconds,
         progress=progress,
     )
+
+
+def _folder_of(label: str | None) -> str:
+    return DEFAULT_FOLDER if label is None else f"{DEFAULT_FOLDER}-{re.sub(r'[^A-Za-z0-9._-]+', '-', label)}"
 
 
 def take_verdicts(results: str | os.PathLike[str], *tables: str | os.PathLike[str]) -> TakenVerdicts:

@@ -19,6 +19,7 @@ def calibrate_scores(
     results: str | os.PathLike[str],
     verdicts: str | os.PathLike[str] | None = None,
     *,
+    target_class: str | None = None,
     site: str | None = None,
     precision: float = 0.9,
     models: str | os.PathLike[str] | None = None,
@@ -32,6 +33,8 @@ def calibrate_scores(
         The folder of the results that were reviewed.
     verdicts : path, optional
         The table of verdicts; ``verdicts.csv`` in ``results`` unless given.
+    target_class : str, optional
+        Which verdicts are used, where there are reviews of several classes.
     site : str, optional
         The site of the recordings. ``detect(..., site=...)`` uses the calibration of that site; one that is made
         without a site is used by every ``detect`` without one.
@@ -68,6 +71,8 @@ def calibrate_scores(
     anemonefish.errors.InvalidRequest: results/verdicts.csv: ...
     """
     table = read_verdicts(Path(verdicts) if verdicts is not None else Path(results) / VERDICTS_CSV)
+    if target_class is not None:
+        table = table.of(target_class)
     repository = ModelRepository(open_store(models_or_default(models)))
     model, calibration = fit_calibration(Path(results), table, repository, site=site, precision=precision)
     if keep:

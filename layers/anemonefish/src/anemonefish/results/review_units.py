@@ -127,20 +127,33 @@ class DrawnUnit:
     drawn: int
 
 
-def review_units(scored: ScoredRecording) -> tuple[ReviewUnit, ...]:
+def review_units(scored: ScoredRecording, label: str | None = None) -> tuple[ReviewUnit, ...]:
     """Return the units of one recording in the order of their start: its events, and segments between them.
 
     Parameters
     ----------
     scored : ScoredRecording
-        Its own settings decide the events. Of several target classes, the first is reviewed.
+        Its own settings decide the events.
+    label : str or None
+        Which of its target classes is reviewed; the first unless given.
 
     Returns
     -------
     tuple of ReviewUnit
         They do not overlap, and they cover the recording up to the end of its last window.
+
+    Raises
+    ------
+    InvalidRequest
+        The results have no events of the class.
     """
-    decision, label = scored.decision, scored.settings.target_classes[0]
+    targets = scored.settings.target_classes
+    if label is not None and label not in targets:
+        raise InvalidRequest(
+            f"the results of {scored.name} have no events of {label!r}, only of {' and '.join(targets)}; name one of "
+            f"these, or decide them again with --set target_class={','.join((*targets, label))}"
+        )
+    decision, label = scored.decision, targets[0] if label is None else label
     smoothed = smooth(scored.scores, decision.median_windows)
     column = smoothed[:, scored.classes.index(label)]
     events = scored.events(smoothed, label, decision.threshold_of(label))

@@ -76,6 +76,20 @@ class VerdictTable:
         """Names of the reviewers, sorted."""
         return tuple(sorted({row.reviewer for row in self.rows if row.is_judged}))
 
+    def of(self, label: str) -> VerdictTable:
+        """Return the verdicts about a class.
+
+        Raises
+        ------
+        InvalidRequest
+            There is none.
+        """
+        rows = tuple(row for row in self.rows if row.label == label)
+        if not rows:
+            known = " and ".join(sorted({row.label for row in self.rows})) or "no class"
+            raise InvalidRequest(f"the verdicts are about {known}, and not about {label!r}")
+        return VerdictTable(rows)
+
 
 def verdict_cells(row: Verdict) -> tuple[object, ...]:
     """Return a row as cells under :data:`COLUMNS`."""

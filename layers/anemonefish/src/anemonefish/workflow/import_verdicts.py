@@ -59,12 +59,14 @@ def take_verdicts(results: Path, tables: Iterable[Path]) -> TakenVerdicts:
     InvalidRequest
         A table cannot be read, or it is about other results. Nothing is written then.
     """
-    reviewed = read_units(results)
     own = results / VERDICTS_CSV
     rows: tuple[Verdict, ...] = read_verdicts(own).rows if own.exists() else ()
+    reviewed: dict[str, ReviewedResults] = {}
     for path in tables:
         table = read_verdicts(path)
-        _check_results(path, table.rows, reviewed)
+        for label in sorted({row.label for row in table.rows}):
+            reviewed[label] = reviewed.get(label) or read_units(results, label)
+            _check_results(path, [row for row in table.rows if row.label == label], reviewed[label])
         rows = merge(rows, table.rows)
     if not rows:
         raise InvalidRequest(

@@ -83,21 +83,31 @@ class MadeReview:
         Units that they were drawn from.
     band_is_known : bool
         Whether the spectrograms show the band of the model. It is False where the model was not found.
+    others : tuple of str
+        The target classes of the results that it is not about.
     """
 
     page: Path
     rows: tuple[Verdict, ...]
     n_units: int
     band_is_known: bool
+    others: tuple[str, ...]
 
 
-def read_units(results: Path) -> ReviewedResults:
+def read_units(results: Path, label: str | None = None) -> ReviewedResults:
     """Read the units of a folder of results; the scores of one recording are held at a time.
+
+    Parameters
+    ----------
+    results : Path
+    label : str or None
+        Which of the target classes; the first unless given.
 
     Raises
     ------
     InvalidRequest
-        There are no results, a file is damaged, or recordings have results of different models or decisions.
+        There are no results, a file is damaged, recordings have results of different models or decisions, or there
+        are no events of the class.
     """
     units: list[ReviewUnit] = []
     paths, frames = {}, {}
@@ -114,7 +124,7 @@ def read_units(results: Path) -> ReviewedResults:
                 f"{results}: {scored.name} has results of another model or of other settings than {first.name}; "
                 f"review them in folders of their own"
             )
-        units += review_units(scored)
+        units += review_units(scored, label)
         facts = scored.origin["recording"]
         paths[scored.name] = str(facts["path"])
         frames[scored.name] = int(facts["frames"]), int(facts["sample_rate"])
@@ -130,6 +140,7 @@ def make_review(
     clips: int,
     seed: int,
     models: Store,
+    label: str | None = None,
     recordings: Path | None = None,
     padding_seconds: float = 1.0,
     progress: Callable[[int, int], object] | None = None,
@@ -146,6 +157,8 @@ def make_review(
         As in :func:`anemonefish.results.review_units.draw_units`.
     models : Store
         Where the model lies, which knows its band. Without the model the spectrograms show all frequencies.
+    label : str, optional
+        Which of the target classes; the first unless given.
     recordings : Path, optional
         Folder of the recordings. By default they are where they were analysed.
     padding_seconds : float
@@ -162,7 +175,7 @@ def make_review(
     RecordingChanged
         A recording is not the one that was analysed.
     """
-    reviewed = read_units(results)
+    reviewed = read_units(results, label)
     drawn = draw_units(reviewed.units, clips, seed)
     rows = empty_rows(drawn, reviewed.model, reviewed.first.decision, seed)
     band = _band(reviewed, models)
@@ -178,12 +191,13 @@ def make_review(
                 pages[page_clip.row.clip] = page_clip
                 if progress is not None:
                     progress(len(pages), len(rows))
-    others = [label for label in reviewed.classes if label != rows[0].label]
+    answers = [each for each in reviewed.classes if each != rows[0].label]
     _remove_other_clips(clips_folder, pages)
     write_verdicts(folder / TO_JUDGE, rows)
     with atomic_file(folder / PAGE) as path:
-        path.write_text(review_html([pages[row.clip] for row in rows], others), encoding="utf-8")
-    return MadeReview(folder / PAGE, rows, len(reviewed.units), band is not None)
+        path.write_text(review_html([pages[row.clip] for row in rows], answers), encoding="utf-8")
+    others = tuple(each for each in reviewed.first.settings.target_classes if each != rows[0].label)
+    return MadeReview(folder / PAGE, rows, len(reviewed.units), band is not None, others)
 
 
 def _by_recording(drawn: Sequence[DrawnUnit]) -> dict[str, list[ReviewUnit]]:
