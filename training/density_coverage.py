@@ -47,31 +47,33 @@ class Deployment:
         return sum(self.calls.values()) / self.hours
 
 
-def simulated(model: ModelInference, count: int, decision: Decision) -> Iterator[Deployment]:
+def simulated(model: ModelInference, count: int, decision: Decision, first: int = 0) -> Iterator[Deployment]:
     """Yield deployments of simulated reefs, each with its own rates of calls and other animals."""
-    for number in range(count):
+    for number in range(first, first + count):
         rng = np.random.default_rng(number)
         settings = SceneSettings(
             calls_per_minute=float(rng.choice(CALLS_PER_MINUTE)),
             biological_per_minute=float(rng.choice(OTHERS_PER_MINUTE)),
             calls_per_bout=(1, 3),
         )
-        suite = Suite(f"deployment {number}", settings, FIRST_SEED + 100 * number)
+        suite = Suite(f"deployment {number}", FIRST_SEED + 100 * number, settings)
+        rate = model.sample_rate or SAMPLE_RATE
         calls: dict[ReviewUnit, int] = {}
-        for index, scene in enumerate(score_suite(model, model.spec.profile, suite, RECORDINGS, RECORDING_SECONDS)):
+        (scenes,) = score_suite([(model, model.spec.profile)], suite, RECORDINGS, RECORDING_SECONDS)
+        for index, scene in enumerate(scenes):
             recording = ScoredRecording(
                 name=f"{number}-{index}",
-                sample_rate=SAMPLE_RATE,
+                sample_rate=rate,
                 seconds=Fraction(RECORDING_SECONDS),
                 grid=scene.grid,
                 classes=(str(model.target_class),),
                 scores=scene.scores[:, np.newaxis],
                 levels=None,
                 settings=Settings(target_class=model.target_class, **decision.to_dict()),
-                model=model.name,
+                model=model.spec.title,
                 origin={},
             )
-            middles = [(call.start + call.stop) // 2 for call in scene.calls]
+            middles = [(call.start + call.stop) * rate // (2 * SAMPLE_RATE) for call in scene.calls]
             for unit in review_units(recording):
                 calls[unit] = sum(unit.start <= middle < unit.stop for middle in middles)
         yield Deployment(calls, sum(float(unit.seconds) for unit in calls) / 3600)
@@ -141,13 +143,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", default="reef", help="name, or name@version")
     parser.add_argument("--deployments", type=int, default=20, help="deployments of simulated sound, 5 minutes each")
     parser.add_argument("--scores", type=int, default=500, help="deployments of scores alone, 1 to 12 hours each")
+    parser.add_argument("--first", type=int, default=0, help="number of the first deployment; its seeds follow from it")
     parser.add_argument("--clips", type=int, default=100, help="clips that are judged in each")
     options = parser.parse_args(arguments)
     if options.deployments:
         model = ModelInference(options.model, options.models)
         deployments, densities = [], []
         print("| deployment | units | true calls/h | estimate | 90 % interval | held |\n|---|---|---|---|---|---|")
-        for number, deployment in enumerate(simulated(model, options.deployments, model.spec.decision)):
+        for number, deployment in enumerate(
+            simulated(model, options.deployments, model.spec.decision, options.first), options.first
+        ):
             density = judged(deployment, options.clips, number)
             held = "yes" if density.low <= deployment.truth <= density.high else "no"
             print(
@@ -159,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             densities.append(density)
         print(f"\nsimulated sound: {summary(deployments, densities)}")
     if options.scores:
-        deployments = list(drawn_at_random(options.scores))
+        deployments = list(drawn_at_random(options.scores, options.first))
         densities = [judged(each, options.clips, number) for number, each in enumerate(deployments)]
         print(f"\nscores alone: {summary(deployments, densities)}")
 

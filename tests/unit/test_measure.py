@@ -107,3 +107,33 @@ def test_the_reference_model_is_measured(measure: Any, tmp_path: Path, capsys: p
     assert printed.count("| scenes | labels | recall |") == 2  # the model's own settings are the lab's
     assert printed.count("| unseen: empty | 0 | - |") == 2
     assert printed.count("quiet.wav: 0 events in 2.0 s") == 2
+
+
+@pytest.mark.slow
+def test_coverage_of_calls_per_hour_is_measured_on_sound_and_on_scores(
+    measure: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every call of a deployment lies in one unit, whatever the rate of the model is."""
+    monkeypatch.syspath_prepend(str(TRAINING))
+    module = importlib.import_module("density_coverage")
+    monkeypatch.setattr(module, "RECORDINGS", 1)
+    monkeypatch.setattr(module, "CALLS_PER_MINUTE", (30.0,))
+    monkeypatch.setattr(module, "RECORDING_SECONDS", 30.0)
+    made: list[int] = []
+    scene = measure.Suite.scene
+
+    def counted(suite: Any, index: int, seconds: float) -> Any:
+        drawn = scene(suite, index, seconds)
+        made[:] = [len(drawn.calls)]
+        return drawn
+
+    monkeypatch.setattr(measure.Suite, "scene", counted)
+    for name in ("reef@1.1.0", "reef@2.0.0"):
+        model = module.ModelInference(name, "models")
+        (deployment,) = module.simulated(model, 1, model.spec.decision, first=3)
+        assert sum(deployment.calls.values()) == made[0] > 0
+        assert deployment.hours == pytest.approx(30 / 3600, rel=0.02)
+    module.main(["--deployments", "1", "--scores", "2", "--clips", "40", "--first", "3"])
+    printed = capsys.readouterr().out
+    assert "simulated sound: " in printed
+    assert "scores alone: " in printed
