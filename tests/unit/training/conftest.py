@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from anemonefish.profiles import StftDb
+from anemonefish.profiles import BandDb
 from anemonefish.training.audio_cache import CachedAudio, cache_audio
 from anemonefish.training.labelled_recordings import LabelledRecording, TimedLabel
 from anemonefish.training.network_input import NetworkInput
@@ -18,10 +18,7 @@ from anemonefish.training.training_options import TrainingOptions
 from anemonefish.training.window_examples import WindowPool
 
 RATE = 8_000
-INPUT = NetworkInput(
-    RATE,
-    StftDb(hop_seconds=0.1, n_fft=160, hop_length=80, fmin_hz=50.0, fmax_hz=3000.0, crop_rate_hz=float(RATE)),
-)
+INPUT = NetworkInput(RATE, BandDb())
 QUICK = TrainingOptions(epochs=2, epoch_windows=(64, 64), batch=16)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from anemonefish.errors import InvalidSettings
+from anemonefish.profiles import BandDb
 from anemonefish.training.labelled_recordings import LabelledRecording, TimedLabel
 from anemonefish.training.network_input import choose_input
 from anemonefish.training.training_options import TrainingOptions
@@ -19,20 +20,36 @@ def recording(rate: int, *edges: float) -> LabelledRecording:
 @pytest.mark.parametrize(
     ("rate", "edges", "expected", "top"),
     [
-        (48_000, [], 16_000, 6_000),  # the band of the reference model
-        (48_000, [900.0, 1_200.0], 16_000, 6_000),
-        (48_000, [900.0, 1_200.0, 24_000.0], 16_000, 6_000),  # one box of the height of the window
+        (48_000, [], 8_000, 1_500),  # the band of the reference model
+        (48_000, [900.0, 1_000.0], 8_000, 1_500),
+        (48_000, [900.0, 1_000.0, 24_000.0], 8_000, 1_500),  # one box of the height of the window
         (96_000, [16_000.0, 18_000.0], 48_000, 21_250),
-        (8_000, [900.0], 8_000, 3_600),
-        (12_000, [], 12_000, 5_400),
+        (8_000, [2_000.0], 8_000, 2_500),
+        (4_000, [], 4_000, 1_500),
+        (2_000, [], 2_000, 900),
     ],
 )
 def test_band_holds_the_boxes_at_the_lowest_rate(rate: int, edges: list[float], expected: int, top: float) -> None:
     heard = choose_input([recording(rate, *edges)], TrainingOptions())
     low, high = heard.profile.band(heard.sample_rate)
-    assert heard.sample_rate == expected
-    assert low == 50
+    assert (heard.profile.kind, heard.sample_rate) == ("band-db", expected)
+    assert 100 <= low < 135
     assert high == pytest.approx(top, abs=100)
+
+
+def test_default_input_is_that_of_the_reference_network() -> None:
+    assert choose_input([recording(48_000)], TrainingOptions()).profile == BandDb()
+
+
+def test_narrow_band_has_longer_frames() -> None:
+    heard = choose_input([recording(48_000)], TrainingOptions(band=(40, 160), window_seconds=1.0))
+    assert heard.shape[1] >= 8
+
+
+def test_other_profile_is_used_where_it_is_asked_for() -> None:
+    heard = choose_input([recording(48_000)], TrainingOptions(profile="stft-db"))
+    assert (heard.profile.kind, heard.sample_rate) == ("stft-db", 16_000)
+    assert heard.profile.band(16_000) == (50, 6_000)
 
 
 def test_band_that_the_recordings_do_not_hold_is_refused() -> None:

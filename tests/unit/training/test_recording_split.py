@@ -20,27 +20,29 @@ def test_every_recording_is_in_one_part() -> None:
     split = split_recordings(recordings, ["call"], "auto", 1)
     names = [each.name for part in PARTS for each in split.part(part)]
     assert sorted(names) == [each.name for each in recordings]
-    assert [len(split.part(part)) for part in PARTS] == [12, 4, 4]
+    assert [len(split.part(part)) for part in PARTS] == [16, 4]
+    assert sorted(len(fold) for fold in split.folds) == [5, 5, 6]
+    assert sorted(each.name for fold in split.folds for each in fold) == [each.name for each in split.training]
     assert split.by == "recording"
 
 
-def test_rare_class_is_in_every_part() -> None:
+def test_rare_class_is_in_the_test_and_in_every_fold() -> None:
     recordings = [*many(27), *(labelled(f"rare{index}.wav", (1, 2, 1)) for index in range(3))]
     for seed in range(10):
         split = split_recordings(recordings, ["call", "rare"], "auto", seed)
-        assert all(sum(each.count(1) for each in split.part(part)) == 1 for part in PARTS)
+        assert [sum(each.count(1) for each in part) for part in (*split.folds, split.test)] == [1, 1, 1]
 
 
 def test_three_recordings_are_enough() -> None:
     split = split_recordings(many(3), ["call"], "auto", 5)
-    assert [len(split.part(part)) for part in PARTS] == [1, 1, 1]
+    assert [len(part) for part in (*split.folds, split.test)] == [1, 1, 1]
 
 
 def test_sites_stay_together_where_there_are_enough() -> None:
     recordings = [labelled(f"{site}/{index}.wav", (1, 2, 0), site=site) for site in "abcdef" for index in range(3)]
     split = split_recordings(recordings, ["call"], "auto", 1)
     assert split.by == "site"
-    sites = [{each.site for each in split.part(part)} for part in PARTS]
+    sites = [{each.site for each in part} for part in (*split.folds, split.test)]
     assert sum(map(len, sites)) == 6
 
 
@@ -50,7 +52,7 @@ def test_days_stay_together_where_there_are_too_few_sites() -> None:
     ]
     split = split_recordings(recordings, ["call"], "auto", 1)
     assert split.by == "day"
-    days = [{each.day for each in split.part(part)} for part in PARTS]
+    days = [{each.day for each in part} for part in (*split.folds, split.test)]
     assert sum(map(len, days)) == 7
 
 

@@ -15,6 +15,7 @@ import click
 
 from anemonefish.cli.terminal import ERR, OUT, progress_bar, require, without_greetings
 from anemonefish.errors import InvalidSettings
+from anemonefish.front.display import count_of
 from anemonefish.interrupts import Stopped, command_line
 
 if TYPE_CHECKING:
@@ -61,11 +62,18 @@ _SHOWN = 10
     show_default=True,
     help="What stays together: recordings of a site (a folder), of a day, or single ones.",
 )
-@click.option("--band", metavar="LOW-HIGH", help="Frequencies the network hears, in Hz.  [default: 50-6000, or more]")
+@click.option(
+    "--profile",
+    type=click.Choice(["band-db", "stft-db"]),
+    default="band-db",
+    show_default=True,
+    help="What the network sees: levels above the background in the band of the calls, or the lab's decibels.",
+)
+@click.option("--band", metavar="LOW-HIGH", help="Frequencies the network hears, in Hz.  [default: 100-1500, or more]")
 @click.option("--window", type=float, default=0.4, show_default=True, help="Length of a window in seconds.")
 @click.option("--hop", type=float, default=0.1, show_default=True, help="Seconds between the starts of two windows.")
 @click.option("--overlap", type=float, default=0.5, show_default=True, help="Part of a call that a window must hold.")
-@click.option("--epochs", type=click.IntRange(1), default=24, show_default=True, help="At most; it stops earlier.")
+@click.option("--epochs", type=click.IntRange(1), default=16, show_default=True, help="At most; it stops earlier.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Processors for the network.")
 @click.option("--channel", type=click.IntRange(1), help="Channel of the recordings.  [default: the mean of all]")
@@ -92,6 +100,7 @@ def train(
     unlabelled: str,
     stretches: str,
     split_by: str,
+    profile: str,
     band: str | None,
     window: float,
     hop: float,
@@ -136,6 +145,7 @@ def train(
             unlabelled=unlabelled,
             stretches=stretches,
             split_by=split_by,
+            profile=profile,
             band=None if band is None else _band(band),
             window_seconds=window,
             hop_seconds=hop,
@@ -182,7 +192,9 @@ def _show(result: TrainingResult) -> None:
         OUT.print(line, highlight=False, markup=False, soft_wrap=True)
     left_out = result.record.material.left_out
     if left_out:
-        OUT.print(f"{len(left_out)} files are not used:", highlight=False)
+        OUT.print(
+            f"{count_of(len(left_out), 'file')} {'is' if len(left_out) == 1 else 'are'} not used:", highlight=False
+        )
     for each in left_out[:_SHOWN]:
         OUT.print(f"  {each.name}: {each.reason}", highlight=False, markup=False, soft_wrap=True)
     if len(left_out) > _SHOWN:

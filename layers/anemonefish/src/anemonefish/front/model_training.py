@@ -124,7 +124,7 @@ def train(
     >>> scene = af.simulate("reef.wav", seconds=20, seed=6)
     >>> af.train("reef.wav", "reef.wav.selections.txt", classes=["anemonefish"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    anemonefish.errors.InvalidRequest: the class 'anemonefish' is in 1 recordings (reef.wav), and three are needed: ...
+    anemonefish.errors.InvalidRequest: the class 'anemonefish' is in 1 recording (reef.wav), and three are needed: ...
     """
     if isinstance(labels, Annotations):
         options = {

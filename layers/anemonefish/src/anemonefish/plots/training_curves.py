@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from anemonefish.plots.style import BLUE, COLOURS, GRID, INK, VERMILION, make_figure, png_of
 
-__all__ = ["Reliability", "plot_losses", "plot_reliability"]
+__all__ = ["Reliability", "plot_progress", "plot_reliability"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Reliability:
     windows: tuple[int, ...]
 
 
-def plot_losses(training: Sequence[float], validation: Sequence[float], best: int, *, title: str) -> bytes:
-    """Draw the losses of all epochs as a PNG, and mark the epoch whose weights were kept.
+def plot_progress(losses: Sequence[float], precisions: Sequence[float], best: int, *, title: str) -> bytes:
+    """Draw loss and average precision of all epochs as a PNG, and mark the epoch whose weights were kept.
 
     Raises
     ------
@@ -39,11 +39,19 @@ def plot_losses(training: Sequence[float], validation: Sequence[float], best: in
         matplotlib is not installed.
     """
     figure, [axes] = make_figure(5.6, 3.6, title)
-    epochs = range(1, len(training) + 1)
-    axes.plot(epochs, training, color=BLUE, linewidth=1.8, marker="o", markersize=3, label="training")
-    axes.plot(epochs, validation, color=VERMILION, linewidth=1.8, marker="o", markersize=3, label="validation")
+    epochs = range(1, len(losses) + 1)
+    axes.plot(epochs, losses, color=BLUE, linewidth=1.8, marker="o", markersize=3, label="loss (training)")
+    axes.plot(
+        epochs,
+        precisions,
+        color=VERMILION,
+        linewidth=1.8,
+        marker="o",
+        markersize=3,
+        label="average precision (validation)",
+    )
     axes.axvline(best + 1, color=INK, linewidth=1, linestyle=":", label="weights that were kept")
-    axes.set(xlabel="Epoch", ylabel="Loss", ylim=(0, None))
+    axes.set(xlabel="Epoch", ylim=(0, None))
     axes.grid(color=GRID, linewidth=0.6)
     axes.legend(frameon=False, fontsize=9)
     return png_of(figure)

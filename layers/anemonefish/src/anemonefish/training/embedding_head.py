@@ -2,7 +2,7 @@
 
 The network up to its last layer, the trunk, turns a window into an embedding, and is left as it is. What is learned is
 a logistic regression of each class on the embeddings, by Newton's method (Bishop 2006, "Pattern Recognition and Machine
-Learning", 4.3.3), with the penalty on large weights that has the lowest loss on the validation recordings.
+Learning", 4.3.3), for several penalties on large weights; cross-fitting chooses among them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from anemonefish.models.bundle import KERAS, ModelSpec
 from anemonefish.models.keras import load_keras
 from anemonefish.models.repository import ModelRepository
 from anemonefish.stores.temporary import temporary_folder
-from anemonefish.training.fit import VALIDATION_WINDOWS, EpochFigures, FitHistory, class_weights
+from anemonefish.training.fit import EpochFigures, FitHistory, class_weights, mean_average_precision
 from anemonefish.training.network_input import NetworkInput
 from anemonefish.training.scored_recordings import scorer
 from anemonefish.training.training_options import TrainingOptions
 from anemonefish.training.window_examples import WindowPool
 
-__all__ = ["Trunk", "fit_head", "load_trunk"]
+__all__ = ["FittedHeads", "Trunk", "fit_head", "load_trunk"]
 
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
 """Of the mean loss, for weights of standardised embeddings."""
@@ -34,6 +34,7 @@ _ROUNDS = 2
 """Every window is heard so often, varied each time."""
 
 _NEWTON_STEPS = 30
+_HELD_OUT_WINDOWS = 4_000
 _BATCH = 128
 
 
@@ -99,37 +100,66 @@ def load_trunk(repository: ModelRepository, reference: str, options: TrainingOpt
     return Trunk(spec.title, trunk, NetworkInput(spec.sample_rate, profile))
 
 
-def fit_head(trunk: Trunk, training: WindowPool, validation: WindowPool) -> tuple[Any, FitHistory]:
-    """Fit the linear layer; return the whole network, and the loss of the penalty that was chosen.
+@dataclass(frozen=True, slots=True)
+class FittedHeads:
+    """Linear layers behind a trunk, one for each penalty.
+
+    Attributes
+    ----------
+    history : FitHistory
+        With an entry for each penalty in the place of an epoch.
+    """
+
+    history: FitHistory
+    _trunk: Trunk
+    _heads: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+    def after(self, epoch: int) -> Any:
+        """Return the whole network with the layer of a penalty, counted from 0."""
+        return self._trunk.with_head(*self._heads[epoch])
+
+
+def fit_head(trunk: Trunk, training: WindowPool, held_out: WindowPool | None) -> FittedHeads:
+    """Fit a linear layer for each penalty.
 
     Parameters
     ----------
     trunk : Trunk
-    training, validation : WindowPool
+    training : WindowPool
         With the input of the trunk.
+    held_out : WindowPool or None
+        Windows of other recordings, to measure the layers on.
     """
     embed = scorer(trunk.network, trunk.input.shape)
-    rounds = [batch for number in range(_ROUNDS) for batch in training.batches(number)]
-    inputs = np.concatenate([embed(spectrograms) for spectrograms, _ in rounds]).astype(np.float64)
-    targets = np.concatenate([own for _, own in rounds])
-    spectrograms, truth = validation.fixed(VALIDATION_WINDOWS)
-    blocks = range(0, len(truth), _BATCH)
-    held_out = np.concatenate([embed(spectrograms[at : at + _BATCH].astype(np.float32)) for at in blocks])
+    embedded, targets = [], []
+    for number in range(_ROUNDS):
+        for spectrograms, own in training.batches(number):
+            embedded.append(embed(spectrograms))
+            targets.append(own)
+    inputs, truth = np.concatenate(embedded).astype(np.float64), np.concatenate(targets)
     mean, scale = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), 1e-6)
-    inputs, held_out = (inputs - mean) / scale, (held_out.astype(np.float64) - mean) / scale
+    inputs = (inputs - mean) / scale
     per_class = class_weights(training)
+    columns = range(training.classes)
+    fixed = None if held_out is None else held_out.fixed(_HELD_OUT_WINDOWS)
+    history = FitHistory(weights=tuple(map(float, per_class.round(4))))
     heads = []
-    for column in range(training.classes):
-        fitted = [_regression(inputs, targets[:, column], float(per_class[column]), penalty) for penalty in _PENALTIES]
-        losses = [_loss(held_out, truth[:, column], float(per_class[column]), head) for head in fitted]
-        best = int(np.argmin(losses))
-        own = _loss(inputs, targets[:, column], float(per_class[column]), fitted[best])
-        heads.append((fitted[best], own, losses[best]))
-    weights = np.stack([head[1:] / scale for head, _, _ in heads], axis=1)
-    biases = np.array([head[0] - mean @ (head[1:] / scale) for head, _, _ in heads])
-    loss, validation_loss = (float(np.mean([entry[index] for entry in heads])) for index in (1, 2))
-    history = FitHistory([EpochFigures(0, loss, validation_loss)], 0, 0, tuple(map(float, per_class.round(4))))
-    return trunk.with_head(weights, biases), history
+    for number, penalty in enumerate(_PENALTIES):
+        fitted = [_regression(inputs, truth[:, column], float(per_class[column]), penalty) for column in columns]
+        weights = np.stack([head[1:] / scale for head in fitted], axis=1)
+        biases = np.array([head[0] - mean @ (head[1:] / scale) for head in fitted])
+        heads.append((weights, biases))
+        loss = np.mean([_loss(inputs, truth[:, at], float(per_class[at]), fitted[at]) for at in columns])
+        history.epochs.append(EpochFigures(number, float(loss), None))
+    if fixed is not None:
+        blocks = range(0, len(fixed.targets), _BATCH)
+        embedded = [embed(fixed.spectrograms[at : at + _BATCH].astype(np.float32)) for at in blocks]
+        heard = np.concatenate(embedded).astype(np.float64)
+        history.epochs = [
+            replace(figures, held_out_precision=mean_average_precision(_sigmoid(heard @ weights + biases), fixed))
+            for figures, (weights, biases) in zip(history.epochs, heads, strict=True)
+        ]
+    return FittedHeads(history, trunk, heads)
 
 
 def _regression(

@@ -1,8 +1,11 @@
-"""Fit a network: Adam, class weights, early stopping, and a checkpoint after every epoch.
+"""Fit a network: Adam, class weights, averaged weights, early stopping, and a checkpoint after every epoch.
 
-The loss is the binary cross-entropy of each class, without the windows that the class ignores. Training stops when the
-loss on the validation recordings has not fallen for some epochs, and the weights with the lowest loss are kept. Batches
-are made by a thread of their own while the network learns from the last.
+The loss is the binary cross-entropy of each class, without the windows that the class ignores. What is scored, and kept
+after every epoch, is an average of the weights over the last steps, which is better and steadier than those of any step
+(Polyak and Juditsky 1992, SIAM J Control Optim 30:838). Training stops when the average precision of these weights on
+windows of other recordings has not risen for some epochs. Average precision depends on the order of the scores only, so
+a window with a wrong label cannot move it as it moves the loss. Batches are made by a thread of their own while the
+network learns from the last.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,15 +26,28 @@ from anemonefish.models.keras import traced
 from anemonefish.models.portable import portable_layers
 from anemonefish.stores.folder import atomic_file
 from anemonefish.training.training_options import TrainingOptions
-from anemonefish.training.window_examples import Batch, WindowPool
+from anemonefish.training.window_examples import Batch, FixedWindows, WindowPool
 
-__all__ = ["VALIDATION_WINDOWS", "EpochFigures", "FitHistory", "class_weights", "fit_network"]
+__all__ = [
+    "EpochFigures",
+    "FitHistory",
+    "FittedNetwork",
+    "average_precision",
+    "class_weights",
+    "fit_network",
+    "mean_average_precision",
+]
 
 _CHECKPOINT = "checkpoint.npz"
-_LEARNING_RATE = (3e-3, 1e-4)
-"""Of the first and of the last epoch; a cosine between them, as for the reference model."""
-VALIDATION_WINDOWS = 8_000
-_HARD_FROM, _HARD_EVERY = 2, 3
+_PEAK_RATE, _LAST_RATE = 2e-3, 2e-5
+"""Learning rates: it rises for :data:`_WARM_UP` of the steps, and falls by a cosine to the end."""
+_WARM_UP = 0.05
+_KEPT_PER_STEP = 0.99
+"""Of the averaged weights; the average is over about a hundred steps, fewer at the start."""
+_LABEL_SMOOTHING = 0.01
+"""Targets are this far from 0 and 1, so that scores keep an order among the windows that are certain."""
+_HELD_OUT_WINDOWS = 12_000
+_HARD_FROM, _HARD_EVERY = 1, 2
 """Epochs after which hard negatives are looked for: when the network knows a little, and again."""
 _MOST_WEIGHT = 5.0
 _SCORED_AT_ONCE = 128
@@ -40,22 +56,20 @@ _READY_BATCHES = 4
 
 @dataclass(frozen=True, slots=True)
 class EpochFigures:
-    """The losses of an epoch."""
+    """The loss of an epoch, and the average precision on windows that were held out, after it; None without any."""
 
     epoch: int
     loss: float
-    validation_loss: float
+    held_out_precision: float | None
 
 
 @dataclass(slots=True)
 class FitHistory:
-    """How a training went.
+    """How the training of a network went.
 
     Attributes
     ----------
     epochs : list of EpochFigures
-    best : int
-        The epoch whose weights were kept; -1 before the first.
     resumed : int
         Epochs that an earlier run had finished.
     weights : tuple of float
@@ -63,111 +77,137 @@ class FitHistory:
     """
 
     epochs: list[EpochFigures] = field(default_factory=list)
-    best: int = -1
     resumed: int = 0
     weights: tuple[float, ...] = ()
 
     def has_stalled(self, patience: int) -> bool:
-        """Say whether the loss has not fallen for so many epochs."""
-        return bool(self.epochs) and self.epochs[-1].epoch - self.best >= patience
+        """Say whether the average precision has not risen for so many epochs."""
+        precisions = [each.held_out_precision for each in self.epochs]
+        known = [-1.0 if value is None else value for value in precisions]
+        return None not in precisions and bool(known) and len(known) - 1 - known.index(max(known)) >= patience
+
+
+@dataclass(frozen=True, slots=True)
+class FittedNetwork:
+    """A network that was trained, with its averaged weights after every epoch.
+
+    Attributes
+    ----------
+    network : keras.Model
+    history : FitHistory
+    """
+
+    network: Any
+    history: FitHistory
+    _folder: Path
+
+    def after(self, epoch: int) -> Any:
+        """Return the network with its averaged weights after an epoch, counted from 0."""
+        with np.load(_weights_file(self._folder, epoch)) as saved:
+            self.network.set_weights([saved[name] for name in saved.files])
+        return self.network
 
 
 def fit_network(
     network: Any,
     training: WindowPool,
-    validation: WindowPool,
+    held_out: WindowPool | None,
     options: TrainingOptions,
     folder: Path,
     progress: Callable[[int, int], None],
-) -> FitHistory:
-    """Train a network in place; its weights are then those with the lowest validation loss.
+    *,
+    epochs: int | None = None,
+) -> FittedNetwork:
+    """Train a network.
 
     Parameters
     ----------
     network : keras.Model
         Ends with a sigmoid for each class.
-    training, validation : WindowPool
+    training : WindowPool
+    held_out : WindowPool or None
+        Windows of other recordings; the training stops when they are no longer scored better.
     options : TrainingOptions
+        Its epochs are those of the learning rate's schedule.
     folder : Path
         For the checkpoint; a training that was interrupted continues from there.
     progress : callable
         Called with the steps done and the steps of all epochs.
+    epochs : int or None
+        Stop after so many; all of the schedule unless given.
     """
     import keras
 
-    optimizer = keras.optimizers.Adam(_LEARNING_RATE[0])
+    optimizer = keras.optimizers.Adam(_PEAK_RATE)
     optimizer.build(network.trainable_variables)
+    averaged = keras.models.clone_model(network)
+    averaged.set_weights(network.get_weights())
     weights = class_weights(training)
-    loop = _Loop(network, optimizer, weights, folder / _CHECKPOINT)
+    loop = _Loop(averaged, [*network.variables, *averaged.variables, *optimizer.variables], folder)
+    loop.history.weights = tuple(round(float(weight), 4) for weight in weights)
     loop.restore(training)
-    step = _training_step(network, optimizer, weights)
-    score = traced(network, (None, *training.input.shape), "network")
-    fixed = validation.fixed(VALIDATION_WINDOWS)
+    step = _training_step(network, averaged, optimizer, weights)
+    score = traced(averaged, (None, *training.input.shape), "network")
+    fixed = None if held_out is None else held_out.fixed(_HELD_OUT_WINDOWS)
     history = loop.history
     steps = -(-len(training.epoch(0).start) // options.batch)
-    total = steps * options.epochs
-    for number in range(len(history.epochs), options.epochs):
+    scheduled, last = steps * options.epochs, options.epochs if epochs is None else epochs
+    for number in range(len(history.epochs), last):
         if history.has_stalled(options.patience):
             break
         if number >= _HARD_FROM and (number - _HARD_FROM) % _HARD_EVERY == 0 and len(training.negative):
             training.find_hard(score, number)
-        optimizer.learning_rate.assign(_rate(number, options.epochs))
         losses = []
         for index, (spectrograms, targets) in enumerate(_in_thread(training.batches(number))):
-            losses.append(float(step(spectrograms, targets)))
-            progress(number * steps + index + 1, total)
-        figures = EpochFigures(number, float(np.mean(losses)), _loss_of(score, fixed, weights))
-        loop.finish(figures, training)
-    loop.keep_best()
-    progress(total, total)
-    return history
+            done = number * steps + index
+            optimizer.learning_rate.assign(_rate(done, scheduled))
+            losses.append(float(step(spectrograms, targets, min(_KEPT_PER_STEP, (1 + done) / (10 + done)))))
+            progress(done + 1, steps * last)
+        precision = None if fixed is None else _precision_of(score, fixed)
+        loop.finish(EpochFigures(number, float(np.mean(losses)), precision), training)
+    progress(steps * last, steps * last)
+    return FittedNetwork(network, history, folder)
 
 
 class _Loop:
-    """What a checkpoint holds: the network, the optimiser, the best weights, the losses, the hard negatives."""
+    """What a checkpoint holds: the network, its average, the optimiser, the figures, the hard negatives."""
 
-    def __init__(self, network: Any, optimizer: Any, weights: NDArray[np.float32], path: Path) -> None:
-        self._variables = [*network.variables, *optimizer.variables]
-        self._network = network
-        self._path = path
-        self._best: list[NDArray[Any]] = []
-        self.history = FitHistory(weights=tuple(round(float(weight), 4) for weight in weights))
+    def __init__(self, averaged: Any, variables: Sequence[Any], folder: Path) -> None:
+        self._averaged = averaged
+        self._variables = variables
+        self._folder = folder
+        self.history = FitHistory()
 
     def restore(self, training: WindowPool) -> None:
         """Continue from the checkpoint, if there is one that fits."""
-        with suppress(OSError, ValueError, KeyError), np.load(self._path) as saved:
+        with suppress(OSError, ValueError, KeyError), np.load(self._folder / _CHECKPOINT) as saved:
             document = json.loads(str(saved["history"]))
             states = [saved[f"state{index}"] for index in range(len(self._variables))]
-            best = [saved[f"best{index}"] for index in range(len(self._network.weights))]
             hard = saved["hard"]
             for variable, value in zip(self._variables, states, strict=True):
                 variable.assign(value)
-            self._best = best
             training.hard = hard if len(hard) else None
             epochs = [EpochFigures(**figures) for figures in document["epochs"]]
-            self.history = FitHistory(epochs, document["best"], len(epochs), tuple(document["weights"]))
+            self.history = FitHistory(epochs, len(epochs), tuple(document["weights"]))
 
     def finish(self, figures: EpochFigures, training: WindowPool) -> None:
-        """Add an epoch, keep the weights if they are the best, and write the checkpoint."""
-        lowest = min((other.validation_loss for other in self.history.epochs), default=np.inf)
+        """Add an epoch; write its averaged weights and the checkpoint."""
         self.history.epochs.append(figures)
-        if figures.validation_loss < lowest or not self._best:
-            self.history.best = figures.epoch
-            self._best = [variable.numpy() for variable in self._network.weights]
-        arrays: dict[str, NDArray[Any]] = {
-            f"state{index}": variable.numpy() for index, variable in enumerate(self._variables)
-        }
-        arrays |= {f"best{index}": value for index, value in enumerate(self._best)}
-        arrays["hard"] = np.empty(0, np.int64) if training.hard is None else training.hard
-        arrays["history"] = np.array(json.dumps(asdict(self.history)))
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file(self._path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+        self._folder.mkdir(parents=True, exist_ok=True)
+        _write(_weights_file(self._folder, figures.epoch), *self._averaged.get_weights())
+        states = {f"state{index}": variable.numpy() for index, variable in enumerate(self._variables)}
+        hard = np.empty(0, np.int64) if training.hard is None else training.hard
+        history = np.array(json.dumps(asdict(self.history)))
+        _write(self._folder / _CHECKPOINT, **states, hard=hard, history=history)
 
-    def keep_best(self) -> None:
-        """Give the network the weights of the best epoch."""
-        for variable, value in zip(self._network.weights, self._best, strict=True):
-            variable.assign(value)
+
+def _weights_file(folder: Path, epoch: int) -> Path:
+    return folder / f"weights{epoch:04d}.npz"
+
+
+def _write(path: Path, *arrays: NDArray[Any], **named: NDArray[Any]) -> None:
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, *arrays, **named)  # type: ignore[arg-type]
 
 
 def class_weights(training: WindowPool) -> NDArray[np.float32]:
@@ -178,48 +218,80 @@ def class_weights(training: WindowPool) -> NDArray[np.float32]:
     return weights
 
 
-def _training_step(network: Any, optimizer: Any, weights: NDArray[np.float32]) -> Callable[[Any, Any], Any]:
+def _training_step(
+    network: Any, averaged: Any, optimizer: Any, weights: NDArray[np.float32]
+) -> Callable[[Any, Any, float], Any]:
     import tensorflow as tf
 
     variables = network.trainable_variables
     scale = tf.constant(weights)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def step(spectrograms: Any, targets: Any) -> Any:
+    def step(spectrograms: Any, targets: Any, kept: Any) -> Any:
         with tf.GradientTape() as tape:
             with portable_layers(network):
                 scores = tf.clip_by_value(network(spectrograms, training=True), 1e-7, 1 - 1e-7)
-            held = tf.maximum(targets, 0.0)
+            held = tf.maximum(targets, 0.0) * (1 - 2 * _LABEL_SMOOTHING) + _LABEL_SMOOTHING
             counted = tf.where(targets < 0, 0.0, tf.where(targets > 0, scale, 1.0))
             entropy = -held * tf.math.log(scores) - (1 - held) * tf.math.log(1 - scores)
             loss = tf.reduce_sum(counted * entropy) / tf.maximum(tf.reduce_sum(counted), 1.0)
         optimizer.apply(tape.gradient(loss, variables), variables)
+        for mean, own in zip(averaged.weights, network.weights, strict=True):
+            mean.assign(kept * mean + (1 - kept) * own)
         return loss
 
-    return lambda spectrograms, targets: step(tf.constant(spectrograms), tf.constant(targets))
+    return lambda spectrograms, targets, kept: step(
+        tf.constant(spectrograms), tf.constant(targets), tf.constant(kept, tf.float32)
+    )
 
 
-def _loss_of(
-    score: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-    fixed: tuple[NDArray[np.float16], NDArray[np.int8]],
-    weights: NDArray[np.float32],
-) -> float:
-    """Return the loss on fixed windows; the same as in a training step."""
-    spectrograms, targets = fixed
-    total = counted = 0.0
-    for first in range(0, len(targets), _SCORED_AT_ONCE):
-        rows = slice(first, first + _SCORED_AT_ONCE)
-        scores = np.clip(score(spectrograms[rows].astype(np.float32)), 1e-7, 1 - 1e-7)
-        weight = np.where(targets[rows] < 0, 0.0, np.where(targets[rows] > 0, weights, 1.0))
-        right = np.where(targets[rows] > 0, scores, 1 - scores)
-        total -= float((weight * np.log(right)).sum())
-        counted += float(weight.sum())
-    return total / max(counted, 1.0)
+def _precision_of(score: Callable[[NDArray[np.float32]], NDArray[np.float32]], fixed: FixedWindows) -> float:
+    """Return the mean average precision of a network on fixed windows."""
+    blocks = range(0, len(fixed.targets), _SCORED_AT_ONCE)
+    parts = [score(fixed.spectrograms[at : at + _SCORED_AT_ONCE].astype(np.float32)) for at in blocks]
+    return mean_average_precision(np.concatenate(parts), fixed)
 
 
-def _rate(epoch: int, epochs: int) -> float:
-    first, last = _LEARNING_RATE
-    return float(last + (first - last) * (1 + np.cos(np.pi * epoch / max(1, epochs))) / 2)
+def mean_average_precision(scores: NDArray[np.floating], fixed: FixedWindows) -> float:
+    """Return the mean of the average precisions of all classes; scores have the shape (n, classes)."""
+    columns = range(scores.shape[1])
+    own = [average_precision(scores[:, column], fixed.targets[:, column], fixed.counts) for column in columns]
+    return float(np.mean(own))
+
+
+def average_precision(scores: NDArray[np.floating], targets: NDArray[np.int8], counts: NDArray[np.float32]) -> float:
+    """Return the mean of the precisions at the scores of the windows with a class; 0 where there is none.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+    targets : ndarray, shape (n,), int8
+        1, 0, or below 0 for windows that are left out.
+    counts : ndarray, shape (n,)
+        For how many windows each stands.
+
+    Examples
+    --------
+    The first window is right, the second wrong, the third right:
+
+    >>> scores, targets = np.array([0.9, 0.8, 0.7], np.float32), np.array([1, 0, 1], np.int8)
+    >>> round(average_precision(scores, targets, np.ones(3, np.float32)), 4)
+    0.8333
+    """
+    used = np.flatnonzero(targets >= 0)
+    order = used[np.argsort(-scores[used], kind="stable")]
+    right = np.where(targets[order] == 1, counts[order], 0.0)
+    found = right.sum()
+    return float((right * right.cumsum() / counts[order].cumsum()).sum() / found) if found else 0.0
+
+
+def _rate(step: int, steps: int) -> float:
+    warm = max(1, round(_WARM_UP * steps))
+    if step < warm:
+        return _PEAK_RATE * (step + 1) / warm
+    return float(
+        _LAST_RATE + (_PEAK_RATE - _LAST_RATE) * (1 + np.cos(np.pi * (step - warm) / max(1, steps - warm))) / 2
+    )
 
 
 def _in_thread(batches: Iterator[Batch]) -> Iterator[Batch]:

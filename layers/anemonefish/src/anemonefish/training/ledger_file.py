@@ -19,6 +19,7 @@ def ledger_rows(record: TrainingRecord) -> Iterator[tuple[str, ...]]:
     yield (
         "file",
         "part",
+        "fold",
         "seconds",
         "site",
         "day",
@@ -28,11 +29,13 @@ def ledger_rows(record: TrainingRecord) -> Iterator[tuple[str, ...]]:
         "label file",
         "reason",
     )
+    folds = {each.name: number for number, fold in enumerate(record.split.folds, 1) for each in fold}
     for part in PARTS:
         for each in record.split.part(part):
             yield (
                 each.name,
                 part,
+                str(folds.get(each.name, "")),
                 f"{each.seconds:.3f}",
                 "" if each.site == "." else each.site,
                 "" if each.day is None else each.day.isoformat(),
@@ -43,7 +46,7 @@ def ledger_rows(record: TrainingRecord) -> Iterator[tuple[str, ...]]:
                 "" if each.label_file else "it has no label file and was declared to hold no class",
             )
     for left in record.material.left_out:
-        empty = [""] * (len(record.classes) + 6)
+        empty = [""] * (len(record.classes) + 7)
         yield (left.name, "left out", *empty, left.reason)
 
 

@@ -7,21 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from anemonefish.errors import InvalidSettings
-from anemonefish.profiles import Profile, StftDb
+from anemonefish.errors import InvalidSettings, UnsupportedRecording
+from anemonefish.profiles import BandDb, Profile, StftDb
 from anemonefish.training.labelled_recordings import LabelledRecording
 from anemonefish.training.training_options import TrainingOptions
 
 __all__ = ["NetworkInput", "choose_input"]
 
+_BANDS = {BandDb.kind: (BandDb().fmin_hz, BandDb().fmax_hz), StftDb.kind: (50.0, 6_000.0)}
+"""By profile, the band where none is asked for: those of ``reef`` 2.0.0 and 1.1.0. Below lie offset and flow noise."""
+
 _RATES = (8_000, 16_000, 24_000, 32_000, 48_000, 96_000, 192_000, 384_000, 500_000)
 """Sample rates of recorders, in Hz: the lowest that holds the band is used, because a network is then quickest."""
-
-_LOWEST_HZ = 50.0
-"""Below lie the recorder's offset and flow noise."""
-
-_HIGHEST_HZ = 6_000.0
-"""Of the reference model: it holds the calls of reef fish, and enough of the clicks of shrimp to tell them apart."""
 
 _ABOVE_BOXES = 1.25
 """The band goes so far above the boxes that were drawn around calls."""
@@ -30,10 +27,13 @@ _USABLE = 0.45
 """Share of the sample rate up to which a recording holds sound undistorted; resampling keeps 0.456 of it (soxr HQ)."""
 
 _FRAMES_PER_SECOND = 100
-"""Pulses of anemonefish follow one another after 35 ms or more, and stay apart in frames of 10 ms (and 20 ms long)."""
+"""Pulses of anemonefish follow one another after 35 ms or more."""
 
-_LEAST_BINS = 16
-"""The network halves the frequencies four times."""
+_FRAME_SECONDS = 0.032
+"""Length of a frame of ``band-db``, for bins of 31 Hz; longer where the band is narrow."""
+
+_LEAST_BINS = 8
+"""The network halves the frequencies twice, and its filters over time are five frames long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class NetworkInput:
 def choose_input(recordings: Sequence[LabelledRecording], options: TrainingOptions) -> NetworkInput:
     """Choose the input from the band, and the band from the labels where none was given.
 
-    The band begins at 50 Hz and ends at 6 kHz, or a quarter above the boxes that were drawn around the calls of the
-    highest class (the median of their upper edges, because some boxes have the height of the window), and within what
-    the recordings hold. The sample rate is the lowest common one that holds it.
+    The band is that of the profile, widened to a quarter above the boxes that were drawn around the calls of the
+    highest class (the median of their upper edges, because some boxes have the height of the window), within what the
+    recordings hold. The sample rate is the lowest common one that holds it.
 
     Parameters
     ----------
@@ -75,30 +75,54 @@ def choose_input(recordings: Sequence[LabelledRecording], options: TrainingOptio
     """
     native = Counter(recording.sample_rate for recording in recordings).most_common(1)[0][0]
     boxes = _ABOVE_BOXES * _highest_class(recordings)
-    low, high = options.band or (_LOWEST_HZ, min(max(_HIGHEST_HZ, boxes), _USABLE * native))
+    lowest, highest = _BANDS[options.profile]
+    low, high = options.band or (lowest, min(max(highest, boxes), _USABLE * native))
     if high > native / 2:
         raise InvalidSettings(
             f"the band ends at {high:g} Hz, but most recordings have {native} Hz and hold nothing above {native / 2:g} "
             f"Hz; choose a lower end with --band"
         )
     rate = min(next((rate for rate in _RATES if _USABLE * rate >= high), native), native)
+    profile = _PROFILES[options.profile](options, rate, low, min(high, rate / 2))
+    try:
+        shape = profile.input_shape(rate)
+    except UnsupportedRecording:
+        shape = 0, 0, 1
+    if min(shape[:2]) < _LEAST_BINS:
+        raise InvalidSettings(
+            f"a spectrogram of {options.window_seconds:g} s from {low:g} to {high:g} Hz has {shape[0]} times and "
+            f"{shape[1]} frequencies, and the network needs {_LEAST_BINS} of each; choose a wider --band or a longer "
+            f"--window"
+        )
+    return NetworkInput(rate, profile)
+
+
+def _band_db(options: TrainingOptions, rate: int, low: float, high: float) -> Profile:
+    frame = max(_FRAME_SECONDS, (_LEAST_BINS + 1) / (high - low))
+    return BandDb(
+        window_seconds=options.window_seconds,
+        hop_seconds=options.hop_seconds,
+        n_fft=max(16, round(frame * rate)),
+        hop_length=round(rate / _FRAMES_PER_SECOND),
+        fmin_hz=low,
+        fmax_hz=high,
+    )
+
+
+def _stft_db(options: TrainingOptions, rate: int, low: float, high: float) -> Profile:
     hop = round(rate / _FRAMES_PER_SECOND)
-    profile = StftDb(
+    return StftDb(
         window_seconds=options.window_seconds,
         hop_seconds=options.hop_seconds,
         n_fft=max(16, 2 * hop),
         hop_length=hop,
         fmin_hz=low,
-        fmax_hz=min(high, rate / 2),
+        fmax_hz=high,
         crop_rate_hz=float(rate),
     )
-    frames, bins, _ = profile.input_shape(rate)
-    if bins < _LEAST_BINS or frames < _LEAST_BINS:
-        raise InvalidSettings(
-            f"a spectrogram of {options.window_seconds:g} s from {low:g} to {high:g} Hz has {frames} times and {bins} "
-            f"frequencies, and the network needs {_LEAST_BINS} of each; choose a wider --band or a longer --window"
-        )
-    return NetworkInput(rate, profile)
+
+
+_PROFILES = {BandDb.kind: _band_db, StftDb.kind: _stft_db}
 
 
 def _highest_class(recordings: Sequence[LabelledRecording]) -> float:

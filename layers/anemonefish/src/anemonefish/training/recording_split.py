@@ -1,8 +1,8 @@
-"""Divide recordings into training, validation and test; windows of one recording are never in two of them.
+"""Divide recordings into training and test, and those of training into folds; no recording is in two of them.
 
 Neighbouring windows share their noise, and often their fish. A network that has heard some of them scores the others
 too well. Recordings of one site, or of one day, share much as well, so they stay together where there are enough sites
-or days.
+or days. The folds are for cross-fitting (:mod:`.cross_fitting`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ from anemonefish.training.labelled_recordings import LabelledRecording
 
 __all__ = ["PARTS", "Split", "split_recordings"]
 
-PARTS = ("training", "validation", "test")
-_SHARES = (0.6, 0.2, 0.2)
+PARTS = ("training", "test")
+_TEST_SHARE = 0.2
+_MOST_FOLDS = 3
+_LEAST_GROUPS = 3
+"""Recordings (or sites, or days) with each class: in every fold, of which there are two at least, and in the test."""
+
 _ENOUGH_GROUPS = 6
 """Sites or days with labels of each class from which they stay together without being asked to."""
 
@@ -40,14 +44,20 @@ class Split:
     ----------
     by : {"site", "day", "recording"}
         What stayed together.
-    training, validation, test : tuple of LabelledRecording
-        In order of their names.
+    folds : tuple of tuple of LabelledRecording
+        The recordings of the training, in two or three folds.
+    test : tuple of LabelledRecording
+        In order of their names, as in each fold.
     """
 
     by: str
-    training: tuple[LabelledRecording, ...]
-    validation: tuple[LabelledRecording, ...]
+    folds: tuple[tuple[LabelledRecording, ...], ...]
     test: tuple[LabelledRecording, ...]
+
+    @property
+    def training(self) -> tuple[LabelledRecording, ...]:
+        """The recordings of all folds, in order of their names."""
+        return tuple(sorted((each for fold in self.folds for each in fold), key=lambda each: each.name))
 
     def part(self, name: str) -> tuple[LabelledRecording, ...]:
         """Return the recordings of a part."""
@@ -56,7 +66,7 @@ class Split:
 
 
 def split_recordings(recordings: Sequence[LabelledRecording], classes: Sequence[str], by: str, seed: int) -> Split:
-    """Divide recordings 60 : 20 : 20 by their labels, with every class in every part.
+    """Divide recordings 80 : 20 by their labels, with every class in the test and in every fold of the training.
 
     Parameters
     ----------
@@ -80,10 +90,15 @@ def split_recordings(recordings: Sequence[LabelledRecording], classes: Sequence[
     groups = _grouped(recordings, chosen)
     for meaning, label in enumerate(classes):
         holding = [key for key, group in groups.items() if any(each.count(meaning) for each in group)]
-        if len(holding) < len(PARTS):
+        if len(holding) < _LEAST_GROUPS:
             raise InvalidRequest(_too_few(label, chosen, [str(key) for key in holding]))
-    parts = _assigned(groups, len(classes), seed)
-    return Split(chosen, *(tuple(sorted(part, key=lambda recording: recording.name)) for part in parts))
+    folds = min(_MOST_FOLDS, _fewest(groups, len(classes)) - 1)
+    shares = [(1 - _TEST_SHARE) / folds] * folds + [_TEST_SHARE]
+    *learned, test = (
+        tuple(sorted(part, key=lambda recording: recording.name))
+        for part in _assigned(groups, len(classes), shares, seed)
+    )
+    return Split(chosen, tuple(learned), test)
 
 
 def _grouped(recordings: Sequence[LabelledRecording], key: str) -> _Groups:
@@ -107,17 +122,16 @@ def _fewest(groups: _Groups, classes: int) -> int:
 
 
 def _too_few(label: str, by: str, holding: Sequence[str]) -> str:
-    what = {"site": "sites", "day": "days", "recording": "recordings"}[by]
     looser = "" if by == "recording" else ", or let recordings be divided with --split-by recording"
     where = f" ({join_names(holding)})" if holding else ""
     return (
-        f"the class {label!r} is in {len(holding)} {what}{where}, and three are needed: to learn from, to choose the "
-        f"threshold with, and to test on. Windows of one recording are too alike to be divided. Label more "
-        f"{what}{looser}; or leave the class out by naming the others with --class"
+        f"the class {label!r} is in {len(holding)} {by}{'' if len(holding) == 1 else 's'}{where}, and three are "
+        f"needed: two to learn from and to choose the threshold with, and one to test on. Windows of one recording are "
+        f"too alike to be divided. Label more {by}s{looser}; or leave the class out by naming the others with --class"
     )
 
 
-def _assigned(groups: _Groups, classes: int, seed: int) -> list[list[LabelledRecording]]:
+def _assigned(groups: _Groups, classes: int, shares: Sequence[float], seed: int) -> list[list[LabelledRecording]]:
     """Give each group to the part that lacks most, the groups with the rarest class first.
 
     What a part lacks is its share of the labels of each class, and of the seconds, minus what it has.
@@ -125,25 +139,24 @@ def _assigned(groups: _Groups, classes: int, seed: int) -> list[list[LabelledRec
     keys = sorted(groups, key=str)
     amounts = np.array([_amount(groups[key], classes) for key in keys], float)
     totals = np.maximum(amounts.sum(axis=0), 1e-9)
-    shares = amounts / totals
+    of_all = amounts / totals
     chance = np.random.default_rng(seed).permutation(len(keys))
-    order = sorted(range(len(keys)), key=lambda index: (-round(float(shares[index, :classes].max()), 6), chance[index]))
-    has = np.zeros((len(PARTS), classes + 1))
-    parts: list[list[LabelledRecording]] = [[] for _ in PARTS]
+    order = sorted(range(len(keys)), key=lambda index: (-round(float(of_all[index, :classes].max()), 6), chance[index]))
+    has = np.zeros((len(shares), classes + 1))
+    parts: list[list[LabelledRecording]] = [[] for _ in shares]
     for index in order:
-        part = _neediest(has, shares[index], classes)
-        has[part] += shares[index]
+        part = _neediest(np.array(shares)[:, None] - has, has, of_all[index], classes)
+        has[part] += of_all[index]
         parts[part] += groups[keys[index]]
     return parts
 
 
-def _neediest(has: np.ndarray, share: np.ndarray, classes: int) -> int:
+def _neediest(lacks: np.ndarray, has: np.ndarray, share: np.ndarray, classes: int) -> int:
     """Return the part to give a group to: one without any of its classes first, then the one furthest from its goal."""
     held = share[:classes] > 0
-    lacks = np.array(_SHARES)[:, None] - has
     weights = np.where(share > 0, share, 0)
-    scores = [(int((has[part, :classes][held] == 0).sum()), float(lacks[part] @ weights)) for part in range(len(PARTS))]
-    return max(range(len(PARTS)), key=lambda part: scores[part])
+    scores = [(int((has[part, :classes][held] == 0).sum()), float(lacks[part] @ weights)) for part in range(len(has))]
+    return max(range(len(has)), key=lambda part: scores[part])
 
 
 def _amount(group: Sequence[LabelledRecording], classes: int) -> list[float]:

@@ -26,16 +26,17 @@ from anemonefish.publishing.publish import PublishRequest, publish
 from anemonefish.stores.folder import LocalStore
 from anemonefish.training.audio_cache import CachedAudio, cache_audio
 from anemonefish.training.choose_decision import choose_decision
+from anemonefish.training.cross_fitting import FitOf, Fitted, cross_fit
 from anemonefish.training.embedding_head import Trunk, fit_head, load_trunk
-from anemonefish.training.fit import FitHistory, fit_network
+from anemonefish.training.fit import fit_network
 from anemonefish.training.held_out import figures_of
 from anemonefish.training.keras_setup import prepare_keras
 from anemonefish.training.labelled_recordings import LabelledRecording, LeftOut, Material, find_material, limited
 from anemonefish.training.ledger_file import write_ledger
+from anemonefish.training.network import make_network
 from anemonefish.training.network_input import NetworkInput, choose_input
 from anemonefish.training.recording_split import Split, split_recordings
 from anemonefish.training.scored_recordings import ScoredRecording, score_recording, scorer
-from anemonefish.training.separable_network import make_network
 from anemonefish.training.training_options import TrainingOptions
 from anemonefish.training.training_record import TrainingRecord
 from anemonefish.training.training_report import write_report
@@ -46,8 +47,10 @@ __all__ = ["Progress", "TrainedModel", "TrainingRequest", "train_model"]
 
 _JOURNAL = ".training"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_FORMAT = 1
+_FORMAT = 2
 """Of checkpoints; a new one makes old ones unusable."""
+
+_Cached = tuple[LabelledRecording, CachedAudio]
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a step, what is done of it, and all of it."""
@@ -177,65 +180,72 @@ class _Training:
         """Return the network, its record, and the scored test recordings."""
         options, meanings = self._options, self._material.meanings
         trunk = None if options.few is None else load_trunk(*self._request.trunk, options)
-        heard = choose_input(self._split.training, options) if trunk is None else trunk.input
         learned = self._split.training
+        heard = choose_input(learned, options) if trunk is None else trunk.input
         if options.few is not None:
             learned = tuple(limited(learned, len(meanings.classes), options.few, options.seed))
-        training, validation = (
-            self._pool("training", learned, heard),
-            self._pool("validation", self._split.validation, heard),
+        as_learned = {each.name: each for each in learned}
+        cached = self._cached("training", self._split.training, heard)
+        by_name = {recording.name: (recording, audio) for recording, audio in cached}
+        folds = [[by_name[each.name] for each in fold if each.name in by_name] for fold in self._split.folds]
+        windows: list[list[int]] = []
+
+        def training_pool(recordings: Sequence[_Cached]) -> WindowPool:
+            pool = self._pool([(as_learned[recording.name], audio) for recording, audio in recordings], heard)
+            windows.append(self._checked(pool))
+            return pool
+
+        fitted = cross_fit(
+            [fold for fold in folds if fold],
+            training_pool,
+            lambda recordings: self._pool(recordings, heard),
+            self._fit(trunk, heard),
+            lambda network, recordings: self._scored("held-out", recordings, scorer(network, heard.shape), heard),
         )
-        network, history = self._fit(trunk, training, validation, heard)
-        score = scorer(network, heard.shape)
         decided = choose_decision(
-            self._scored("validation", zip(validation.recordings, validation.audio, strict=True), score, heard),
-            len(meanings.classes),
-            meanings.classes.index(meanings.target),
-            options.precision,
+            fitted.scored, meanings.classes, meanings.classes.index(meanings.target), options.precision
         )
         # Everything is chosen; only now are the test recordings opened.
         tested = self._cached("test", self._split.test, heard)
-        scored = self._scored("test", tested, score, heard)
+        scored = self._scored("test", tested, scorer(fitted.network, heard.shape), heard)
         record = TrainingRecord(
             material=replace(self._material, left_out=tuple(self._left_out)),
             split=Split(
                 self._split.by,
-                training=tuple(training.recordings),
-                validation=tuple(validation.recordings),
+                folds=tuple(tuple(recording for recording, _ in fold) for fold in folds if fold),
                 test=tuple(recording for recording, _ in tested),
             ),
             input=heard,
             options=options,
-            history=history,
+            fitted=fitted,
             decided=decided,
             figures=figures_of(scored, meanings.classes, decided),
             trunk="" if trunk is None else trunk.title,
-            windows={"training": training.counts(), "validation": validation.counts()},
+            windows={"training": windows[-1]},
         )
-        return network, record, scored
+        return fitted.network, record, scored
 
-    def _fit(
-        self, trunk: Trunk | None, training: WindowPool, validation: WindowPool, heard: NetworkInput
-    ) -> tuple[Any, FitHistory]:
-        if trunk is not None:
-            self._progress("training", 0, 1)
-            network, history = fit_head(trunk, training, validation)
-            self._progress("training", 1, 1)
-            return network, history
-        network = make_network(heard.shape, training.classes)
-        history = fit_network(
-            network,
-            training,
-            validation,
-            self._options,
-            self.folder,
-            lambda done, total: self._progress("training", done, total),
-        )
-        return network, history
+    def _fit(self, trunk: Trunk | None, heard: NetworkInput) -> FitOf:
+        def fit(name: str, training: WindowPool, held_out: WindowPool | None, *, epochs: int | None = None) -> Fitted:
+            step = f"training: {name}"
+            if trunk is not None:
+                self._progress(step, 0, 1)
+                heads = fit_head(trunk, training, held_out)
+                self._progress(step, 1, 1)
+                return heads
+            return fit_network(
+                make_network(heard.shape, training.classes),
+                training,
+                held_out,
+                self._options,
+                self.folder / name.replace(" ", "-"),
+                lambda done, total: self._progress(step, done, total),
+                epochs=epochs,
+            )
 
-    def _cached(
-        self, part: str, recordings: Sequence[LabelledRecording], heard: NetworkInput
-    ) -> list[tuple[LabelledRecording, CachedAudio]]:
+        return fit
+
+    def _cached(self, part: str, recordings: Sequence[LabelledRecording], heard: NetworkInput) -> list[_Cached]:
         """Decode recordings; one that cannot be decoded, or is shorter than a window, is left out with the reason."""
         cached = []
         window = heard.profile.grid(0, heard.sample_rate).window
@@ -256,43 +266,44 @@ class _Training:
             raise InvalidRequest(f"no {part} recording can be read: {reasons}")
         return cached
 
-    def _pool(self, part: str, recordings: Sequence[LabelledRecording], heard: NetworkInput) -> WindowPool:
-        cached = self._cached(part, recordings, heard)
-        classes = self._material.meanings.classes
-        pool = WindowPool(
-            [recording for recording, _ in cached],
-            [audio for _, audio in cached],
+    def _pool(self, recordings: Sequence[_Cached], heard: NetworkInput) -> WindowPool:
+        return WindowPool(
+            [recording for recording, _ in recordings],
+            [audio for _, audio in recordings],
             heard,
             self._options,
-            len(classes),
+            len(self._material.meanings.classes),
         )
-        for label, count in zip(classes, pool.counts(), strict=True):
+
+    def _checked(self, pool: WindowPool) -> list[int]:
+        """Return how many windows hold each class; raise :class:`InvalidRequest` where nothing can be learned."""
+        for label, count in zip(self._material.meanings.classes, pool.counts(), strict=True):
             if not count:
                 raise InvalidRequest(
-                    f"no window of the {part} recordings holds {label!r}, although it is labelled there; are the "
-                    f"labels where the calls are? A smaller --overlap (now {self._options.overlap:g}) takes windows "
-                    f"with less of a call"
+                    f"no window of {', '.join(each.name for each in pool.recordings)} holds {label!r}, although it is "
+                    f"labelled there; are the labels where the calls are? A smaller --overlap (now "
+                    f"{self._options.overlap:g}) takes windows with less of a call"
                 )
         if not len(pool.negative):
             raise InvalidRequest(
-                f"every window of the {part} recordings holds a class or is ignored, so there is nothing to tell the "
-                f"classes from; label some stretches as noise, or say --stretches negative if all calls are labelled"
+                "every window of the training recordings holds a class or is ignored, so there is nothing to tell the "
+                "classes from; label some stretches as noise, or say --stretches negative if all calls are labelled"
             )
-        return pool
+        return pool.counts()
 
     def _scored(
         self,
         part: str,
-        recordings: Iterator[tuple[LabelledRecording, CachedAudio]] | Sequence[tuple[LabelledRecording, CachedAudio]],
+        recordings: Sequence[_Cached],
         score: Any,
         heard: NetworkInput,
     ) -> list[ScoredRecording]:
-        every, scored = list(recordings), []
+        scored = []
         only_labelled = self._options.stretches == "ignore"
-        for number, (recording, audio) in enumerate(every):
-            self._progress(f"scoring {part} recordings", number, len(every))
+        for number, (recording, audio) in enumerate(recordings):
+            self._progress(f"scoring {part} recordings", number, len(recordings))
             scored.append(score_recording(score, recording, audio, heard, only_labelled=only_labelled))
-        self._progress(f"scoring {part} recordings", len(every), len(every))
+        self._progress(f"scoring {part} recordings", len(recordings), len(recordings))
         return scored
 
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 
 from anemonefish.errors import InvalidSettings
 
-__all__ = ["SPLITS", "STRETCHES", "UNLABELLED", "TrainingOptions"]
+__all__ = ["PROFILES", "SPLITS", "STRETCHES", "UNLABELLED", "TrainingOptions"]
 
 UNLABELLED = ("ignore", "negative")
 """A recording without a label file: left out, or known to hold nothing."""
 
 STRETCHES = ("negative", "ignore")
 """What nobody labelled in a labelled recording: it holds no class, or nobody listened there."""
+
+PROFILES = ("band-db", "stft-db")
+"""What a network sees: levels above the background in the band of the calls, or the lab's decibels (docs/models.md)."""
 
 SPLITS = ("auto", "site", "day", "recording")
 """What stays together when recordings are divided for training, validation and test."""
@@ -37,6 +40,8 @@ class TrainingOptions:
         See :data:`STRETCHES`.
     label_column, times_per_file, pattern
         How label files are read; see :class:`anemonefish.evaluation.evaluation_options.EvaluationOptions`.
+    profile : {"band-db", "stft-db"}
+        See :data:`PROFILES`.
     window_seconds, hop_seconds : float
         Length of a window and distance between the starts of two.
     overlap : float
@@ -78,6 +83,7 @@ class TrainingOptions:
     label_column: str | None = None
     times_per_file: bool = False
     pattern: str = "*"
+    profile: str = "band-db"
     window_seconds: float = 0.4
     hop_seconds: float = 0.1
     overlap: float = 0.5
@@ -85,8 +91,8 @@ class TrainingOptions:
     split_by: str = "auto"
     precision: float = 0.9
     few: int | None = None
-    epochs: int = 24
-    patience: int = 6
+    epochs: int = 16
+    patience: int = 5
     batch: int = 64
     epoch_windows: tuple[int, int] = (4_000, 8_000)
     seed: int = 1
@@ -95,7 +101,12 @@ class TrainingOptions:
     time_zone: str | None = None
 
     def __post_init__(self) -> None:
-        for name, choices in (("unlabelled", UNLABELLED), ("stretches", STRETCHES), ("split_by", SPLITS)):
+        for name, choices in (
+            ("unlabelled", UNLABELLED),
+            ("stretches", STRETCHES),
+            ("profile", PROFILES),
+            ("split_by", SPLITS),
+        ):
             if (value := getattr(self, name)) not in choices:
                 raise InvalidSettings(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}, not {value!r}")
         for name, low, high in (

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from anemonefish.evaluation.by_recording import Figure
+from anemonefish.evaluation.by_recording import LEAST_RECORDINGS, Figure
 from anemonefish.models.card import MeasuredFigure, ModelCard
-from anemonefish.training.choose_decision import Decided
-from anemonefish.training.fit import FitHistory
+from anemonefish.training.choose_decision import LEAST_EVENTS, ChosenThreshold, Decided, Evidence
+from anemonefish.training.cross_fitting import CrossFitted, mean_precisions
 from anemonefish.training.held_out import ClassFigures
 from anemonefish.training.labelled_recordings import LabelledRecording, Material
 from anemonefish.training.network_input import NetworkInput
@@ -18,7 +18,7 @@ from anemonefish.training.recording_split import PARTS, Split
 from anemonefish.training.training_options import TrainingOptions
 from anemonefish.training.window_rule import rule_in_words
 
-__all__ = ["FIT_FOR", "TrainingRecord"]
+__all__ = ["FIT_FOR", "TrainingRecord", "few_words"]
 
 FIT_FOR = (
     "It is fit only for recordings like those that it was trained on: the same kind of recorder and settings, similar "
@@ -36,7 +36,7 @@ class TrainingRecord:
     split : Split
     input : NetworkInput
     options : TrainingOptions
-    history : FitHistory
+    fitted : CrossFitted
     decided : Decided
     figures : list of ClassFigures
         Of the test recordings.
@@ -50,7 +50,7 @@ class TrainingRecord:
     split: Split
     input: NetworkInput
     options: TrainingOptions
-    history: FitHistory
+    fitted: CrossFitted
     decided: Decided
     figures: list[ClassFigures]
     trunk: str
@@ -126,20 +126,30 @@ class TrainingRecord:
         yield f"divided by {self.split.by}; windows of one recording are never in two parts"
         for column, each in enumerate(self.figures):
             chosen = self.decided.thresholds[column]
-            missed = f"precision {self.options.precision:g} was not reached on the validation recordings"
-            reached = "" if chosen.reached else f" ({missed}; this is the best F1)"
-            yield f"{each.label}: threshold {each.threshold:g}{reached}"
+            yield f"{each.label}: threshold {each.threshold:g}, {self._promise(chosen)}"
+            if chosen.is_doubtful:
+                yield f"{each.label}: {few_words(chosen)}"
             yield f"{each.label}, on test recordings that it had not heard:"
             yield from (f"  {line}" for line in each.summary.lines())
             yield f"  {each.calls.labels_found} of {each.calls.labels} calls lie in an event"
         yield FIT_FOR
+
+    def _promise(self, chosen: ChosenThreshold) -> str:
+        """Return what the threshold was chosen for, and which precision may be expected."""
+        wanted = f"{self.options.precision:g}"
+        why = {
+            Evidence.ENOUGH: f"for a precision of {wanted} or more with a chance of four in five",
+            Evidence.LITTLE: f"for a precision of {wanted}, which too few events show to be sure of it",
+            Evidence.MISSED: f"with the best F1, because no threshold has a precision of {wanted}",
+        }[chosen.evidence]
+        return f"{why}; expected precision {chosen.precision.words()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record for ``model.json``."""
         options = asdict(self.options)
         options["band"] = list(self.input.profile.band(self.input.sample_rate))
         options["mapping"] = dict(self.options.mapping)
-        last = self.history.epochs[-1]
+        last = self.fitted.history.epochs[self.fitted.epoch]
         return {
             "classes": list(self.classes),
             "trained_on": "labelled recordings of a user (anemonefish train)",
@@ -157,23 +167,26 @@ class TrainingRecord:
                 label: chosen.threshold for label, chosen in zip(self.classes, self.decided.thresholds, strict=True)
             },
             "wanted_precision": self.options.precision,
-            "validation": {
-                label: {
-                    "precision": None
-                    if chosen.at.calls.precision is None
-                    else round(float(chosen.at.calls.precision), 4),
-                    "recall": None if chosen.at.calls.recall is None else round(float(chosen.at.calls.recall), 4),
-                    "wanted_precision_reached": chosen.reached,
-                }
-                for label, chosen in zip(self.classes, self.decided.thresholds, strict=True)
+            "cross_fitting": {
+                "folds": len(self.split.folds),
+                **{
+                    label: {
+                        "wanted_precision": chosen.evidence.name.lower(),
+                        "events": chosen.at.calls.events,
+                        "few": chosen.is_doubtful,
+                        "expected_precision": chosen.precision.to_dict(),
+                        "expected_recall": chosen.expected.recall(bouts=False).to_dict(),
+                        "expected_bout_recall": chosen.expected.recall(bouts=True).to_dict(),
+                    }
+                    for label, chosen in zip(self.classes, self.decided.thresholds, strict=True)
+                },
             },
             "test": {each.label: each.to_dict() for each in self.figures},
             "intervals": "90 %, over recordings",
-            "epochs_trained": len(self.history.epochs),
-            "best_epoch": self.history.best,
+            "epochs_trained": len(self.fitted.history.epochs),
             "final_train_loss": round(last.loss, 6),
-            "final_val_loss": round(last.validation_loss, 6),
-            "class_weights": list(self.history.weights),
+            "held_out_average_precision": round(mean_precisions(self.fitted.folds)[self.fitted.epoch], 6),
+            "class_weights": list(self.fitted.history.weights),
             "few_labels_trunk": self.trunk,
             "options": {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()},
         }
@@ -198,6 +211,16 @@ def _measured(what: str, value: float, figure: Figure, on: str) -> MeasuredFigur
 
 def _rounded(rate: Fraction | None) -> float | None:
     return None if rate is None else round(float(rate), 4)
+
+
+def few_words(chosen: ChosenThreshold) -> str:
+    """Return the warning that few events or recordings decide a threshold."""
+    with_events = sum(each.calls.events > 0 for each in chosen.expected.recordings.values())
+    return (
+        f"only {_many(chosen.at.calls.events, 'event')} in {_many(with_events, 'recording')} decide this threshold; "
+        f"other recordings may differ much. Label more: {LEAST_EVENTS} events in {LEAST_RECORDINGS} recordings are the "
+        f"least"
+    )
 
 
 def _many(count: int, what: str) -> str:

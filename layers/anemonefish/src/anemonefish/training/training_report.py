@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from anemonefish.evaluation.curves import Point, average_precision
 from anemonefish.models.bundle import ModelSpec
 from anemonefish.plots.precision_recall import Curve, CurvePoint, plot_precision_recall
-from anemonefish.plots.training_curves import plot_losses, plot_reliability
+from anemonefish.plots.training_curves import plot_progress, plot_reliability
 from anemonefish.stores.folder import atomic_file
 from anemonefish.training.choose_decision import ThresholdCounts
+from anemonefish.training.cross_fitting import mean_precisions
 from anemonefish.training.ledger_file import ledger_rows
+from anemonefish.training.recording_split import PARTS
 from anemonefish.training.scored_recordings import ScoredRecording
 from anemonefish.training.training_record import TrainingRecord
 from anemonefish.training.window_figures import confusion, reliability, window_truth
@@ -137,7 +139,7 @@ def _figures(record: TrainingRecord) -> Iterator[str]:
 
 def _heard(record: TrainingRecord) -> Iterator[str]:
     rows = []
-    for part in ("training", "validation", "test"):
+    for part in PARTS:
         heard = record.heard(part)
         labels = ", ".join(f"{count} {label}" for label, count in heard["labels"].items())
         sites = ", ".join(heard["sites"])
@@ -148,26 +150,27 @@ def _heard(record: TrainingRecord) -> Iterator[str]:
 
 def _curves(record: TrainingRecord, truth: NDArray[np.int8], scores: NDArray[np.float32]) -> Iterator[str]:
     yield "<h2>Curves</h2>\n"
-    validation = [
+    held_out = [
         _curve(label, chosen.threshold, chosen.curve)
         for label, chosen in zip(record.classes, record.decided.thresholds, strict=True)
     ]
     test = [_curve(each.label, each.threshold, each.curve) for each in record.figures]
     yield _picture(
-        plot_precision_recall(validation, title="Validation: thresholds were chosen here"),
-        f"Precision over recall of the validation recordings; wanted precision {record.options.precision:g}.",
+        plot_precision_recall(held_out, title="Cross-fitting: thresholds were chosen here"),
+        f"Precision over recall of the recordings of the training, each scored by a network that had not learned from "
+        f"it; wanted precision {record.options.precision:g}.",
     )
     yield _picture(plot_precision_recall(test, title="Test"), "Precision over recall of the test recordings.")
     yield _picture(
         plot_reliability(reliability(truth, scores, record.classes), title="Reliability of the scores (test)"),
         "Share of the windows of a score that hold the class. A score is not a probability.",
     )
-    epochs = record.history.epochs
-    if len(epochs) > 1:
-        losses = [each.loss for each in epochs], [each.validation_loss for each in epochs]
+    precisions, losses = mean_precisions(record.fitted.folds), [each.loss for each in record.fitted.folds[0].epochs]
+    if len(precisions) > 1 and not record.trunk:
         yield _picture(
-            plot_losses(*losses, record.history.best, title="Losses"),
-            "Losses; those of the training are of varied windows with hard negatives, and therefore higher.",
+            plot_progress(losses[: len(precisions)], precisions, record.fitted.epoch, title="Epochs"),
+            "Loss of the first fold, of varied windows with hard negatives, and average precision on the windows of "
+            "the recordings that were held out, over all folds, which decides for how long the network is trained.",
         )
 
 

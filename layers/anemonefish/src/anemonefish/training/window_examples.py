@@ -21,7 +21,7 @@ from anemonefish.training.network_input import NetworkInput
 from anemonefish.training.training_options import TrainingOptions
 from anemonefish.training.window_rule import window_targets
 
-__all__ = ["Batch", "Epoch", "WindowPool"]
+__all__ = ["Batch", "Epoch", "FixedWindows", "WindowPool"]
 
 _POSITIVE_SHARE = 0.4
 _HARD_SHARE = 0.5
@@ -49,6 +49,24 @@ class Epoch:
     recording: NDArray[np.int32]
     start: NDArray[np.int64]
     targets: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class FixedWindows:
+    """Windows that are the same in every epoch.
+
+    Attributes
+    ----------
+    spectrograms : ndarray, shape (n, time, frequency, 1), float16
+        Half precision takes half the memory and is exact to 0.04 dB of the 80 dB range of a spectrogram.
+    targets : ndarray, shape (n, classes), int8
+    counts : ndarray, shape (n,), float32
+        For how many windows of the recordings each stands.
+    """
+
+    spectrograms: NDArray[np.float16]
+    targets: NDArray[np.int8]
+    counts: NDArray[np.float32]
 
 
 @dataclass(slots=True)
@@ -129,23 +147,27 @@ class WindowPool:
             part = Epoch(epoch.recording[rows], epoch.start[rows], epoch.targets[rows])
             yield self._varied(part, np.random.default_rng((self.options.seed, 2, number, index)))
 
-    def fixed(self, most: int) -> tuple[NDArray[np.float16], NDArray[np.int8]]:
-        """Return the spectrograms and targets of at most so many windows, the same in every run, as they are.
+    def fixed(self, most: int) -> FixedWindows:
+        """Return at most so many windows, the same in every run, as they are.
 
-        Half precision takes half the memory and is exact to 0.04 dB of the 80 dB range of a spectrogram.
+        All windows with a class are taken before any without, and each of the latter then stands for several.
         """
         rng = np.random.default_rng((self.options.seed, 3))
         positive, negative = self.positive, self.negative
-        if len(positive) + len(negative) > most:
-            positive = rng.choice(positive, min(len(positive), most // 2), replace=False)
-            negative = rng.choice(negative, min(len(negative), most - len(positive)), replace=False)
+        if len(positive) > most // 2:
+            positive = rng.choice(positive, most // 2, replace=False)
+        if len(negative) > most - len(positive):
+            negative = rng.choice(negative, most - len(positive), replace=False)
         chosen = np.sort(np.concatenate((positive, negative)))
         spectrograms = np.empty((len(chosen), *self.input.shape), np.float16)
         for first in range(0, len(chosen), self.options.batch):
             rows = chosen[first : first + self.options.batch]
             windows = self._cut(self._recording[rows], self._start[rows])
             spectrograms[first : first + len(rows)] = self.input.profile.spectrograms(windows, self.input.sample_rate)
-        return spectrograms, self.targets[chosen]
+        targets = self.targets[chosen]
+        holds = (targets == 1).any(axis=1)
+        stand_for = len(self.positive) / max(1, len(positive)), len(self.negative) / max(1, len(negative))
+        return FixedWindows(spectrograms, targets, np.where(holds, *stand_for).astype(np.float32))
 
     def find_hard(self, score: Callable[[NDArray[np.float32]], NDArray[np.float32]], number: int) -> None:
         """Score windows without a class, and remember those with the highest scores.
