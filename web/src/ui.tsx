@@ -81,11 +81,19 @@ export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => vo
   );
 }
 
+/** After this time (ms) a user is told that the wait is unusual. */
+const SLOW_MS = 6000;
+
 /** A sentence while something is awaited. */
 export function Busy({ text = texts.app.loading }: { text?: string }) {
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), SLOW_MS);
+    return () => clearTimeout(timer);
+  }, []);
   return (
-    <p class="busy" aria-busy="true">
-      {text}
+    <p class="busy" role="status">
+      {text} {slow && texts.app.slow}
     </p>
   );
 }

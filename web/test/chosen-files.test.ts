@@ -47,14 +47,24 @@ test('a drop works although the browser refuses the handle', async () => {
   assert.deepEqual([path, root], ['a.wav', undefined]);
 });
 
-test('a file is opened again below the dropped folder', async () => {
-  const file = new File(['x'], 'a.wav');
-  const visited: string[] = [];
-  const folder = {
-    kind: 'directory',
-    getDirectoryHandle: async (name: string) => (visited.push(name), folder),
-    getFileHandle: async (name: string) => (visited.push(name), { getFile: async () => file }),
+/** A folder that refuses names with `<`, as Chromium does. */
+const folderHandle = (children: Record<string, object>) => {
+  const get = async (name: string) => {
+    if (/[<:]/.test(name)) throw new TypeError('Name is not allowed.');
+    if (!(name in children)) throw new DOMException(name, 'NotFoundError');
+    return children[name];
   };
-  assert.equal(await openAgain(folder as any, 'card/day/night/a.wav'), file);
-  assert.deepEqual(visited, ['day', 'night', 'a.wav']);
+  const entries = async function* () {
+    yield* Object.entries(children);
+  };
+  return { kind: 'directory', getDirectoryHandle: get, getFileHandle: get, entries };
+};
+
+test('a file is opened again below the dropped folder, whatever its name', async () => {
+  const [plain, strange] = ['a.wav', '<b>.wav'].map((name) => new File(['x'], name));
+  const day = folderHandle({ 'a.wav': { getFile: async () => plain }, '<b>.wav': { getFile: async () => strange } });
+  const card = folderHandle({ day, '12:00': day }) as any;
+  assert.equal(await openAgain(card, 'card/day/a.wav'), plain);
+  assert.equal(await openAgain(card, 'card/12:00/<b>.wav'), strange);
+  await assert.rejects(openAgain(card, 'card/day/c.wav'), { name: 'NotFoundError' });
 });

@@ -70,7 +70,13 @@ const untilAborted = (_: string, signal: AbortSignal) =>
 
 test('all files are sent, a few at a time, and can then be analysed in the order of their paths', async () => {
   const { service, queue } = start();
+  let release = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  service.transfer = () => released;
   await queue.add(Array.from({ length: 10 }, (_, number) => file(`${9 - number}.wav`)));
+  while (service.active < 3) await tick();
+  await tick();
+  release();
   await idle(queue);
   assert.equal(service.mostActive, 3);
   assert.deepEqual(queue.items.value.map(({ record }) => record.name), [...'0123456789'].map((number) => `${number}.wav`));

@@ -146,7 +146,7 @@ function Recordings({ execution }: { execution: Execution }) {
   return (
     <section class="card stack" aria-labelledby="recordings-heading">
       <h2 id="recordings-heading">{texts.execution.recordings}</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-labelledby="recordings-heading">
+      <div class="scroll" tabIndex={0} role="region" aria-label={texts.execution.list}>
         <table class="rows">
           <thead>
             <tr>

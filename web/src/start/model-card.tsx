@@ -21,11 +21,13 @@ export function ModelCard({ model }: { model: ModelDocument }) {
           <Facts label={texts.start.notHeard} values={card.not_heard} />
         </dl>
         {card.measured.length > 0 && (
-          <table class="rows">
+          <table class="rows cards">
             <thead>
               <tr>
                 <th scope="col">{texts.start.measured}</th>
-                <th scope="col" class="number" />
+                <th scope="col" class="number">
+                  {texts.start.value}
+                </th>
                 <th scope="col">{texts.start.measuredOn}</th>
               </tr>
             </thead>
@@ -33,13 +35,15 @@ export function ModelCard({ model }: { model: ModelDocument }) {
               {card.measured.map(({ what, value, interval, measured_on }) => (
                 <tr key={what}>
                   <td>{what}</td>
-                  <td class="number">
-                    {formatNumber(value, 3)}
-                    {interval && (
-                      <span class="help"> ({texts.start.interval(formatNumber(interval[0], 3), formatNumber(interval[1], 3))})</span>
-                    )}
+                  <td class="number" data-label={texts.start.value}>
+                    <span>
+                      {formatNumber(value, 3)}
+                      {interval && (
+                        <span class="help"> ({texts.start.interval(formatNumber(interval[0], 3), formatNumber(interval[1], 3))})</span>
+                      )}
+                    </span>
                   </td>
-                  <td>{measured_on}</td>
+                  <td data-label={texts.start.measuredOn}>{measured_on}</td>
                 </tr>
               ))}
             </tbody>

@@ -63,9 +63,18 @@ async function* filesBelow(entry: FileSystemEntry): AsyncGenerator<ChosenFile> {
  */
 export async function openAgain(root: FileSystemHandle, path: string): Promise<File> {
   if (root.kind === 'file') return (root as FileSystemFileHandle).getFile();
-  const [, ...parts] = path.split('/');
-  const name = parts.pop()!;
+  const [, ...folders] = path.split('/');
+  const name = folders.pop()!;
   let folder = root as FileSystemDirectoryHandle;
-  for (const part of parts) folder = await folder.getDirectoryHandle(part);
-  return (await folder.getFileHandle(name)).getFile();
+  for (const part of folders) {
+    folder = await folder.getDirectoryHandle(part).catch(() => listed<FileSystemDirectoryHandle>(folder, part));
+  }
+  const file = await folder.getFileHandle(name).catch(() => listed<FileSystemFileHandle>(folder, name));
+  return file.getFile();
+}
+
+/** Return an entry by listing the folder: Chromium refuses to open a name with `<` or `:`, but lists it. */
+async function listed<T extends FileSystemHandle>(folder: FileSystemDirectoryHandle, name: string): Promise<T> {
+  for await (const [found, handle] of folder.entries()) if (found === name) return handle as unknown as T;
+  throw new DOMException(name, 'NotFoundError');
 }

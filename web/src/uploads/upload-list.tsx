@@ -121,7 +121,7 @@ function TotalProgress({ queue }: { queue: UploadQueue }) {
           <ProgressBar value={sent} max={total} label={texts.start.progress(sent, total)} />
           <p class="help">
             {texts.start.progress(sent, total)}
-            {rate > 0 && !queue.paused.value && ` · ${texts.start.rate(rate, (total - sent) / rate)}`}
+            {!queue.paused.value && queue.online.value && rate !== null && ` · ${rate > 0 ? texts.start.rate(rate, (total - sent) / rate) : texts.start.stalled}`}
           </p>
         </>
       )}
@@ -185,19 +185,27 @@ function LeftOutFiles({ queue }: { queue: UploadQueue }) {
   );
 }
 
-/** Return the bytes per second of about the last ten seconds; 0 while it is unknown. */
-function useRate(queue: UploadQueue): number {
-  const [rate, setRate] = useState(0);
+/** Seconds without a byte after which sending counts as stalled. */
+const STALLED_SECONDS = 10;
+
+/** Return the bytes per second of the last ten seconds: 0 if none arrived in them, null while it is unknown. */
+function useRate(queue: UploadQueue): number | null {
+  const [rate, setRate] = useState<number | null>(null);
   const samples = useRef<[number, number][]>([]);
+  const busy = queue.busy.value && !queue.paused.value;
   useEffect(() => {
+    samples.current = [];
+    setRate(null);
+    if (!busy) return;
     const timer = setInterval(() => {
       const sent = sum(queue.items.peek(), (item) => item.sent.peek());
-      samples.current = [...samples.current, [performance.now(), sent] as [number, number]].slice(-11);
+      samples.current = [...samples.current, [performance.now(), sent] as [number, number]].slice(-STALLED_SECONDS - 1);
       const [[start, first], [end, last]] = [samples.current[0], samples.current.at(-1)!];
-      setRate(end > start ? Math.max(0, (1000 * (last - first)) / (end - start)) : 0);
+      if (last > first) setRate((1000 * (last - first)) / (end - start));
+      else setRate(samples.current.length > STALLED_SECONDS ? 0 : null);
     }, 1000);
     return () => clearInterval(timer);
-  }, [queue]);
+  }, [queue, busy]);
   return rate;
 }
 
