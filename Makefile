@@ -141,7 +141,7 @@ demo: .venv/app .venv-ministack/ready layers
 	$(BIN)/python -m localstack.demo $(FILE)
 
 serve: .venv/app .venv-ministack/ready layers web
-	@$(BIN)/python -m localstack.serve $(if $(PORT),--port "$(PORT)")
+	@$(BIN)/python -m localstack.serve $(if $(PORT),--port "$(PORT)") $(if $(DATA),--data "$(DATA)")
 
 detect: .venv/app
 	@test -n "$(FILE)" || { echo "Say which recording: make detect FILE=recording.wav"; exit 2; }
@@ -339,5 +339,7 @@ lock:
 	cd image && ../$(BUILD)/uv/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes \
 		--no-emit-index-url --no-header requirements.in -o requirements.txt
 
+# Leaves .build/serve, where make serve keeps recordings and results.
 clean:
-	rm -rf .venv .venv-* $(BUILD) demo .aws-sam
+	rm -rf .venv .venv-* demo .aws-sam web/node_modules
+	test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name serve -exec rm -rf {} +

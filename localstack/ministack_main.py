@@ -1,4 +1,4 @@
-"""Run ministack, in its own environment, until the parent process ends, with six features that it lacks.
+"""Run ministack, in its own environment, until the parent process ends, with seven features that it lacks.
 
 ministack 1.5.33 supports everything else that the template and the state machine use. This script adds, so that neither
 must be changed for it:
@@ -11,6 +11,7 @@ must be changed for it:
 * With ``LOCAL_ORIGIN``, it refuses what a page of another origin asks, or a host name that was made to point to
   127.0.0.1 (DNS rebinding). The credentials of a local AWS are no secret, so any web site in the user's browser could
   run functions on this machine otherwise.
+* With ``LOCAL_DATA``, objects and records are kept in a folder (:mod:`localstack.kept_data`).
 
 It replaces private functions of ministack, so requirements.txt pins the exact version.
 """
@@ -22,6 +23,7 @@ import signal
 import socketserver
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import ministack.app  # type: ignore[import-not-found]
@@ -127,6 +129,17 @@ def _fill_gaps() -> None:
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 
+def _keep_data(folder: str) -> Any:
+    """Keep the data in a folder; return its lock."""
+    here = str(Path(__file__).parent)
+    sys.path.insert(0, here)  # the folder of this script is not on the path
+    try:
+        import kept_data  # type: ignore[import-not-found]
+    finally:
+        sys.path.remove(here)
+    return kept_data.keep(Path(folder))
+
+
 def _end_with_parent() -> None:
     sys.stdin.buffer.read()  # returns when the parent has ended, for whatever reason
     os.killpg(0, signal.SIGKILL)
@@ -135,10 +148,12 @@ def _end_with_parent() -> None:
 def run() -> None:
     """Run ministack until the parent process ends."""
     _fill_gaps()
+    lock = _keep_data(os.environ["LOCAL_DATA"]) if "LOCAL_DATA" in os.environ else None
     if origin := os.environ.get("LOCAL_ORIGIN"):
         ministack.app.app = _refusing_other_sites(ministack.app.app, origin, os.environ["GATEWAY_PORT"])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     ministack.app.main()
+    del lock  # held until here
 
 
 if __name__ == "__main__":

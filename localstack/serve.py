@@ -1,10 +1,10 @@
 """``make serve``: the service with its page on this machine, until Ctrl-C.
 
-    python -m localstack.serve [--port 8765]
+    python -m localstack.serve [--port 8765] [--data .build/serve]
 
-It deploys template.yaml into the local AWS, serves the page, and writes a file with the variables that clients need:
-the address and the key of the API for ``anemonefish remote`` and ``make smoke``, the models bucket for
-``anemonefish models``.
+Recordings, results, models, records and the key are kept in a folder between runs. The stack is deployed anew at every
+start. A file has the variables that clients need while it runs: the address and the key of the API for
+``anemonefish remote`` and ``make smoke``, the models bucket for ``anemonefish models``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from localstack.demo import BUILD, MINISTACK, REPOSITORY
 from localstack.page import PageServer
+from localstack.recovery import end_interrupted
 from localstack.server import LocalAws
 from localstack.stack import Stack
 
@@ -31,6 +32,9 @@ VARIABLES = BUILD / "serve.env"
 PAGE = BUILD / "web"
 """What ``make web`` builds."""
 
+DATA = BUILD / "serve"
+"""Where the data is kept; ``make clean`` leaves it alone."""
+
 PORT = 8765
 
 _HINTS = """
@@ -38,7 +42,9 @@ Open {page}
 and sign in with the key {key}
 It is a key of this service only; nothing leaves this machine.
 
-To stop: press Ctrl-C here. Uploads, results and models are deleted then.
+To stop: press Ctrl-C here. Recordings, results, models and the key are kept in
+{data}
+and are there again at the next make serve. To start afresh, stop, and: rm -rf {data}
 
 From another terminal:
 
@@ -62,15 +68,20 @@ class Service:
     aws : LocalAws
     stack : Stack
     page : PageServer
+    interrupted : dict of str to int
+        How many executions had not ended when the service stopped last, by what became of them.
     """
 
     aws: LocalAws
     stack: Stack
     page: PageServer
+    interrupted: dict[str, int]
 
 
 @contextmanager
-def start_service(page: Path = PAGE, port: int = PORT, build: Path = BUILD) -> Iterator[Service]:
+def start_service(
+    page: Path = PAGE, port: int = PORT, build: Path = BUILD, data: Path | None = None
+) -> Iterator[Service]:
     """Run the local AWS with the stack and the page until the context ends.
 
     Parameters
@@ -81,6 +92,8 @@ def start_service(page: Path = PAGE, port: int = PORT, build: Path = BUILD) -> I
         Port of the page on 127.0.0.1. If it is taken, a free one is chosen; 0 always chooses a free one.
     build : Path
         Folder of the temporary state and of the emulator's log.
+    data : Path, optional
+        Folder that keeps the data between runs; without it, it is deleted at the end.
 
     Raises
     ------
@@ -91,14 +104,15 @@ def start_service(page: Path = PAGE, port: int = PORT, build: Path = BUILD) -> I
         raise RuntimeError(f"there is no {page / 'index.html'}; build the page first (make web)")
     with (
         PageServer.bind(page, port) as server,
-        LocalAws.start(build, MINISTACK, environment={"LOCAL_ORIGIN": server.origin}) as aws,
+        LocalAws.start(build, MINISTACK, environment={"LOCAL_ORIGIN": server.origin}, data=data) as aws,
     ):
         stack = aws.deploy(REPOSITORY / "template.yaml", BUILD / "layers", {"AllowedOrigins": server.origin})
+        ended = {} if data is None else end_interrupted(aws, stack)
         config = {"apiUrl": stack.api_url, "signIn": "api-key", "cognito": None}
         server.configure(config, [aws.endpoint_url])  # the API and the buckets have one origin here
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield Service(aws, stack, server)
+            yield Service(aws, stack, server, ended)
         finally:
             server.shutdown()
 
@@ -107,14 +121,18 @@ def main() -> None:
     """Serve until the process is interrupted or terminated."""
     parser = argparse.ArgumentParser(prog="make serve", description="The service with its page on this machine.")
     parser.add_argument("--port", type=int, default=PORT, help=f"port of the page on 127.0.0.1 (default: {PORT})")
-    port = parser.parse_args().port
+    parser.add_argument("--data", type=Path, default=DATA, help="folder that keeps the data (default: .build/serve)")
+    arguments = parser.parse_args()
+    port, data = arguments.port, arguments.data.expanduser().resolve()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a service in the background has it ignored
     print("starting a local AWS and deploying template.yaml into it ...", flush=True)
     try:
-        with start_service(port=port) as service:
+        with start_service(port=port, data=data) as service:
             stack = service.stack
             if port not in {0, service.page.server_port}:
                 print(f"port {port} is taken, so the page has another one", flush=True)
+            for status, count in service.interrupted.items():
+                print(f"executions that ran when the service stopped, and are {status} now: {count}", flush=True)
             exports = (f"export {name}={shlex.quote(value)}\n" for name, value in variables(stack).items())
             VARIABLES.write_text("".join(exports), encoding="utf-8")
             hints = {
@@ -122,6 +140,7 @@ def main() -> None:
                 "key": stack.api_key,
                 "url": stack.api_url,
                 "folder": shlex.quote(str(REPOSITORY)),
+                "data": shlex.quote(str(data)),
                 "file": VARIABLES.relative_to(REPOSITORY),
             }
             print(_HINTS.format(**hints), flush=True)

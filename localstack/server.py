@@ -54,6 +54,7 @@ class LocalAws:
         main: Path = _MAIN,
         environment: Mapping[str, str] | None = None,
         port: int | None = None,
+        data: Path | None = None,
     ) -> Iterator[Self]:
         """Start ministack; stop it and all its processes when the context ends.
 
@@ -69,6 +70,9 @@ class LocalAws:
             More environment variables of ministack and of the functions.
         port : int, optional
             Port of 127.0.0.1; a free one if it is not given.
+        data : Path, optional
+            Folder that keeps objects, records and the first key (:mod:`localstack.kept_data`); without it, they end
+            with the process.
 
         Raises
         ------
@@ -80,13 +84,14 @@ class LocalAws:
         with _sigterm_as_exit(), tempfile.TemporaryDirectory(dir=build_dir.resolve(), prefix="aws-") as state:
             port = port or _free_port()
             endpoint_url = f"http://127.0.0.1:{port}"
+            kept = {} if data is None else _kept_in(data.resolve())
             with log.open("wb") as output:
                 process = subprocess.Popen(
                     [ministack_python, "-P", main],  # -P: without this folder on its path
                     stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env={**_environment(endpoint_url, port, state), **(environment or {})},
+                    env={**_environment(endpoint_url, port, state), **kept, **(environment or {})},
                     start_new_session=True,
                 )
             try:
@@ -161,6 +166,11 @@ def _environment(endpoint_url: str, port: int, state: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": _ROOT_KEY,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def _kept_in(data: Path) -> dict[str, str]:
+    """Return the variables with which ministack keeps its data in a folder."""
+    return {"LOCAL_DATA": str(data), "S3_PERSIST": "1", "S3_DATA_DIR": str(data / "objects")}
 
 
 def _free_port() -> int:

@@ -83,6 +83,13 @@ class Stack:
             self._client("apigateway").get_api_key(apiKey=self.outputs["FirstKeyId"], includeValue=True)["value"]
         )
 
+    def resource(self, logical_id: str) -> str:
+        """Return the physical id of a resource."""
+        found = self._client("cloudformation").describe_stack_resource(
+            StackName=self.name, LogicalResourceId=logical_id
+        )
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
     def run(self, document: Any, timeout: float = 900.0) -> Execution:
         """Run the state machine on an input and wait until it ends.
 
@@ -109,9 +116,7 @@ class Stack:
 
     def logs(self) -> str:
         """Return what all functions have logged so far."""
-        group = self._client("cloudformation").describe_stack_resource(
-            StackName=self.name, LogicalResourceId="FunctionLogGroup"
-        )["StackResourceDetail"]["PhysicalResourceId"]
+        group = self.resource("FunctionLogGroup")
         logs = self._client("logs")
         streams = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
         names = [stream["logStreamName"] for page in streams for stream in page["logStreams"]]

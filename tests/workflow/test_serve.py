@@ -19,8 +19,8 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def service() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "localstack.serve"]
+def service(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "localstack.serve", "--data", str(tmp_path / "data")]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         await_true(lambda: VARIABLES.exists() or process.poll() is not None, "the service")
         yield process
@@ -60,6 +60,8 @@ def test_service_answers_clients_that_read_its_variables_and_ends_with_ctrl_c(se
     assert f"sign in with the key {key}\n" in hints
     assert f"source {file}\n" in hints
     assert url in hints
+    kept = re.search(r"rm -rf (.+)$", hints, re.MULTILINE)[1]
+    assert (Path(kept) / "key.json").stat().st_mode & 0o077 == 0
     assert httpx.get(f"{page}/config.json").json()["apiUrl"] == url
     assert "<html" in httpx.get(page).text
     _check_that_only_the_page_may_call(url, page)
