@@ -125,6 +125,7 @@ def main() -> None:
     arguments = parser.parse_args()
     port, data = arguments.port, arguments.data.expanduser().resolve()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a service in the background has it ignored
+    VARIABLES.unlink(missing_ok=True)  # of a service that was killed
     print("starting a local AWS and deploying template.yaml into it ...", flush=True)
     try:
         with start_service(port=port, data=data) as service:

@@ -13,18 +13,25 @@ import httpx
 import pytest
 
 from localstack.serve import VARIABLES
-from tests.workflow.conftest import await_true
+from tests.workflow.conftest import PATIENCE, await_true
 
 REPOSITORY = Path(__file__).parents[2]
+HTTP = httpx.Client(timeout=PATIENCE)
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "localstack.serve", "--data", str(tmp_path / "data")]
+    VARIABLES.parent.mkdir(exist_ok=True)
+    VARIABLES.write_text("export ANEMONEFISH_API_URL=http://127.0.0.1:9\n")  # as a service leaves it that was killed
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
-        await_true(lambda: VARIABLES.exists() or process.poll() is not None, "the service")
+        await_true(lambda: _is_ready() or process.poll() is not None, "the service")
         yield process
         process.kill()
+
+
+def _is_ready() -> bool:
+    return VARIABLES.exists() and "127.0.0.1:9\n" not in VARIABLES.read_text()
 
 
 def _bash(script: str) -> subprocess.CompletedProcess[str]:
@@ -46,10 +53,10 @@ def test_service_answers_clients_that_read_its_variables_and_ends_with_ctrl_c(se
     file = VARIABLES.relative_to(REPOSITORY)
     sourced = _bash(f"source {file} && echo $ANEMONEFISH_API_URL $ANEMONEFISH_API_KEY").stdout.split()
     url, key = sourced
-    assert httpx.get(f"{url}/health").status_code == 200
-    models = httpx.get(f"{url}/models", headers={"x-api-key": key}).json()["models"]
+    assert HTTP.get(f"{url}/health").status_code == 200
+    models = HTTP.get(f"{url}/models", headers={"x-api-key": key}).json()["models"]
     assert [model["name"] for model in models] == ["reef"]
-    assert httpx.get(f"{url}/models").status_code == 403
+    assert HTTP.get(f"{url}/models").status_code == 403
 
     listed = _bash(f"source {file} && {sys.executable} -m anemonefish models show reef")
     assert listed.returncode == 0, listed.stderr
@@ -62,8 +69,8 @@ def test_service_answers_clients_that_read_its_variables_and_ends_with_ctrl_c(se
     assert url in hints
     kept = re.search(r"rm -rf (.+)$", hints, re.MULTILINE)[1]
     assert (Path(kept) / "key.json").stat().st_mode & 0o077 == 0
-    assert httpx.get(f"{page}/config.json").json()["apiUrl"] == url
-    assert "<html" in httpx.get(page).text
+    assert HTTP.get(f"{page}/config.json").json()["apiUrl"] == url
+    assert "<html" in HTTP.get(page).text
     _check_that_only_the_page_may_call(url, page)
 
     service.send_signal(signal.SIGINT)
@@ -77,7 +84,7 @@ def _check_that_only_the_page_may_call(api_url: str, page: str) -> None:
     """The credentials of the local AWS are known, so no other site in the user's browser may use it."""
 
     def status(url: str = f"{api_url}/health", **headers: str) -> int:
-        return httpx.get(url, headers={name.replace("_", "-"): value for name, value in headers.items()}).status_code
+        return HTTP.get(url, headers={name.replace("_", "-"): value for name, value in headers.items()}).status_code
 
     assert status(origin=page, sec_fetch_site="same-site") == 200
     assert status(sec_fetch_site="none") == 200
