@@ -60,6 +60,15 @@ export function logoutUrl(cognito: Cognito, pageUrl: string): string {
   return `https://${cognito.domain}/logout?${query}`;
 }
 
+/** Return the user's id in a token, or null. The token is not verified here: the API does that. */
+export function subjectOf(idToken: string): string | null {
+  try {
+    return JSON.parse(atob(idToken.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'))).sub ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** The page's address without query and hash; it must be among the client's callback addresses. */
 function redirectUrl(pageUrl: string): string {
   const { origin, pathname } = new URL(pageUrl);
@@ -72,7 +81,8 @@ async function requestTokens(cognito: Cognito, grant: Record<string, string>): P
     body: new URLSearchParams({ ...grant, client_id: cognito.clientId }),
   });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok || !answer.id_token) throw new Error(`the login refused: ${answer.error ?? `HTTP status ${response.status}`}`);
+  if (!response.ok || !answer.id_token)
+    throw new Error(`the login refused: ${answer.error ?? `HTTP status ${response.status}`}`);
   return {
     idToken: answer.id_token,
     refreshToken: answer.refresh_token ?? null,
@@ -85,5 +95,8 @@ function randomText(): string {
 }
 
 function base64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '');
 }

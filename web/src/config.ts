@@ -24,8 +24,10 @@ export async function loadConfig(): Promise<PageConfig> {
 /** Return a configuration that can be used, or throw an `Error` that names the wrong field. */
 export function checkConfig(document: unknown, pageUrl: string): PageConfig {
   const { apiUrl, signIn = 'api-key', cognito = null } = (document ?? {}) as Partial<PageConfig>;
-  if (typeof apiUrl !== 'string' || !URL.canParse(apiUrl, pageUrl)) throw new Error('config.json: apiUrl is not an address');
-  if (signIn !== 'api-key' && signIn !== 'cognito') throw new Error('config.json: signIn must be "api-key" or "cognito"');
+  if (typeof apiUrl !== 'string' || !URL.canParse(apiUrl, pageUrl))
+    throw new Error('config.json: apiUrl is not an address');
+  if (signIn !== 'api-key' && signIn !== 'cognito')
+    throw new Error('config.json: signIn must be "api-key" or "cognito"');
   if (signIn === 'cognito' && !(cognito?.domain && cognito.clientId)) {
     throw new Error('config.json: signIn "cognito" needs cognito.domain and cognito.clientId');
   }

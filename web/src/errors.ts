@@ -14,7 +14,11 @@ export interface Explanation {
 /** Return what a user reads about an error. The API's own message is kept, because it names the file or the field. */
 export function explain(error: unknown): Explanation {
   if (!(error instanceof AnemonefishError)) {
-    return { title: texts.errors.unexpected, text: error instanceof Error ? error.message : String(error), requestId: null };
+    return {
+      title: texts.errors.unexpected,
+      text: error instanceof Error ? error.message : String(error),
+      requestId: null,
+    };
   }
   return { ...explainReason(error), requestId: error.requestId };
 }

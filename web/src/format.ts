@@ -28,7 +28,11 @@ export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return '–';
   if (seconds < 10) return `${formatNumber(seconds, 1)} s`;
   const whole = Math.round(seconds);
-  const [days, hours, minutes] = [Math.floor(whole / 86_400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60];
+  const [days, hours, minutes] = [
+    Math.floor(whole / 86_400),
+    Math.floor(whole / 3600) % 24,
+    Math.floor(whole / 60) % 60,
+  ];
   if (days) return join(`${formatCount(days, 'day')}`, hours && `${hours} h`);
   if (hours) return join(`${hours} h`, minutes && `${minutes} min`);
   if (minutes) return join(`${minutes} min`, whole % 60 && `${whole % 60} s`);

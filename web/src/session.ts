@@ -4,7 +4,7 @@
  */
 import { computed, signal } from '@preact/signals';
 import { Anemonefish } from './client.ts';
-import { beginLogin, endLogin, logoutUrl, refreshTokens } from './cognito.ts';
+import { beginLogin, endLogin, logoutUrl, refreshTokens, subjectOf } from './cognito.ts';
 import type { LoginState, Tokens } from './cognito.ts';
 import type { PageConfig } from './config.ts';
 
@@ -63,6 +63,23 @@ export async function goToLogin(): Promise<void> {
   const { url, kept } = await beginLogin(config.value!.cognito!, location.href);
   sessionStorage.setItem(LOGIN, JSON.stringify(kept));
   location.assign(url);
+}
+
+/**
+ * Return a name for the signed-in user, which tells users of this browser apart: the start of the SHA-256 of the key,
+ * from which nobody can compute it, or of the user's id in the token.
+ */
+export async function userName(): Promise<string> {
+  const current = session.peek();
+  const text = current?.kind === 'cognito' ? (subjectOf(current.idToken) ?? '') : (current?.key ?? '');
+  if (!crypto.subtle) return '';
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  return [...new Uint8Array(digest, 0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** End the session because the API no longer accepts it; what the page remembers stays for the next sign-in. */
+export function endSession(): void {
+  store(null);
 }
 
 /** Forget the key or the tokens, and everything that the page remembers of the user. */

@@ -22,7 +22,8 @@ export const texts = {
     title: 'Sign in',
     lead: 'Find anemonefish calls in underwater recordings, see and hear them, and judge them.',
     key: 'API key',
-    keyHelp: 'You get it from whoever runs this service. It stays in this tab only and is forgotten when the tab is closed.',
+    keyHelp:
+      'You get it from whoever runs this service. It stays in this tab only and is forgotten when the tab is closed.',
     show: 'Show',
     submit: 'Sign in',
     checking: 'Checking the key …',
@@ -69,8 +70,15 @@ export const texts = {
         says: true,
       },
       UploadNotFound: { title: 'An upload no longer exists', text: 'It was deleted. Choose its file again.' },
-      UploadExpired: { title: 'An upload has expired', text: 'Uploads are kept for a limited time. Choose the file again.' },
-      UploadIncomplete: { title: 'An upload is not complete', text: 'Bytes are missing. Send the file again.', says: true },
+      UploadExpired: {
+        title: 'An upload has expired',
+        text: 'Uploads are kept for a limited time. Choose the file again.',
+      },
+      UploadIncomplete: {
+        title: 'An upload is not complete',
+        text: 'Bytes are missing. Send the file again.',
+        says: true,
+      },
       ExecutionNotFound: {
         title: 'This execution does not exist',
         text: 'The address may be mistyped, or the execution belongs to another key.',
@@ -95,7 +103,10 @@ export const texts = {
         title: 'The stored scores have been deleted after their time',
         text: 'To decide again, upload the recordings and start a new execution.',
       },
-      InternalError: { title: 'The service made an error', text: 'It was logged. Try again; if it stays, ask for help.' },
+      InternalError: {
+        title: 'The service made an error',
+        text: 'It was logged. Try again; if it stays, ask for help.',
+      },
       StorageError: { title: 'The storage did not answer', text: 'Try again in a moment.' },
       ServiceBusy: { title: 'The service is busy', text: 'Try again in a moment.' },
       UnexpectedAnswer: {
@@ -132,7 +143,11 @@ export const texts = {
       },
       RangeFailed: { title: 'A part could not be computed', text: 'Resume: only what is missing is computed.' },
       FunctionFailed: { title: 'A worker failed', text: 'Resume: only what is missing is computed.' },
-      LaunchFailed: { title: 'The execution could not be started', text: 'Resume it. If it fails again, ask for help.', says: true },
+      LaunchFailed: {
+        title: 'The execution could not be started',
+        text: 'Resume it. If it fails again, ask for help.',
+        says: true,
+      },
       NotStarted: { title: 'The execution waits to be started', text: 'This takes longer than usual.' },
     } as Record<string, { title: string; text: string; says?: boolean }>,
   },
@@ -149,6 +164,7 @@ export const texts = {
     size: 'Size',
     state: 'State',
     remove: (name: string) => `Remove ${name}`,
+    removeAll: 'Remove all',
     retry: 'Try again',
     pause: 'Pause',
     resume: 'Continue',
@@ -191,7 +207,8 @@ export const texts = {
       unreadable: 'could not be read; was it moved?',
     },
     dismiss: 'Close',
-    tooMany: (most: number) => `An execution takes at most ${formatCount(most, 'recording')}. Remove some, and start them afterwards.`,
+    tooMany: (most: number) =>
+      `An execution takes at most ${formatCount(most, 'recording')}. Remove some, and start them afterwards.`,
     announceSent: (percent: number) => `${percent} percent sent`,
     model: 'Model and settings',
     modelLabel: 'Model',
@@ -313,7 +330,8 @@ export const texts = {
     id: 'Id',
     attempt: (attempt: number) => `attempt ${attempt}`,
     progress: 'Progress',
-    parts: (done: number, total: number) => `${done} of ${formatCount(total, 'part')} computed (${formatPercent(done, total)})`,
+    parts: (done: number, total: number) =>
+      `${done} of ${formatCount(total, 'part')} computed (${formatPercent(done, total)})`,
     planning: 'The recordings are being looked at …',
     pending: 'The execution was accepted and starts in a moment.',
     queue: (position: number) => `Place ${position} in the queue`,
@@ -341,7 +359,8 @@ export const texts = {
     noSettings: 'the defaults of the model',
     announce: (status: string, percent: number | null) => (percent === null ? status : `${status}, ${percent} percent`),
     percent: (part: number, whole: number) => formatPercent(part, whole),
-    notStarted: 'The service has not started the execution for a long time. The page goes on asking; each request is a new try.',
+    notStarted:
+      'The service has not started the execution for a long time. The page goes on asking; each request is a new try.',
     connection: 'The service does not answer at the moment. The page goes on asking; the execution is not affected.',
   },
   uploads: {
@@ -357,7 +376,8 @@ export const texts = {
     select: (name: string) => `Choose ${name}`,
     remove: 'Delete',
     removeOne: (name: string) => `Delete ${name}`,
-    confirm: (name: string) => `Delete ${name}? Executions that ended keep their results, but the sound can no longer be played.`,
+    confirm: (name: string) =>
+      `Delete ${name}? Executions that ended keep their results, but the sound can no longer be played.`,
     confirmYes: 'Delete',
     confirmNo: 'Keep',
     deleted: (name: string) => `${name} was deleted`,
@@ -544,7 +564,8 @@ export const texts = {
       archiveOwnNote: 'All files of all recordings and of the whole execution.',
       archiveDecidedNote:
         'The files of every recording as decided again, and the settings. Tables of the whole execution keep the execution’s settings and are not part of it.',
-      scopeNote: (done: number, all: number) => `Only ${done} of ${all} recordings have been decided again; the archive has these.`,
+      scopeNote: (done: number, all: number) =>
+        `Only ${done} of ${all} recordings have been decided again; the archive has these.`,
       collecting: (files: number, megabytes: string) => `Collecting: ${files} files, ${megabytes} MB …`,
       done: (files: number, megabytes: string) => `The archive is complete: ${files} files, ${megabytes} MB.`,
       failed: 'The archive is not complete, so it was not saved',
@@ -591,7 +612,8 @@ export const texts = {
     markStop: 'Mark end',
     markClear: 'Remove mark',
     marked: (start: string, stop: string) => `Marked: ${start} to ${stop} s`,
-    markHelp: 'To use a call for training, mark it: press [ and ] while it plays, or drag over the spectrogram. A mark counts as yes if there is no verdict yet.',
+    markHelp:
+      'To use a call for training, mark it: press [ and ] while it plays, or drag over the spectrogram. A mark counts as yes if there is no verdict yet.',
     showScore: 'Show the score (it may bias you)',
     score: (score: string, stratum: string) => `Score ${score}, ${stratum}`,
     where: (name: string, start: string, stop: string) => `${name}, ${start} to ${stop} s`,

@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { explain, isSignedOut } from './errors.ts';
-import { signOut } from './session.ts';
+import { endSession } from './session.ts';
 import { texts } from './texts.ts';
 
 const announced = signal('');
@@ -24,19 +24,23 @@ export function LiveRegion() {
 
 interface ScreenProperties {
   title: string;
+  /** Shown before the title in the browser's tab, for example the progress. */
+  tab?: string;
   wide?: boolean;
   narrow?: boolean;
   children: ComponentChildren;
 }
 
 /** A screen with its heading. The heading gets the focus when the screen opens, so a screen reader reads it. */
-export function Screen({ title, wide = false, narrow = false, children }: ScreenProperties) {
+export function Screen({ title, tab = '', wide = false, narrow = false, children }: ScreenProperties) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    document.title = `${title} · ${texts.app.name}`;
     heading.current?.focus({ preventScroll: true });
     scrollTo(0, 0);
   }, [title]);
+  useEffect(() => {
+    document.title = [tab, title, texts.app.name].filter(Boolean).join(' · ');
+  }, [tab, title]);
   return (
     <main id="content" class={`screen${wide ? ' wide' : ''}${narrow ? ' narrow' : ''}`}>
       <h1 ref={heading} tabIndex={-1}>
@@ -67,7 +71,7 @@ export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => vo
       {text && <p>{text}</p>}
       {requestId && <p class="small">{texts.errors.request(requestId)}</p>}
       {isSignedOut(error) ? (
-        <button type="button" onClick={() => void signOut()}>
+        <button type="button" onClick={endSession}>
           {texts.errors.signInAgain}
         </button>
       ) : (
@@ -105,7 +109,11 @@ export function ProgressBar({ value, max, label }: { value: number; max: number 
 
 /** Load something when a screen opens, and again on request. */
 export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, dependencies: unknown[]) {
-  const [state, setState] = useState<{ value: T | null; error: unknown; busy: boolean }>({ value: null, error: null, busy: true });
+  const [state, setState] = useState<{ value: T | null; error: unknown; busy: boolean }>({
+    value: null,
+    error: null,
+    busy: true,
+  });
   const [round, setRound] = useState(0);
   useEffect(() => {
     const stop = new AbortController();

@@ -31,7 +31,10 @@ test('all files of dropped folders are found, in folders of folders and in more 
   const card = folderEntry('/card', [folderEntry('/card/day', many), fileEntry('/card/a.wav')]);
   const chosen = await filesOfDrop([item(card), item(fileEntry('/b.wav')), { kind: 'string' } as any]);
   assert.equal(chosen.length, 252);
-  assert.deepEqual(chosen.slice(-2).map(({ path }) => path), ['card/a.wav', 'b.wav']);
+  assert.deepEqual(
+    chosen.slice(-2).map(({ path }) => path),
+    ['card/a.wav', 'b.wav'],
+  );
   assert.equal(chosen[0].path, 'card/day/0.wav');
 });
 

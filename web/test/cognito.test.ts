@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import test from 'node:test';
-import { beginLogin, endLogin, logoutUrl, refreshTokens } from '../src/cognito.ts';
+import { beginLogin, endLogin, logoutUrl, refreshTokens, subjectOf } from '../src/cognito.ts';
 
 const COGNITO = { domain: 'lab.auth.eu-central-1.amazoncognito.com', clientId: 'page', region: 'eu-central-1' };
 const PAGE = 'https://page.example/app/?old=1#/executions';
@@ -53,7 +53,10 @@ test('a login that failed says why', async (t) => {
   const page = 'https://page.example/?error=access_denied&error_description=User+is+disabled';
   await assert.rejects(endLogin(COGNITO, page, null), /User is disabled/);
   answer(t, 400, { error: 'invalid_grant' });
-  await assert.rejects(endLogin(COGNITO, 'https://page.example/?code=c&state=s', { state: 's', verifier: 'v' }), /invalid_grant/);
+  await assert.rejects(
+    endLogin(COGNITO, 'https://page.example/?code=c&state=s', { state: 's', verifier: 'v' }),
+    /invalid_grant/,
+  );
 });
 
 test('a page that was opened without a login has no tokens', async () => {
@@ -68,4 +71,10 @@ test('a refresh keeps the refresh token, which Cognito does not send again', asy
 
 test('the logout comes back to the page', () => {
   assert.equal(new URL(logoutUrl(COGNITO, PAGE)).searchParams.get('logout_uri'), 'https://page.example/app/');
+});
+
+test('the id of the user is read from a token, also with letters beyond ASCII beside it', () => {
+  const payload = Buffer.from(JSON.stringify({ sub: 'user-1', name: 'Søren ÿÿÿ>>>' })).toString('base64url');
+  assert.equal(subjectOf(`head.${payload}.signature`), 'user-1');
+  assert.equal(subjectOf('no token'), null);
 });

@@ -11,7 +11,10 @@ test('a known error says what happened and what to do', () => {
 });
 
 test('an error that names a field or a limit keeps the words of the service', () => {
-  const error = new AnemonefishError('InvalidSettings', 'threshold must be below 1, not 2', { status: 400, requestId: 'r-1' });
+  const error = new AnemonefishError('InvalidSettings', 'threshold must be below 1, not 2', {
+    status: 400,
+    requestId: 'r-1',
+  });
   assert.match(explain(error).text, /The service says: threshold must be below 1, not 2/);
   assert.equal(explain(error).requestId, 'r-1');
 });

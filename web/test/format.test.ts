@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { formatBytes, formatCount, formatDuration, formatPercent, formatRemaining, formatTimeOfDay, formatUsd } from '../src/format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatPercent,
+  formatRemaining,
+  formatTimeOfDay,
+  formatUsd,
+} from '../src/format.ts';
 
 test('bytes are shown in decimal units with three digits', () => {
   const shown: [number, string][] = [

@@ -32,5 +32,8 @@ test('name, size, time of change, and bytes at the beginning, in the middle and 
 });
 
 test('a file that is smaller than the blocks is read whole', async () => {
-  assert.notEqual(await identify(new File(['a'], 'a.wav', { lastModified: 1 })), await identify(new File(['b'], 'a.wav', { lastModified: 1 })));
+  assert.notEqual(
+    await identify(new File(['a'], 'a.wav', { lastModified: 1 })),
+    await identify(new File(['b'], 'a.wav', { lastModified: 1 })),
+  );
 });

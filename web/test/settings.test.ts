@@ -6,7 +6,12 @@ import type { ModelDocument, SettingsForm } from '../src/start/settings.ts';
 const MODEL = {
   classes: ['noise', 'anemonefish', 'biological'],
   target_class: 'anemonefish',
-  decision: { threshold: { '*': 0.5, biological: 0.6 }, median_windows: 5, min_duration_seconds: 0.2, min_gap_seconds: 0.1 },
+  decision: {
+    threshold: { '*': 0.5, biological: 0.6 },
+    median_windows: 5,
+    min_duration_seconds: 0.2,
+    min_gap_seconds: 0.1,
+  },
   sites: ['heron'],
 } as unknown as ModelDocument;
 
@@ -19,7 +24,9 @@ test('what is left empty is not sent, so the model decides', () => {
 
 test('one class has one threshold, several classes have one each', () => {
   assert.deepEqual(read({ thresholds: { anemonefish: '0.7' } }).settings, { threshold: 0.7 });
-  assert.deepEqual(read({ classes: ['biological'], thresholds: { anemonefish: '0.7' } }).settings, { target_class: 'biological' });
+  assert.deepEqual(read({ classes: ['biological'], thresholds: { anemonefish: '0.7' } }).settings, {
+    target_class: 'biological',
+  });
   assert.deepEqual(read({ classes: ['biological', 'anemonefish'], thresholds: { biological: '.8' } }).settings, {
     target_class: ['anemonefish', 'biological'],
     threshold: { biological: 0.8 },
@@ -56,9 +63,19 @@ test('a site of another model is not sent', () => {
 });
 
 test('a value that the API would refuse is a problem of its field', () => {
-  const { settings, problems } = read({ thresholds: { anemonefish: '1' }, median_windows: '4', channel: '0', full_scale_db: 'loud' });
+  const { settings, problems } = read({
+    thresholds: { anemonefish: '1' },
+    median_windows: '4',
+    channel: '0',
+    full_scale_db: 'loud',
+  });
   assert.deepEqual(settings, {});
-  assert.deepEqual(Object.keys(problems).sort(), ['channel', 'full_scale_db', 'median_windows', 'threshold anemonefish']);
+  assert.deepEqual(Object.keys(problems).sort(), [
+    'channel',
+    'full_scale_db',
+    'median_windows',
+    'threshold anemonefish',
+  ]);
 });
 
 test('numbers are read as the API reads them', () => {
@@ -75,5 +92,8 @@ test('thresholds by class have one for every other class', () => {
 
 test('aliases are chosen first, then the other versions, newest first', () => {
   const models = [{ name: 'reef', versions: ['1.0.0', '1.9.0', '1.10.0'], aliases: { production: '1.9.0' } }];
-  assert.deepEqual(modelChoices(models).map(({ reference }) => reference), ['reef@production', 'reef@1.10.0', 'reef@1.0.0']);
+  assert.deepEqual(
+    modelChoices(models).map(({ reference }) => reference),
+    ['reef@production', 'reef@1.10.0', 'reef@1.0.0'],
+  );
 });

@@ -51,7 +51,10 @@ class Service {
 }
 
 const tick = () => new Promise((resolve) => setTimeout(resolve, 1));
-const file = (name: string, content = name, lastModified = 1) => ({ path: name, file: new File([content], name, { lastModified }) });
+const file = (name: string, content = name, lastModified = 1) => ({
+  path: name,
+  file: new File([content], name, { lastModified }),
+});
 const states = (queue: UploadQueue) => queue.items.value.map(({ state }) => state.value);
 
 function start(records = new RecordsInMemory()) {
@@ -79,7 +82,10 @@ test('all files are sent, a few at a time, and can then be analysed in the order
   release();
   await idle(queue);
   assert.equal(service.mostActive, 3);
-  assert.deepEqual(queue.items.value.map(({ record }) => record.name), [...'0123456789'].map((number) => `${number}.wav`));
+  assert.deepEqual(
+    queue.items.value.map(({ record }) => record.name),
+    [...'0123456789'].map((number) => `${number}.wav`),
+  );
   assert.equal(queue.completeIds.value.length, 10);
 });
 
@@ -134,10 +140,13 @@ test('after a reload, complete files are ready, and a file that is chosen again 
 
   const reloaded = new UploadQueue(service as any, records);
   await reloaded.restore();
-  assert.deepEqual(reloaded.items.value.map(({ record, state }) => [record.name, state.value]), [
-    ['a.wav', 'complete'],
-    ['long.wav', 'file-needed'],
-  ]);
+  assert.deepEqual(
+    reloaded.items.value.map(({ record, state }) => [record.name, state.value]),
+    [
+      ['a.wav', 'complete'],
+      ['long.wav', 'file-needed'],
+    ],
+  );
   service.transfer = async () => {};
   await reloaded.add([file('long.wav')]);
   await idle(reloaded);
@@ -223,7 +232,10 @@ test('removing a file stops it and deletes the incomplete upload; a complete upl
   await tick();
   for (const item of queue.items.value) await queue.remove(item);
   assert.deepEqual(service.deleted, ['u-2']);
-  assert.deepEqual((await records.all()).map(({ name, listed }) => [name, listed]), [['a.wav', false]]);
+  assert.deepEqual(
+    (await records.all()).map(({ name, listed }) => [name, listed]),
+    [['a.wav', false]],
+  );
 });
 
 test('an upload that the service no longer has is found, and its file can be chosen again', async () => {

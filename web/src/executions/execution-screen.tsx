@@ -37,7 +37,10 @@ export function ExecutionScreen({ client, id }: { client: Anemonefish; id: strin
     );
   }
   return (
-    <Screen title={execution ? texts.execution.title(formatMoment(execution.created_at)) : texts.execution.loading}>
+    <Screen
+      title={execution ? texts.execution.title(formatMoment(execution.created_at)) : texts.execution.loading}
+      tab={tabText(execution)}
+    >
       {error !== null && <ErrorNotice error={error} retry={() => setRound(round + 1)} />}
       {!execution && error === null && <Busy />}
       {execution && (
@@ -79,6 +82,12 @@ export function ExecutionScreen({ client, id }: { client: Anemonefish; id: strin
   );
 }
 
+function tabText(execution: Execution | null): string {
+  if (!execution) return '';
+  const { status, ranges_done: done, ranges_total: total } = execution;
+  return status === 'RUNNING' && total ? texts.execution.percent(done, total) : texts.executions.states[status];
+}
+
 function isActive({ status }: Execution): boolean {
   return status === 'PENDING' || status === 'RUNNING';
 }
@@ -89,7 +98,10 @@ function Progress({ execution }: { execution: Execution }) {
     const reason = status === 'FAILED' && error ? explainReason(error) : null;
     return (
       <>
-        <Notice tone={status === 'FAILED' ? 'error' : 'warning'} title={reason?.title ?? texts.execution[status === 'FAILED' ? 'failed' : 'cancelled']}>
+        <Notice
+          tone={status === 'FAILED' ? 'error' : 'warning'}
+          title={reason?.title ?? texts.execution[status === 'FAILED' ? 'failed' : 'cancelled']}
+        >
           {reason?.text && <p>{reason.text}</p>}
           {status === 'CANCELLED' && <p>{texts.execution.cancelledText}</p>}
         </Notice>
@@ -129,7 +141,13 @@ function ExpectedEnd({ moment }: { moment: string | null }) {
   }, []);
   if (!moment) return null;
   const seconds = (Date.parse(moment) - now) / 1000;
-  return <p>{seconds > 0 ? texts.execution.expectedEnd(formatTimeOfDay(moment), formatRemaining(seconds)) : texts.execution.overdue}</p>;
+  return (
+    <p>
+      {seconds > 0
+        ? texts.execution.expectedEnd(formatTimeOfDay(moment), formatRemaining(seconds))
+        : texts.execution.overdue}
+    </p>
+  );
 }
 
 interface RecordingState {
@@ -173,7 +191,11 @@ function Recordings({ execution }: { execution: Execution }) {
   );
 }
 
-function RecordingProgress({ recording: { name, error, ranges_done: done, ranges_total: total } }: { recording: RecordingState }) {
+function RecordingProgress({
+  recording: { name, error, ranges_done: done, ranges_total: total },
+}: {
+  recording: RecordingState;
+}) {
   if (error) return <span class="badge error">{texts.executions.states.FAILED}</span>;
   if (total && done >= total) return <span class="badge success">{texts.execution.done}</span>;
   if (!total || !done) return <span class="badge">{texts.execution.waits}</span>;
@@ -212,7 +234,9 @@ interface FailedProperties {
 
 /** Recordings of an execution that succeeded, but failed by the service themselves: they can be computed again. */
 function FailedRecordings({ execution, acting, error, resume }: FailedProperties) {
-  const failed = (execution.recordings as RecordingState[]).filter((recording) => SYSTEM_ERRORS.includes(recording.error?.error ?? ''));
+  const failed = (execution.recordings as RecordingState[]).filter((recording) =>
+    SYSTEM_ERRORS.includes(recording.error?.error ?? ''),
+  );
   if (!failed.length) return null;
   return (
     <aside class="screen">

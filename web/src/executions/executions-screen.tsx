@@ -32,7 +32,9 @@ export function ExecutionsScreen({ client }: { client: Anemonefish }) {
     },
     [client],
   );
-  const running = list.page?.items.length! <= PAGE && list.page!.items.some(({ status }) => status === 'PENDING' || status === 'RUNNING');
+  const running =
+    list.page?.items.length! <= PAGE &&
+    list.page!.items.some(({ status }) => status === 'PENDING' || status === 'RUNNING');
   useEffect(() => {
     if (!running) return;
     const timer = setInterval(() => document.hidden || list.reload(), REFRESH_MS);
@@ -85,7 +87,9 @@ export function ExecutionsScreen({ client }: { client: Anemonefish }) {
                   </td>
                   <td data-label={texts.executions.ended}>
                     {one.finished_at ? (
-                      <time dateTime={one.finished_at}>{formatTimeOfDay(one.finished_at, new Date(one.created_at))}</time>
+                      <time dateTime={one.finished_at}>
+                        {formatTimeOfDay(one.finished_at, new Date(one.created_at))}
+                      </time>
                     ) : (
                       '–'
                     )}

@@ -8,7 +8,10 @@ interface Page<T> {
 }
 
 /** Load a list page by page; `reload` begins again with the first. */
-export function usePages<T extends { id: string }>(load: (from: string | undefined, signal?: AbortSignal) => Promise<Page<T>>, dependencies: unknown[]) {
+export function usePages<T extends { id: string }>(
+  load: (from: string | undefined, signal?: AbortSignal) => Promise<Page<T>>,
+  dependencies: unknown[],
+) {
   const [page, setPage] = useState<Page<T> | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(true);
@@ -35,6 +38,7 @@ export function usePages<T extends { id: string }>(load: (from: string | undefin
     }
     setBusy(false);
   };
-  const removed = (id: string) => setPage((before) => before && { ...before, items: before.items.filter((item) => item.id !== id) });
+  const removed = (id: string) =>
+    setPage((before) => before && { ...before, items: before.items.filter((item) => item.id !== id) });
   return { page, error, busy, reload: () => setRound((before) => before + 1), loadMore, removed };
 }

@@ -34,7 +34,8 @@ export function UploadsScreen({ client }: { client: Anemonefish }) {
   const [doomed, setDoomed] = useState<UploadSummary | null>(null);
   const dialog = useRef<HTMLDialogElement>(null);
 
-  const choose = (id: string, on: boolean) => setChosen(new Set(on ? [...chosen, id] : [...chosen].filter((other) => other !== id)));
+  const choose = (id: string, on: boolean) =>
+    setChosen(new Set(on ? [...chosen, id] : [...chosen].filter((other) => other !== id)));
   const start = async () => {
     await uploadQueue.value?.addUploads(list.page!.items.filter(({ id }) => chosen.has(id)));
     goTo(links.start);
@@ -55,7 +56,9 @@ export function UploadsScreen({ client }: { client: Anemonefish }) {
   };
   return (
     <Screen title={texts.uploads.title}>
-      {usage.value && <p class="muted">{texts.uploads.usage(usage.value.stored_bytes.used, usage.value.stored_bytes.limit)}</p>}
+      {usage.value && (
+        <p class="muted">{texts.uploads.usage(usage.value.stored_bytes.used, usage.value.stored_bytes.limit)}</p>
+      )}
       {error !== null && <ErrorNotice error={error} />}
       {list.error !== null && <ErrorNotice error={list.error} retry={list.reload} />}
       {list.page?.items.length === 0 && (
@@ -152,11 +155,11 @@ export function UploadsScreen({ client }: { client: Anemonefish }) {
           {doomed && texts.uploads.confirm(doomed.filename)}
         </p>
         <div class="actions">
+          <button type="button" autofocus onClick={() => dialog.current?.close()}>
+            {texts.uploads.confirmNo}
+          </button>
           <button type="button" class="danger" onClick={() => void remove()}>
             {texts.uploads.confirmYes}
-          </button>
-          <button type="button" onClick={() => dialog.current?.close()}>
-            {texts.uploads.confirmNo}
           </button>
         </div>
       </dialog>

@@ -30,7 +30,8 @@ export function useExecution(client: Anemonefish, id: string, round: number) {
           return;
         } catch (reason) {
           if (stop.signal.aborted || ENDED.includes((last as Execution | null)?.status ?? '')) return;
-          const interrupted = reason instanceof AnemonefishError && last && ['NotStarted', 'NetworkError'].includes(reason.error);
+          const interrupted =
+            reason instanceof AnemonefishError && last && ['NotStarted', 'NetworkError'].includes(reason.error);
           if (!interrupted) return setError(reason);
           setInterruption(reason.error);
         }

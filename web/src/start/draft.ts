@@ -27,7 +27,9 @@ export function startKey(request: object, storage: Storage = sessionStorage): st
   const body = JSON.stringify(request);
   const stored = parse(storage.getItem(START));
   if (stored?.body === body) return stored.key;
-  const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const key = [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
   storage.setItem(START, JSON.stringify({ body, key }));
   return key;
 }

@@ -39,7 +39,10 @@ export function ModelCard({ model }: { model: ModelDocument }) {
                     <span>
                       {formatNumber(value, 3)}
                       {interval && (
-                        <span class="help"> ({texts.start.interval(formatNumber(interval[0], 3), formatNumber(interval[1], 3))})</span>
+                        <span class="help">
+                          {' '}
+                          ({texts.start.interval(formatNumber(interval[0], 3), formatNumber(interval[1], 3))})
+                        </span>
                       )}
                     </span>
                   </td>

@@ -29,7 +29,9 @@ export function SettingsFields({ form, model, problems, onChange }: Properties) 
               type="checkbox"
               checked={classes.includes(name)}
               onChange={(event) => {
-                const next = event.currentTarget.checked ? [...classes, name] : classes.filter((other) => other !== name);
+                const next = event.currentTarget.checked
+                  ? [...classes, name]
+                  : classes.filter((other) => other !== name);
                 const isDefault = next.length === 0 || (next.length === 1 && next[0] === model.target_class);
                 change({ classes: isDefault ? [] : next });
               }}
@@ -57,12 +59,22 @@ export function SettingsFields({ form, model, problems, onChange }: Properties) 
           placeholder={model.decision.median_windows}
           unit={say.median_windows.seconds(windows * model.hop_seconds)}
         />
-        <NumberField {...field} name="min_duration_seconds" placeholder={model.decision.min_duration_seconds} unit="s" />
+        <NumberField
+          {...field}
+          name="min_duration_seconds"
+          placeholder={model.decision.min_duration_seconds}
+          unit="s"
+        />
         <NumberField {...field} name="min_gap_seconds" placeholder={model.decision.min_gap_seconds} unit="s" />
         {model.sites.length > 0 && (
           <div class="field">
             <label for="site">{say.site.label}</label>
-            <select id="site" value={form.site} aria-describedby="site-help" onChange={(event) => change({ site: event.currentTarget.value })}>
+            <select
+              id="site"
+              value={form.site}
+              aria-describedby="site-help"
+              onChange={(event) => change({ site: event.currentTarget.value })}
+            >
               <option value="">{say.site.none}</option>
               {model.sites.map((site) => (
                 <option key={site}>{site}</option>
@@ -134,7 +146,14 @@ interface Common {
 
 type NumberName = 'median_windows' | 'min_duration_seconds' | 'min_gap_seconds' | 'channel' | 'full_scale_db';
 
-function NumberField({ form, problems, change, name, placeholder, unit }: Common & { name: NumberName; placeholder?: number; unit?: string }) {
+function NumberField({
+  form,
+  problems,
+  change,
+  name,
+  placeholder,
+  unit,
+}: Common & { name: NumberName; placeholder?: number; unit?: string }) {
   return (
     <Field
       id={name}
@@ -213,7 +232,17 @@ function Field({ id, label, help, unit, value, placeholder, list, problems, onIn
   );
 }
 
-function Group({ name, label, help, children }: { name: string; label: string; help: string; children: ComponentChildren }) {
+function Group({
+  name,
+  label,
+  help,
+  children,
+}: {
+  name: string;
+  label: string;
+  help: string;
+  children: ComponentChildren;
+}) {
   return (
     <fieldset class="field" aria-describedby={`${name}-help`}>
       <legend>{label}</legend>

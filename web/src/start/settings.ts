@@ -128,7 +128,10 @@ interface Limits {
 }
 
 /** Read a number as the API does: decimal, with a point. Empty text is no number and no problem. */
-export function readNumber(text: string, { low, most, below, whole, odd }: Limits): { value: number | null; problem: string | null } {
+export function readNumber(
+  text: string,
+  { low, most, below, whole, odd }: Limits,
+): { value: number | null; problem: string | null } {
   const trimmed = text.trim();
   if (!trimmed) return { value: null, problem: null };
   const say = texts.settings.problems;
@@ -157,7 +160,12 @@ export function modelChoices(
   models: { name: string; versions: string[]; aliases: Record<string, string> }[],
 ): ModelChoice[] {
   return models.flatMap(({ name, versions, aliases }) => {
-    const named = Object.entries(aliases).map(([alias, version]) => ({ reference: `${name}@${alias}`, name, version, alias }));
+    const named = Object.entries(aliases).map(([alias, version]) => ({
+      reference: `${name}@${alias}`,
+      name,
+      version,
+      alias,
+    }));
     const others = versions
       .filter((version) => !Object.values(aliases).includes(version))
       .toSorted((a, b) => b.localeCompare(a, 'en', { numeric: true }))

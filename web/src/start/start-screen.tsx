@@ -66,7 +66,11 @@ function StartForm({ client, queue, choices }: { client: Anemonefish; queue: Upl
           <h2 id="model-heading">{texts.start.model}</h2>
           <div class="field">
             <label for="model">{texts.start.modelLabel}</label>
-            <select id="model" value={choice.reference} onChange={(event) => setDraft({ ...draft, model: event.currentTarget.value })}>
+            <select
+              id="model"
+              value={choice.reference}
+              onChange={(event) => setDraft({ ...draft, model: event.currentTarget.value })}
+            >
               {choices.map(({ reference, name, version, alias }) => (
                 <option key={reference} value={reference}>
                   {name} {alias ? `${alias} (${texts.start.modelVersion(version)})` : texts.start.modelVersion(version)}
@@ -78,7 +82,12 @@ function StartForm({ client, queue, choices }: { client: Anemonefish; queue: Upl
           {shown ? (
             <>
               <ModelCard model={shown} />
-              <SettingsFields form={draft.form} model={shown} problems={problems} onChange={(form) => setDraft({ ...draft, form })} />
+              <SettingsFields
+                form={draft.form}
+                model={shown}
+                problems={problems}
+                onChange={(form) => setDraft({ ...draft, form })}
+              />
             </>
           ) : (
             model.error === null && <Busy />
@@ -87,7 +96,13 @@ function StartForm({ client, queue, choices }: { client: Anemonefish; queue: Upl
       </div>
       <section aria-labelledby="quote-heading" class="card stack start-side">
         <h2 id="quote-heading">{texts.start.quote}</h2>
-        <QuoteAndStart client={client} queue={queue} request={chosen} ready={shown !== null} valid={!Object.keys(problems).length} />
+        <QuoteAndStart
+          client={client}
+          queue={queue}
+          request={chosen}
+          ready={shown !== null}
+          valid={!Object.keys(problems).length}
+        />
       </section>
     </div>
   );
@@ -123,10 +138,14 @@ function QuoteAndStart({ client, queue, request, ready, valid }: QuoteProperties
     const finish = (quote: QuoteAnswer | null, error: unknown) => {
       if (stop.signal.aborted) return;
       setAnswer({ body, quote, error });
-      if (error instanceof AnemonefishError && ['UploadNotFound', 'UploadExpired'].includes(error.error)) void queue.verify();
+      if (error instanceof AnemonefishError && ['UploadNotFound', 'UploadExpired'].includes(error.error))
+        void queue.verify();
     };
     const timer = setTimeout(() => {
-      client.quote({ ...JSON.parse(body), signal: stop.signal }).then((quote) => finish(quote, null), (error) => finish(null, error));
+      client.quote({ ...JSON.parse(body), signal: stop.signal }).then(
+        (quote) => finish(quote, null),
+        (error) => finish(null, error),
+      );
     }, QUIET_MS);
     return () => {
       clearTimeout(timer);
@@ -179,5 +198,9 @@ function QuoteAndStart({ client, queue, request, ready, valid }: QuoteProperties
 }
 
 function defaultChoice(choices: ModelChoice[]): ModelChoice {
-  return choices.find(({ reference }) => reference === 'reef@production') ?? choices.find(({ alias }) => alias === 'production') ?? choices[0];
+  return (
+    choices.find(({ reference }) => reference === 'reef@production') ??
+    choices.find(({ alias }) => alias === 'production') ??
+    choices[0]
+  );
 }

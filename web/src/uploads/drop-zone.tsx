@@ -57,8 +57,24 @@ export function DropZone({ onChosen }: { onChosen: (chosen: ChosenFile[]) => voi
           {texts.start.fromUploads}
         </a>
       </div>
-      <input ref={files} type="file" multiple hidden accept={ACCEPT} aria-label={texts.start.chooseFiles} onChange={chosen} />
-      <input ref={folder} type="file" multiple hidden {...FOLDER} aria-label={texts.start.chooseFolder} onChange={chosen} />
+      <input
+        ref={files}
+        type="file"
+        multiple
+        hidden
+        accept={ACCEPT}
+        aria-label={texts.start.chooseFiles}
+        onChange={chosen}
+      />
+      <input
+        ref={folder}
+        type="file"
+        multiple
+        hidden
+        {...FOLDER}
+        aria-label={texts.start.chooseFolder}
+        onChange={chosen}
+      />
     </div>
   );
 }

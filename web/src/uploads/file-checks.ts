@@ -5,7 +5,8 @@
 import limits from './limits.json' with { type: 'json' };
 
 /** Why a file is left out. */
-export type LeftOutReason = 'hidden' | 'system' | 'not-audio' | 'empty' | 'too-large' | 'name' | 'duplicate' | 'unreadable';
+export type LeftOutReason =
+  'hidden' | 'system' | 'not-audio' | 'empty' | 'too-large' | 'name' | 'duplicate' | 'unreadable';
 
 /** A file that was chosen and is not uploaded. */
 export interface LeftOut {

@@ -16,7 +16,8 @@ let unknown = 0;
  * Throws a `DOMException` if the file can no longer be read.
  */
 export async function identify(file: File): Promise<string> {
-  if (!globalThis.crypto?.subtle) return [file.name, file.size, file.lastModified, `${Date.now()}-${(unknown += 1)}`].join('|');
+  if (!globalThis.crypto?.subtle)
+    return [file.name, file.size, file.lastModified, `${Date.now()}-${(unknown += 1)}`].join('|');
   const starts = [0, Math.floor((file.size - BLOCK) / 2), file.size - BLOCK].map((start) => Math.max(0, start));
   const blocks = starts.map((start) => file.slice(start, start + BLOCK));
   const digest = await crypto.subtle.digest('SHA-256', await new Blob(blocks).arrayBuffer());

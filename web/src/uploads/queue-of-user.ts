@@ -1,6 +1,6 @@
 /** The list of files of the signed-in user. It lives as long as the session, so sending goes on while other screens are shown. */
 import { effect, signal } from '@preact/signals';
-import { client, onSignOut } from '../session.ts';
+import { client, onSignOut, userName } from '../session.ts';
 import { openUploadRecords } from './upload-records.ts';
 import { UploadQueue } from './upload-queue.ts';
 
@@ -11,6 +11,7 @@ export const uploadQueue = signal<UploadQueue | null>(null);
 export function followSession(): void {
   effect(() => {
     const { value } = client;
+    uploadQueue.peek()?.stop();
     uploadQueue.value = null;
     if (value) void open(value);
   });
@@ -30,7 +31,7 @@ export function followSession(): void {
 }
 
 async function open(user: NonNullable<typeof client.value>): Promise<void> {
-  const queue = new UploadQueue(user, await openUploadRecords());
+  const queue = new UploadQueue(user, await openUploadRecords(await userName()));
   if (client.peek() !== user) return; // signed out meanwhile
   queue.online.value = navigator.onLine;
   uploadQueue.value = queue;

@@ -11,7 +11,7 @@ export function UploadList({ queue }: { queue: UploadQueue }) {
   const items = queue.items.value;
   return (
     <>
-      {queue.checking.value > 0 && <p class="busy">{texts.start.checking(queue.checking.value)}</p>}
+      <Checking queue={queue} />
       <Reconnect queue={queue} />
       <LeftOutFiles queue={queue} />
       {items.length > 0 && (
@@ -44,6 +44,11 @@ export function UploadList({ queue }: { queue: UploadQueue }) {
   );
 }
 
+function Checking({ queue }: { queue: UploadQueue }) {
+  const { value } = queue.checking;
+  return value > 0 ? <p class="busy">{texts.start.checking(value)}</p> : null;
+}
+
 function Row({ item, queue }: { item: UploadItem; queue: UploadQueue }) {
   const { name, size } = item.record;
   const state = item.state.value;
@@ -69,7 +74,13 @@ function Row({ item, queue }: { item: UploadItem; queue: UploadQueue }) {
             {texts.start.retry}
           </button>
         )}
-        <button type="button" class="icon" aria-label={texts.start.remove(name)} title={texts.start.remove(name)} onClick={() => void queue.remove(item)}>
+        <button
+          type="button"
+          class="icon"
+          aria-label={texts.start.remove(name)}
+          title={texts.start.remove(name)}
+          onClick={() => void queue.remove(item)}
+        >
           <Cross />
         </button>
       </td>
@@ -110,18 +121,28 @@ function TotalProgress({ queue }: { queue: UploadQueue }) {
     <div class="total">
       <div class="total-text">
         <span>{texts.start.summary(done, items.length, total)}</span>
-        {busy && (
-          <button type="button" class="small" onClick={() => (queue.paused.value ? queue.resume() : queue.pause())}>
-            {queue.paused.value ? texts.start.resume : texts.start.pause}
-          </button>
-        )}
+        <span class="actions">
+          {busy && (
+            <button type="button" class="small" onClick={() => (queue.paused.value ? queue.resume() : queue.pause())}>
+              {queue.paused.value ? texts.start.resume : texts.start.pause}
+            </button>
+          )}
+          {items.length > 1 && (
+            <button type="button" class="small quiet" onClick={() => void queue.removeAll()}>
+              {texts.start.removeAll}
+            </button>
+          )}
+        </span>
       </div>
       {busy && (
         <>
           <ProgressBar value={sent} max={total} label={texts.start.progress(sent, total)} />
           <p class="help">
             {texts.start.progress(sent, total)}
-            {!queue.paused.value && queue.online.value && rate !== null && ` · ${rate > 0 ? texts.start.rate(rate, (total - sent) / rate) : texts.start.stalled}`}
+            {!queue.paused.value &&
+              queue.online.value &&
+              rate !== null &&
+              ` · ${rate > 0 ? texts.start.rate(rate, (total - sent) / rate) : texts.start.stalled}`}
           </p>
         </>
       )}

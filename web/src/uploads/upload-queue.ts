@@ -1,5 +1,5 @@
 /** The files of the start screen: they are sent a few at a time, and sending resumes after a reload. */
-import { computed, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 import type { Signal } from '@preact/signals';
 import { AnemonefishError } from '../client.ts';
 import type { Anemonefish } from '../client.ts';
@@ -17,14 +17,10 @@ import type { UploadRecord, UploadRecords } from './upload-records.ts';
  * - `gone`: it was complete, and the service no longer has it; the user chooses it again
  */
 export type ItemState =
-  | 'waiting'
-  | 'sending'
-  | 'paused'
-  | 'complete'
-  | 'failed'
-  | 'file-needed'
-  | 'permission-needed'
-  | 'gone';
+  'waiting' | 'sending' | 'paused' | 'complete' | 'failed' | 'file-needed' | 'permission-needed' | 'gone';
+
+/** Files that are looked at, and then shown, at the same time. */
+const CHECKED_AT_ONCE = 24;
 
 /** Files that are sent at the same time, and parts of each: browsers open six connections to a host. */
 const FILES_AT_ONCE = 3;
@@ -73,6 +69,7 @@ export class UploadQueue {
   );
   #client;
   #records;
+  #roots = new Map<FileSystemHandle, Promise<number | null>>();
 
   constructor(client: Anemonefish, records: UploadRecords) {
     this.#client = client;
@@ -81,7 +78,9 @@ export class UploadQueue {
 
   /** Show the files that were in the list before a reload, and send those that can be opened without asking. */
   async restore(): Promise<void> {
-    const records = (await this.#records.all()).filter(({ listed }) => listed).sort((a, b) => a.changedAt - b.changedAt);
+    const records = (await this.#records.all())
+      .filter(({ listed }) => listed)
+      .sort((a, b) => a.changedAt - b.changedAt);
     this.items.value = records.map((record) => new UploadItem(record, record.complete ? 'complete' : 'file-needed'));
     await this.#reopen(async (root) => (await queryPermission(root)) ?? 'denied');
   }
@@ -93,16 +92,12 @@ export class UploadQueue {
 
   /** Check files and put them into the list. */
   async add(chosen: ChosenFile[]): Promise<void> {
-    const leftOut: LeftOut[] = [];
-    const roots = new Map<FileSystemHandle, Promise<number | null>>();
     const sorted = chosen.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
     this.checking.value += sorted.length;
-    for (const one of sorted) {
-      const reason = checkFile(one.path, one.file.size) ?? (await this.#addOne(one, roots));
-      if (reason) leftOut.push({ path: one.path, reason });
-      this.checking.value -= 1;
+    const earlier = new Map((await this.#records.all()).map((record) => [record.identity, record]));
+    for (let start = 0; start < sorted.length; start += CHECKED_AT_ONCE) {
+      await this.#addSome(sorted.slice(start, start + CHECKED_AT_ONCE), earlier);
     }
-    this.leftOut.value = [...this.leftOut.value, ...leftOut];
   }
 
   /** Put uploads of the service into the list, which were sent earlier or from another computer. */
@@ -143,7 +138,8 @@ export class UploadQueue {
   retryBroken(): void {
     for (const item of this.items.value) {
       const { value: error } = item.error;
-      if (item.state.value === 'failed' && error instanceof AnemonefishError && error.error === 'NetworkError') this.retry(item);
+      if (item.state.value === 'failed' && error instanceof AnemonefishError && error.error === 'NetworkError')
+        this.retry(item);
     }
   }
 
@@ -181,6 +177,18 @@ export class UploadQueue {
     });
   }
 
+  /** Take all files out of the list; see {@link remove}. */
+  async removeAll(): Promise<void> {
+    this.leftOut.value = [];
+    await Promise.all(this.items.value.map((item) => this.remove(item)));
+  }
+
+  /** Stop everything, at the end of a session. What is remembered stays for the next one. */
+  stop(): void {
+    this.pause();
+    this.items.value = [];
+  }
+
   /** Stop everything and forget it, at sign-out. */
   async forget(): Promise<void> {
     this.pause();
@@ -189,32 +197,63 @@ export class UploadQueue {
     await this.#records.clear();
   }
 
-  /** Add a file; return why it is left out, or null. */
-  async #addOne({ path, file, root }: ChosenFile, roots: Map<FileSystemHandle, Promise<number | null>>) {
-    let identity: string;
-    try {
-      identity = await identify(file);
-    } catch {
-      return 'unreadable';
+  /** Check some files and put them into the list at once: single changes would each be drawn. */
+  async #addSome(chosen: ChosenFile[], earlier: Map<string, UploadRecord>): Promise<void> {
+    const checks = await Promise.all(
+      chosen.map(async ({ path, file }) => {
+        const reason = checkFile(path, file.size);
+        if (reason) return { reason };
+        return identify(file).then(
+          (identity) => ({ identity }),
+          () => ({ reason: 'unreadable' as const }),
+        );
+      }),
+    );
+    const listed = new Map(this.items.value.map((item) => [item.record.identity, item]));
+    const added: UploadItem[] = [];
+    const leftOut: LeftOut[] = [];
+    for (const [position, check] of checks.entries()) {
+      const { path, file, root } = chosen[position];
+      if ('reason' in check) {
+        leftOut.push({ path, reason: check.reason });
+        continue;
+      }
+      const { identity } = check;
+      const same = listed.get(identity);
+      if (same && ['file-needed', 'permission-needed', 'gone'].includes(same.state.value)) {
+        this.#give(same, file);
+      } else if (same) {
+        leftOut.push({ path, reason: 'duplicate' });
+      } else {
+        const known = earlier.get(identity) ?? newRecord({ identity, path, name: file.name, size: file.size });
+        // Not complete before the service was asked whether it still has the upload.
+        const record = {
+          ...known,
+          path,
+          listed: true,
+          complete: false,
+          root: root ? await this.#numberOf(root) : null,
+        };
+        const item = new UploadItem(record, this.paused.value ? 'paused' : 'waiting');
+        item.file = file;
+        listed.set(identity, item);
+        added.push(item);
+      }
     }
-    const listed = this.items.value.find(({ record }) => record.identity === identity);
-    if (listed) {
-      if (!['file-needed', 'permission-needed', 'gone'].includes(listed.state.value)) return 'duplicate';
-      this.#give(listed, file);
-      return null;
-    }
-    const earlier = await this.#records.get(identity);
-    const record = { ...(earlier ?? newRecord({ identity, path, name: file.name, size: file.size })), path, listed: true };
-    record.complete = false; // the service is asked whether it still has the upload
-    if (root) {
-      if (!roots.has(root)) roots.set(root, this.#records.addRoot(root).catch(() => null));
-      record.root = (await roots.get(root)) ?? null;
-    }
-    const item = new UploadItem(record, 'waiting');
-    this.items.value = [...this.items.value, item];
-    await this.#save(item);
-    this.#give(item, file);
-    return null;
+    batch(() => {
+      this.items.value = [...this.items.value, ...added];
+      this.leftOut.value = [...this.leftOut.value, ...leftOut];
+      this.checking.value -= chosen.length;
+    });
+    for (const item of added) void this.#save(item);
+    this.#pump();
+  }
+
+  /** Return the number under which a dropped file or folder is stored, or null if it cannot be stored. */
+  #numberOf(root: FileSystemHandle): Promise<number | null> {
+    const number = this.#roots.get(root) ?? this.#records.addRoot(root).catch(() => null);
+    this.#roots.set(root, number);
+    return number;
   }
 
   #give(item: UploadItem, file: File): void {
@@ -248,7 +287,9 @@ export class UploadQueue {
   #pump(): void {
     if (this.paused.value) return;
     const sending = this.items.value.filter(({ state }) => state.value === 'sending').length;
-    const next = this.items.value.filter(({ state }) => state.value === 'waiting').slice(0, Math.max(0, FILES_AT_ONCE - sending));
+    const next = this.items.value
+      .filter(({ state }) => state.value === 'waiting')
+      .slice(0, Math.max(0, FILES_AT_ONCE - sending));
     for (const item of next) void this.#send(item);
   }
 

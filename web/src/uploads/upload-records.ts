@@ -24,7 +24,6 @@ const KEEP_MS = 60 * 86_400_000;
 /** Where records are kept. */
 export interface UploadRecords {
   all(): Promise<UploadRecord[]>;
-  get(identity: string): Promise<UploadRecord | null>;
   put(record: UploadRecord): Promise<void>;
   delete(identity: string): Promise<void>;
   /** Store a dropped file or folder and return its number. */
@@ -33,11 +32,15 @@ export interface UploadRecords {
   clear(): Promise<void>;
 }
 
-/** Open the records of this browser. If it has no IndexedDB, or forbids it, they are kept in memory. */
-export async function openUploadRecords(): Promise<UploadRecords> {
+/**
+ * Open the records of a user in this browser. If it has no IndexedDB, or forbids it, they are kept in memory.
+ *
+ * @param user who uses the page; each has records of their own
+ */
+export async function openUploadRecords(user: string): Promise<UploadRecords> {
   let database: IDBDatabase;
   try {
-    database = await openDatabase();
+    database = await openDatabase(`anemonefish ${user}`);
   } catch {
     return new RecordsInMemory();
   }
@@ -55,11 +58,6 @@ export class RecordsInMemory implements UploadRecords {
 
   async all() {
     return [...this.#records.values()].map((record) => ({ ...record }));
-  }
-
-  async get(identity: string) {
-    const record = this.#records.get(identity);
-    return record ? { ...record } : null;
   }
 
   async put(record: UploadRecord) {
@@ -95,10 +93,6 @@ class RecordsInDatabase implements UploadRecords {
     return this.#run('records', 'readonly', (store) => store.getAll());
   }
 
-  async get(identity: string): Promise<UploadRecord | null> {
-    return (await this.#run('records', 'readonly', (store) => store.get(identity))) ?? null;
-  }
-
   async put(record: UploadRecord): Promise<void> {
     await this.#run('records', 'readwrite', (store) => store.put(record));
   }
@@ -124,8 +118,8 @@ class RecordsInDatabase implements UploadRecords {
   }
 }
 
-function openDatabase(): Promise<IDBDatabase> {
-  const request = indexedDB.open('anemonefish', 1);
+function openDatabase(name: string): Promise<IDBDatabase> {
+  const request = indexedDB.open(name, 1);
   request.onupgradeneeded = () => {
     request.result.createObjectStore('records', { keyPath: 'identity' });
     request.result.createObjectStore('roots', { autoIncrement: true });
