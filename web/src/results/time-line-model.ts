@@ -94,14 +94,16 @@ export function timeLineModel(
 }
 
 function classEvents(label: number, members: number[], table: EventTable, timeOf: (position: number) => number): ClassEvents {
-  const times = new Map(members.map((position) => [position, timeOf(position)]));
-  const time = (position: number) => times.get(position) as number;
-  const positions = Uint32Array.from(members).sort((one, other) => time(one) - time(other));
-  const starts = Float64Array.from(positions, time);
-  const stops = Float64Array.from(positions, (position, index) => starts[index] + 1000 * (table.stop[position] - table.start[position]));
+  const times = Float64Array.from(members, timeOf);
+  const order = Uint32Array.from(members.keys());
+  // Events come in the order of their recordings, which is mostly that of time.
+  if (times.some((time, index) => index > 0 && time < times[index - 1])) order.sort((one, other) => times[one] - times[other]);
+  const positions = order.map((index) => members[index]);
+  const starts = Float64Array.from(order, (index) => times[index]);
+  const stops = starts.map((start, index) => start + 1000 * (table.stop[positions[index]] - table.start[positions[index]]));
   const latestStops = stops.slice();
   for (let index = 1; index < latestStops.length; index += 1) {
-    latestStops[index] = Math.max(latestStops[index], latestStops[index - 1]);
+    if (latestStops[index] < latestStops[index - 1]) latestStops[index] = latestStops[index - 1];
   }
   return { label, starts, stops, latestStops, positions };
 }

@@ -78,6 +78,7 @@ export function TimeLine({ model, table, zone, names, selected, timeOf, onOpen, 
         element.style.height = `${heightOf(now.geometry)}px`;
       }
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      performance.mark('time line');
       const drawn = drawTimeLine(context, {
         model: now.model,
         view: view.current,
@@ -87,6 +88,9 @@ export function TimeLine({ model, table, zone, names, selected, timeOf, onOpen, 
         laneNames: now.model.lanes.map(({ recording }) => (recording === null ? '' : (names[recording] ?? ''))),
         selected: now.selectedPlace,
       });
+      performance.measure('draw time line', 'time line'); // bench/ reads it
+      performance.clearMeasures('draw time line');
+      performance.clearMarks('time line');
       reportSoon(drawn);
     });
   };
