@@ -13,8 +13,8 @@ interface Options {
 }
 
 export interface Routes {
-  clip(id: string, recording: number, range: Options & { start: number; stop: number }): Promise<Clip>;
-  spectrogram(id: string, recording: number, range: Options & { start: number; stop: number }): Promise<Clip & { low_hz: number; high_hz: number }>;
+  clip(id: string, recording: number, start: number, stop: number): Promise<Clip>;
+  spectrogram(id: string, recording: number, start: number, stop: number): Promise<Clip & { low_hz: number; high_hz: number }>;
   allFiles(id: string, options: Options & { from?: string }): Promise<{ files: { name: string; url: string; size: number }[]; next: string | null }>;
 }
 

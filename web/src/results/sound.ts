@@ -67,10 +67,9 @@ export class SoundCache {
   }
 
   async #fetch(recording: number, start: number, stop: number): Promise<Sound> {
-    const range = { start, stop };
     const [clip, drawn] = await Promise.all([
-      routesOf(this.#client).clip(this.#execution, recording, range),
-      routesOf(this.#client).spectrogram(this.#execution, recording, range),
+      routesOf(this.#client).clip(this.#execution, recording, start, stop),
+      routesOf(this.#client).spectrogram(this.#execution, recording, start, stop),
     ]);
     const [sound, picture] = await Promise.all([blobUrl(clip.url, 'audio/flac'), blobUrl(drawn.url, 'image/png')]);
     return {
