@@ -12,8 +12,8 @@ interface Column {
   id: SortColumn;
   heading: string;
   unit?: string;
-  /** Share of the width. */
-  width: string;
+  /** Least width in rem; columns share what is left by it. */
+  width: number;
   numeric?: boolean;
   cell: (event: EventView) => ComponentChildren;
 }
@@ -92,7 +92,8 @@ export function EventsTable(props: Props) {
     else return;
     event.preventDefault();
   };
-  const template = columns.map(({ width }) => width).join(' ');
+  const template = columns.map(({ width }) => `minmax(${width}rem, ${width}fr)`).join(' ');
+  const minWidth = narrow ? undefined : `${columns.reduce((sum, { width }) => sum + width, 0)}rem`;
   return (
     <div
       ref={body}
@@ -107,7 +108,7 @@ export function EventsTable(props: Props) {
       onScroll={(event) => setTop(event.currentTarget.scrollTop)}
       onKeyDown={onKey}
     >
-      <div class="events-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template, height: `${HEAD}px` }}>
+      <div class="events-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template, height: `${HEAD}px`, minWidth }}>
         {columns.map(({ id, heading, unit, numeric }) => (
           <div
             key={id}
@@ -123,7 +124,7 @@ export function EventsTable(props: Props) {
           </div>
         ))}
       </div>
-      <div class="events-space" role="rowgroup" style={{ height: `${positions.length * rowHeight}px` }}>
+      <div class="events-space" role="rowgroup" style={{ height: `${positions.length * rowHeight}px`, minWidth }}>
         {Array.from({ length: Math.max(0, last - first) }, (_, offset) => {
           const row = first + offset;
           const event = eventAt(table, positions[row]);
@@ -162,20 +163,20 @@ export function EventsTable(props: Props) {
 function columnsOf({ table, names, startHeading, startText, show, colours }: Props): Column[] {
   const number = (value: number | null, digits: number) => (value === null ? '' : value.toFixed(digits));
   const all: (Column | false)[] = [
-    show.recording && { id: 'recording', heading: words.recording, width: 'minmax(6rem, 2.2fr)', cell: ({ recording }) => names[recording] },
-    { id: 'time', heading: startHeading, width: 'minmax(8rem, 1.7fr)', cell: startText },
+    show.recording && { id: 'recording', heading: words.recording, width: 9, cell: ({ recording }) => names[recording] },
+    { id: 'time', heading: startHeading, width: 11.5, cell: startText },
     {
       id: 'duration',
       heading: words.duration,
       unit: words.units.duration,
-      width: 'minmax(4rem, 0.8fr)',
+      width: 5,
       numeric: true,
       cell: ({ start, stop }) => number(stop - start, 2),
     },
     show.class && {
       id: 'class',
       heading: words.class,
-      width: 'minmax(6rem, 1.2fr)',
+      width: 7.5,
       cell: ({ label }) => (
         <>
           <i class="swatch" style={{ background: colours[table.classes.indexOf(label) % colours.length] }} />
@@ -183,25 +184,25 @@ function columnsOf({ table, names, startHeading, startText, show, colours }: Pro
         </>
       ),
     },
-    { id: 'score', heading: words.score, width: 'minmax(4.5rem, 0.8fr)', numeric: true, cell: ({ maxScore }) => number(maxScore, 3) },
+    { id: 'score', heading: words.score, width: 4.75, numeric: true, cell: ({ maxScore }) => number(maxScore, 3) },
     show.probability && {
       id: 'probability',
       heading: words.probability,
-      width: 'minmax(5.5rem, 0.8fr)',
+      width: 6.5,
       numeric: true,
       cell: ({ probability }) => number(probability, 2),
     },
-    { id: 'calls', heading: words.calls, width: 'minmax(4rem, 0.6fr)', numeric: true, cell: ({ calls }) => number(calls, 0) },
+    { id: 'calls', heading: words.calls, width: 4.25, numeric: true, cell: ({ calls }) => number(calls, 0) },
     {
       id: 'level',
       heading: words.level,
       unit: words.units.level,
-      width: 'minmax(6rem, 0.9fr)',
+      width: 7.5,
       numeric: true,
       cell: ({ level }) => number(level, 1),
     },
-    { id: 'snr', heading: words.snr, unit: words.units.snr, width: 'minmax(4rem, 0.7fr)', numeric: true, cell: ({ snr }) => number(snr, 1) },
-    { id: 'peak', heading: words.peak, unit: words.units.peak, width: 'minmax(4.5rem, 0.7fr)', numeric: true, cell: ({ peak }) => number(peak, 0) },
+    { id: 'snr', heading: words.snr, unit: words.units.snr, width: 5, numeric: true, cell: ({ snr }) => number(snr, 1) },
+    { id: 'peak', heading: words.peak, unit: words.units.peak, width: 5.25, numeric: true, cell: ({ peak }) => number(peak, 0) },
   ];
   return all.filter((column) => column !== false);
 }

@@ -57,6 +57,14 @@ export interface Calibration {
   verdicts: number;
 }
 
+/** Return what the sliders change. */
+const decisionOf = ({ threshold, median_windows, min_duration_seconds, min_gap_seconds }: DecisionSettings): DecisionSettings => ({
+  threshold,
+  median_windows,
+  min_duration_seconds,
+  min_gap_seconds,
+});
+
 type FileList = Awaited<ReturnType<Anemonefish['files']>>;
 
 /** Requests at the same time, where each recording is asked for. */
@@ -87,7 +95,7 @@ export async function loadJobResults(
     effort: readEfforts,
     files: list.files,
     localZone: zone && zone.name !== UTC.name ? zone : null,
-    settings: first.results?.settings ?? null,
+    settings: first.results ? decisionOf(first.results.settings) : null,
     targetClasses: first.results ? targetClassesOf(first.results) : [...table.classes],
     modelCard: metadata?.model_card ?? cardOf(summary),
     calibration: metadata?.calibration ?? null,
