@@ -62,19 +62,52 @@ test('recordings are decided in their order, a few at a time', async () => {
   assert.deepEqual([...(last as { decided: { events: Map<number, unknown> } }).decided.events.keys()], [4, 1, 2]);
 });
 
-test('a late answer of an older decision is dropped', async () => {
+test('a late answer of older settings is not shown, and is kept', async () => {
   const { requests, states, decider, settle } = service();
   decider.request(settings(0.6), [0]);
   await settle();
   decider.request(settings(0.8), [0]);
   await settle();
-  assert.equal(requests[0].signal.aborted, true);
   requests[1].answer();
   await settle();
+  assert.equal(decisionOf(states.at(-1)), 'd-0.8');
   requests[0].answer();
   await settle();
-  assert.equal(decisionOf(states.at(-1)), 'd-0.8');
   assert.equal(states.filter((state) => decisionOf(state) === 'd-0.6').length, 0);
+  decider.request(settings(0.6), [0]);
+  assert.equal(decisionOf(states.at(-1)), 'd-0.6');
+  assert.equal(requests.length, 2);
+});
+
+test('newer settings wait for requests that run, so that there are never more at once', async () => {
+  const { requests, states, decider, settle } = service(2);
+  decider.request(settings(0.6), [0, 1, 2]);
+  await settle();
+  decider.request(settings(0.8), [0, 1]);
+  await settle();
+  assert.deepEqual(requests.map(({ threshold, recording }) => [threshold, recording]), [[0.6, 0], [0.6, 1]]);
+  requests[0].answer();
+  requests[1].answer();
+  await settle();
+  assert.deepEqual(requests.slice(2).map(({ threshold, recording }) => [threshold, recording]), [[0.8, 0], [0.8, 1]]);
+  requests[2].answer();
+  requests[3].answer();
+  await settle();
+  assert.equal(decisionOf(states.at(-1)), 'd-0.8');
+});
+
+test('settings that come back while they are asked for are not asked for twice', async () => {
+  const { requests, states, decider, settle } = service(4);
+  decider.request(settings(0.6), [0, 1]);
+  await settle();
+  decider.request(settings(0.8), [0]);
+  decider.request(settings(0.6), [0, 1]);
+  await settle();
+  assert.equal(requests.length, 2);
+  requests[0].answer();
+  requests[1].answer();
+  await settle();
+  assert.equal(decisionOf(states.at(-1)), 'd-0.6');
 });
 
 test('a decision that was made before needs no request', async () => {
@@ -92,16 +125,30 @@ test('a decision that was made before needs no request', async () => {
   assert.deepEqual(requests.map(({ recording }) => recording), [0, 1]);
 });
 
-test('after an error the other requests stop, and the error is said', async () => {
+test('after an error no more is asked for, and the error is said', async () => {
   const { requests, states, decider, settle } = service(2);
   decider.request(settings(0.6), [0, 1, 2]);
   await settle();
   requests[0].fail(new Error('no scores'));
   await settle();
-  assert.equal(requests[1].signal.aborted, true);
+  requests[1].answer();
+  await settle();
   assert.equal(requests.length, 2);
   const last = states.at(-1);
   assert.equal(last?.kind === 'failed' && (last.error as Error).message, 'no scores');
+});
+
+test('a screen that closes stops its requests', async () => {
+  const { requests, states, decider, settle } = service();
+  decider.request(settings(0.6), [0, 1, 2]);
+  await settle();
+  decider.close();
+  assert.equal(requests[0].signal.aborted, true);
+  const before = states.length;
+  requests[0].fail(new Error('aborted'));
+  requests[1].answer();
+  await settle();
+  assert.deepEqual([requests.length, states.length], [2, before]);
 });
 
 test('nothing is asked for after a reset', async () => {

@@ -1,6 +1,6 @@
 /**
- * Deciding again with other settings, one recording after the other, a few at a time. A newer decision stops an older one,
- * and a late answer of an older one is dropped. Decisions that were made are kept, so going back is immediate.
+ * Deciding again with other settings, one recording after the other, a few at a time. Only the newest settings are asked
+ * for and shown; answers that come later for older settings are kept, so going back is immediate.
  */
 import type { EventFields } from './event-table.ts';
 
@@ -28,7 +28,7 @@ export interface Decided {
 export type DecisionState =
   /** The execution's own settings. */
   | { kind: 'own' }
-  /** The user has moved a slider; nothing was asked for yet, or it is being asked for. */
+  /** The user has moved a slider; events are asked for. */
   | { kind: 'deciding'; settings: DecisionSettings; done: number; total: number }
   | { kind: 'decided'; decided: Decided }
   | { kind: 'failed'; settings: DecisionSettings; error: unknown };
@@ -49,12 +49,34 @@ export function settingsKey(settings: DecisionSettings): string {
   return JSON.stringify([thresholds, median_windows, min_duration_seconds, min_gap_seconds]);
 }
 
+/** What is known of a decision: the events of the recordings that were asked for. */
+interface Known {
+  decision: string | null;
+  events: Map<number, EventFields[]>;
+  /** Recordings that are being asked for. */
+  asked: Set<number>;
+}
+
+/** What the user wants to see now. */
+interface Wish {
+  settings: DecisionSettings;
+  recordings: readonly number[];
+  known: Known;
+  /** Recordings that are not asked for yet. */
+  queue: number[];
+}
+
+/** Number of decisions that are kept. */
+const MOST_KEPT = 20;
+
 export class Decider {
   #options: Required<DeciderOptions>;
   #controller = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Most recent last. */
-  #known = new Map<string, { decision: string | null; events: Map<number, EventFields[]> }>();
+  #wish: Wish | null = null;
+  #running = 0;
+  /** By the key of their settings, most recent last. */
+  #known = new Map<string, Known>();
 
   constructor({ delay = 150, width = 4, ...options }: DeciderOptions) {
     this.#options = { delay, width, ...options };
@@ -62,76 +84,81 @@ export class Decider {
 
   /** Decide for these recordings, in this order. */
   request(settings: DecisionSettings, recordings: readonly number[]): void {
-    this.#stop();
+    clearTimeout(this.#timer);
     const known = this.#knownOf(settingsKey(settings));
-    const open = recordings.filter((recording) => !known.events.has(recording));
-    if (open.length === 0 && known.decision !== null) {
-      this.#finish(settings, recordings, known.decision, known.events);
-      return;
-    }
-    const total = recordings.length;
-    this.#options.onState({ kind: 'deciding', settings, done: total - open.length, total });
-    const { signal } = this.#controller;
-    this.#timer = setTimeout(() => void this.#run(settings, recordings, open, known, signal), this.#options.delay);
+    this.#wish = { settings, recordings, known, queue: [] };
+    if (this.#finish(this.#wish)) return;
+    this.#report(this.#wish);
+    this.#timer = setTimeout(() => this.#start(), this.#options.delay);
   }
 
   /** Return to the execution's own settings. */
   reset(): void {
-    this.#stop();
+    clearTimeout(this.#timer);
+    this.#wish = null;
     this.#options.onState({ kind: 'own' });
   }
 
-  /** Stop asking, for example because the screen closes. */
+  /** Stop asking, because the screen closes. */
   close(): void {
-    this.#stop();
+    clearTimeout(this.#timer);
+    this.#wish = null;
+    this.#controller.abort();
   }
 
-  async #run(
-    settings: DecisionSettings,
-    recordings: readonly number[],
-    open: readonly number[],
-    known: { decision: string | null; events: Map<number, EventFields[]> },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { decide, onState, width } = this.#options;
-    const queue = open.values(); // shared, so each recording is taken by one worker
-    let done = recordings.length - open.length;
-    const work = async () => {
-      for (const recording of queue) {
-        if (signal.aborted) return;
-        const answer = await decide(settings, recording, signal);
-        known.decision = answer.decision;
-        known.events.set(recording, answer.events);
-        done += 1;
-        if (!signal.aborted && done < recordings.length) onState({ kind: 'deciding', settings, done, total: recordings.length });
-      }
-    };
-    try {
-      await Promise.all(Array.from({ length: Math.min(width, open.length) }, work));
-      if (!signal.aborted && known.decision !== null) this.#finish(settings, recordings, known.decision, known.events);
-    } catch (error) {
-      if (signal.aborted) return;
-      this.#stop(); // the other workers, too
-      onState({ kind: 'failed', settings, error });
+  #start(): void {
+    if (!this.#wish) return;
+    const { recordings, known } = this.#wish;
+    this.#wish.queue = recordings.filter((recording) => !known.events.has(recording) && !known.asked.has(recording));
+    this.#ask();
+  }
+
+  /** Ask for the next recordings. Requests of an older wish are not stopped: they are short, and their answers are kept. */
+  #ask(): void {
+    while (this.#wish?.queue.length && this.#running < this.#options.width) {
+      void this.#askFor(this.#wish, this.#wish.queue.shift() as number);
     }
   }
 
-  #finish(settings: DecisionSettings, recordings: readonly number[], decision: string, events: Map<number, EventFields[]>): void {
-    const asked = new Map(recordings.map((recording) => [recording, events.get(recording) as EventFields[]]));
-    this.#options.onState({ kind: 'decided', decided: { settings, decision, events: asked } });
+  async #askFor({ settings, known }: Wish, recording: number): Promise<void> {
+    this.#running += 1;
+    known.asked.add(recording);
+    const isCurrent = () => this.#wish?.known === known;
+    try {
+      const { decision, events } = await this.#options.decide(settings, recording, this.#controller.signal);
+      known.decision = decision;
+      known.events.set(recording, events);
+      if (isCurrent() && !this.#finish(this.#wish as Wish)) this.#report(this.#wish as Wish);
+    } catch (error) {
+      if (isCurrent()) {
+        this.#wish = null;
+        this.#options.onState({ kind: 'failed', settings, error });
+      }
+    } finally {
+      known.asked.delete(recording);
+      this.#running -= 1;
+      this.#ask();
+    }
   }
 
-  #knownOf(key: string): { decision: string | null; events: Map<number, EventFields[]> } {
-    const known = this.#known.get(key) ?? { decision: null, events: new Map<number, EventFields[]>() };
+  #report({ settings, recordings, known }: Wish): void {
+    const done = recordings.filter((recording) => known.events.has(recording)).length;
+    this.#options.onState({ kind: 'deciding', settings, done, total: recordings.length });
+  }
+
+  /** Report the decision if it is complete. */
+  #finish({ settings, recordings, known }: Wish): boolean {
+    if (known.decision === null || !recordings.every((recording) => known.events.has(recording))) return false;
+    const events = new Map(recordings.map((recording) => [recording, known.events.get(recording) as EventFields[]]));
+    this.#options.onState({ kind: 'decided', decided: { settings, decision: known.decision, events } });
+    return true;
+  }
+
+  #knownOf(key: string): Known {
+    const known = this.#known.get(key) ?? { decision: null, events: new Map(), asked: new Set() };
     this.#known.delete(key);
     this.#known.set(key, known);
-    if (this.#known.size > 20) this.#known.delete(this.#known.keys().next().value as string);
+    if (this.#known.size > MOST_KEPT) this.#known.delete(this.#known.keys().next().value as string);
     return known;
-  }
-
-  #stop(): void {
-    clearTimeout(this.#timer);
-    this.#controller.abort();
-    this.#controller = new AbortController();
   }
 }
