@@ -14,6 +14,7 @@ from anemonefish import errors
 from anemonefish.models import ModelRepository
 from anemonefish.models.bundle import GOLDEN, LITERT, MODEL_JSON, FileFact, ModelSpec
 from anemonefish.models.golden import Golden
+from anemonefish.settings import Settings
 from anemonefish.stores.folder import LocalStore
 
 
@@ -99,6 +100,8 @@ def test_whole_but_unreadable_files_are_refused(repository: ModelRepository, nam
         ({"surprise": 1}, errors.InvalidBundle, "surprise"),
         ({"classes": []}, errors.InvalidBundle, "at least one"),
         ({"target_class": "whale"}, errors.InvalidBundle, "'whale' is not among"),
+        ({"more_targets": ["whale"]}, errors.InvalidBundle, "more_targets must be distinct classes besides"),
+        ({"more_targets": ["anemonefish"]}, errors.InvalidBundle, "more_targets must be distinct classes besides"),
         ({"sample_rate": -1}, errors.InvalidBundle, "sample_rate must be a whole number above 0"),
         ({"sample_rate": 48_000.5}, errors.InvalidBundle, "sample_rate must be a whole number above 0"),
         ({"compute": {}}, errors.InvalidBundle, "seconds_per_window"),
@@ -128,6 +131,15 @@ def test_a_spec_that_contradicts_itself_is_refused(
     path.write_text(json.dumps(json.loads(path.read_bytes()) | change))
     with pytest.raises(expected, match=words):
         repository.load(repository.pin("reef"))
+
+
+def test_events_of_all_targets_are_looked_for_unless_classes_are_named(repository: ModelRepository) -> None:
+    path = folder(repository) / MODEL_JSON
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"more_targets": ["biological"]}))
+    spec = repository.spec(repository.pin("reef"))
+    assert spec.decided(Settings()).target_classes == ("anemonefish", "biological")
+    assert spec.decided(Settings(target_class="biological")).target_classes == ("biological",)
+    assert ModelSpec.from_json(spec.to_json(), "here") == spec
 
 
 def test_a_bundle_with_the_withdrawn_variant_float16_loads_without_it(repository: ModelRepository) -> None:

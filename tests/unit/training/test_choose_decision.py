@@ -106,9 +106,13 @@ def test_every_class_has_its_threshold_in_the_decision() -> None:
 
 
 def test_one_event_over_everything_is_not_chosen() -> None:
-    """At a low threshold everything is one event, whose precision is 1."""
-    counts = counts_of(*[(1, 1)] * 20, *[(18, 18)] * (len(THRESHOLDS) - 20))
+    """At a low threshold each recording is one event, which is right; at the others the precision is too low."""
+    everything = [[20, 1, 1, 20, 1], [8, 1, 1, 8, 1]]
+    useful = [[20, 10, 8, 18, 8], [8, 8, 7, 7, 8]]
+    counts = np.array([[everything] * 20 + [useful] * (len(THRESHOLDS) - 20)] * 10)
     place, evidence = choose_threshold(counts, 0.9)
+    assert (place >= 20, evidence) == (True, Evidence.MISSED)
+    place, evidence = choose_threshold(counts, 0.7)
     assert (place >= 20, evidence) == (True, Evidence.ENOUGH)
 
 

@@ -65,7 +65,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
             recordings,
             recordings,
             models=folder / "models",
-            target_class="whistle",
+            target_class=["whistle", "grunt"],
             progress=lambda step, done, total: steps.append(step),
             **QUICK,
         )
@@ -78,8 +78,16 @@ def test_detect_uses_the_model(trained: Trained) -> None:
     spec = trained.result.spec
     assert (spec.classes, spec.target_class, spec.multi_label) == (("grunt", "whistle"), "whistle", True)
     assert spec.decision.threshold == trained.result.test["whistle"].threshold
-    assert len(results.events) >= 4
-    assert {event.label for event in results.events} == {"whistle"}
+    assert spec.more_targets == ("grunt",)
+    found = {label: [event for event in results.events if event.label == label] for label in spec.classes}
+    assert all(len(events) >= 4 for events in found.values()), "both targets, each with its threshold"
+    assert results.settings.to_dict()["threshold"] == {
+        "*": trained.result.test["whistle"].threshold,
+        "grunt": trained.result.test["grunt"].threshold,
+        "whistle": trained.result.test["whistle"].threshold,
+    }
+    alone = af.detect(path, trained.result.model, models=trained.result.models, processes=1, target_class="whistle")
+    assert [event.start_time for event in alone.events] == [event.start_time for event in found["whistle"]]
 
 
 def test_figures_of_the_test_are_those_of_evaluate(trained: Trained, tmp_path: Path) -> None:
@@ -156,7 +164,7 @@ def test_few_labels_train_a_linear_layer_behind_the_reference_network(tmp_path: 
     options = QUICK | {"epoch_windows": (200, 200)}
     result = af.train(recordings, recordings, models=tmp_path / "models", few=4, **options)
     assert result.spec.training["few_labels_trunk"].startswith("reef")
-    assert result.spec.sample_rate == 48_000
+    assert (result.spec.sample_rate, result.spec.profile.kind) == (8_000, "band-db")
     assert result.test["grunt"].calls.labels == 6
     results = af.detect(recordings / "r0.wav", result.model, models=result.models, processes=1)
     assert results.scores is not None

@@ -92,12 +92,14 @@ def test_recording_that_was_declared_empty_is_negative_where_stretches_are_ignor
     assert len(made.negative) == len(made.targets)
 
 
-def test_validation_windows_are_not_varied(pool: WindowPool) -> None:
-    spectrograms, targets = pool.fixed(50)
-    again, _ = pool.fixed(50)
-    assert spectrograms.shape == (50, *pool.input.shape)
-    np.testing.assert_array_equal(spectrograms, again)
-    assert (targets == 1).any()
+def test_held_out_windows_are_not_varied_and_stand_for_all(pool: WindowPool) -> None:
+    fixed, again = pool.fixed(50), pool.fixed(50)
+    assert fixed.spectrograms.shape == (50, *pool.input.shape)
+    np.testing.assert_array_equal(fixed.spectrograms, again.spectrograms)
+    holds = (fixed.targets == 1).any(axis=1)
+    assert holds.sum() == min(25, len(pool.positive))
+    assert fixed.counts[holds].sum() == pytest.approx(len(pool.positive))
+    assert fixed.counts[~holds].sum() == pytest.approx(len(pool.negative))
 
 
 def test_noise_stays_below_the_call_and_offsets_are_added() -> None:

@@ -35,7 +35,12 @@ _SHOWN = 10
 @click.option("--name", help="Name of the model: lower-case letters, digits, '.', '_', '-'.  [default: the target]")
 @click.option("--version", help="Version; never to be used again.  [default: the first free of 1.0.0, 1.1.0, ...]")
 @click.option("--class", "classes", multiple=True, help="A class; repeatable.  [default: every name of the labels]")
-@click.option("--target", help="The class whose events are looked for.  [default: anemonefish, or the most frequent]")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    help="The class whose events detect looks for; repeatable.  [default: anemonefish, or the most frequent]",
+)
 @click.option(
     "--map", "mapping", multiple=True, metavar="LABEL=CLASS", help="What a label's name means; * for every other name."
 )
@@ -93,7 +98,7 @@ def train(
     name: str | None,
     version: str | None,
     classes: Sequence[str],
-    target: str | None,
+    targets: Sequence[str],
     mapping: Sequence[str],
     precision: float,
     few: int | None,
@@ -135,7 +140,7 @@ def train(
             name=name,
             version=version,
             classes=classes,
-            target_class=target,
+            target_class=targets,
             mapping=dict(_pair(each) for each in mapping),
             few=few,
             description=description,

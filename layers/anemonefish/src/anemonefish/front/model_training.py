@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from anemonefish.errors import InvalidSettings
+from anemonefish.errors import InvalidSettings, ModelNotFound
 from anemonefish.front.annotation_tables import Annotations
 from anemonefish.front.model_location import default_models
 from anemonefish.jobs.request import DEFAULT_MODEL
@@ -21,6 +21,10 @@ from anemonefish.training.training_options import TrainingOptions
 from anemonefish.training.training_record import TrainingRecord
 
 __all__ = ["TrainingResult", "train"]
+
+
+_TRUNK = "reef@2.0.0"
+"""The reference network for ``band-db``, which hears the band of the calls whatever the gain and offset are."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -69,7 +73,7 @@ def train(
     name: str | None = None,
     version: str | None = None,
     classes: Sequence[str] = (),
-    target_class: str | None = None,
+    target_class: str | Sequence[str] | None = None,
     mapping: Mapping[str, str] | None = None,
     few: int | None = None,
     description: str = "",
@@ -93,8 +97,8 @@ def train(
         The target class, and the first free of 1.0.0, 1.1.0 and so on, unless given.
     classes : sequence of str
         The model's classes; every name of the labels unless given. Other names are other sounds.
-    target_class : str, optional
-        The class whose events are looked for.
+    target_class : str or sequence of str, optional
+        The class whose events ``detect`` looks for, or several; the figures of the description are those of the first.
     mapping : mapping of str to str, optional
         Class by label, where they differ; ``"*"`` stands for every other label.
     few : int, optional
@@ -140,6 +144,7 @@ def train(
             raise InvalidSettings(f"a training has no option {option!r}; it has {', '.join(sorted(known))}")
     given = [recordings] if isinstance(recordings, str | os.PathLike) else recordings
     out = Path(models)
+    targets = (target_class,) if isinstance(target_class, str) else tuple(dict.fromkeys(target_class or ()))
     trained = train_model(
         TrainingRequest(
             recordings=tuple(os.fspath(path) for path in given),
@@ -148,9 +153,14 @@ def train(
             name=name,
             version=version,
             options=TrainingOptions(
-                classes=tuple(classes), target=target_class, mapping=dict(mapping or {}), few=few, **options
+                classes=tuple(classes),
+                target=next(iter(targets), None),
+                more_targets=targets[1:],
+                mapping=dict(mapping or {}),
+                few=few,
+                **options,
             ),
-            trunk=(ModelRepository(open_store(default_models())), DEFAULT_MODEL),
+            trunk=_trunk(),
             description=description,
             license=license,
         ),
@@ -159,6 +169,16 @@ def train(
     spec, record = trained.spec, trained.record
     test = {each.label: each for each in record.figures}
     return TrainingResult(f"{spec.name}@{spec.version}", out, trained.report, trained.ledger, test, spec, record)
+
+
+def _trunk() -> tuple[ModelRepository, str]:
+    """Return the reference network; the one for ``band-db`` lies in a checkout, and a wheel has the default model."""
+    models = ModelRepository(open_store(default_models()))
+    try:
+        models.pin(_TRUNK)
+    except ModelNotFound:
+        return models, DEFAULT_MODEL
+    return models, _TRUNK
 
 
 def _no_progress(step: str, done: int, total: int) -> None:

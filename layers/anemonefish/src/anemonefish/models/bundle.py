@@ -105,6 +105,8 @@ class ModelSpec:
         The network's outputs in order. A single sigmoid has one: the class its score is for.
     target_class : str
         The class whose events are looked for.
+    more_targets : tuple of str
+        Other classes whose events are looked for too, unless a user names classes.
     sample_rate : int or None
         The only sample rate the network fits, in Hz; None where it takes recordings at their own.
     input_shape : tuple of int
@@ -147,6 +149,7 @@ class ModelSpec:
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
     decision: Decision = LAB_DECISION
     card: ModelCard = NOT_STATED
+    more_targets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for word in (self.name, self.version):
@@ -159,6 +162,11 @@ class ModelSpec:
         if self.target_class not in self.classes:
             raise InvalidBundle(
                 f"{self.title}: target_class {self.target_class!r} is not among its classes {', '.join(self.classes)}"
+            )
+        if len({self.target_class, *self.more_targets} & {*self.classes}) <= len(self.more_targets):
+            raise InvalidBundle(
+                f"{self.title}: more_targets must be distinct classes besides {self.target_class!r}, not "
+                f"{', '.join(self.more_targets)}"
             )
         for name, _ in self.decision.class_thresholds:
             if name not in self.classes:
@@ -198,8 +206,9 @@ class ModelSpec:
         return replace(self.profile, **changed) if changed else self.profile
 
     def decided(self, settings: Settings) -> Settings:
-        """Return the settings with the model's target class and decision where they name none."""
-        return replace(self.decision.complete(settings), target_class=settings.target_class or self.target_class)
+        """Return the settings with the model's target classes and decision where they name none."""
+        own = (self.target_class, *self.more_targets) if self.more_targets else self.target_class
+        return replace(self.decision.complete(settings), target_class=settings.target_class or own)
 
     def check_classes(self, settings: Settings) -> None:
         """Check that the classes that settings name are outputs of the network.
@@ -230,6 +239,7 @@ class ModelSpec:
             "license": self.license,
             "classes": list(self.classes),
             "target_class": self.target_class,
+            **({"more_targets": list(self.more_targets)} if self.more_targets else {}),
             "sample_rate": self.sample_rate,
             "input_shape": list(self.input_shape),
             "profile": self.profile.to_dict(),
@@ -261,6 +271,7 @@ class ModelSpec:
                 raise InvalidBundle(f"{where}: bundle format {format_!r} is not {FORMAT}; publish the model again")
             document["classes"] = tuple(document["classes"])
             document["input_shape"] = tuple(document["input_shape"])
+            document["more_targets"] = tuple(document.get("more_targets", ()))
             document["profile"] = profile_from_dict(document["profile"])
             if "decision" in document:
                 document["decision"] = Decision.from_dict(document["decision"])

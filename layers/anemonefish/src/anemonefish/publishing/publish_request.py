@@ -28,6 +28,8 @@ class PublishRequest:
         Its outputs in order; one for a single sigmoid. Empty: taken from ``metadata``.
     target_class : str
         The class whose events are looked for.
+    more_targets : tuple of str
+        Other classes whose events are looked for too, unless a user names classes.
     sample_rate : int or None
         The rate it was trained at, in Hz; None when every rate gives its input shape.
     metadata : Path or None
@@ -66,3 +68,4 @@ class PublishRequest:
     activation: str | None = None
     decision: Decision = LAB_DECISION
     card: ModelCard = NOT_STATED
+    more_targets: tuple[str, ...] = ()

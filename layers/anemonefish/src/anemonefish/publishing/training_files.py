@@ -132,6 +132,7 @@ def draft_spec(request: PublishRequest, network: Any, training: dict[str, Any]) 
         license=request.license,
         classes=classes,
         target_class=request.target_class,
+        more_targets=request.more_targets,
         sample_rate=request.sample_rate,
         input_shape=shape,
         profile=request.profile,

@@ -34,13 +34,17 @@ from anemonefish.training.scored_recordings import ScoredRecording
 
 __all__ = [
     "LEAST_EVENTS",
+    "MEDIANS",
     "THRESHOLDS",
+    "Choice",
     "ChosenThreshold",
     "Decided",
     "Evidence",
     "ThresholdCounts",
+    "choose",
     "choose_decision",
     "choose_threshold",
+    "count_table",
     "counted",
     "lower_limits",
 ]
@@ -51,9 +55,15 @@ THRESHOLDS = (*(step / 50 for step in range(1, 50)), 0.99, 0.995)
 LEAST_EVENTS = 20
 """Fewer events, or fewer than :data:`.LEAST_RECORDINGS` recordings with events, are said to be few."""
 
-_MEDIANS = (1, 3, 5)
+MEDIANS = (1, 3, 5)
+"""Median filters that are tried, in windows."""
+
 _FEWEST_EVENTS = 3
 """A precision of fewer events than this says nothing, unless there are fewer labels."""
+
+_OWN_EVENT = 0.8
+"""Share of the bouts in an event that must have one of their own. At low thresholds events join bouts, in the end to
+one event over a whole recording, which counts as right."""
 
 _NORMAL_QUANTILE = 0.8416
 """Of a chance of four in five."""
@@ -143,7 +153,7 @@ class Decided:
         return self.decision.with_threshold(self.thresholds[column].threshold)
 
 
-class _Choice(NamedTuple):
+class Choice(NamedTuple):
     """An index of the medians, and of the threshold of each class, with its evidence."""
 
     median: int
@@ -165,11 +175,11 @@ def choose_decision(
     precision : float
         Wanted.
     """
-    decisions = [replace(LAB_DECISION, median_windows=median) for median in _MEDIANS]
-    tables = [[_table(scored, column, decision) for column in range(len(classes))] for decision in decisions]
+    decisions = [replace(LAB_DECISION, median_windows=median) for median in MEDIANS]
+    tables = [[count_table(scored, column, decision) for column in range(len(classes))] for decision in decisions]
     every = np.arange(len(scored))
-    chosen = _choose(tables, every, precision)
-    without = [_choose(tables, np.delete(every, number), precision) if len(every) > 1 else chosen for number in every]
+    chosen = choose(tables, every, precision)
+    without = [choose(tables, np.delete(every, number), precision) if len(every) > 1 else chosen for number in every]
     thresholds = tuple(
         _chosen_threshold(
             scored,
@@ -193,7 +203,7 @@ def choose_decision(
 
 def counted(scored: Sequence[ScoredRecording], column: int, decision: Decision) -> list[ThresholdCounts]:
     """Return the counts of a class at every threshold, in rising order."""
-    return _curve(_table(scored, column, decision).sum(axis=0))
+    return _curve(count_table(scored, column, decision).sum(axis=0))
 
 
 def lower_limits(counts: _Array) -> NDArray[np.float64]:
@@ -225,7 +235,8 @@ def lower_limits(counts: _Array) -> NDArray[np.float64]:
     return limits
 
 
-def _table(scored: Sequence[ScoredRecording], column: int, decision: Decision) -> _Array:
+def count_table(scored: Sequence[ScoredRecording], column: int, decision: Decision) -> _Array:
+    """Return the counts of a class, shape (recordings, thresholds, 2, fields): of calls by themselves, and of bouts."""
     table = np.zeros((len(scored), len(THRESHOLDS), 2, len(_FIELDS)), np.int64)
     for number, each in enumerate(scored):
         smoothed = smooth(each.scores, decision.median_windows)
@@ -237,9 +248,19 @@ def _table(scored: Sequence[ScoredRecording], column: int, decision: Decision) -
     return table
 
 
-def _choose(tables: Sequence[Sequence[_Array]], recordings: NDArray[np.intp], precision: float) -> _Choice:
-    """Choose with some of the recordings."""
-    best: tuple[tuple[float, ...], _Choice] | None = None
+def choose(tables: Sequence[Sequence[_Array]], recordings: NDArray[np.intp], precision: float) -> Choice:
+    """Choose the median filter and the thresholds with some of the recordings.
+
+    Parameters
+    ----------
+    tables : sequence of sequence of ndarray
+        For each of :data:`MEDIANS` and each class, see :func:`count_table`.
+    recordings : ndarray of int
+        Their places in the tables.
+    precision : float
+        Wanted.
+    """
+    best: tuple[tuple[float, ...], Choice] | None = None
     for median, of_classes in enumerate(tables):
         chosen = [choose_threshold(table[recordings], precision) for table in of_classes]
         sums = [table[recordings, at].sum(axis=0) for table, (at, _) in zip(of_classes, chosen, strict=True)]
@@ -247,7 +268,7 @@ def _choose(tables: Sequence[Sequence[_Array]], recordings: NDArray[np.intp], pr
         found = sum(own[_CALLS, _FOUND] for own in sums)
         rank = (float(sum(evidence for _, evidence in chosen)), float(recall), float(found), float(median))
         if best is None or rank > best[0]:
-            best = rank, _Choice(median, tuple(chosen))
+            best = rank, Choice(median, tuple(chosen))
     assert best is not None
     return best[1]
 
@@ -272,6 +293,7 @@ def choose_threshold(counts: _Array, precision: float) -> tuple[int, Evidence]:
     events, matched = sums[:, _CALLS, _EVENTS], sums[:, _CALLS, _MATCHED]
     fewest = max(1, min(_FEWEST_EVENTS, int(sums[0, _BOUTS, _LABELS])))
     reached = (events >= fewest) & (matched >= precision * events - 1e-9)
+    reached &= sums[:, _BOUTS, _MATCHED] >= _OWN_EVENT * sums[:, _BOUTS, _FOUND]
     limits = lower_limits(counts)
     shown = np.flatnonzero(reached & (limits >= precision))
     if len(shown):

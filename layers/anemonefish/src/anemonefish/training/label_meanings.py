@@ -84,8 +84,9 @@ def choose_meanings(names: Mapping[str, int], options: TrainingOptions) -> Meani
     target = options.target or (
         _REFERENCE_CLASS if _REFERENCE_CLASS in classes else max(classes, key=lambda label: (counts[label], label))
     )
-    if target not in classes:
-        raise InvalidRequest(f"the target {target!r} is no class; the classes are {', '.join(classes)}")
+    for each in (target, *options.more_targets):
+        if each not in classes:
+            raise InvalidRequest(f"the target {each!r} is no class; the classes are {', '.join(classes)}")
     return Meanings(tuple(classes), target, {name: _meaning(label, classes) for name, label in mapped.items()})
 
 

@@ -142,6 +142,7 @@ def train_model(request: TrainingRequest, progress: Progress) -> TrainedModel:
                 profile=record.input.profile,
                 classes=record.classes,
                 target_class=material.meanings.target,
+                more_targets=options.more_targets,
                 sample_rate=record.input.sample_rate,
                 metadata=metadata,
                 audio=_comparable(split.training, record.classes.index(material.meanings.target)),

@@ -32,6 +32,8 @@ class TrainingOptions:
         The model's classes; every name of the labels unless given.
     target : str or None
         The class whose events are looked for; ``anemonefish``, or else the class with the most labels, unless given.
+    more_targets : tuple of str
+        Other classes whose events ``detect`` looks for too.
     mapping : mapping of str to str
         The class that a name of a label means; ``*`` stands for every other name.
     unlabelled : {"ignore", "negative"}
@@ -77,6 +79,7 @@ class TrainingOptions:
 
     classes: tuple[str, ...] = ()
     target: str | None = None
+    more_targets: tuple[str, ...] = ()
     mapping: Mapping[str, str] = field(default_factory=dict)
     unlabelled: str = "ignore"
     stretches: str = "negative"
