@@ -347,6 +347,7 @@ export const texts = {
     cancelled: 'The execution was cancelled',
     cancelledText: 'What was computed is kept. Resume computes only what is missing.',
     failed: 'The execution failed',
+    failedLabel: 'Recordings that failed because of the service',
     systemFailures: (count: number) => `${formatCount(count, 'recording')} failed because of the service`,
     systemFailuresText: 'Resume computes only these again and replaces the results.',
     recordings: 'Recordings',

@@ -31,8 +31,8 @@ export function ExecutionScreen({ client, id }: { client: Anemonefish; id: strin
   if (execution?.status === 'SUCCEEDED') {
     return (
       <>
-        <ResultsScreen client={client} execution={execution} />
         <FailedRecordings execution={execution} acting={acting} error={actionError} resume={resume} />
+        <ResultsScreen client={client} execution={execution} />
       </>
     );
   }
@@ -239,7 +239,7 @@ function FailedRecordings({ execution, acting, error, resume }: FailedProperties
   );
   if (!failed.length) return null;
   return (
-    <aside class="screen">
+    <aside class="screen wide above" aria-label={texts.execution.failedLabel}>
       {error !== null && <ErrorNotice error={error} />}
       <Notice tone="warning" title={texts.execution.systemFailures(failed.length)}>
         <p>{texts.execution.systemFailuresText}</p>
