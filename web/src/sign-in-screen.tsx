@@ -1,5 +1,5 @@
 /** Asks for the API key and checks it, or leads to the hosted login. */
-import { useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { isSignedOut } from './errors.ts';
 import { config, goToLogin, signInWithKey } from './session.ts';
 import { texts } from './texts.ts';
@@ -18,6 +18,7 @@ function KeyForm() {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const input = useRef<HTMLInputElement>(null);
+  useLayoutEffect(() => input.current!.focus(), []);
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);

@@ -165,6 +165,7 @@ export const texts = {
     state: 'State',
     remove: (name: string) => `Remove ${name}`,
     removeAll: 'Remove all',
+    otherName: (name: string) => `In the results: ${name}, because another recording has the same name`,
     retry: 'Try again',
     pause: 'Pause',
     resume: 'Continue',

@@ -31,11 +31,15 @@ interface ScreenProperties {
   children: ComponentChildren;
 }
 
-/** A screen with its heading. The heading gets the focus when the screen opens, so a screen reader reads it. */
+/**
+ * A screen with its heading. The heading gets the focus when the screen opens, so a screen reader reads it,
+ * unless a part of the screen has taken it.
+ */
 export function Screen({ title, tab = '', wide = false, narrow = false, children }: ScreenProperties) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    heading.current?.focus({ preventScroll: true });
+    const main = heading.current!.parentElement!;
+    if (!main.contains(document.activeElement)) heading.current!.focus({ preventScroll: true });
     scrollTo(0, 0);
   }, [title]);
   useEffect(() => {

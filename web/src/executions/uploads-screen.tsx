@@ -47,6 +47,7 @@ export function UploadsScreen({ client }: { client: Anemonefish }) {
       await client.deleteUpload(id);
       choose(id, false);
       list.removed(id);
+      document.querySelector<HTMLElement>('#content h1')?.focus(); // the button that had the focus is gone
       announce(texts.uploads.deleted(filename));
       usage.reload();
       setError(null);

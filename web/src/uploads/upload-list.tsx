@@ -53,11 +53,19 @@ function Row({ item, queue }: { item: UploadItem; queue: UploadQueue }) {
   const { name, size } = item.record;
   const state = item.state.value;
   const error = item.error.value;
+  const otherName = state === 'complete' ? queue.otherNames.value.get(item.record.uploadId!) : undefined;
+  const remove = (event: Event) => {
+    const row = (event.currentTarget as HTMLElement).closest('tr')!;
+    const next = (row.nextElementSibling ?? row.previousElementSibling)?.querySelector<HTMLElement>('button.icon');
+    void queue.remove(item);
+    next?.focus(); // else the focus would be lost with the row
+  };
   return (
     <tr class={`upload-${state}`}>
       <td class="name">
         {item.folder && <span class="folder">{item.folder}/</span>}
         {name}
+        {otherName && <p class="help">{texts.start.otherName(otherName)}</p>}
         {state === 'failed' && error !== null && <p class="row-error">{sentence(error)}</p>}
       </td>
       <td class="number">{formatBytes(size)}</td>
@@ -79,7 +87,7 @@ function Row({ item, queue }: { item: UploadItem; queue: UploadQueue }) {
           class="icon"
           aria-label={texts.start.remove(name)}
           title={texts.start.remove(name)}
-          onClick={() => void queue.remove(item)}
+          onClick={remove}
         >
           <Cross />
         </button>

@@ -8,6 +8,7 @@ import type { ChosenFile } from './chosen-files.ts';
 import { checkFile } from './file-checks.ts';
 import type { LeftOut } from './file-checks.ts';
 import { identify } from './identity.ts';
+import { resultNames } from './result-names.ts';
 import type { UploadRecord, UploadRecords } from './upload-records.ts';
 
 /**
@@ -61,6 +62,13 @@ export class UploadQueue {
   readonly completeIds = computed(() =>
     this.items.value.filter((item) => item.state.value === 'complete').map((item) => item.record.uploadId!),
   );
+  /** Names in the results, where they differ from the names of the files; by the id of the upload. */
+  readonly otherNames = computed(() => {
+    const complete = this.items.value.filter((item) => item.state.value === 'complete');
+    const names = complete.map((item) => item.record.name);
+    const changed = resultNames(names).map((name, position) => [complete[position].record.uploadId!, name] as const);
+    return new Map(changed.filter(([, name], position) => name !== names[position]));
+  });
   /** Whether files are being sent, or will be without the user doing anything. */
   readonly busy = computed(
     () =>
