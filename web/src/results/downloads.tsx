@@ -8,7 +8,6 @@ import { makeArchive, saveBlob, saveLink } from './archive.ts';
 import type { ArchiveEntry, ArchiveProgress } from './archive.ts';
 import type { Decided } from './decisions.ts';
 import type { JobFile, Recording } from './job-results.ts';
-import { routesOf } from './routes.ts';
 
 const words = texts.results.downloads;
 const FORMATS = Object.keys(words.formats) as Format[];
@@ -117,7 +116,7 @@ function Archive({
     let progress = { files: 0, bytes: 0 };
     setState({ kind: 'running', progress });
     try {
-      const entries = decided ? decidedEntries(client, execution, recordings, decided, signal) : ownEntries(client, execution.id, signal);
+      const entries = decided ? decidedEntries(client, execution, recordings, decided, signal) : ownEntries(client, execution, recordings, signal);
       const blob = await makeArchive(entries, signal, (next) => {
         progress = next;
         setState({ kind: 'running', progress });
@@ -157,16 +156,19 @@ function Archive({
   );
 }
 
-/** Every file of the execution, page after page. */
-async function* ownEntries(client: Anemonefish, id: string, signal: AbortSignal): AsyncGenerator<ArchiveEntry> {
-  for (let from: string | undefined, first = true; first || from; first = false) {
-    const page = await routesOf(client).allFiles(id, { from, signal });
-    for (const { name, url } of page.files) yield { name, content: async () => url };
-    from = page.next ?? undefined;
-  }
+/** Every file of the execution: those of the whole job, and those of each recording. */
+async function* ownEntries(
+  client: Anemonefish,
+  execution: Execution,
+  recordings: readonly Recording[],
+  signal: AbortSignal,
+): AsyncGenerator<ArchiveEntry> {
+  const { files } = await client.files(execution.id, { signal }); // again, because links expire
+  for (const { name, url } of files) yield { name, content: async () => url };
+  yield* recordingEntries(client, execution, recordings, undefined, signal);
 }
 
-/** The files of every recording that was decided again, in the formats of the execution, and the settings. */
+/** The files of every recording that was decided again, and the settings. */
 async function* decidedEntries(
   client: Anemonefish,
   execution: Execution,
@@ -174,11 +176,22 @@ async function* decidedEntries(
   { decision, settings, events }: Decided,
   signal: AbortSignal,
 ): AsyncGenerator<ArchiveEntry> {
-  const asked = execution.settings.formats;
-  const formats = Array.isArray(asked) ? (asked as Format[]) : FORMATS;
   const about = { execution: execution.id, decision, model: execution.model, settings };
   yield { name: 'settings.json', content: async () => new Blob([`${JSON.stringify(about, null, 2)}\n`]) };
-  for (const { recording } of recordings.filter((each) => events.has(each.recording))) {
+  yield* recordingEntries(client, execution, recordings.filter(({ recording }) => events.has(recording)), decision, signal);
+}
+
+/** The files of recordings in the formats of the execution. */
+async function* recordingEntries(
+  client: Anemonefish,
+  execution: Execution,
+  recordings: readonly Recording[],
+  decision: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<ArchiveEntry> {
+  const asked = execution.settings.formats;
+  const formats = Array.isArray(asked) ? (asked as Format[]) : FORMATS;
+  for (const { recording } of recordings) {
     for (const format of formats) {
       signal.throwIfAborted();
       const { filename, url } = await client.file(execution.id, format, { recording, decision, signal });

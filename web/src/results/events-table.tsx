@@ -163,8 +163,8 @@ export function EventsTable(props: Props) {
 function columnsOf({ table, names, startHeading, startText, show, colours }: Props): Column[] {
   const number = (value: number | null, digits: number) => (value === null ? '' : value.toFixed(digits));
   const all: (Column | false)[] = [
-    show.recording && { id: 'recording', heading: words.recording, width: 9, cell: ({ recording }) => names[recording] },
-    { id: 'time', heading: startHeading, width: 11.5, cell: startText },
+    show.recording && { id: 'recording', heading: words.recording, width: 10, cell: ({ recording }) => names[recording] },
+    { id: 'time', heading: startHeading, width: 13, cell: startText },
     {
       id: 'duration',
       heading: words.duration,

@@ -15,7 +15,6 @@ interface Options {
 export interface Routes {
   clip(id: string, recording: number, start: number, stop: number): Promise<Clip>;
   spectrogram(id: string, recording: number, start: number, stop: number): Promise<Clip & { low_hz: number; high_hz: number }>;
-  allFiles(id: string, options: Options & { from?: string }): Promise<{ files: { name: string; url: string; size: number }[]; next: string | null }>;
 }
 
 export const routesOf = (client: Anemonefish) => client as unknown as Routes;
