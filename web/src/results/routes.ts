@@ -8,9 +8,6 @@ interface Clip {
   stop_sample: number;
 }
 
-interface Options {
-  signal?: AbortSignal;
-}
 
 export interface Routes {
   clip(id: string, recording: number, start: number, stop: number): Promise<Clip>;
