@@ -46,6 +46,8 @@ export function EventView({ cache, event, following, name, when, lengthOf, numbe
   useEffect(() => {
     if (takeFocus) section.current?.focus();
   }, [takeFocus]);
+  // On a narrow screen the event opens above the table, where it may not be visible.
+  useEffect(() => section.current?.scrollIntoView({ block: 'nearest' }), []);
   useEffect(() => setUnplayable(false), [event]);
   const play = () => player.toggle().catch(() => setUnplayable(true));
   const onKey = (pressed: KeyboardEvent) => {
