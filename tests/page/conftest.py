@@ -32,6 +32,8 @@ from tests.workflow.conftest import PATIENCE, Api  # noqa: E402
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (make .venv/dev)")
 
+playwright.expect.set_options(timeout=PATIENCE * 100)  # milliseconds, as below
+
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {
     "viewport": {"width": 390, "height": 844},

@@ -18,7 +18,7 @@ def test_wrong_key_is_refused_in_words_and_the_right_key_signs_in(
     complaints.expect("status of 403")  # the browser's own line about the refused call
     expect(page).to_have_title(re.compile("anemonefish"))
     sign_in(page, "0" * 32)
-    expect(page.get_by_role("alert")).to_contain_text("does not know this key")
+    expect(page.get_by_role("alert")).to_contain_text("This key is not valid")
     expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
 
     sign_in(page, service.stack.api_key)
