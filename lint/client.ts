@@ -49,6 +49,10 @@ export class Client {
     return this.request('POST', `/executions/${execution}/decisions`, body);
   }
 
+  hear(execution: string, recording: number, query: Query<'get_clip'>): Promise<Answer<'get_clip', 200>> {
+    return this.request('GET', `/executions/${execution}/recordings/${recording}/clip?start=${query.start}&stop=${query.stop}`);
+  }
+
   review(execution: string): Promise<Answer<'draw_review', 200>> {
     return this.request('GET', `/executions/${execution}/review`);
   }
@@ -102,6 +106,8 @@ void client.review('e-').then(({ target_class, units }) =>
     })),
   }),
 );
+// @ts-expect-error: a clip has an end
+void client.hear('e-', 0, { start: 1 });
 // @ts-expect-error: a verdict is about a class
 void client.judge('e-', { reviewer: 'Ana', verdicts: [{ recording: 0, start_sample: 0, stop_sample: 1, verdict: null }] });
 // @ts-expect-error: an execution needs recordings

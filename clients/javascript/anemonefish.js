@@ -44,6 +44,8 @@
  *   predictions_url: string | null, predictions_error: ErrorReason | null, recordings: RecordingOutcome[]}} Results
  * @typedef {'json' | 'csv' | 'scores' | 'raven' | 'audacity' | 'classes' | 'kaleidoscope' | 'longterm'
  *   | 'parquet'} Format
+ * @typedef {{name: string, url: string, expires_at: string, sample_rate: number, channels: number,
+ *   start_sample: number, stop_sample: number}} Clip
  * @typedef {{clip: string, recording: number, name: string, start_sample: number, stop_sample: number,
  *   start_time: number, end_time: number, sample_rate: number, kind: 'event' | 'segment', score: number,
  *   stratum: string, stratum_size: number, drawn: number}} ReviewUnit
@@ -296,6 +298,31 @@ export class Anemonefish {
    */
   decide(id, settings, { recording, signal } = {}) {
     return this.#request('POST', `${executionPath(id)}/decisions`, { query: { recording }, json: settings, signal });
+  }
+
+  /**
+   * Return a link to the sound of a recording from `start` to `stop` in seconds, at most a minute: FLAC with the samples,
+   * the rate and the channels of the recording. The link is valid for an hour and needs no key.
+   *
+   * @param {string} id @param {number} recording its number in the execution
+   * @param {number} start @param {number} stop @param {SignalOption} [options]
+   * @returns {Promise<Clip>}
+   */
+  clip(id, recording, start, stop, { signal } = {}) {
+    return this.#request('GET', recordingPath(id, recording, 'clip'), { query: { start, stop, redirect: false }, signal });
+  }
+
+  /**
+   * Return a link to the spectrogram from `start` to `stop` in seconds around the band of the model: a PNG without axes,
+   * whose lower and upper edges are `low_hz` and `high_hz`.
+   *
+   * @param {string} id @param {number} recording @param {number} start @param {number} stop
+   * @param {SignalOption} [options]
+   * @returns {Promise<Clip & {low_hz: number, high_hz: number}>}
+   */
+  spectrogram(id, recording, start, stop, { signal } = {}) {
+    const path = recordingPath(id, recording, 'spectrogram');
+    return this.#request('GET', path, { query: { start, stop, redirect: false }, signal });
   }
 
   /**
@@ -694,6 +721,9 @@ const uploadPath = (id) => `/uploads/${encodeURIComponent(id)}`;
 
 /** @param {string} id */
 const executionPath = (id) => `/executions/${encodeURIComponent(id)}`;
+
+/** @param {string} id @param {number} recording @param {string} what */
+const recordingPath = (id, recording, what) => `${executionPath(id)}/recordings/${recording}/${what}`;
 
 /** @param {Record<string, any>} query */
 function queryString(query) {

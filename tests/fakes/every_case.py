@@ -53,11 +53,11 @@ class Lab:
         soundfile.write(folder / "noise.ogg", noise[:96_000], 48_000)
         soundfile.write(folder / "long.wav", noise, 96_000, subtype="FLOAT")
 
-    def api(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+    def api(self, method: str, path: str, body: Any = None, *, function: str = "ApiFunction", **query: str) -> Any:
         """Send a request; return the answer's body."""
         headers = {"content-type": "application/json", "idempotency-key": query.pop("key", "")}
         answer = self.functions.invoke(
-            "ApiFunction",
+            function,
             {
                 "httpMethod": method,
                 "path": path,
@@ -154,6 +154,7 @@ def analyse(lab: Lab) -> None:
     lab.api("GET", f"/executions/{execution}/results", decision="d-0123456789abcdef")
     assert lab.api("GET", f"/executions/{execution}/files")["files"]
     judge(lab, execution)
+    listen(lab, execution)
     restore(lab, execution)
 
 
@@ -168,6 +169,29 @@ def judge(lab: Lab, execution: str) -> None:
     assert len(lab.api("GET", f"/executions/{execution}/verdicts")["verdicts"]) == 2
     for form in ("verdicts", "labels"):
         assert lab.api("GET", f"/executions/{execution}/verdicts", format=form, redirect="false")["verdict_count"] == 2
+
+
+def listen(lab: Lab, execution: str) -> None:
+    """A stretch of a recording and of one that was transcoded; both again; sound that is not there any more."""
+
+    def excerpt(recording: int, kind: str, start: str) -> Any:
+        path = f"/executions/{execution}/recordings/{recording}/{kind}"
+        return lab.api("GET", path, function="ExcerptFunction", start=start, stop="1.5", redirect="false")
+
+    for recording in (0, 1):
+        for kind in ("clip", "spectrogram"):
+            with lab.functions.failing("UploadPart"):
+                excerpt(recording, kind, "0.5")
+            for _ in range(2):
+                assert excerpt(recording, kind, "0.5")["url"]
+    lab.api("GET", f"/executions/e-{'a' * 26}/recordings/0/clip", function="ExcerptFunction", start="0", stop="1")
+    input_bucket, output_bucket = (lab.functions.name_of(name) for name in ("InputBucket", "OutputBucket"))
+    gone = [(input_bucket, "uploads/lab/", "/long.wav"), (output_bucket, f"jobs/lab/{execution}/audio/", "")]
+    for recording, (bucket, prefix, ending) in enumerate(gone):
+        for item in client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+            if item["Key"].endswith(ending):
+                client("s3").delete_object(Bucket=bucket, Key=item["Key"])
+        assert excerpt(recording, "clip", "0.6")["error"] == "RecordingNotFound"
 
 
 def restore(lab: Lab, execution: str) -> None:

@@ -91,6 +91,10 @@ def test_every_distributed_map_writes_its_results_where_they_are_deleted() -> No
         assert fate(rules, key, 1000, {}) == Fate(deleted=15), name
 
 
+def test_excerpts_are_deleted_after_some_days() -> None:
+    assert fate(rules_of(Stack(), "OutputBucket"), "excerpts/lab/0f1e/0-9600.flac", 1000, {}) == Fate(deleted=3)
+
+
 @pytest.mark.parametrize("name", ["plan.json", "manifest.json", "results/summary.csv", "failures/a/b.json"])
 def test_untagged_files_of_a_job_are_kept(name: str) -> None:
     assert fate(rules_of(Stack(), "OutputBucket"), f"jobs/lab/e-1/{name}", 10 * MIB, {}) == Fate()

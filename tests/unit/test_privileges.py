@@ -109,7 +109,9 @@ def test_every_operation_of_the_package_was_called(called: Functions) -> None:
 def test_every_file_of_a_job_is_in_an_area(called: Functions) -> None:
     bucket = called.name_of("OutputBucket")
     calls = [call for calls in called.calls.values() for call in calls if call.parameters.get("Bucket") == bucket]
-    files = {call.parameters["Key"].split("/", 3)[3] for call in calls if "Key" in call.parameters}
+    keys = {call.parameters["Key"] for call in calls if "Key" in call.parameters}
+    assert {key.split("/")[0] for key in keys} == {"jobs", "excerpts"}
+    files = {key.split("/", 3)[3] for key in keys if key.startswith("jobs/")}
     assert len(files) > 30
     pattern = "|".join(re.escape(area).replace(r"\*", ".+") for area in AREAS)
     assert {file for file in files if not re.fullmatch(pattern, file)} == set()

@@ -96,7 +96,7 @@ def test_digest_differs_for_other_values_only() -> None:
 
 
 @pytest.mark.parametrize("stack", [Stack(), KERAS], ids=["LiteRT", "Keras"])
-def test_api_calls_the_alias_and_may_call_nothing_else(stack: Stack) -> None:
+def test_api_calls_aliases_and_the_function_that_only_reads(stack: Stack) -> None:
     [api] = stack.resources("AWS::ApiGateway::RestApi").values()
     called = {
         integration["uri"].partition("/functions/")[2].removesuffix("/invocations")
@@ -105,7 +105,7 @@ def test_api_calls_the_alias_and_may_call_nothing_else(stack: Stack) -> None:
         if (integration := method.get("x-amazon-apigateway-integration"))
     }
     predict = stack.arn("PredictImageFunction") if stack is KERAS else f"{stack.arn('PredictFunction')}:live"
-    assert called == {f"{stack.arn('ApiFunction')}:live", predict}
+    assert called == {f"{stack.arn('ApiFunction')}:live", predict, stack.arn("ExcerptFunction")}
     permissions = stack.template["Resources"]
     assert permissions["ApiMayCall"]["Properties"]["FunctionName"] == {"Ref": "ApiFunctionAliaslive"}
     assert permissions["ApiMayPredict"]["Properties"]["FunctionName"]["Fn::If"] == [

@@ -55,6 +55,7 @@ REQUESTS = {
     "api-list-executions": (200, "executions"),
     "api-unknown-path": (404, "RouteNotFound"),
     "api-without-key": (403, "NotAllowed"),
+    "excerpt": (404, "ExecutionNotFound"),
     "predict": (200, "predictions"),
     "predict-not-audio": (400, "error"),
     "predict-unknown-setting": (400, "InvalidSettings"),

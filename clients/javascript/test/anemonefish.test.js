@@ -874,6 +874,17 @@ check('an upload is read and deleted, and the usage of the key is read', async (
   assert.deepEqual(services.lines, ['GET /uploads/u-1', 'DELETE /uploads/u-1', 'GET /usage']);
 });
 
+check('a stretch of a recording is heard and seen by links', async (services) => {
+  services.api = () => json({ url: 'https://s3/clip', start_sample: 1 });
+  const client = services.client();
+  assert.equal((await client.clip('e-1', 3, 12.3, 14)).url, 'https://s3/clip');
+  assert.equal((await client.spectrogram('e-1', 0, 0, 0.5)).start_sample, 1);
+  assert.deepEqual(services.lines, [
+    'GET /executions/e-1/recordings/3/clip?start=12.3&stop=14&redirect=false',
+    'GET /executions/e-1/recordings/0/spectrogram?start=0&stop=0.5&redirect=false',
+  ]);
+});
+
 check('a sample is drawn, judged, and its verdicts are read from all pages', async (services) => {
   const page = { 0: 'one', 1: 'two' };
   services.api = ({ query }) => {

@@ -29,7 +29,7 @@ from moto import mock_aws
 from anemonefish.errors import AnemonefishError, RemoteError, error_classes
 from anemonefish.jobs.score_calibration import write_score_calibration
 from anemonefish.models.repository import ready_model
-from anemonefish.service import verdict_records
+from anemonefish.service import excerpts, verdict_records
 from anemonefish.service.api import app
 from anemonefish.service.api import predict_routes as routes
 from anemonefish.service.api import result_routes as results
@@ -413,6 +413,8 @@ LIMITS: dict[str, Probe] = {
     "seconds that a quote looks at recordings": constant(QUOTE_SECONDS),
     "predictions in an answer": constant(results.MOST_INLINE),
     "events of a job that get a clip": constant(MOST_CLIPS),
+    "seconds between `start` and `stop`": constant(excerpts.LONGEST_SECONDS),
+    "samples of all channels between them": constant(excerpts.MOST_SAMPLES),
     "seconds that a review reads scores": constant(DRAW_SECONDS),
     "clips of a review": at_and_beyond(
         lambda world, clips: world.json("GET", f"/executions/e-{'a' * 26}/review?clips={clips}")

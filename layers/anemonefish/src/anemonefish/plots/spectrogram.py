@@ -20,7 +20,7 @@ from anemonefish.plots.style import INK, MOST_COLUMNS, VERMILION, Span, make_fig
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["SpectrogramImage", "draw_spectrogram_image", "plot_spectrogram"]
+__all__ = ["SpectrogramImage", "draw_spectrogram_image", "image_frequencies", "plot_spectrogram"]
 
 _LEAST_RANGE_DB = 25.0
 """Range of the colours at least, so that noise alone does not look like a signal."""
@@ -144,10 +144,8 @@ def draw_spectrogram_image(
         from PIL import Image  # matplotlib brings it
     except ImportError:
         raise no_matplotlib() from None
-    decibels, times, frequencies = _decibels(np.asarray(samples, np.float64), sample_rate)
-    low, high = _with_margin(band or (0.0, sample_rate / 2), sample_rate / 2)
-    step = frequencies[1]
-    first, last = round(low / step), max(round(high / step), round(low / step) + 1)
+    decibels, times, _ = _decibels(np.asarray(samples, np.float64), sample_rate)
+    first, last, _ = _image_rows(sample_rate, band)
     shown = decibels[first : last + 1]
     # The column of each moment is the nearest frame, so that the image reaches from end to end of the clip.
     moments = (np.arange(_IMAGE_COLUMNS) + 0.5) / _IMAGE_COLUMNS * len(samples) / sample_rate
@@ -159,7 +157,24 @@ def draw_spectrogram_image(
     image.putpalette((colormaps["cividis"](np.linspace(0, 1, _IMAGE_COLOURS))[:, :3] * 255).astype(np.uint8).tobytes())
     file = io.BytesIO()
     image.save(file, "PNG")
-    return SpectrogramImage(file.getvalue(), float((first - 0.5) * step), float((last + 0.5) * step))
+    return SpectrogramImage(file.getvalue(), *image_frequencies(sample_rate, band))
+
+
+def image_frequencies(sample_rate: int, band: tuple[float, float] | None = None) -> tuple[float, float]:
+    """Return the frequencies at the lower and the upper edge of :func:`draw_spectrogram_image`, in Hz."""
+    first, last, step = _image_rows(sample_rate, band)
+    return float((first - 0.5) * step), float((last + 0.5) * step)
+
+
+def _image_rows(sample_rate: int, band: tuple[float, float] | None) -> tuple[int, int, float]:
+    """Return the first and the last frequency bin of an image, and the distance of two bins in Hz."""
+    low, high = _with_margin(band or (0.0, sample_rate / 2), sample_rate / 2)
+    step = float(np.fft.rfftfreq(2 * _fft_size(sample_rate), 1 / sample_rate)[1])
+    return round(low / step), max(round(high / step), round(low / step) + 1), step
+
+
+def _fft_size(sample_rate: int) -> int:
+    return int(1 << max(4, round(np.log2(_FFT_SECONDS * sample_rate))))
 
 
 def _colour_range(decibels: NDArray[np.float64]) -> tuple[float, float]:
@@ -178,7 +193,7 @@ def _decibels(
 
     A sine of full scale has 0 dB.
     """
-    size = 1 << max(4, round(np.log2(_FFT_SECONDS * sample_rate)))
+    size = _fft_size(sample_rate)
     if len(samples) < size:
         raise InvalidRequest(f"a clip of {len(samples)} samples is too short for a spectrogram; it needs {size}")
     hop = max(size // 8, -(-(len(samples) - size) // MOST_COLUMNS))

@@ -1,7 +1,8 @@
 """The application with all routes, and its handler for Lambda.
 
-Every request gets a log line with its correlation id, a trace, CORS and security headers. The functions Api and Predict
-run the same application; the gateway sends clips to Predict and everything else to Api.
+Every request gets a log line with its correlation id, a trace, CORS and security headers. The functions Api, Predict
+and Excerpt run the same application; the gateway sends clips to Predict, excerpts of recordings to Excerpt, and
+everything else to Api.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 from anemonefish import __version__
 from anemonefish.cloud.correlation import correlation_of_request
 from anemonefish.cloud.function_log import bound, log
+from anemonefish.service.api import excerpt_routes as excerpts
 from anemonefish.service.api import execution_routes as executions
 from anemonefish.service.api import faults
 from anemonefish.service.api import model_routes as models
@@ -37,7 +39,12 @@ _SAFETY = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Va
 """Answers are not cached, and browsers do not guess their content type."""
 
 _EXECUTION = re.compile(r"/executions/(e-[a-z0-9]{1,64})(?:/|$)")
-_CLIPS = frozenset({"/predict", "/inference/predict"})
+_FUNCTIONS = {
+    "/predict": "predict",
+    "/inference/predict": "predict",
+    "/executions/{execution}/recordings/{proxy+}": "excerpt",
+}
+"""The function of each resource of the gateway that Api does not answer."""
 
 _TITLE = "anemonefish"
 _ABOUT = (
@@ -49,8 +56,8 @@ _ABOUT = (
 def make_app() -> APIGatewayRestResolver:
     """Return the application with all its routes."""
     app = APIGatewayRestResolver(enable_validation=True, cors=_cors())
-    for router in (uploads.router, executions.router, results.router, review.router, models.router, predict.router):
-        app.include_router(router)
+    for routes in (uploads, executions, results, excerpts, review, models, predict):
+        app.include_router(routes.router)
     faults.install(app)
     schemes = security_schemes()
     app.configure_openapi(
@@ -125,8 +132,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _function_of(event: dict[str, Any]) -> str:
-    """Return the function that answers a request: the gateway sends clips to Predict and the rest to Api."""
-    return "predict" if event.get("resource") in _CLIPS else "api"
+    """Return the function that answers a request."""
+    return _FUNCTIONS.get(str(event.get("resource")), "api")
 
 
 @measured

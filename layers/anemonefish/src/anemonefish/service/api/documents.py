@@ -48,6 +48,8 @@ _OPERATIONS = {
     ("get", "/executions/{execution}/review"): "draw_review",
     ("get", "/executions/{execution}/verdicts"): "list_verdicts",
     ("put", "/executions/{execution}/verdicts"): "put_verdicts",
+    ("get", "/executions/{execution}/recordings/{recording}/clip"): "get_clip",
+    ("get", "/executions/{execution}/recordings/{recording}/spectrogram"): "get_spectrogram",
     ("get", "/usage"): "get_usage",
     ("get", "/models"): "list_models",
     ("get", "/models/{name}/{version}"): "get_model",

@@ -14,9 +14,10 @@ from anemonefish.cloud.s3_links import LINK_SECONDS, Transfers
 from anemonefish.cloud.step_functions import Workflow
 from anemonefish.errors import WrongState
 from anemonefish.execution_states import SUCCEEDED
+from anemonefish.jobs.job import Job
 from anemonefish.models.repository import ModelRepository
 from anemonefish.service.downloads import JobResults
-from anemonefish.service.execution_record import Execution
+from anemonefish.service.execution_record import Execution, find_execution
 from anemonefish.service.executions import Executions
 from anemonefish.service.limits import Limits
 from anemonefish.service.result_archive import ResultArchive
@@ -24,7 +25,7 @@ from anemonefish.service.uploads import Uploads
 from anemonefish.service.verdict_records import VerdictRecords
 from anemonefish.stores import open_store
 
-__all__ = ["Services", "find_results", "link_expiry", "services"]
+__all__ = ["Services", "find_job", "find_results", "link_expiry", "services"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Services:
         Days for which the stack keeps scores.
     verdicts : VerdictRecords
         What people said about results.
+    table : RecordTable
     """
 
     uploads: Uploads
@@ -61,6 +63,7 @@ class Services:
     archive: ResultArchive
     score_days: int | None
     verdicts: VerdictRecords
+    table: RecordTable
 
 
 @cache
@@ -103,6 +106,7 @@ def services() -> Services:
         archive=archive,
         score_days=score_days,
         verdicts=VerdictRecords(table, keep),
+        table=table,
     )
 
 
@@ -115,10 +119,26 @@ def find_results(tenant: str, identifier: str) -> tuple[Execution, JobResults]:
     """
     executions = services().executions
     execution = executions.get(tenant, identifier)
+    _check_succeeded(execution)
+    return execution, JobResults(executions.job(execution), services().models, execution.attempt, services().score_days)
+
+
+def find_job(tenant: str, identifier: str) -> tuple[str, Job]:
+    """Return the owner and the job of an execution that has succeeded; unlike :func:`find_results`, start nothing.
+
+    Raises
+    ------
+    ExecutionNotFound, WrongState
+    """
+    _, execution = find_execution(services().table, tenant, identifier)
+    _check_succeeded(execution)
+    return execution.owner, services().executions.job(execution)
+
+
+def _check_succeeded(execution: Execution) -> None:
     if execution.status != SUCCEEDED:
         reason = f": {execution.error['error']}: {execution.error['message']}" if execution.error else ""
-        raise WrongState(f"execution {identifier} has no results, it is {execution.status}{reason}")
-    return execution, JobResults(executions.job(execution), services().models, execution.attempt, services().score_days)
+        raise WrongState(f"execution {execution.id} has no results, it is {execution.status}{reason}")
 
 
 def link_expiry() -> str:
