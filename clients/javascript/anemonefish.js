@@ -290,6 +290,25 @@ export class Anemonefish {
   }
 
   /**
+   * Yield a link to every file of an execution: job-level files, and the results of each recording in every format that
+   * was written. Pages are requested as they are needed, because their links are valid for an hour. `url` is null for a
+   * file in the archive; see `restore`.
+   *
+   * @param {string} id @param {SignalOption} [options]
+   * @returns {AsyncGenerator<{name: string, url: string | null, size: number}, void>}
+   */
+  async *allFiles(id, { signal } = {}) {
+    /** @type {string | null} */
+    let path = `${executionPath(id)}/files?all=true`;
+    while (path) {
+      /** @type {{files: {name: string, url: string | null, size: number}[], next: string | null}} */
+      const page = await this.#request('GET', path, { signal });
+      yield* page.files;
+      path = page.next;
+    }
+  }
+
+  /**
    * Find events again with other settings, from the stored scores. Pass the answer's `decision` to `results`, `file`
    * and `download`.
    *

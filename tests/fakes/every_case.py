@@ -153,6 +153,7 @@ def analyse(lab: Lab) -> None:
             lab.api("GET", f"/executions/{execution}/results", format=form, decision=decision, recording="1")
     lab.api("GET", f"/executions/{execution}/results", decision="d-0123456789abcdef")
     assert lab.api("GET", f"/executions/{execution}/files")["files"]
+    assert lab.api("GET", f"/executions/{execution}/files", all="true")["files"]
     judge(lab, execution)
     listen(lab, execution)
     restore(lab, execution)

@@ -137,6 +137,22 @@ def test_job_of_several_recordings_has_job_level_files(api: Api, clip: Path, upl
     assert any("clip" in event for event in decided)
 
 
+def test_all_files_of_a_job_are_listed_with_their_sizes(
+    api: Api, other_tenant: Api, finished: dict[str, Any], clip: Path
+) -> None:
+    page = api("GET", f"/executions/{finished['id']}/files?all=true").json()
+    names = [each["name"] for each in page["files"]]
+    assert names == sorted({"effort.csv", "summary.csv", *(f"{clip.name}{suffix}" for suffix in FORMATS.values())})
+    assert page["next"] is None
+    for each in page["files"]:
+        assert len(httpx.get(each["url"]).raise_for_status().content) == each["size"] > 0
+    rest = api("GET", f"/executions/{finished['id']}/files", params={"all": "true", "from": names[3]}).json()
+    assert [each["name"] for each in rest["files"]] == names[4:]
+    wrong = api("GET", f"/executions/{finished['id']}/files?from=a")
+    assert (wrong.status_code, wrong.json()["error"]) == (400, "InvalidRequest")
+    assert other_tenant("GET", f"/executions/{finished['id']}/files?all=true").status_code == 404
+
+
 def test_review_is_null_when_it_was_not_requested(api: Api, finished: dict[str, Any]) -> None:
     assert finished["review"] is None
     assert all("clip" not in event for event in api("GET", finished["results_url"]).json()["events"])

@@ -874,6 +874,20 @@ check('an upload is read and deleted, and the usage of the key is read', async (
   assert.deepEqual(services.lines, ['GET /uploads/u-1', 'DELETE /uploads/u-1', 'GET /usage']);
 });
 
+check('all files are listed page by page, as they are needed', async (services) => {
+  services.api = ({ query }) =>
+    query.get('from') === 'a b.csv'
+      ? json({ files: [{ name: 'c', url: null, size: 2 }], next: null })
+      : json({ files: [{ name: 'a b.csv', url: 'https://s3', size: 1 }], next: '/executions/e-1/files?all=true&from=a%20b.csv' });
+  const names = [];
+  for await (const { name } of services.client().allFiles('e-1')) {
+    names.push(name);
+    assert.equal(services.lines.length, names.length);
+  }
+  assert.deepEqual(names, ['a b.csv', 'c']);
+  assert.deepEqual(services.lines, ['GET /executions/e-1/files?all=true', 'GET /executions/e-1/files?all=true&from=a+b.csv']);
+});
+
 check('a stretch of a recording is heard and seen by links', async (services) => {
   services.api = () => json({ url: 'https://s3/clip', start_sample: 1 });
   const client = services.client();

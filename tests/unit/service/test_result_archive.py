@@ -195,3 +195,31 @@ def test_concurrent_change_of_the_record_is_kept(
     assert len(calls) == 2
     assert asked.webhook == "https://other"
     assert reef.record(asked).document["restore"]["files"] == 1
+
+
+def test_all_files_are_listed_in_pages_with_their_sizes_and_whether_they_can_be_sent(
+    results: ResultArchive, bucket: str, succeeded: Execution
+) -> None:
+    names = ["results/a b.json", "results/deployment/c.csv", "results/summary.csv", "results/é.txt"]
+    for name in names:
+        put(bucket, succeeded, name, "DEEP_ARCHIVE" if name.endswith(".json") else "STANDARD")
+    put(bucket, succeeded, "decisions/d-1/a.json", "STANDARD")
+    put(bucket, replace(succeeded, id=f"{succeeded.id}x"), "results/a.json", "STANDARD")
+    folder, seen, after = f"jobs/lab/{succeeded.id}/results", [], ""
+    while page := results.page(folder, after, 3):
+        seen += [(each.key.removeprefix(f"{folder}/"), each.size, each.readable) for each in page]
+        after = seen[-1][0]
+    assert seen == [(name.removeprefix("results/"), 2, not name.endswith(".json")) for name in sorted(names)]
+
+
+@pytest.mark.parametrize(("status", "readable"), [({"IsRestoreInProgress": True}, False), ({}, False), (None, False)])
+def test_file_whose_copy_is_not_there_yet_is_not_readable(
+    monkeypatch: pytest.MonkeyPatch, status: dict[str, Any] | None, readable: bool
+) -> None:
+    item = {"Key": "a", "Size": 1, "StorageClass": "DEEP_ARCHIVE"}
+    restored = {"RestoreStatus": {"IsRestoreInProgress": False, "RestoreExpiryDate": BEGAN}}
+    answers = [item | ({} if status is None else {"RestoreStatus": status}), item | restored]
+    monkeypatch.setattr(
+        "anemonefish.cloud.s3_archive.client", lambda _: Mock(list_objects_v2=lambda **_: {"Contents": answers})
+    )
+    assert [each.readable for each in Archive("b").page("", "", 2)] == [readable, True]

@@ -411,6 +411,7 @@ LIMITS: dict[str, Probe] = {
     "characters of an `Idempotency-Key`": at_and_beyond(_key),
     "characters of a webhook's URL": at_and_beyond(_webhook),
     "seconds that a quote looks at recordings": constant(QUOTE_SECONDS),
+    "files on a page": constant(results.MOST_FILES),
     "predictions in an answer": constant(results.MOST_INLINE),
     "events of a job that get a clip": constant(MOST_CLIPS),
     "seconds between `start` and `stop`": constant(excerpts.LONGEST_SECONDS),

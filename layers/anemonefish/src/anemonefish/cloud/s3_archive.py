@@ -8,13 +8,14 @@ in S3 Glacier Instant Retrieval are sent at once and are not meant here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 
 from botocore.exceptions import ClientError
 
 from anemonefish.cloud.clients import client, error_code, translate_errors
 
-__all__ = ["Archive", "StorageState"]
+__all__ = ["Archive", "StorageState", "StoredFile"]
 
 _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _ONGOING = 'ongoing-request="true"'
@@ -28,6 +29,24 @@ class StorageState(StrEnum):
     READABLE = "readable"
     ARCHIVED = "archived"
     RESTORING = "restoring"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """An object in a list.
+
+    Attributes
+    ----------
+    key : str
+    size : int
+        In bytes.
+    readable : bool
+        Whether it can be downloaded; False in the archive until it is restored.
+    """
+
+    key: str
+    size: int
+    readable: bool
 
 
 class Archive:
@@ -49,6 +68,25 @@ class Archive:
         if head.get("StorageClass") not in _ARCHIVED or (restored and _ONGOING not in restored):
             return StorageState.READABLE
         return StorageState.RESTORING if restored else StorageState.ARCHIVED
+
+    def page(self, prefix: str, after: str, most: int) -> list[StoredFile]:
+        """Return up to ``most`` objects below a prefix, at most 1,000, in the order of their keys from ``after`` on."""
+        with translate_errors("the files"):
+            answer = client("s3").list_objects_v2(
+                Bucket=self._bucket,
+                Prefix=prefix,
+                StartAfter=after,
+                MaxKeys=most,
+                OptionalObjectAttributes=["RestoreStatus"],
+            )
+        return [
+            StoredFile(
+                item["Key"],
+                int(item["Size"]),
+                item.get("StorageClass") not in _ARCHIVED or "RestoreExpiryDate" in item.get("RestoreStatus", {}),
+            )
+            for item in answer.get("Contents", ())
+        ]
 
     def archived(self, prefix: str) -> Iterator[tuple[str, bool]]:
         """Yield the key of each archived object below a prefix, and whether its copy is being made."""

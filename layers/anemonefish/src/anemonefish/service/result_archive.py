@@ -15,7 +15,7 @@ from typing import Any
 
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import RecordTable
-from anemonefish.cloud.s3_archive import Archive, StorageState
+from anemonefish.cloud.s3_archive import Archive, StorageState, StoredFile
 from anemonefish.errors import ResultArchived, WrongState
 from anemonefish.execution_states import SUCCEEDED
 from anemonefish.jobs.job import Job
@@ -72,6 +72,10 @@ class ResultArchive:
                 f"{name} is in the archive; restore it (POST /executions/{execution.id}/restore, or anemonefish remote "
                 f"restore {execution.id}), which takes up to 12 hours, and download it then"
             )
+
+    def page(self, results: str, after: str, most: int) -> list[StoredFile]:
+        """Return up to ``most`` files of a folder of results that follow the file ``after``, in the order of names."""
+        return self._archive.page(f"{results}/", f"{results}/{after}", most)
 
     def restore(self, owner: str, identifier: str, tier: str) -> Execution:
         """Ask for the archived results of an execution.

@@ -5,18 +5,26 @@ from __future__ import annotations
 import mimetypes
 from dataclasses import asdict
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-from anemonefish.errors import Failure, ResultArchived
+from anemonefish.errors import Failure, InvalidRequest, ResultArchived
 from anemonefish.results.lab_json import lab_document
 from anemonefish.results.recording_result import RecordingResult
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
 from anemonefish.service.api.faults import public_words
-from anemonefish.service.api.schemas.result_schemas import FileOut, FilesOut, RecordingOutcome, ResultsOut
+from anemonefish.service.api.schemas.result_schemas import (
+    AllFilesOut,
+    FileOut,
+    FilesOut,
+    RecordingOutcome,
+    ResultsOut,
+    StoredFileOut,
+)
 from anemonefish.service.api.schemas.settings_schemas import DecisionBody
 from anemonefish.service.api.schemas.shared_schemas import DECISION_ID, EXECUTION_ID, FileLink
 from anemonefish.service.api.services import find_results, link_expiry, services
@@ -30,6 +38,9 @@ router = Router()
 
 MOST_INLINE = 10_000
 """Largest number of predictions in an answer; they have 2 MB, and an answer may have 6."""
+
+MOST_FILES = 1_000
+"""Files on a page: S3 lists as many at once, and a link has a kilobyte."""
 
 ExecutionId = Annotated[str, Path(pattern=EXECUTION_ID)]
 Recording = Annotated[int, Query(ge=0, le=999, description="Number of the recording in the execution")]
@@ -87,17 +98,52 @@ def decide(execution: ExecutionId, body: DecisionBody, recording: Recording = 0)
     "/executions/<execution>/files",
     summary="List job-level files",
     tags=["results"],
-    responses=answers(200, FilesOut, 404, 409, text="Summary, combined tables, clips, plots; outcomes"),
+    responses=answers(
+        200, FilesOut | AllFilesOut, 400, 404, 409, text="Summary, combined tables, clips, plots; outcomes"
+    ),
 )
-def files(execution: ExecutionId) -> FilesOut:
-    """Summary and combined tables; clips and plots, if the setting review requests them, follow after the results."""
+def files(
+    execution: ExecutionId,
+    everything: Annotated[
+        bool, Query(alias="all", description="Also the results of each recording in every written format, in pages")
+    ] = False,
+    after: Annotated[
+        str, Query(alias="from", max_length=1024, description="With all: last file of the previous page")
+    ] = "",
+) -> FilesOut | AllFilesOut:
+    """Summary and combined tables; clips and plots, if the setting review requests them, follow after the results.
+
+    With all it is every file that the execution has written, in pages, for an archive of them.
+    """
     _, job = _find(execution)
+    if everything:
+        return _all_files(execution, job, after)
+    if after:
+        raise InvalidRequest("from: only the list of all files has pages; send all=true")
     links = [
         FileLink(name=name, url=services().downloads.get_link(key, name.rpartition("/")[2], _type_of(name)))
         for key, name in job.files()
     ]
     outcomes = [RecordingOutcome.model_validate(outcome) for outcome in _outcomes(job)]
     return FilesOut(files=links, expires_at=link_expiry(), recordings=outcomes)
+
+
+def _all_files(execution: str, job: JobResults, after: str) -> AllFilesOut:
+    """Return a page of all files. One that S3 would not send has no link."""
+    prefix = job.key_of("")
+    page = services().archive.page(prefix.rstrip("/"), after, MOST_FILES)
+    links = [
+        StoredFileOut(
+            name=(name := stored.key.removeprefix(prefix)),
+            url=services().downloads.get_link(stored.key, name.rpartition("/")[2], _type_of(name))
+            if stored.readable
+            else None,
+            size=stored.size,
+        )
+        for stored in page
+    ]
+    following = f"/executions/{execution}/files?all=true&from={quote(links[-1].name)}" if links else None
+    return AllFilesOut(files=links, next=following if len(links) == MOST_FILES else None, expires_at=link_expiry())
 
 
 def _type_of(name: str) -> str:

@@ -11,6 +11,7 @@ from anemonefish.service.api.schemas.shared_schemas import FileLink, Moment, Rea
 from anemonefish.settings import Format
 
 __all__ = [
+    "AllFilesOut",
     "CalibrationOut",
     "DecidedSettings",
     "EventOut",
@@ -24,6 +25,7 @@ __all__ = [
     "RecordingStatus",
     "ResultEvent",
     "ResultsOut",
+    "StoredFileOut",
 ]
 
 
@@ -181,6 +183,22 @@ class FileOut(BaseModel):
     format: Format
     filename: str
     url: str
+    expires_at: Moment
+
+
+class StoredFileOut(BaseModel):
+    """A file of an execution."""
+
+    name: str = Field(description="With its folders, as a laptop would write it")
+    url: str | None = Field(description="null if the file is in the archive")
+    size: int = Field(description="In bytes")
+
+
+class AllFilesOut(BaseModel):
+    """A page of all files; the links are valid until ``expires_at``."""
+
+    files: list[StoredFileOut]
+    next: str | None = Field(description="Path of the next page")
     expires_at: Moment
 
 
