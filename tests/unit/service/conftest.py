@@ -121,7 +121,8 @@ def minutes(reef: FakeStack, make_recording: Callable[..., Path]) -> JobResults:
     """Results of two recordings of a minute, with scores that are made up: about a hundred stretches to judge."""
     request = make_request(uploads=("u-a", "u-b"), settings={"max_range_seconds": 30})
     execution = reef.executions.start("lab", request, UPLOADS, None)
-    write_plan(reef, execution, [make_recording(name, frames=60 * 48_000) for name in ("a.wav", "b.wav")])
+    lengths = {"a.wav": 60 * 48_000, "b.wav": 61 * 48_000}
+    write_plan(reef, execution, [make_recording(name, frames=frames) for name, frames in lengths.items()])
     job = reef.executions.job(execution)
     score(reef, execution, *range(job.read_plan().quote.ranges))
     report_and_aggregate(job, reef.models)
