@@ -385,14 +385,14 @@ function Summary({ figures, results }: { figures: Figures; results: JobResults }
   const recorded = results.effort?.recordedHours;
   const rate = figures.eventsPerHour;
   const items: [string, string, string][] = [
-    [texts.recordings, String(total), texts.recordingsNote(figures.analysed, figures.partial, figures.failed)],
+    [texts.recordings, count(total), texts.recordingsNote(figures.analysed, figures.partial, figures.failed)],
     [
       texts.hours,
       number(figures.analysedHours, hourDigits(figures.analysedHours)),
       total === results.recordings.length && recorded != null ? texts.hoursNote(recorded.toFixed(hourDigits(recorded))) : '',
     ],
-    [texts.events, String(figures.events), texts.eventsNote],
-    [texts.calls, figures.calls === null ? texts.none : String(figures.calls), figures.calls === null ? texts.callsUnknown : texts.callsNote],
+    [texts.events, count(figures.events), texts.eventsNote],
+    [texts.calls, figures.calls === null ? texts.none : count(figures.calls), figures.calls === null ? texts.callsUnknown : texts.callsNote],
     [
       texts.rate,
       number(rate, rate !== null && rate < 100 ? 1 : 0),
@@ -414,6 +414,7 @@ function Summary({ figures, results }: { figures: Figures; results: JobResults }
   );
 }
 
+const count = (value: number) => value.toLocaleString('en');
 const hourDigits = (hours: number | null) => (hours === null || hours >= 100 ? 0 : hours >= 10 ? 1 : hours >= 0.1 ? 2 : 4);
 
 function Notes({ results }: { results: JobResults }) {

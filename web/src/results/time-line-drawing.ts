@@ -67,10 +67,10 @@ export function drawTimeLine(context: CanvasRenderingContext2D, scene: Scene): D
   drawAxis(context, scene, height);
   const bins = Math.max(1, Math.floor((width - left) / BAR));
   const shown = model.lanes.slice(firstLane, firstLane + lanes);
-  const dense = shown.some((lane) => lane.classes.some((events) => isDense(events, view, bins)));
-  const counts = dense ? shown.map((lane) => lane.classes.map((events) => countByBin(events, view, bins))) : [];
-  let most = 1;
-  for (const lane of counts) for (const bars of lane) for (const count of bars) if (count > most) most = count;
+  // Bars of all lanes have one scale, so that they can be compared.
+  const counts = shown.map((lane) => lane.classes.map((events) => (isDense(events, view, bins) ? countByBin(events, view, bins) : null)));
+  let most = 0;
+  for (const lane of counts) for (const bars of lane) if (bars) for (const count of bars) if (count > most) most = count;
   context.save();
   context.beginPath();
   context.rect(left, 0, width - left, height);
@@ -83,7 +83,8 @@ export function drawTimeLine(context: CanvasRenderingContext2D, scene: Scene): D
       if (!events.starts.length) return;
       context.fillStyle = theme.classes[label % theme.classes.length];
       const [bandTop, bandHeight] = bands[label];
-      if (dense) drawBars(context, counts[row][label], most, left, bandTop, bandHeight);
+      const bars = counts[row][label];
+      if (bars) drawBars(context, bars, most, left, bandTop, bandHeight);
       else drawEvents(context, events, view, x, bandTop, bandHeight);
     });
     if (scene.selected && scene.selected.lane === firstLane + row) {
@@ -93,12 +94,12 @@ export function drawTimeLine(context: CanvasRenderingContext2D, scene: Scene): D
   });
   context.restore();
   drawNames(context, scene);
-  return { mostInABar: dense ? most : null, barWidth: ((view.to - view.from) / bins) };
+  return { mostInABar: most || null, barWidth: (view.to - view.from) / bins };
 }
 
 function isDense(events: ClassEvents, view: View, bins: number): boolean {
   const [first, stop] = visibleRange(events, view);
-  return stop - first > bins / 3;
+  return stop - first > bins / 2;
 }
 
 /** Each class with events has a band of its own in the lane, so classes can be told apart without their colours. */
