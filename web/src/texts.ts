@@ -571,6 +571,7 @@ export const texts = {
       collecting: (files: number, megabytes: string) => `Collecting: ${files} files, ${megabytes} MB …`,
       done: (files: number, megabytes: string) => `The archive is complete: ${files} files, ${megabytes} MB.`,
       failed: 'The archive is not complete, so it was not saved',
+      archived: (name: string) => `${name} is in the service’s long-term archive and must be restored first.`,
       cancel: 'Stop',
       writing: (name: string) => `Preparing ${name} …`,
     },

@@ -1,5 +1,6 @@
 /** Files of a recording, of the whole execution, and everything as one archive. */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { AnemonefishError } from '../client.ts';
 import type { Anemonefish, Execution, Format } from '../client.ts';
 import { explain, isAbort } from '../errors.ts';
 import { texts } from '../texts.ts';
@@ -116,7 +117,7 @@ function Archive({
     let progress = { files: 0, bytes: 0 };
     setState({ kind: 'running', progress });
     try {
-      const entries = decided ? decidedEntries(client, execution, recordings, decided, signal) : ownEntries(client, execution, recordings, signal);
+      const entries = decided ? decidedEntries(client, execution, recordings, decided, signal) : ownEntries(client, execution.id, signal);
       const blob = await makeArchive(entries, signal, (next) => {
         progress = next;
         setState({ kind: 'running', progress });
@@ -156,19 +157,15 @@ function Archive({
   );
 }
 
-/** Every file of the execution: those of the whole job, and those of each recording. */
-async function* ownEntries(
-  client: Anemonefish,
-  execution: Execution,
-  recordings: readonly Recording[],
-  signal: AbortSignal,
-): AsyncGenerator<ArchiveEntry> {
-  const { files } = await client.files(execution.id, { signal }); // again, because links expire
-  for (const { name, url } of files) yield { name, content: async () => url };
-  yield* recordingEntries(client, execution, recordings, undefined, signal);
+/** Every file of the execution, page after page. */
+async function* ownEntries(client: Anemonefish, id: string, signal: AbortSignal): AsyncGenerator<ArchiveEntry> {
+  for await (const { name, url } of client.allFiles(id, { signal })) {
+    if (url === null) throw new AnemonefishError('ResultArchived', words.archived(name));
+    yield { name, content: async () => url };
+  }
 }
 
-/** The files of every recording that was decided again, and the settings. */
+/** The files of every recording that was decided again, in the formats of the execution, and the settings. */
 async function* decidedEntries(
   client: Anemonefish,
   execution: Execution,
@@ -178,20 +175,9 @@ async function* decidedEntries(
 ): AsyncGenerator<ArchiveEntry> {
   const about = { execution: execution.id, decision, model: execution.model, settings };
   yield { name: 'settings.json', content: async () => new Blob([`${JSON.stringify(about, null, 2)}\n`]) };
-  yield* recordingEntries(client, execution, recordings.filter(({ recording }) => events.has(recording)), decision, signal);
-}
-
-/** The files of recordings in the formats of the execution. */
-async function* recordingEntries(
-  client: Anemonefish,
-  execution: Execution,
-  recordings: readonly Recording[],
-  decision: string | undefined,
-  signal: AbortSignal,
-): AsyncGenerator<ArchiveEntry> {
   const asked = execution.settings.formats;
   const formats = Array.isArray(asked) ? (asked as Format[]) : FORMATS;
-  for (const { recording } of recordings) {
+  for (const { recording } of recordings.filter((each) => events.has(each.recording))) {
     for (const format of formats) {
       signal.throwIfAborted();
       const { filename, url } = await client.file(execution.id, format, { recording, decision, signal });

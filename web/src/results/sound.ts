@@ -2,7 +2,6 @@
 import { AnemonefishError } from '../client.ts';
 import type { Anemonefish } from '../client.ts';
 import { fetchLink } from './job-results.ts';
-import { routesOf } from './routes.ts';
 
 export interface Sound {
   /** Address of the FLAC in this page, and where it begins and ends in the recording, in seconds. */
@@ -68,8 +67,8 @@ export class SoundCache {
 
   async #fetch(recording: number, start: number, stop: number): Promise<Sound> {
     const [clip, drawn] = await Promise.all([
-      routesOf(this.#client).clip(this.#execution, recording, start, stop),
-      routesOf(this.#client).spectrogram(this.#execution, recording, start, stop),
+      this.#client.clip(this.#execution, recording, start, stop),
+      this.#client.spectrogram(this.#execution, recording, start, stop),
     ]);
     const [sound, picture] = await Promise.all([blobUrl(clip.url, 'audio/flac'), blobUrl(drawn.url, 'image/png')]);
     return {
