@@ -348,12 +348,13 @@ export class Anemonefish {
    * Draw a sample of events and of stretches between them, to judge. It is the sample of `anemonefish review`: the same
    * `seed` with more `clips` gives the same units and more.
    *
-   * @param {string} id @param {SignalOption & {clips?: number, seed?: number}} [options]
+   * @param {string} id @param {SignalOption & {clips?: number, seed?: number, class?: string}} [options] `class` is one of
+   *   several target classes of the results; the first unless given
    * @returns {Promise<{review: string, model: string, target_class: string, seed: number, stretches: number,
    *   units: ReviewUnit[]}>}
    */
-  reviewUnits(id, { clips, seed, signal } = {}) {
-    return this.#request('GET', `${executionPath(id)}/review`, { query: { clips, seed }, signal });
+  reviewUnits(id, { clips, seed, class: label, signal } = {}) {
+    return this.#request('GET', `${executionPath(id)}/review`, { query: { clips, seed, class: label }, signal });
   }
 
   /**
@@ -387,14 +388,14 @@ export class Anemonefish {
 
   /**
    * Return a link to a table of the verdicts: `verdicts` for `anemonefish review --verdicts` and `calibrate-scores`,
-   * `labels` for `anemonefish train`. `clips` and `seed` name the sample that was judged.
+   * `labels` for `anemonefish train`. `clips`, `seed` and `class` name the sample that was judged.
    *
    * @param {string} id @param {'verdicts' | 'labels'} format
-   * @param {SignalOption & {clips?: number, seed?: number}} [options]
+   * @param {SignalOption & {clips?: number, seed?: number, class?: string}} [options]
    * @returns {Promise<{name: string, url: string, expires_at: string, verdict_count: number, left_out: number}>}
    */
-  verdictFile(id, format, { clips, seed, signal } = {}) {
-    const query = { format, clips, seed, redirect: false };
+  verdictFile(id, format, { clips, seed, class: label, signal } = {}) {
+    const query = { format, clips, seed, class: label, redirect: false };
     return this.#request('GET', `${executionPath(id)}/verdicts`, { query, signal });
   }
 

@@ -907,14 +907,14 @@ check('a sample is drawn, judged, and its verdicts are read from all pages', asy
   };
   const client = services.client();
   await client.reviewUnits('e-1');
-  await client.reviewUnits('e-1', { clips: 20, seed: 3 });
+  await client.reviewUnits('e-1', { clips: 20, seed: 3, class: 'biological' });
   const verdicts = [{ recording: 0, start_sample: 0, stop_sample: 9600, class: 'anemonefish', verdict: 'yes' }];
   await client.putVerdicts('e-1', { reviewer: 'Ana', verdicts, signal: new AbortController().signal });
   assert.deepEqual(await client.verdicts('e-1'), [{ reviewer: 'one' }, { reviewer: 'two' }]);
   await client.verdictFile('e-1', 'labels', { clips: 20, seed: 3 });
   assert.deepEqual(services.lines, [
     'GET /executions/e-1/review',
-    'GET /executions/e-1/review?clips=20&seed=3',
+    'GET /executions/e-1/review?clips=20&seed=3&class=biological',
     'PUT /executions/e-1/verdicts',
     'GET /executions/e-1/verdicts',
     'GET /executions/e-1/verdicts?limit=1&from=1',

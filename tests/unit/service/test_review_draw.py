@@ -15,7 +15,7 @@ from anemonefish.service.execution_record import Execution
 from anemonefish.service.review_draw import DRAW_SECONDS, draw_review
 from anemonefish.workflow.aggregate import report_and_aggregate
 from anemonefish.workflow.review_folder import read_units
-from tests.fakes.service_stack import Died, FakeStack, dies, score
+from tests.fakes.service_stack import UPLOADS, Died, FakeStack, dies, make_request, score, write_plan
 
 
 @pytest.fixture
@@ -74,6 +74,21 @@ def test_deleted_scores_are_said(results: JobResults) -> None:
     shutil.rmtree(Path(results.job.store.uri, f"{results.job.work}/parts"))
     with pytest.raises(ScoresDeleted, match="the scores of recording 0 have been deleted"):
         draw_review(results, 40, 0)
+
+
+def test_class_of_several_is_drawn_by_its_name(reef: FakeStack, minutes: JobResults) -> None:
+    with pytest.raises(InvalidRequest, match="have no events of 'biological'"):
+        draw_review(minutes, 40, 0, "biological")
+    classes = ["anemonefish", "biological"]
+    request = make_request(uploads=("u-a",), settings={"max_range_seconds": 30, "target_class": classes})
+    execution = reef.executions.start("lab", request, UPLOADS[:1], None)
+    write_plan(reef, execution, [Path(minutes.plan.recordings[0].uri)])
+    score(reef, execution, 0, 1)
+    report_and_aggregate(reef.executions.job(execution), reef.models)
+    both = JobResults(reef.executions.job(execution), reef.models)
+    drawn = {label: draw_review(both, 40, 0, label) for label in (None, *classes)}
+    assert drawn[None] == drawn["anemonefish"] != drawn["biological"]
+    assert {row.label for row in drawn["biological"].rows} == {"biological"}
 
 
 def test_sample_that_is_too_small_is_refused(results: JobResults) -> None:

@@ -1,7 +1,7 @@
 """Draw the review of a job: the same sample that ``anemonefish review`` draws from the same results.
 
 The stored scores of every recording are read, which takes seconds for days of sound. A draw is therefore stored once
-it was made, as ``{work}/decisions/{decision}/review-{attempt}-{clips}-{seed}.json``.
+it was made, as ``{work}/decisions/{decision}/review-{attempt}-{class}-{clips}-{seed}.json``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
-from anemonefish.canonical import dump_json
+from anemonefish.canonical import digest, dump_json
 from anemonefish.errors import MissingParts, ReviewTooLarge
 from anemonefish.jobs.parts import read_scores
 from anemonefish.models.decision import Decision
@@ -43,8 +43,23 @@ class ReviewDraw:
     n_units: int
 
 
-def draw_review(results: JobResults, clips: int, seed: int, clock: Callable[[], float] = time.monotonic) -> ReviewDraw:
+def draw_review(
+    results: JobResults,
+    clips: int,
+    seed: int,
+    label: str | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> ReviewDraw:
     """Return the draw of a size and a seed, as :func:`anemonefish.results.review_units.draw_units` makes it.
+
+    Parameters
+    ----------
+    results : JobResults
+    clips, seed : int
+    label : str or None
+        Which target class of the results; the first unless given.
+    clock : callable
+        Seconds, for the limit of :data:`DRAW_SECONDS`.
 
     Raises
     ------
@@ -55,20 +70,22 @@ def draw_review(results: JobResults, clips: int, seed: int, clock: Callable[[], 
     ScoresDeleted
         Scores have been deleted after their time.
     """
-    key, store = results.decided_key(f"review-{results.attempt}-{clips}-{seed}.json"), results.job.store
+    of_class = digest(label or results.settings_of(None).target_classes[0])
+    key = results.decided_key(f"review-{results.attempt}-{of_class}-{clips}-{seed}.json")
+    store = results.job.store
     try:
         document = json.loads(store.read(key))
     except FileNotFoundError:
-        made = _draw(results, clips, seed, clock)
+        made = _draw(results, clips, seed, label, clock)
         store.write(key, dump_json({"n_units": made.n_units, "rows": [asdict(row) for row in made.rows]}))
         return made
     return ReviewDraw(tuple(Verdict(**row) for row in document["rows"]), int(document["n_units"]))
 
 
-def _draw(results: JobResults, clips: int, seed: int, clock: Callable[[], float]) -> ReviewDraw:
+def _draw(results: JobResults, clips: int, seed: int, label: str | None, clock: Callable[[], float]) -> ReviewDraw:
     units: list[ReviewUnit] = []
     for scored in _read_all(results, clock() + DRAW_SECONDS, clock):
-        units += review_units(scored)
+        units += review_units(scored, label)
     decision = Decision.of(results.settings_of(None))
     rows = empty_rows(draw_units(units, clips, seed), results.plan.model, decision, seed)
     return ReviewDraw(rows, len(units))

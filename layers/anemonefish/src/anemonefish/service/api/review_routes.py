@@ -22,7 +22,7 @@ from anemonefish.service.api.schemas.shared_schemas import EXECUTION_ID
 from anemonefish.service.api.services import find_results, link_expiry, services
 from anemonefish.service.downloads import JobResults
 from anemonefish.service.job_verdicts import VerdictFormat, checked_verdicts, verdict_file
-from anemonefish.service.review_draw import draw_review
+from anemonefish.service.review_draw import ReviewDraw, draw_review
 from anemonefish.service.verdict_records import StretchVerdict, checked_name
 
 __all__ = ["MOST_UNITS", "router"]
@@ -37,6 +37,11 @@ ExecutionId = Annotated[str, Path(pattern=EXECUTION_ID)]
 Clips = Annotated[int, Query(ge=1, le=MOST_UNITS, description="Size of the sample")]
 Seed = Annotated[int, Query(ge=0, le=2**31 - 1, description="Another one draws another sample")]
 
+Class = Annotated[
+    str | None,
+    Query(alias="class", max_length=64, description="Which target class of the results; the first unless given"),
+]
+
 
 @router.get(
     "/executions/<execution>/review",
@@ -44,10 +49,10 @@ Seed = Annotated[int, Query(ge=0, le=2**31 - 1, description="Another one draws a
     tags=["review"],
     responses=answers(200, ReviewOut, 400, 404, 409, 410, 413, text="The stretches to judge"),
 )
-def review(execution: ExecutionId, clips: Clips = 100, seed: Seed = 0) -> Response[Any]:
+def review(execution: ExecutionId, clips: Clips = 100, seed: Seed = 0, label: Class = None) -> Response[Any]:
     """Events and stretches between them from every range of scores: the sample of anemonefish review."""
     _, job = find_results(_tenant(), execution)
-    draw = draw_review(job, clips, seed)
+    draw = draw_review(job, clips, seed, label)
     numbers = {recording.name: number for number, recording in enumerate(job.plan.recordings)}
     units = [
         {
@@ -115,6 +120,7 @@ def verdicts(
     format: Annotated[VerdictFormat | None, Query(description="verdicts.csv or review-labels.csv instead")] = None,
     clips: Clips = 100,
     seed: Seed = 0,
+    label: Class = None,
     redirect: Annotated[bool, Query(description="false: answer with the link, not with a redirect")] = True,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 1_000,
     after: Annotated[
@@ -124,12 +130,12 @@ def verdicts(
 ) -> Response[Any]:
     """The verdicts of all reviewers, or a table for calibrate-scores, or labels for train.
 
-    clips and seed name the sample whose strata the table of verdicts has.
+    clips, seed and class name the sample whose strata the table of verdicts has.
     """
     record, job = find_results(_tenant(), execution)
     stored = services().verdicts.read(record)
     if format is not None:
-        return _file(job, stored, format, clips, seed, redirect=redirect)
+        return _file(job, stored, format, draw_review(job, clips, seed, label), redirect=redirect)
     if after is not None:
         recording, start, stop, mark = after.split(".")
         stored = [each for each in stored if each.place > (int(recording), int(start), int(stop), mark)]
@@ -144,9 +150,9 @@ def _tenant() -> str:
 
 
 def _file(
-    job: JobResults, stored: list[StretchVerdict], form: VerdictFormat, clips: int, seed: int, *, redirect: bool
+    job: JobResults, stored: list[StretchVerdict], form: VerdictFormat, draw: ReviewDraw, *, redirect: bool
 ) -> Response[Any]:
-    made = verdict_file(job, draw_review(job, clips, seed), stored, form)
+    made = verdict_file(job, draw, stored, form)
     url = services().downloads.get_link(made.key, made.name, "text/csv")
     if redirect:
         return Response(303, "text/plain", "", {"Location": url})
