@@ -29,7 +29,8 @@ from anemonefish.simulation.scene_settings import SceneSettings
 FIRST_SEED = 5_000_000
 """Seeds of train.py and measure.py lie below 1,000,000."""
 
-RECORDINGS, RECORDING_SECONDS = 4, 75.0
+RECORDINGS, RECORDING_SECONDS = 4, 150.0
+"""About 200 units: of fewer, a review of 60 clips or more would judge nearly all."""
 CALLS_PER_MINUTE = (0.5, 1.0, 2.0, 4.0)
 OTHERS_PER_MINUTE = (4.0, 10.0, 20.0)
 
@@ -141,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Measure how often the interval of calls per hour holds the truth.")
     parser.add_argument("--models", default="models", help="folder of the models")
     parser.add_argument("--model", default="reef", help="name, or name@version")
-    parser.add_argument("--deployments", type=int, default=20, help="deployments of simulated sound, 5 minutes each")
+    parser.add_argument("--deployments", type=int, default=20, help="deployments of simulated sound, 10 minutes each")
     parser.add_argument("--scores", type=int, default=500, help="deployments of scores alone, 1 to 12 hours each")
     parser.add_argument("--first", type=int, default=0, help="number of the first deployment; its seeds follow from it")
     parser.add_argument("--clips", type=int, default=100, help="clips that are judged in each")

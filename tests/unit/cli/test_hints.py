@@ -32,7 +32,13 @@ DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"
 FILLED = "\N{REPLACEMENT CHARACTER}"
 """Stands for what an f-string fills in."""
 
-SAMPLES = {"time_zone": "+10:00", "channel": "1", "median_windows": "3", "site": "north"}
+SAMPLES = {
+    "time_zone": "+10:00",
+    "channel": "1",
+    "median_windows": "3",
+    "site": "north",
+    "target_class": "anemonefish,biological",
+}
 """What a message may fill in as the value of a setting."""
 
 OTHERS = {"--parameter-overrides", "--guided", "--keep-foreign-metadata", "--date", "--recording", "--scenes", "--help"}
