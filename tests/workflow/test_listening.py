@@ -90,6 +90,15 @@ def test_recording_that_was_transcoded_is_heard(api: Api, execution: dict[str, A
     assert np.corrcoef(found, expected)[0, 1] > 0.9
 
 
+def test_page_of_an_allowed_origin_may_ask_for_excerpts_and_send_verdicts(api: Api, execution: dict[str, Any]) -> None:
+    for path, method in (("recordings/0/clip", "GET"), ("verdicts", "PUT")):
+        headers = {"Origin": "https://lab.example", "Access-Control-Request-Method": method}
+        answer = httpx.options(f"{api.url}/executions/{execution['id']}/{path}", headers=headers)
+        assert answer.status_code in {200, 204}, answer.text
+        assert answer.headers["access-control-allow-origin"] == "https://lab.example"
+        assert method in answer.headers["access-control-allow-methods"]
+
+
 def test_refusals_are_typed(api: Api, other_tenant: Api, execution: dict[str, Any]) -> None:
     path = f"/executions/{execution['id']}/recordings"
     for ask, query, status, error in (
