@@ -327,7 +327,7 @@ format: .venv/dev
 bundle: .venv/dev
 	$(BIN)/anemonefish models publish "$(FROM)/model.keras" --metadata "$(FROM)/model_config.yaml" \
 		--name reef --version "$(VERSION)" --license Apache-2.0 \
-		--profile band-db --sample-rate 8000 --activation sigmoid $$(cat "$(FROM)/decide.txt") \
+		--activation sigmoid $$(cat "$(FROM)/publish.txt") \
 		--card training/card.yaml --description "$$(cat training/description.txt)"
 
 # Pin the exact versions of everything that requirements/*.in names.

@@ -26,7 +26,8 @@ MOST_FALSE_PER_HOUR = 6.0
 CANDIDATES = tuple(
     Decision(threshold=threshold, median_windows=median, min_duration_seconds=shortest)
     for (median, shortest), threshold in product(
-        ((1, 0.2), (1, 0.5), (3, 0.2), (3, 0.5), (5, 0.2)), (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+        ((1, 0.2), (1, 0.5), (3, 0.2), (3, 0.5), (5, 0.2)),
+        (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98),
     )
 )
 

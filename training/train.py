@@ -3,7 +3,7 @@
 :mod:`recipes` says which scenes it hears and which windows of them are examples, :mod:`network` is the network and its
 training, and :mod:`choose` picks the settings that turn its scores into events. The sounds come from
 :mod:`anemonefish.simulation`; spectrograms and events are computed by the package that also runs the network, so both
-are always the same. Writes ``model.keras``, ``model_config.yaml`` and ``decide.txt``. The same seed gives the same
+are always the same. Writes ``model.keras``, ``model_config.yaml`` and ``publish.txt``. The same seed gives the same
 weights on one machine.
 
 The network is not trained on recordings: README.md explains the consequences, and measure.py measures it.
@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 from choose import Validated, choose, figures
-from network import KINDS, make_network, multiplications, scores_of, train
+from network import make_network, multiplications, scores_of, train
 from recipes import (
     CLASSES,
     PROFILE,
@@ -27,14 +28,14 @@ from recipes import (
     TARGET,
     TRAINING,
     VALIDATION,
+    Pool,
     Recording,
-    examples_of,
-    gather,
+    seas_of,
     spectrograms_of,
 )
 
 
-def validated(network: Any, recordings: list[Recording]) -> list[Validated]:
+def validated(network: Any, recordings: Iterable[Recording]) -> list[Validated]:
     """Score the validation recordings."""
     scenes = []
     for recording in recordings:
@@ -60,21 +61,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the reference network on simulated reefs.")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.keras and model_config.yaml")
     parser.add_argument("--cache", type=Path, help="folder that keeps the scenes for the next training")
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--windows", type=int, default=30_000, help="windows per epoch")
+    parser.add_argument("--epochs", type=int, default=64)
+    parser.add_argument("--windows", type=int, default=32_000, help="windows per epoch")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--network", choices=KINDS, default=KINDS[0])
     parser.add_argument("--start", type=Path, help="model.keras to continue from, instead of random weights")
+    parser.add_argument(
+        "--damping", type=float, nargs=2, help="range of the damping of anemonefish's pulses, not the simulator's"
+    )
     parser.add_argument("--rate", type=float, default=2.5e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
 
     cache = options.cache
-    spectrograms, targets = examples_of(gather(TRAINING, options.threads, cache and cache / "training.pickle"))
-    held = (targets == 1).sum(axis=0)
-    print(f"{len(targets)} windows; of them {', '.join(f'{n} {name}' for n, name in zip(held, CLASSES, strict=True))}")
-    recordings = gather(VALIDATION, options.threads, cache and cache / "validation.pickle")
+    damping = tuple(options.damping) if options.damping else None
+    pool = Pool(seas_of(TRAINING, options.threads, cache and cache / "training.pickle"), options.seed, damping)
+    validation = seas_of(VALIDATION, options.threads, cache and cache / "validation.pickle")
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
@@ -85,39 +87,33 @@ def main() -> None:
     keras.utils.set_random_seed(options.seed)
     tf.config.experimental.enable_op_determinism()
 
-    network = (
-        keras.models.load_model(options.start)
-        if options.start
-        else make_network(spectrograms.shape[1:], options.network)
-    )
+    shape = PROFILE.input_shape(SAMPLE_RATE)
+    network = keras.models.load_model(options.start) if options.start else make_network(shape)
     network.summary()
     losses = train(
         network,
-        spectrograms,
-        targets,
+        pool.draw,
         epochs=options.epochs,
         windows_per_epoch=options.windows,
         batch=options.batch,
         peak_rate=options.rate,
-        seed=options.seed,
     )
     options.out.mkdir(parents=True, exist_ok=True)
     network.save(options.out / "model.keras")
 
-    scenes = validated(network, recordings)
+    scenes = validated(network, (sea.draw(number) for sea in validation for number in range(sea.recipe.draws)))
     decision = choose(scenes)
     config = {
         "classes": list(CLASSES),
         "epochs_trained": options.epochs,
         "final_train_loss": losses[-1],
-        "input_shape": list(spectrograms.shape[1:]),
+        "input_shape": list(shape),
         "num_classes": len(CLASSES),
-        "network": options.network,
         "continued": options.start is not None,
+        "damping": damping,
         "seed": options.seed,
         "batch": options.batch,
         "windows_per_epoch": options.windows,
-        "training_windows": held.tolist(),
         "sample_rate": SAMPLE_RATE,
         "profile": PROFILE.to_dict(),
         "parameters": int(network.count_params()),
@@ -132,9 +128,12 @@ def main() -> None:
     }
     text = yaml.safe_dump(rounded(config), sort_keys=False, default_flow_style=None, width=110)
     (options.out / "model_config.yaml").write_text(text, encoding="utf-8")
-    # The options of `anemonefish models publish` that put the settings into the bundle.
-    options_text = " ".join(f"--decide {name}={value:g}" for name, value in decision.to_dict().items())
-    (options.out / "decide.txt").write_text(options_text + "\n", encoding="utf-8")
+    # The options of `anemonefish models publish` that put the profile and the settings into the bundle.
+    constants = {name: value for name, value in PROFILE.to_dict().items() if name != "kind"}
+    publish = [f"--profile {PROFILE.kind} --sample-rate {SAMPLE_RATE}"]
+    publish += [f"--profile-set {name}={value:g}" for name, value in constants.items()]
+    publish += [f"--decide {name}={value:g}" for name, value in decision.to_dict().items()]
+    (options.out / "publish.txt").write_text(" ".join(publish) + "\n", encoding="utf-8")
     print(text[: text.index("scenes:")])
 
 

@@ -222,4 +222,4 @@ def test_calibration_does_not_change_the_identity_of_recordings(
     after = plan(models, path)
     assert after.quote != before.quote
     assert after.identity_of(after.recordings[0]) == before.identity_of(before.recordings[0])
-    assert models.catalog()[0].versions == ("1.0.0", "1.1.0", "2.0.0")  # a calibration is not a version
+    assert models.catalog()[0].versions == ("1.0.0", "1.1.0", "2.0.0", "2.1.0")  # a calibration is not a version
