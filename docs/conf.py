@@ -39,6 +39,7 @@ html_title = "anemonefish"
 
 CONTENTS = {
     "Use it": [
+        "page",
         "notebook",
         "numbers",
         "results",

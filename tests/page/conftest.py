@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
+import anemonefish as af
 
 REPOSITORY = Path(__file__).parents[2]
 BUILD = REPOSITORY / ".build" / "page"
@@ -32,7 +35,12 @@ from tests.workflow.conftest import PATIENCE, Api  # noqa: E402
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (make .venv/dev)")
 
-playwright.expect.set_options(timeout=PATIENCE * 100)  # milliseconds, as below
+STEP_MS = PATIENCE * 100
+"""Longest wait for one state of a page, in milliseconds. Tests wait for states, so a busy machine only slows them."""
+playwright.expect.set_options(timeout=STEP_MS)
+
+HTML_NAME = "<img src=x onerror=alert(1)>.wav"
+"""Name of a recording that would run a script if a screen took it for HTML."""
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {
@@ -125,7 +133,7 @@ def open_page(
 
     def go(at: str = "", **options: Any) -> playwright.Page:
         context = browser.new_context(**{**DESKTOP, **options})
-        context.set_default_timeout(PATIENCE * 100)  # milliseconds; a tenth of the longest wait
+        context.set_default_timeout(STEP_MS)
         contexts.append(context)
         complaints.listen(context, hosts)
         opened = context.new_page()
@@ -166,6 +174,74 @@ def signed_in(page: playwright.Page, service: Service) -> playwright.Page:
     sign_in(page, service.stack.api_key)
     page.get_by_role("button", name="Sign out").wait_for()
     return page
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An execution that has succeeded, to be looked at by any test; its settings are the model's.
+
+    Attributes
+    ----------
+    id : str
+    uploads : list of str
+    paths : list of Path
+        Its recordings: two with a start time in the name, one with HTML in its name, one that is not readable.
+    broken : int
+        Number of the recording that is not readable.
+    """
+
+    id: str
+    uploads: list[str]
+    paths: list[Path]
+    broken: int
+
+    @property
+    def analysed(self) -> list[int]:
+        """Numbers of the recordings that were analysed."""
+        return [number for number in range(len(self.paths)) if number != self.broken]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder as a user drops it: three recordings, a broken one, and a file that is none."""
+    folder = tmp_path_factory.mktemp("reef")
+    for seed, name in enumerate(["REEF_20240601_053000Z.wav", "REEF_20240601_053200Z.wav", HTML_NAME], start=1):
+        made = af.simulate(folder / name, seconds=45, seed=seed, sample_rate=16_000)
+        for labels in (made.raven_path, made.audacity_path):
+            labels.unlink()
+    (folder / "broken.wav").write_bytes(b"RIFF, but nothing that follows from it. " * 20)
+    (folder / "field notes.txt").write_text("Site 3, calm\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def job(api: Api, folder: Path) -> Job:
+    """Analyse the recordings of the folder by the API."""
+    paths = sorted(folder.glob("*.wav"))
+    uploads = [api.upload(path) for path in paths]
+    execution = api.start(*uploads)["id"]
+    assert api.ended(execution)["status"] == "SUCCEEDED"
+    return Job(execution, uploads, paths, [path.name for path in paths].index("broken.wav"))
+
+
+def wait_until(page: playwright.Page, condition: Callable[[], bool], what: str) -> None:
+    """Wait for something that is not on the page, while its events are received."""
+    deadline = time.monotonic() + STEP_MS / 1000
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        page.wait_for_timeout(50)
+
+
+def show(page: playwright.Page, screen: str) -> None:
+    """Go to a screen, such as ``executions``, without loading the page again."""
+    page.evaluate("screen => { location.hash = `#/${screen}`; }", screen)
+
+
+def show_results(page: playwright.Page, job: Job) -> None:
+    """Open the results of an execution and wait until its events are there."""
+    show(page, f"executions/{job.id}")
+    playwright.expect(page.get_by_role("heading", name="Results", exact=True)).to_be_visible()
+    playwright.expect(page.get_by_role("grid")).to_be_visible()
 
 
 def _picture(name: str, number: int) -> Path:
