@@ -95,7 +95,7 @@ def test_files_of_the_whole_execution_are_downloaded_as_the_api_has_them(signed_
     files = {each["name"]: each["url"] for each in api("GET", f"/executions/{job.id}/files").json()["files"]}
     for name in ("summary.csv", "combined.events.csv"):
         with signed_in.expect_download() as download:
-            downloads.get_by_text(name, exact=True).click()
+            downloads.get_by_role("button", name=name, exact=True).click()
         assert Path(download.value.path()).read_bytes() == api.http.get(files[name]).content
 
 

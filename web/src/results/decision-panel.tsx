@@ -123,7 +123,8 @@ function Slider({
   return (
     <label class="slider">
       <span>{label}</span>
-      <output>{text}</output>
+      {/* Not an output: that would be what the label names, and the slider would have no name. */}
+      <strong aria-hidden="true">{text}</strong>
       <input type="range" {...range} aria-valuetext={text} onInput={(event) => onChange(Number(event.currentTarget.value))} />
     </label>
   );

@@ -44,6 +44,16 @@ export function Downloads({ client, execution, recordings, files, decided, recor
       setBusy(null);
     }
   };
+  /** A link is asked for when it is needed: links expire, and an expired one would lead away from the page. */
+  const saveJobFile = async (name: string) => {
+    setError(null);
+    try {
+      const file = (await client.files(execution.id)).files.find((each) => each.name === name);
+      if (file) saveLink(file.url, file.name);
+    } catch (problem) {
+      setError(problem);
+    }
+  };
   const jobFiles = files.filter(({ name }) => !name.includes('/'));
   return (
     <section class="panel" aria-labelledby="downloads-heading">
@@ -78,10 +88,10 @@ export function Downloads({ client, execution, recordings, files, decided, recor
           <h3>{words.ofJob}</h3>
           <div class="download-list">
             {!decided &&
-              jobFiles.map(({ name, url }) => (
-                <a key={name} class="button small" href={url} download={name} rel="noopener">
+              jobFiles.map(({ name }) => (
+                <button key={name} type="button" class="small" onClick={() => void saveJobFile(name)}>
                   {name}
-                </a>
+                </button>
               ))}
             <Archive client={client} execution={execution} recordings={available} decided={decided} />
           </div>
