@@ -35,12 +35,12 @@ def test_folder_survives_a_broken_line_and_a_reload_and_no_part_is_sent_twice(
     write_large_recording(large)
     arrived: Counter[tuple[str, str]] = Counter()
 
-    def note(request) -> None:
-        if request.method == "PUT" and request.response().ok:
-            parts = urlsplit(request.url)
+    def note(response) -> None:
+        if response.request.method == "PUT" and response.ok:
+            parts = urlsplit(response.url)
             arrived[parts.path, parse_qs(parts.query).get("partNumber", [""])[0]] += 1
 
-    page.on("requestfinished", note)
+    page.on("response", note)
     page.route(PART_3, lambda route: route.abort("connectionreset"))
     page.get_by_label("Choose a folder").set_input_files(folder)
     expect(page.get_by_text("1 file left out")).to_be_visible()
