@@ -6,10 +6,14 @@ import re
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
+import soundfile
 
-from tests.page.conftest import HTML_NAME, Job, show_results
+from localstack.serve import Service
+from tests.page.conftest import HTML_NAME, Job, Open, show_results, sign_in, wait_until
 from tests.workflow.conftest import Api
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (make .venv/dev)").expect
@@ -125,3 +129,84 @@ def test_archive_has_every_file_under_a_safe_name(signed_in, api: Api, job: Job,
             assert ".." not in PurePosixPath(name).parts
         contents = {unzipped.read(name) for name in names}
     assert contents == {api.http.get(url).content for url in listed.values()}
+
+
+_LISTEN = """
+window.heard = {blobs: new Map(), players: []};
+const makeUrl = URL.createObjectURL;
+URL.createObjectURL = (blob) => {
+  const url = makeUrl(blob);
+  heard.blobs.set(url, blob);
+  return url;
+};
+window.Audio = class extends Audio {
+  constructor(...given) {
+    super(...given);
+    heard.players.push(this);
+  }
+};
+"""
+"""Remembers what the page plays; nothing of the page is replaced."""
+
+_DECODED = """async (rate) => {
+  const {src} = heard.players.at(-1);
+  const bytes = await heard.blobs.get(src).arrayBuffer();
+  const sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes);
+  return {rate: sound.sampleRate, channels: sound.numberOfChannels, samples: [...sound.getChannelData(0)]};
+}"""
+
+_PIXELS = """(image) => {
+  const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+  const context = canvas.getContext('2d');
+  context.drawImage(image, 0, 0);
+  return new Set(new Uint32Array(context.getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size;
+}"""
+
+
+def test_event_is_seen_and_heard_with_the_samples_of_the_recording(open_page: Open, service: Service, job: Job) -> None:
+    """What the browser decodes and plays is what the recorder wrote, and the neighbours come by the arrow keys."""
+    page = open_page()
+    page.context.add_init_script(_LISTEN)
+    page.reload()
+    sign_in(page, service.stack.api_key)
+    page.get_by_role("button", name="Sign out").wait_for()
+    clips: list[str] = []
+    page.on("request", lambda request: clips.append(request.url) if "/clip?" in request.url else None)
+    show_results(page, job)
+    number, name = next((n, path.name) for n, path in enumerate(job.paths) if path.name.endswith("053000Z.wav"))
+    page.get_by_label("Recordings", exact=True).select_option(str(number))
+    page.get_by_role("grid").focus()
+    page.keyboard.press("Enter")
+    event = page.get_by_role("region", name=re.compile("^Event 1 of"))
+    expect(event).to_be_focused()
+    expect(event.get_by_text(name)).to_be_visible()
+    expect(event.get_by_role("button", name="Play")).to_be_visible()
+    picture = event.get_by_role("img", name=re.compile("Spectrogram, .* Hz"))
+    expect(picture).to_be_visible()
+    assert picture.evaluate(_PIXELS) > 20  # colours: not an empty picture
+
+    query = parse_qs(urlsplit(clips[0]).query)
+    recorded, rate = soundfile.read(job.paths[number], dtype="int16")
+    start, stop = (float(query[name][0]) for name in ("start", "stop"))
+    decoded = page.evaluate(_DECODED, rate)
+    assert (decoded["rate"], decoded["channels"]) == (rate, 1)
+    wanted = recorded[int(start * rate) : int(start * rate) + len(decoded["samples"])]
+    assert len(wanted) == pytest.approx((stop - start) * rate, abs=1)
+    np.testing.assert_array_equal(np.array(decoded["samples"]) * 32_768, wanted)
+
+    page.keyboard.press("Space")
+    expect(event.get_by_role("button", name="Pause")).to_be_visible()
+    wait_until(page, lambda: page.evaluate("heard.players.at(-1).currentTime") > 0.2, "the sound to play")
+    page.keyboard.press("Space")
+    expect(event.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_neighbours_of_an_event_come_by_the_arrow_keys(signed_in, job: Job) -> None:
+    show_results(signed_in, job)
+    signed_in.get_by_role("grid").focus()
+    signed_in.keyboard.press("Enter")
+    for key, number in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2)):
+        signed_in.keyboard.press(key)
+        expect(signed_in.get_by_role("heading", name=re.compile(f"^Event {number} of"))).to_be_visible()
+    signed_in.keyboard.press("Escape")
+    expect(signed_in.get_by_role("heading", name=re.compile("^Event [0-9]+ of"))).to_have_count(0)
