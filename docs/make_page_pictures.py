@@ -57,7 +57,7 @@ def recordings(folder: Path) -> Path:
     folder.mkdir()
     lengths = {"REEF_20240601_050000Z.wav": 3600, "REEF_20240601_063000Z.wav": 300, "REEF_20240601_070000Z.wav": 300}
     for seed, (name, seconds) in enumerate(lengths.items(), start=1):
-        made = af.simulate(folder / name, seconds=seconds, seed=seed, sample_rate=8_000)
+        made = af.simulate(folder / name, seconds=seconds, seed=seed, sample_rate=12_000)
         for labels in (made.raven_path, made.audacity_path):
             labels.unlink()
     (folder / "REEF_20240601_073000Z.wav").write_bytes(b"The card was pulled out while this was written. " * 99)
@@ -101,7 +101,7 @@ def walk(browser: Browser, address: str, key: str, reef: Path) -> str:
     take(page, "page-event", of=page.locator(".results-columns"))
 
     page.get_by_role("slider", name="Threshold").fill("0.8")
-    page.get_by_text("Decided again").wait_for()
+    page.get_by_text("Decided again:").wait_for()
     take(page, "page-decide", of=page.get_by_role("region", name="Decide again"))
     take(page, "page-downloads", of=page.get_by_role("region", name="Downloads"))
 

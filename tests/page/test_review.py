@@ -74,9 +74,10 @@ def test_clips_are_judged_by_key_by_two_people_and_the_tables_are_read_by_the_pa
     page.get_by_role("button", name="Change").click()
     begin(page, job, "Ben")
     expect(page.get_by_text(f"0 of {len(units)} judged").first).to_be_visible()
+    highest = sorted(unit["score"] for unit in units)[-16]  # a calibration needs ten of each verdict
     for number in range(1, len(units) + 1):
         expect(page.get_by_role("heading", name=f"Clip {number} of {len(units)}")).to_be_visible()
-        page.keyboard.press("y" if units[number - 1]["score"] > 0.5 else "n")
+        page.keyboard.press("y" if units[number - 1]["score"] >= highest else "n")
     expect(page.get_by_text("All clips are judged.")).to_be_visible()
     is_stored(page)
     assert verdicts_of(api, job, units, "Ana")[:6] == [*said[:5], ("no", None)]
