@@ -71,7 +71,11 @@ def test_expired_link_of_a_file_of_the_archive_is_said_and_nothing_is_saved(
     storage = re.compile(r"X-Amz-Signature")
     signed_in.route(storage, lambda route: route.fulfill(status=403, headers=headers, body=EXPIRED))
     downloads: list[object] = []
-    signed_in.on("download", lambda download: downloads.append(download))
+
+    def note(download) -> None:
+        downloads.append(download)
+
+    signed_in.on("download", note)
     signed_in.get_by_role("button", name=re.compile("Everything as one archive")).click()
     expect(signed_in.get_by_role("alert")).to_contain_text("The archive is not complete, so it was not saved")
     expect(signed_in.get_by_role("alert")).to_contain_text("Links are valid for an hour")
