@@ -202,6 +202,12 @@ function Judging({
     stretch: stretchAround(start_time, end_time, MARGIN, null),
   });
   const state = useSound(cache, player, placeOf(unit), at + 1 < units.length ? placeOf(units[at + 1]) : null);
+  const [classes, setClasses] = useState<string[]>([]);
+  useEffect(() => {
+    const [name, version] = draw.model.split(/[@+]/);
+    const propose = ({ classes: all }: { classes: string[] }) => setClasses(all.filter((each) => each !== label));
+    client.model(name, version).then(propose, () => {}); // without proposals a name can still be typed
+  }, [client, draw.model, label]);
   const position = useRef<HTMLHeadingElement>(null);
   useEffect(() => position.current?.focus({ preventScroll: true }), []);
 
@@ -326,7 +332,7 @@ function Judging({
         <Answer text={words.unsure} hint="U" pressed={verdict === 'unsure'} onClick={() => judge('unsure')} />
         <Answer text={words.other} hint="O" pressed={verdict.startsWith('other:')} onClick={() => setNaming(!naming)} />
       </div>
-      {naming && <OtherClass onSet={(name) => judge(`other:${name}`)} onCancel={() => setNaming(false)} />}
+      {naming && <OtherClass classes={classes} onSet={(name) => judge(`other:${name}`)} onCancel={() => setNaming(false)} />}
       <p role="status">
         {judged
           ? words.verdict(judged.calls === null ? verdictText(verdict) : words.verdictCalls(verdictText(verdict), judged.calls))
@@ -395,7 +401,7 @@ function Answer({ text, hint, pressed, onClick }: { text: string; hint: string; 
   );
 }
 
-function OtherClass({ onSet, onCancel }: { onSet: (name: string) => void; onCancel: () => void }) {
+function OtherClass({ classes, onSet, onCancel }: { classes: string[]; onSet: (name: string) => void; onCancel: () => void }) {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => input.current?.focus(), []);
   const submit = (event: Event) => {
@@ -406,8 +412,13 @@ function OtherClass({ onSet, onCancel }: { onSet: (name: string) => void; onCanc
   return (
     <form class="other-class" onSubmit={submit} onKeyDown={(event) => event.key === 'Escape' && onCancel()}>
       <label>
-        <span>{words.otherLabel}</span> <input ref={input} maxLength={LONGEST_NAME} autocomplete="off" required />
+        <span>{words.otherLabel}</span> <input ref={input} maxLength={LONGEST_NAME} autocomplete="off" list="known-classes" required />
       </label>
+      <datalist id="known-classes">
+        {classes.map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
       <button class="primary">{words.otherSet}</button>
     </form>
   );
