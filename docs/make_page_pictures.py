@@ -29,7 +29,7 @@ from localstack.serve import start_service  # noqa: E402
 IMAGES = REPOSITORY / "docs" / "images"
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 1.5, "is_mobile": True, "has_touch": True}
-COLOURS = 96  # of the PNG, which is then a third as large
+MOST_BYTES = 120_000  # of one picture
 PATIENCE_MS = 600_000
 
 
@@ -172,8 +172,15 @@ def take(page: Page, name: str, *, of: Locator | None = None, height: int | None
         page.evaluate("scrollTo(0, 0)")
     picture = Image.open(io.BytesIO(of.screenshot() if of is not None else page.screenshot()))
     file = IMAGES / f"{name}.png"
-    picture.convert("RGB").quantize(COLOURS).save(file, optimize=True)
-    print(f"{file.relative_to(REPOSITORY)}: {picture.width} x {picture.height}, {file.stat().st_size / 1000:.0f} kB")
+    picture = picture.convert("RGB")
+    for share in (1, 0.8, 0.65, 0.5):  # a picture with a large spectrogram is shown smaller
+        size_of_share = (round(share * picture.width), round(share * picture.height))
+        picture.resize(size_of_share, Image.Resampling.LANCZOS).quantize(96).save(file, optimize=True)
+        if file.stat().st_size < MOST_BYTES:
+            break
+    print(
+        f"{file.relative_to(REPOSITORY)}: {size_of_share[0]} x {size_of_share[1]}, {file.stat().st_size / 1000:.0f} kB"
+    )
     page.set_viewport_size(size)
 
 

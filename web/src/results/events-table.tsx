@@ -169,7 +169,7 @@ function columnsOf({ table, names, startHeading, startText, show, colours }: Pro
       id: 'duration',
       heading: words.duration,
       unit: words.units.duration,
-      width: 5,
+      width: 5.75,
       numeric: true,
       cell: ({ start, stop }) => number(stop - start, 2),
     },
