@@ -81,7 +81,7 @@ def test_new_stack_gets_the_reference_model(app: ModuleType, bucket: Any, cloudf
     assert headers["Content-Type"] == ""  # the presigned URL is signed without one
     assert answer == {
         "Status": "SUCCESS", "PhysicalResourceId": "reference-model", "StackId": "stack", "RequestId": "r-1",
-        "LogicalResourceId": "ReferenceModel", "Data": {"Copied": 13},
+        "LogicalResourceId": "ReferenceModel", "Data": {"Copied": 17},
     }  # fmt: skip
     keys = {item["Key"] for item in bucket.list_objects_v2(Bucket="models")["Contents"]}
     assert {"reef/production.json", "reef/1.1.0/model.json"} <= keys
@@ -95,7 +95,7 @@ def test_update_copies_nothing_that_is_there(app: ModuleType, bucket: Any) -> No
 def test_deleted_stack_keeps_its_models(app: ModuleType, bucket: Any) -> None:
     app.handler(REQUEST, None)
     assert app.handler({**REQUEST, "RequestType": "Delete"}, None)["Status"] == "SUCCESS"
-    assert bucket.list_objects_v2(Bucket="models")["KeyCount"] == 13
+    assert bucket.list_objects_v2(Bucket="models")["KeyCount"] == 17
 
 
 def test_failure_is_answered_with_its_reason(
