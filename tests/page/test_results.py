@@ -174,7 +174,7 @@ def test_event_is_seen_and_heard_with_the_samples_of_the_recording(open_page: Op
     page.on("request", lambda request: clips.append(request.url) if "/clip?" in request.url else None)
     show_results(page, job)
     number, name = next((n, path.name) for n, path in enumerate(job.paths) if path.name.endswith("053000Z.wav"))
-    page.get_by_label("Recordings", exact=True).select_option(str(number))
+    page.get_by_role("combobox", name="Recordings", exact=True).select_option(str(number))
     page.get_by_role("grid").focus()
     page.keyboard.press("Enter")
     event = page.get_by_role("region", name=re.compile("^Event 1 of"))

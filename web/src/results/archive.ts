@@ -3,6 +3,7 @@
  * they come; nothing is saved unless every file arrived.
  */
 import { downloadZip } from 'client-zip';
+import { AnemonefishError } from '../client.ts';
 import { safePath, uniqueNames } from './file-names.ts';
 import { fetchLink } from './job-results.ts';
 
@@ -30,26 +31,38 @@ export async function makeArchive(
 ): Promise<Blob> {
   const progress = { files: 0, bytes: 0 };
   const unique = uniqueNames();
+  let refusal: unknown = null;
   async function* files() {
-    for await (const { name, content } of entries) {
-      signal.throwIfAborted();
-      const found = await content();
-      const body = typeof found === 'string' ? await fetchLink(found, signal) : new Response(found);
-      const counted = (body.body as ReadableStream<Uint8Array>).pipeThrough(
-        new TransformStream<Uint8Array, Uint8Array>({
-          transform(chunk, controller) {
-            progress.bytes += chunk.byteLength;
-            onProgress({ ...progress });
-            controller.enqueue(chunk);
-          },
-        }),
-      );
-      yield { name: unique(safePath(name)), input: counted };
-      progress.files += 1;
-      onProgress({ ...progress });
+    try {
+      for await (const { name, content } of entries) {
+        signal.throwIfAborted();
+        const found = await content();
+        const body = typeof found === 'string' ? await fetchLink(found, signal) : new Response(found);
+        const counted = (body.body as ReadableStream<Uint8Array>).pipeThrough(
+          new TransformStream<Uint8Array, Uint8Array>({
+            transform(chunk, controller) {
+              progress.bytes += chunk.byteLength;
+              onProgress({ ...progress });
+              controller.enqueue(chunk);
+            },
+          }),
+        );
+        yield { name: unique(safePath(name)), input: counted };
+        progress.files += 1;
+        onProgress({ ...progress });
+      }
+    } catch (error) {
+      refusal = error;
+      throw error;
     }
   }
-  return downloadZip(files()).blob();
+  try {
+    return await downloadZip(files()).blob();
+  } catch (error) {
+    signal.throwIfAborted();
+    // Of a stream that broke, a browser says no more than "Failed to fetch".
+    throw refusal ?? new AnemonefishError('NetworkError', `a file did not arrive: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Let the browser save a blob under a name. */
