@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { AnemonefishError } from '../src/client.ts';
+import { makeArchive } from '../src/results/archive.ts';
 import { safePath, uniqueNames } from '../src/results/file-names.ts';
 
 test('a name cannot leave the folder of the archive', () => {
@@ -22,4 +24,13 @@ test('equal names are numbered before their endings', () => {
   assert.equal(unique('a.wav.events.csv'), 'a-3.wav.events.csv');
   assert.equal(unique('x/settings'), 'x/settings');
   assert.equal(unique('x/settings'), 'x/settings-2');
+});
+
+test('an archive whose file did not arrive is rejected with the reason of that file', async () => {
+  const expired = new AnemonefishError('AccessDenied', 'Request has expired', { status: 403 });
+  async function* entries() {
+    yield { name: 'a.csv', content: async () => new Blob(['start']) };
+    yield { name: 'b.csv', content: () => Promise.reject(expired) };
+  }
+  await assert.rejects(makeArchive(entries(), new AbortController().signal, () => {}), expired);
 });
