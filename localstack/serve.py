@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from pathlib import Path
 from localstack.demo import BUILD, MINISTACK, REPOSITORY
 from localstack.page import PageServer
 from localstack.recovery import end_interrupted
-from localstack.server import LocalAws
+from localstack.server import HOST, LocalAws
 from localstack.stack import Stack
 
 __all__ = ["PAGE", "VARIABLES", "Service", "start_service", "variables"]
@@ -37,11 +38,13 @@ DATA = BUILD / "serve"
 
 PORT = 8765
 
-_HINTS = """
+_OPEN = """
 Open {page}
 and sign in with the key {key}
 It is a key of this service only; nothing leaves this machine.
+"""
 
+_HINTS = """
 To stop: press Ctrl-C here. Recordings, results, models and the key are kept in
 {data}
 and are there again at the next make serve. To start afresh, stop, and: rm -rf {data}
@@ -56,6 +59,12 @@ From another terminal:
 
 The API answers at {url}
 {file} sets AWS_ENDPOINT_URL, so every AWS command of that terminal goes to this service and not to an account.
+"""
+
+_CONTAINER_HINTS = """
+To stop: docker compose down. Recordings, results, models and the key are kept in the volume.
+
+The API answers at {url}
 """
 
 
@@ -80,7 +89,12 @@ class Service:
 
 @contextmanager
 def start_service(
-    page: Path = PAGE, port: int = PORT, build: Path = BUILD, data: Path | None = None
+    page: Path = PAGE,
+    port: int = PORT,
+    build: Path = BUILD,
+    data: Path | None = None,
+    api_port: int | None = None,
+    address: str = HOST,
 ) -> Iterator[Service]:
     """Run the local AWS with the stack and the page until the context ends.
 
@@ -94,6 +108,10 @@ def start_service(
         Folder of the temporary state and of the emulator's log.
     data : Path, optional
         Folder that keeps the data between runs; without it, it is deleted at the end.
+    api_port : int, optional
+        Port of the API and the buckets on 127.0.0.1; a free one if it is not given.
+    address : str
+        Address to listen on. A container listens on all of its addresses, and its ports are published on 127.0.0.1.
 
     Raises
     ------
@@ -102,56 +120,83 @@ def start_service(
     """
     if not (page / "index.html").is_file():
         raise RuntimeError(f"there is no {page / 'index.html'}; build the page first (make web)")
-    with (
-        PageServer.bind(page, port) as server,
-        LocalAws.start(build, MINISTACK, environment={"LOCAL_ORIGIN": server.origin}, data=data) as aws,
-    ):
-        stack = aws.deploy(REPOSITORY / "template.yaml", BUILD / "layers", {"AllowedOrigins": server.origin})
-        ended = {} if data is None else end_interrupted(aws, stack)
-        config = {"apiUrl": stack.api_url, "signIn": "api-key", "cognito": None}
-        server.configure(config, [aws.endpoint_url])  # the API and the buckets have one origin here
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield Service(aws, stack, server, ended)
-        finally:
-            server.shutdown()
+    with PageServer.bind(page, port, address) as server:
+        own = {"LOCAL_ORIGIN": server.origin}
+        with LocalAws.start(build, MINISTACK, environment=own, port=api_port, data=data, address=address) as aws:
+            stack = aws.deploy(REPOSITORY / "template.yaml", BUILD / "layers", {"AllowedOrigins": server.origin})
+            ended = {} if data is None else end_interrupted(aws, stack)
+            config = {"apiUrl": stack.api_url, "signIn": "api-key", "cognito": None}
+            server.configure(config, [aws.endpoint_url])  # the API and the buckets have one origin here
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                yield Service(aws, stack, server, ended)
+            finally:
+                server.shutdown()
 
 
 def main() -> None:
     """Serve until the process is interrupted or terminated."""
     parser = argparse.ArgumentParser(prog="make serve", description="The service with its page on this machine.")
     parser.add_argument("--port", type=int, default=PORT, help=f"port of the page on 127.0.0.1 (default: {PORT})")
+    parser.add_argument("--api-port", type=int, help="port of the API and the buckets (default: a free one)")
     parser.add_argument("--data", type=Path, default=DATA, help="folder that keeps the data (default: .build/serve)")
+    parser.add_argument("--container", action="store_true", help="listen for the ports that a container publishes")
     arguments = parser.parse_args()
-    port, data = arguments.port, arguments.data.expanduser().resolve()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a service in the background has it ignored
-    VARIABLES.unlink(missing_ok=True)  # of a service that was killed
     print("starting a local AWS and deploying template.yaml into it ...", flush=True)
     try:
-        with start_service(port=port, data=data) as service:
-            stack = service.stack
-            if port not in {0, service.page.server_port}:
-                print(f"port {port} is taken, so the page has another one", flush=True)
-            for status, count in service.interrupted.items():
-                print(f"executions that ran when the service stopped, and are {status} now: {count}", flush=True)
-            exports = (f"export {name}={shlex.quote(value)}\n" for name, value in variables(stack).items())
-            VARIABLES.write_text("".join(exports), encoding="utf-8")
-            hints = {
-                "page": service.page.origin,
-                "key": stack.api_key,
-                "url": stack.api_url,
-                "folder": shlex.quote(str(REPOSITORY)),
-                "data": shlex.quote(str(data)),
-                "file": VARIABLES.relative_to(REPOSITORY),
-            }
-            print(_HINTS.format(**hints), flush=True)
-            signal.pause()
+        if arguments.container:
+            _serve_in_container(arguments)
+        else:
+            _serve(arguments)
     except RuntimeError as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         print("\nthe service has stopped", flush=True)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    VARIABLES.unlink(missing_ok=True)  # of a service that was killed
+    data = arguments.data.expanduser().resolve()
+    try:
+        with start_service(port=arguments.port, data=data, api_port=arguments.api_port) as service:
+            if arguments.port not in {0, service.page.server_port}:
+                print(f"port {arguments.port} is taken, so the page has another one", flush=True)
+            exports = (f"export {name}={shlex.quote(value)}\n" for name, value in variables(service.stack).items())
+            VARIABLES.write_text("".join(exports), encoding="utf-8")
+            file = VARIABLES.relative_to(REPOSITORY)
+            hints = _HINTS.format(
+                url=service.stack.api_url,
+                folder=shlex.quote(str(REPOSITORY)),
+                data=shlex.quote(str(data)),
+                file=file,
+            )
+            _tell(service, hints)
+            signal.pause()
     finally:
         VARIABLES.unlink(missing_ok=True)
+
+
+def _serve_in_container(arguments: argparse.Namespace) -> None:
+    """Serve at the ports that are published; the links that the API signs name them, so no other port will do."""
+    with (
+        tempfile.TemporaryDirectory() as build,
+        start_service(
+            port=arguments.port,
+            build=Path(build),
+            data=arguments.data,
+            api_port=arguments.api_port or arguments.port + 1,
+            address="0.0.0.0",
+        ) as service,
+    ):
+        _tell(service, _CONTAINER_HINTS.format(url=service.stack.api_url))
+        signal.pause()
+
+
+def _tell(service: Service, hints: str) -> None:
+    for status, count in service.interrupted.items():
+        print(f"executions that ran when the service stopped, and are {status} now: {count}", flush=True)
+    print(_OPEN.format(page=service.page.origin, key=service.stack.api_key) + hints, flush=True)
 
 
 def variables(stack: Stack) -> dict[str, str]:

@@ -27,6 +27,7 @@ from localstack.stack import Stack, await_stack
 
 __all__ = ["LocalAws"]
 
+HOST = "127.0.0.1"
 REGION = "us-east-1"
 _ROOT_KEY = "test"  # ministack's root user
 _START_SECONDS = 300.0
@@ -55,6 +56,7 @@ class LocalAws:
         environment: Mapping[str, str] | None = None,
         port: int | None = None,
         data: Path | None = None,
+        address: str = HOST,
     ) -> Iterator[Self]:
         """Start ministack; stop it and all its processes when the context ends.
 
@@ -73,6 +75,8 @@ class LocalAws:
         data : Path, optional
             Folder that keeps objects, records and the first key (:mod:`localstack.kept_data`); without it, they end
             with the process.
+        address : str
+            Address to listen on. Clients use 127.0.0.1.
 
         Raises
         ------
@@ -91,7 +95,12 @@ class LocalAws:
                     stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env={**_environment(endpoint_url, port, state), **kept, **(environment or {})},
+                    env={
+                        **_environment(endpoint_url, port, state),
+                        "BIND_HOST": address,
+                        **kept,
+                        **(environment or {}),
+                    },
                     start_new_session=True,
                 )
             try:
@@ -153,7 +162,6 @@ def _environment(endpoint_url: str, port: int, state: str) -> dict[str, str]:
         "HOME": state,  # without ~/.aws
         "TMPDIR": state,
         "STATE_DIR": state,
-        "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
