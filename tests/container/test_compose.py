@@ -58,12 +58,20 @@ class Compose:
         return self("ps", "--quiet").strip()
 
 
-@pytest.fixture(scope="module")
-def compose(docker: Docker) -> Iterator[Compose]:
-    """Build the image as ``docker compose up`` does, on a base that is made here, because none may be pulled."""
-    with_plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
-    if not with_plugin and shutil.which("docker-compose") is None:
-        pytest.skip("there is neither docker compose nor docker-compose")
+def _can_pull(docker: Docker) -> bool:
+    """Return whether the images of localstack/Dockerfile can be pulled."""
+    names = re.findall(r"^ARG \w*BASE=(\S+)", (REPOSITORY / "localstack/Dockerfile").read_text(), re.MULTILINE)
+    assert len(names) == 2
+    try:
+        for name in names:
+            docker("pull", "--quiet", name)
+    except (RuntimeError, subprocess.TimeoutExpired):
+        return False
+    return True
+
+
+def _stand_in(docker: Docker) -> dict[str, str]:
+    """Make an image to build on; return the variables of compose.yaml that name it."""
     script, kept = Path(__file__).with_name("python_base.sh"), BUILD / "python-base.tar"
     done = subprocess.run(
         [script, BASE, kept], env=os.environ | docker.environment, check=False, capture_output=True, text=True
@@ -71,8 +79,17 @@ def compose(docker: Docker) -> Iterator[Compose]:
     if done.returncode == 3:
         pytest.skip(done.stdout.strip().splitlines()[-1])
     assert done.returncode == 0, done.stdout + done.stderr
+    return {"BASE": BASE, "BUILD_BASE": BASE, "BUILD_NETWORK": "host"}
+
+
+@pytest.fixture(scope="module")
+def compose(docker: Docker) -> Iterator[Compose]:
+    """Build the image as ``docker compose up`` does; where no image can be pulled, on a base that is made here."""
+    with_plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+    if not with_plugin and shutil.which("docker-compose") is None:
+        pytest.skip("there is neither docker compose nor docker-compose")
+    bases = {} if _can_pull(docker) else _stand_in(docker)
     ports = {"PORT": _free_port(), "API_PORT": _free_port()}
-    bases = {"BASE": BASE, "BUILD_BASE": BASE, "BUILD_NETWORK": "host"}
     command = ["docker", "compose"] if with_plugin else ["docker-compose"]
     running = Compose([*command, "--file", "compose.yaml"], {**os.environ, **docker.environment, **ports, **bases})
     running("build")
