@@ -81,3 +81,19 @@ def test_expired_link_of_a_file_of_the_archive_is_said_and_nothing_is_saved(
     expect(signed_in.get_by_role("alert")).to_contain_text("Links are valid for an hour")
     assert downloads == []
     signed_in.unroute_all()
+
+
+def test_screen_that_cannot_be_drawn_says_so(signed_in, complaints: Complaints) -> None:
+    """A service that is older than the page answers without what the page needs."""
+    signed_in.route(
+        re.compile(r"/v1/.*executions\?"),
+        lambda route: route.fulfill(
+            json={"executions": [{}], "next": None}, headers={"access-control-allow-origin": "*"}
+        ),
+    )
+    show(signed_in, "executions")
+    expect(signed_in.get_by_role("heading", name="Something went wrong on this page")).to_be_visible()
+    expect(signed_in.get_by_text("the service may be older than the page")).to_be_visible()
+    signed_in.unroute_all()
+    show(signed_in, "uploads")
+    expect(signed_in.get_by_role("heading", name="Uploads")).to_be_visible()

@@ -1,10 +1,13 @@
 /** The shell: header, navigation, and the screen that the hash names. */
+import { Component } from 'preact';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Anemonefish } from './client.ts';
 import { loadConfig } from './config.ts';
 import { ExecutionScreen } from './executions/execution-screen.tsx';
 import { ExecutionsScreen } from './executions/executions-screen.tsx';
 import { UploadsScreen } from './executions/uploads-screen.tsx';
+import { explain } from './errors.ts';
 import { followHash, links, route } from './navigation.ts';
 import type { Route } from './navigation.ts';
 import { ReviewScreen } from './review/review-screen.tsx';
@@ -42,11 +45,35 @@ export function App() {
       ) : !client.value ? (
         <SignInScreen loginError={loginError} />
       ) : (
-        <CurrentScreen client={client.value} route={route.value} />
+        <Guarded key={JSON.stringify(route.value)}>
+          <CurrentScreen client={client.value} route={route.value} />
+        </Guarded>
       )}
       <LiveRegion />
     </>
   );
+}
+
+/** Shows the error of a screen that cannot be drawn, for example because the service is older than the page. */
+class Guarded extends Component<{ children: ComponentChildren }, { error: unknown }> {
+  override state = { error: null };
+
+  override componentDidCatch(error: unknown): void {
+    this.setState({ error });
+  }
+
+  override render() {
+    const { error } = this.state;
+    if (error === null) return this.props.children;
+    return (
+      <Screen title={texts.errors.unexpected}>
+        <p>{texts.app.brokenText}</p>
+        <p>
+          <code>{explain(error).text}</code>
+        </p>
+      </Screen>
+    );
+  }
 }
 
 function CurrentScreen({ client, route }: { client: Anemonefish; route: Route }) {

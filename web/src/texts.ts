@@ -13,6 +13,8 @@ export const texts = {
     loading: 'Loading …',
     slow: 'The service takes longer than usual to answer; the page tries again by itself.',
     notFound: 'There is no such screen',
+    brokenText:
+      'This screen cannot be shown. Reload the page; if it happens again, the service may be older than the page. Tell whoever runs it:',
     notFoundText: 'The address names a screen that does not exist.',
     backToStart: 'Go to the start',
     configTitle: 'The page is not set up',
