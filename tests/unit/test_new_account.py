@@ -76,7 +76,7 @@ def test_concurrency_of_the_api_may_be_reserved_by_parameter() -> None:
         name: function["Properties"].get("ReservedConcurrentExecutions") for name, function in functions.items()
     }
     assert {name: count for name, count in reserved.items() if count is not None} == dict.fromkeys(
-        ("ApiFunction", "PredictFunction"), 20
+        ("ApiFunction", "PredictFunction", "ExcerptFunction"), 20
     )
 
 

@@ -119,20 +119,22 @@ def test_origin_of_the_page_may_call_the_api_and_use_the_buckets(stack: Stack, o
     for name in ("InputBucket", "OutputBucket"):
         [rule] = stack.resources("AWS::S3::Bucket")[name]["Properties"]["CorsConfiguration"]["CorsRules"]
         assert rule["AllowedOrigins"] == origins
-    for name in ("ApiFunction", "PredictFunction"):
+    body = stack.resolved(stack.template["Resources"]["Api"]["Properties"]["Body"])
+    behind = set(re.findall(r"(\w+Function)\b", json.dumps(body["paths"])))
+    assert behind == {"ApiFunction", "PredictFunction", "ExcerptFunction"}
+    for name in behind:
         variables = stack.resources("AWS::Lambda::Function")[name]["Properties"]["Environment"]["Variables"]
         assert variables["ANEMONEFISH_ORIGINS"] == ",".join(origins)
-    responses = stack.resolved(stack.template["Resources"]["Api"]["Properties"]["Body"])[
-        "x-amazon-apigateway-gateway-responses"
-    ]
+    responses = body["x-amazon-apigateway-gateway-responses"]
     assert responses["INVALID_API_KEY"]["responseParameters"]
 
 
 def test_without_page_and_origins_nobody_elses_page_may_call() -> None:
     for name in ("InputBucket", "OutputBucket"):
         assert "CorsConfiguration" not in OFF.resources("AWS::S3::Bucket")[name]["Properties"]
-    variables = OFF.resources("AWS::Lambda::Function")["ApiFunction"]["Properties"]["Environment"]["Variables"]
-    assert variables["ANEMONEFISH_ORIGINS"] == ""
+    for name in ("ApiFunction", "PredictFunction", "ExcerptFunction"):
+        variables = OFF.resources("AWS::Lambda::Function")[name]["Properties"]["Environment"]["Variables"]
+        assert variables["ANEMONEFISH_ORIGINS"] == ""
 
 
 def test_no_resource_needs_itself() -> None:

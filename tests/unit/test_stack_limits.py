@@ -45,6 +45,17 @@ def test_every_route_without_a_key_has_a_throttle_of_its_own(api: Any) -> None:
         assert own["ThrottlingBurstLimit"] <= rest["ThrottlingBurstLimit"] / 50
 
 
+def test_one_key_leaves_excerpts_to_the_others(template: Any, api: Any) -> None:
+    path = "/executions/{execution}/recordings/{proxy+}"
+    assert "get" in api["DefinitionBody"]["paths"][path]
+    settings = {(each["HttpMethod"], each["ResourcePath"]): each for each in api["MethodSettings"]}
+    everybody = settings["GET", "/" + path.replace("/", "~1")]
+    [stage] = template["Resources"]["UsagePlan"]["Properties"]["ApiStages"]
+    of_a_key = stage["Throttle"][f"{path}/GET"]
+    assert 2 * of_a_key["RateLimit"] <= everybody["ThrottlingRateLimit"]
+    assert 2 * of_a_key["BurstLimit"] <= everybody["ThrottlingBurstLimit"]
+
+
 def test_answers_are_compressed_and_json_stays_text(api: Any) -> None:
     assert 0 < api["MinimumCompressionSize"] <= 2048
     assert api["DefinitionBody"]["x-amazon-apigateway-binary-media-types"] == ["multipart/form-data"]
