@@ -193,10 +193,3 @@ export function eventAt(table: EventTable, index: number): EventView {
     utc: known(table.utc[index]),
   };
 }
-
-/** Return the sum of a column; null if a value is not known. */
-export function sumOf(values: Float64Array): number | null {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return Number.isNaN(sum) ? null : sum;
-}

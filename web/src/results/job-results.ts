@@ -6,7 +6,7 @@ import type { Zone } from './clock.ts';
 import { cellReader, parseCsv, unescapeCell } from './csv.ts';
 import { readEffort } from './effort.ts';
 import type { Effort } from './effort.ts';
-import { eventsFromCsv, sumOf, tableOfEvents } from './event-table.ts';
+import { eventsFromCsv, tableOfEvents } from './event-table.ts';
 import type { EventFields, EventTable } from './event-table.ts';
 import type { DecisionSettings } from './decisions.ts';
 import type { Span } from './time-line-model.ts';
@@ -258,14 +258,20 @@ export function figuresOf(results: JobResults, table: EventTable, recording: num
   const analysedHours = recording === null ? (results.effort?.analysedHours ?? null) : (hours[0] ?? null);
   const count = (status: Recording['status']) => recordings.filter((each) => each.status === status).length;
   const { low90, high90 } = results.effort ?? { low90: null, high90: null };
+  let [events, calls] = [0, 0];
+  for (let row = 0; row < table.length; row += 1) {
+    if (recording !== null && table.recording[row] !== recording) continue;
+    events += 1;
+    calls += table.calls[row]; // NaN where they were not counted, and then the sum is not known
+  }
   return {
     analysed: count('done'),
     partial: count('partial'),
     failed: count('failed'),
     analysedHours,
-    events: table.length,
-    calls: sumOf(table.calls),
-    eventsPerHour: analysedHours ? table.length / analysedHours : null,
+    events,
+    calls: Number.isNaN(calls) ? null : calls,
+    eventsPerHour: analysedHours ? events / analysedHours : null,
     interval: own && recording === null && low90 !== null && high90 !== null ? [low90, high90] : null,
   };
 }
