@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Decider, settingsKey } from '../src/results/decisions.ts';
-import type { DecidedRecording, DecisionSettings, DecisionState } from '../src/results/decisions.ts';
+import { Decider, settingsKey, shownAfter } from '../src/results/decisions.ts';
+import type { DecidedRecording, DecisionSettings, DecisionState, Shown } from '../src/results/decisions.ts';
+import { tableOfEvents } from '../src/results/event-table.ts';
 
 const settings = (threshold: number): DecisionSettings => ({
   threshold,
@@ -164,4 +165,55 @@ test('settings are equal whatever the order of their classes', () => {
   const one = { ...settings(0), threshold: { a: 0.5, b: 0.6 } };
   assert.equal(settingsKey(one), settingsKey({ ...one, threshold: { b: 0.6, a: 0.5 } }));
   assert.notEqual(settingsKey(one), settingsKey({ ...one, threshold: { a: 0.6, b: 0.5 } }));
+});
+
+/** Follow the states as the screen does, and return what it shows after each. */
+function screen(states: DecisionState[]) {
+  const own = tableOfEvents([]);
+  let [shown, read]: [Shown, number] = [{ table: own, decided: null }, 0];
+  return () => {
+    for (; read < states.length; read += 1) shown = shownAfter(shown, states[read], own, () => tableOfEvents([]));
+    return { decision: shown.decided?.decision ?? null, isOwnTable: shown.table === own };
+  };
+}
+
+test('what is shown, and with it the files, is of one decision until a newer one is complete', async () => {
+  const { requests, states, decider, settle } = service();
+  const shown = screen(states);
+  decider.request(settings(0.6), [0]);
+  assert.deepEqual(shown(), { decision: null, isOwnTable: true });
+  await settle();
+  requests[0].answer();
+  await settle();
+  assert.deepEqual(shown(), { decision: 'd-0.6', isOwnTable: false });
+  decider.request(settings(0.8), [0]);
+  await settle();
+  assert.deepEqual(shown(), { decision: 'd-0.6', isOwnTable: false });
+  requests[1].answer();
+  await settle();
+  assert.equal(shown().decision, 'd-0.8');
+  decider.request(settings(0.9), [0]);
+  await settle();
+  requests[2].fail(new Error('no scores'));
+  await settle();
+  assert.deepEqual(shown(), { decision: null, isOwnTable: true });
+});
+
+test('other recordings show the events of the execution until they are decided, and at once if they were', async () => {
+  const { requests, states, decider, settle } = service();
+  const shown = screen(states);
+  decider.request(settings(0.6), [0]);
+  await settle();
+  requests[0].answer();
+  await settle();
+  decider.reset(); // the choice of other recordings does this before it asks
+  decider.request(settings(0.6), [0, 1]);
+  await settle();
+  assert.deepEqual(shown(), { decision: null, isOwnTable: true });
+  requests[1].answer();
+  await settle();
+  assert.equal(shown().decision, 'd-0.6');
+  decider.reset();
+  decider.request(settings(0.6), [1]);
+  assert.equal(shown().decision, 'd-0.6');
 });

@@ -2,7 +2,7 @@
  * Deciding again with other settings, one recording after the other, a few at a time. Only the newest settings are asked
  * for and shown; answers that come later for older settings are kept, so going back is immediate.
  */
-import type { EventFields } from './event-table.ts';
+import type { EventFields, EventTable } from './event-table.ts';
 
 /** The settings that a slider changes. */
 export interface DecisionSettings {
@@ -32,6 +32,27 @@ export type DecisionState =
   | { kind: 'deciding'; settings: DecisionSettings; done: number; total: number }
   | { kind: 'decided'; decided: Decided }
   | { kind: 'failed'; settings: DecisionSettings; error: unknown };
+
+/** What the screen shows: events, and the decision that made them, or null for the execution's own. Downloads follow it. */
+export interface Shown {
+  table: EventTable;
+  decided: Decided | null;
+}
+
+/**
+ * Return what is shown after a step of deciding. It stays until a newer decision is complete, so events of two decisions
+ * are never mixed, and files are always those of the events in view.
+ */
+export function shownAfter(before: Shown, state: DecisionState, own: EventTable, tableOf: (decided: Decided) => EventTable): Shown {
+  switch (state.kind) {
+    case 'deciding':
+      return before;
+    case 'decided':
+      return { table: tableOf(state.decided), decided: state.decided };
+    default:
+      return { table: own, decided: null };
+  }
+}
 
 export interface DeciderOptions {
   decide: (settings: DecisionSettings, recording: number, signal: AbortSignal) => Promise<DecidedRecording>;

@@ -1,5 +1,5 @@
 /** The results of an execution that has succeeded: figures, time line, table, one event, downloads. */
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Anemonefish, Execution } from '../client.ts';
 import { isAbort } from '../errors.ts';
 import { formatMoment as formatDay } from '../format.ts';
@@ -8,8 +8,8 @@ import { texts } from '../texts.ts';
 import { Busy, ErrorNotice, Notice, Screen } from '../ui.tsx';
 import { formatMoment, formatSeconds } from './clock.ts';
 import { DecisionPanel } from './decision-panel.tsx';
-import { Decider, settingsKey } from './decisions.ts';
-import type { DecisionSettings, DecisionState } from './decisions.ts';
+import { Decider, settingsKey, shownAfter } from './decisions.ts';
+import type { DecisionSettings, DecisionState, Shown } from './decisions.ts';
 import { Downloads } from './downloads.tsx';
 import { filterEvents, NO_FILTER, sortEvents } from './event-order.ts';
 import type { EventFilter, Sort } from './event-order.ts';
@@ -66,7 +66,7 @@ function Loaded({ client, execution, results }: { client: Anemonefish; execution
   const { recordings, names } = results;
   const [scope, setScope] = useState<number | null>(recordings.length === 1 ? 0 : null);
   const decision = useDecision(client, execution.id, results, scope);
-  const table = decision.table;
+  const { table } = decision.shown;
   const dated = useMemo(() => recordings.some(({ startUtc }) => startUtc !== null), [recordings]);
   const [axis, setAxis] = useState<AxisChoice>(dated ? (results.localZone ? 'local' : 'utc') : 'offset');
   const zone = zoneOfChoice(axis, results.localZone);
@@ -102,7 +102,7 @@ function Loaded({ client, execution, results }: { client: Anemonefish; execution
   const startText = ({ utc, start }: Event) =>
     zone ? (utc === null ? '' : formatMoment(utc, zone)) : formatSeconds(start);
   const withoutClock = recordings.filter(({ startUtc, seconds }) => startUtc === null && seconds !== null).length;
-  const figures = figuresOf(results, table, scope, decision.isOwn);
+  const figures = figuresOf(results, table, scope, decision.shown.decided === null);
   const step = (by: -1 | 1) => openAt(place < 0 ? 0 : place + by, false);
 
   return (
@@ -230,7 +230,7 @@ function Loaded({ client, execution, results }: { client: Anemonefish; execution
         execution={execution}
         recordings={recordings}
         files={results.files}
-        decided={decision.state.kind === 'decided' ? decision.state.decided : null}
+        decided={decision.shown.decided}
         recording={scope}
       />
     </div>
@@ -242,8 +242,7 @@ function useDecision(client: Anemonefish, execution: string, results: JobResults
   const [state, setState] = useState<DecisionState>({ kind: 'own' });
   const [settings, setSettings] = useState<DecisionSettings | null>(results.settings);
   const [waiting, setWaiting] = useState<number | null>(null);
-  // What is shown stays until a newer decision is complete, so events of two decisions are never mixed.
-  const [table, setTable] = useState<EventTable>(results.table);
+  const [shown, setShown] = useState<Shown>({ table: results.table, decided: null });
   const decider = useMemo(
     () =>
       new Decider({
@@ -252,13 +251,11 @@ function useDecision(client: Anemonefish, execution: string, results: JobResults
           return { decision: answer.decision as string, events: answer.events as unknown as EventFields[] };
         },
         onState: (next) => {
+          const all = results.recordings.map(({ recording }) => recording);
           setState(next);
-          if (next.kind === 'own' || next.kind === 'failed') setTable(results.table);
-          if (next.kind === 'decided') {
-            const { events } = next.decided;
-            const all = results.recordings.map(({ recording }) => recording);
-            setTable(tableOfEvents(flattened(all, events), results.targetClasses));
-          }
+          setShown((before) =>
+            shownAfter(before, next, results.table, ({ events }) => tableOfEvents(flattened(all, events), results.targetClasses)),
+          );
         },
       }),
     [client, execution, results],
@@ -276,16 +273,19 @@ function useDecision(client: Anemonefish, execution: string, results: JobResults
     else decider.request(next, asked);
   };
   const first = useRef(true);
-  useEffect(() => {
-    if (!first.current && settings) request(settings, false);
+  // Before anything is drawn: a decision on other recordings would show none of the events of these.
+  useLayoutEffect(() => {
+    if (!first.current && settings) {
+      decider.reset();
+      request(settings, false);
+    }
     first.current = false;
   }, [scope]);
   return {
     state,
     settings,
-    table,
+    shown,
     waiting,
-    isOwn: state.kind === 'own' || state.kind === 'failed',
     change: (next: DecisionSettings) => {
       setSettings(next);
       request(next, false);
