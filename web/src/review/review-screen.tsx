@@ -209,9 +209,12 @@ function Judging({
     client.model(name, version).then(propose, () => {}); // without proposals a name can still be typed
   }, [client, draw.model, label]);
   const position = useRef<HTMLHeadingElement>(null);
-  useEffect(() => position.current?.focus({ preventScroll: true }), []);
+  // Focus that stayed on an answer would make the next Space, which plays, an answer about a clip that nobody has heard.
+  const focusHeading = () => position.current?.focus({ preventScroll: true });
+  useEffect(focusHeading, []);
 
   const go = (index: number) => {
+    focusHeading();
     setAt(Math.min(Math.max(index, 0), units.length - 1));
     setNaming(false);
     setUnplayable(false);
@@ -220,7 +223,7 @@ function Judging({
   const judge = (verdict: string, calls: number | null = null) => {
     put(judgedAs(judged, verdict, calls));
     announce(words.verdict(verdictText(verdict)));
-    if (at < units.length - 1) go(at + 1);
+    go(at + 1); // the last clip stays
   };
   const play = () => player.toggle().catch(() => setUnplayable(true));
   const mark = (start: number, stop: number) => {
