@@ -641,6 +641,8 @@ export const texts = {
       verdicts: 'Download verdicts.csv',
       labels: 'Download labels (CSV)',
       help: 'calibrate-scores reads verdicts.csv; evaluate and train read the labels.',
+      leftOut: (count: number) =>
+        `${count === 1 ? '1 verdict is' : `${count} verdicts are`} not in this table, because its sample is smaller. Choose more clips.`,
     },
     keys: 'Keys',
     keysList: [

@@ -79,6 +79,14 @@ test('the connection comes back by itself', async () => {
   assert.equal(queue.error, null);
 });
 
+test('the kind of a stretch is sent, and the stretch is the same one without it', async () => {
+  const { service, queue } = setUp();
+  queue.put({ ...stretch(1), kind: 'segment' }, judged('no'));
+  await sleep(20);
+  assert.equal(service.batches[0][0].kind, 'segment');
+  assert.equal(queue.get(stretch(1))?.verdict, 'no');
+});
+
 test('a verdict that changes while it is sent is sent again', async () => {
   const { service, queue } = setUp();
   queue.put(stretch(1), judged('yes'));

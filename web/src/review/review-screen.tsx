@@ -456,11 +456,14 @@ function Stored({ queue }: { queue: VerdictQueue }) {
 
 function Export({ client, id, clips }: { client: Anemonefish; id: string; clips: number }) {
   const [error, setError] = useState<unknown>(null);
+  const [leftOut, setLeftOut] = useState(0);
   const save = async (format: 'verdicts' | 'labels') => {
     setError(null);
+    setLeftOut(0);
     try {
       const file = await client.verdictFile(id, format, { clips, seed: SEED });
       saveLink(file.url, file.name);
+      setLeftOut(file.left_out);
     } catch (problem) {
       setError(problem);
     }
@@ -477,6 +480,7 @@ function Export({ client, id, clips }: { client: Anemonefish; id: string; clips:
         </button>
       </div>
       <p class="small muted">{words.export.help}</p>
+      <div role="status">{leftOut > 0 && <Notice tone="warning" title={words.export.leftOut(leftOut)} />}</div>
       {error !== null && <ErrorNotice error={error} />}
     </section>
   );
@@ -500,11 +504,12 @@ function Keys() {
   );
 }
 
-const stretchOf = ({ recording, start_sample, stop_sample }: Unit, label: string): Stretch => ({
+const stretchOf = ({ recording, start_sample, stop_sample, kind }: Unit, label: string): Stretch => ({
   recording,
   start_sample,
   stop_sample,
   class: label,
+  kind,
 });
 
 function verdictText(verdict: string): string {

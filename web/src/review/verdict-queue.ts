@@ -11,6 +11,8 @@ export interface Stretch {
   start_sample: number;
   stop_sample: number;
   class: string;
+  /** What the draw took it for. It says nothing about which stretch it is. */
+  kind?: 'event' | 'segment' | null;
 }
 
 export interface Judged {
