@@ -634,6 +634,8 @@ export const texts = {
         ? '1 verdict is not stored anywhere yet. Do not close this page.'
         : `${count} verdicts are not stored anywhere yet. Do not close this page.`,
     refused: 'The service did not store your verdicts',
+    refusedSome: (count: number) => `The service refused ${count === 1 ? '1 verdict' : `${count} verdicts`}`,
+    refusedHelp: 'The others are not affected. Judge that clip again, or clear its verdict.',
     sendNow: 'Send now',
     noClips: 'There is nothing to review.',
     export: {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VerdictQueue } from '../src/review/verdict-queue.ts';
 import type { Keeper, SentVerdict } from '../src/review/verdict-queue.ts';
-import { actionOf, cleanName, judgedAs, markedAs, nextOpen } from '../src/review/verdicts.ts';
+import { actionOf, cleanName, judgedAs, markedAs, markOf, nextOpen } from '../src/review/verdicts.ts';
 
 const stretch = (number: number) => ({ recording: 0, start_sample: number, stop_sample: number + 10, class: 'anemonefish' });
 const judged = (verdict: string, calls: number | null = null) => ({ verdict, calls, mark: null });
@@ -20,18 +20,23 @@ class Memory implements Keeper {
 }
 
 function setUp(keeper: Keeper | null = new Memory()) {
-  const service = { online: true, refusal: null as Error | null, batches: [] as SentVerdict[][] };
+  const service = { online: true, refusal: null as Error | null, bad: null as number | null, tries: 0, batches: [] as SentVerdict[][] };
   const make = () =>
     new VerdictQueue({
       place: 'e-1/Ana',
       keeper,
       retryDelay: 10,
       onChange: () => {},
-      isPassing: (error) => (error as Error).message === 'offline',
+      kindOf: (error) => {
+        const { message } = error as Error;
+        return message === 'offline' ? 'passing' : message === 'NotAllowed' ? 'access' : 'content';
+      },
       send: async (verdicts) => {
         await sleep(1);
+        service.tries += 1;
         if (!service.online) throw new Error('offline');
         if (service.refusal) throw service.refusal;
+        if (verdicts.some(({ start_sample }) => start_sample === service.bad)) throw new Error('InvalidRequest');
         service.batches.push(verdicts);
       },
     });
@@ -132,6 +137,40 @@ test('a refusal is kept and not repeated by itself', async () => {
   assert.equal(queue.waiting, 1);
 });
 
+test('a verdict that is refused stays alone: the others are sent, and later ones too', async () => {
+  const { service, queue, make } = setUp();
+  service.online = false;
+  for (const number of [1, 2, 3]) queue.put(stretch(number), judged('yes'));
+  await sleep(5);
+  [service.online, service.bad] = [true, 2];
+  await sleep(60);
+  queue.put(stretch(4), judged('no'));
+  await sleep(30);
+  assert.deepEqual(service.batches.flat().map(({ start_sample }) => start_sample), [1, 3, 4]);
+  assert.deepEqual([queue.waiting, queue.refused], [1, 1]);
+  assert.equal((queue.error as Error).message, 'InvalidRequest');
+  assert.equal(make().waiting, 1);
+  queue.put(stretch(2), null); // the next word on it is sent
+  service.bad = null;
+  await sleep(30);
+  assert.deepEqual([queue.waiting, queue.refused, queue.error], [0, 0, null]);
+});
+
+test('whoever has no access is told so by one request', async () => {
+  const { service, queue } = setUp();
+  service.online = false;
+  for (let number = 0; number < 50; number += 1) queue.put(stretch(number), judged('yes'));
+  await sleep(5);
+  const before = service.tries;
+  [service.online, service.refusal] = [true, new Error('NotAllowed')];
+  await sleep(60);
+  assert.equal(service.tries - before, 1);
+  assert.deepEqual([queue.waiting, queue.refused], [50, 0]);
+  service.refusal = null;
+  await queue.sendAgain();
+  assert.equal(queue.waiting, 0);
+});
+
 test('a browser that keeps nothing is told apart from one that does', () => {
   const memory = new Memory();
   memory.full = true;
@@ -166,6 +205,17 @@ test('names are safe in a table', () => {
   assert.equal(cleanName(' =cmd|Ana;\nB '), 'cmd|Ana B');
   assert.equal(cleanName('===').length, 0);
   assert.equal(cleanName('ü'.repeat(100)).length, 60);
+});
+
+test('a name is the same however its letters are typed', () => {
+  assert.equal(cleanName('Zoe\u0308'), 'Zo\u00EB');
+});
+
+test('a mark ends with the last sample of the sound', () => {
+  assert.deepEqual(markOf(1, 2, { begins: 0, ends: 10 }, 16000), [16000, 32000]);
+  assert.deepEqual(markOf(9, 12, { begins: 0.5, ends: 159999.7 / 16000 }, 16000), [144000, 159999]);
+  assert.deepEqual(markOf(0, 1, { begins: 0.5, ends: 160000 / 16000 }, 16000), [8000, 16000]);
+  assert.equal(markOf(11, 12, { begins: 0, ends: 10 }, 16000), null);
 });
 
 test('no removes a mark; a mark makes yes of no and of nothing', () => {

@@ -15,7 +15,7 @@ import { texts } from '../texts.ts';
 import { announce, Busy, ErrorNotice, Notice, Screen } from '../ui.tsx';
 import { VerdictQueue } from './verdict-queue.ts';
 import type { Judged, Stretch } from './verdict-queue.ts';
-import { actionOf, cleanName, judgedAs, LONGEST_NAME, markedAs, nextOpen } from './verdicts.ts';
+import { actionOf, cleanName, judgedAs, LONGEST_NAME, markedAs, markOf, nextOpen } from './verdicts.ts';
 import '../results/results.css';
 import './review.css';
 
@@ -109,7 +109,7 @@ function Sample({ client, id, reviewer, onChange }: { client: Anemonefish; id: s
         keeper: localKeeper(),
         send: (verdicts) => client.putVerdicts(id, { reviewer: reviewer.name, verdicts }),
         onChange: () => setVersion((version) => version + 1),
-        isPassing: (problem) => problem instanceof AnemonefishError && (problem.status === 0 || problem.status === 429 || problem.status >= 500),
+        kindOf: kindOfProblem,
       }),
     [client, id, reviewer.name],
   );
@@ -228,9 +228,8 @@ function Judging({
   const play = () => player.toggle().catch(() => setUnplayable(true));
   const mark = (start: number, stop: number) => {
     if (state.kind !== 'ready') return;
-    const { begins, ends } = state.sound;
-    const [from, to] = [start, stop].map((edge) => Math.round(Math.min(Math.max(edge, begins), ends) * unit.sample_rate));
-    if (to > from) put(markedAs(judged, [from, to]));
+    const samples = markOf(start, stop, state.sound, unit.sample_rate);
+    if (samples) put(markedAs(judged, samples));
   };
   const marked = judged?.mark?.map((sample) => sample / unit.sample_rate) as [number, number] | undefined;
   const markEdge = (edge: 'start' | 'stop') => {
@@ -429,24 +428,25 @@ function OtherClass({ classes, onSet, onCancel }: { classes: string[]; onSet: (n
 
 /** Says where the verdicts are: with the service, in this browser, or nowhere. */
 function Stored({ queue }: { queue: VerdictQueue }) {
-  const { waiting, kept, error } = queue;
+  const { waiting, refused, kept, error } = queue;
+  const unsent = waiting - refused;
   const passing = error instanceof AnemonefishError && error.status === 0;
   return (
     <div role="status">
       {waiting === 0 ? (
         <p class="small muted">{words.stored}</p>
-      ) : kept ? (
-        <p class="small">{words.waiting(waiting)}</p>
-      ) : (
+      ) : !kept ? (
         <Notice tone="error" title={words.notKept(waiting)} />
+      ) : (
+        unsent > 0 && <p class="small">{words.waiting(unsent)}</p>
       )}
-      {waiting > 0 && error !== null && !passing && (
-        <Notice tone="error" title={words.refused}>
-          {explain(error).text}
+      {error !== null && !passing && (
+        <Notice tone="error" title={refused ? words.refusedSome(refused) : words.refused}>
+          {explain(error).text} {refused > 0 && words.refusedHelp}
         </Notice>
       )}
-      {waiting > 0 && error !== null && (
-        <button type="button" onClick={() => void queue.flush()}>
+      {error !== null && (
+        <button type="button" onClick={() => void queue.sendAgain()}>
           {words.sendNow}
         </button>
       )}
@@ -511,6 +511,12 @@ const stretchOf = ({ recording, start_sample, stop_sample, kind }: Unit, label: 
   class: label,
   kind,
 });
+
+function kindOfProblem(problem: unknown): 'passing' | 'content' | 'access' {
+  if (!(problem instanceof AnemonefishError)) return 'access';
+  if (problem.status === 0 || problem.status === 429 || problem.status >= 500) return 'passing';
+  return problem.status === 400 || problem.error === 'RecordingNotFound' ? 'content' : 'access';
+}
 
 function verdictText(verdict: string): string {
   if (verdict.startsWith('other:')) return verdict.slice(6);

@@ -22,6 +22,12 @@ export interface Judged {
   mark: [start: number, stop: number] | null;
 }
 
+/** A verdict on its way; null deletes. */
+interface Entry {
+  stretch: Stretch;
+  judged: Judged | null;
+}
+
 export type SentVerdict = Stretch & {
   verdict: Answer | null;
   calls: number | null;
@@ -43,8 +49,11 @@ export interface QueueOptions {
   send: (verdicts: SentVerdict[]) => Promise<unknown>;
   /** Called after every change. */
   onChange: () => void;
-  /** Whether an error means that there was no answer, so that it is tried again. */
-  isPassing: (error: unknown) => boolean;
+  /**
+   * What an error is about: `passing` (no answer; it is tried again), `content` (what was sent is refused, so the others
+   * are sent without it), or `access` (nothing is taken, whatever is sent).
+   */
+  kindOf: (error: unknown) => 'passing' | 'content' | 'access';
   /** Time before the next try, in ms. */
   retryDelay?: number;
 }
@@ -58,13 +67,14 @@ export const stretchKey = ({ recording, start_sample, stop_sample, class: name }
 export class VerdictQueue {
   #options: Required<QueueOptions>;
   #judged = new Map<string, Judged>();
-  /** Verdicts that the service does not have yet, the oldest first; null deletes. */
-  #unsent = new Map<string, { stretch: Stretch; judged: Judged | null }>();
+  /** Verdicts that the service does not have yet, the oldest first. */
+  #unsent = new Map<string, Entry>();
+  /** Those of them that the service refused, and why. They are not sent again by themselves. */
+  #refused = new Map<Entry, unknown>();
   #sending = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
-  /** Why the service did not take verdicts; null while it does. */
-  error: unknown = null;
+  #failure: unknown = null;
   /** Whether the browser keeps what was not sent. */
   kept: boolean;
 
@@ -77,6 +87,16 @@ export class VerdictQueue {
   /** Number of verdicts that the service does not have yet. */
   get waiting(): number {
     return this.#unsent.size;
+  }
+
+  /** Number of verdicts that the service refused; they are among those that wait. */
+  get refused(): number {
+    return this.#refused.size;
+  }
+
+  /** Why the service did not take verdicts; null while it does. */
+  get error(): unknown {
+    return this.#failure ?? this.#refused.values().next().value ?? null;
   }
 
   get(stretch: Stretch): Judged | null {
@@ -98,36 +118,66 @@ export class VerdictQueue {
     const key = stretchKey(stretch);
     if (judged) this.#judged.set(key, judged);
     else this.#judged.delete(key);
-    this.#unsent.delete(key); // the newest of a stretch goes to the end
+    this.#forget(key); // the newest of a stretch goes to the end
     this.#unsent.set(key, { stretch, judged });
     this.#keep();
     this.#options.onChange();
     void this.flush();
   }
 
-  /** Send what waits, now. */
+  /** Send what waits and was not refused, now. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     if (this.#sending || this.#closed) return;
     this.#sending = true;
     try {
-      while (this.#unsent.size) {
-        const batch = [...this.#unsent].slice(0, MOST_AT_ONCE);
-        await this.#options.send(batch.map(([, { stretch, judged }]) => sentVerdict(stretch, judged)));
-        for (const [key, sent] of batch) if (this.#unsent.get(key) === sent) this.#unsent.delete(key);
-        this.error = null;
-        this.#keep();
-        this.#options.onChange();
-      }
+      for (let batch = this.#next(); batch.length && !this.#closed; batch = this.#next()) await this.#sendAll(batch);
     } catch (error) {
-      this.error = error;
-      if (!this.#closed && this.#options.isPassing(error)) {
+      this.#failure = error;
+      if (!this.#closed && this.#options.kindOf(error) === 'passing') {
         this.#timer = setTimeout(() => void this.flush(), this.#options.retryDelay);
       }
     } finally {
       this.#sending = false;
       this.#options.onChange();
     }
+  }
+
+  /** Send what waits, also what was refused before. */
+  sendAgain(): Promise<void> {
+    this.#refused.clear();
+    return this.flush();
+  }
+
+  #next(): [string, Entry][] {
+    return [...this.#unsent].filter(([, entry]) => !this.#refused.has(entry)).slice(0, MOST_AT_ONCE);
+  }
+
+  /** Send verdicts at once. If the service refuses them, send each alone, so that only those at fault stay. */
+  async #sendAll(batch: [string, Entry][]): Promise<void> {
+    try {
+      await this.#options.send(batch.map(([, { stretch, judged }]) => sentVerdict(stretch, judged)));
+    } catch (error) {
+      if (this.#options.kindOf(error) !== 'content') throw error;
+      if (batch.length > 1) {
+        for (const each of batch) if (!this.#closed) await this.#sendAll([each]);
+        return;
+      }
+      const [[key, entry]] = batch;
+      if (this.#unsent.get(key) === entry) this.#refused.set(entry, error);
+      this.#options.onChange();
+      return;
+    }
+    for (const [key, sent] of batch) if (this.#unsent.get(key) === sent) this.#forget(key);
+    this.#failure = null;
+    this.#keep();
+    this.#options.onChange();
+  }
+
+  #forget(key: string): void {
+    const entry = this.#unsent.get(key);
+    if (entry) this.#refused.delete(entry);
+    this.#unsent.delete(key);
   }
 
   /** Stop sending; what waits stays in the browser. */
@@ -139,7 +189,7 @@ export class VerdictQueue {
   #recall(): void {
     try {
       const text = this.#options.keeper?.getItem(this.#options.place);
-      const kept: [string, { stretch: Stretch; judged: Judged | null }][] = JSON.parse(text ?? '[]');
+      const kept: [string, Entry][] = JSON.parse(text ?? '[]');
       for (const [key, entry] of kept) {
         this.#unsent.set(key, entry);
         if (entry.judged) this.#judged.set(key, entry.judged);

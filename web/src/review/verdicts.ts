@@ -4,9 +4,13 @@ import type { Judged } from './verdict-queue.ts';
 /** Longest name of a reviewer or of a class. */
 export const LONGEST_NAME = 60;
 
-/** Return a name that no spreadsheet takes for a formula: it begins with a letter or a digit and has no line breaks. */
+/**
+ * Return a name that no spreadsheet takes for a formula: it begins with a letter or a digit and has no line breaks. It is
+ * in the Unicode form in which the service stores names, so that a name is found again however it was typed.
+ */
 export function cleanName(text: string): string {
   return text
+    .normalize('NFC')
     .replace(/[\p{C};\u2028\u2029]+/gu, ' ')
     .replace(/^[^\p{L}\p{N}]+/u, '')
     .trim()
@@ -57,6 +61,19 @@ export function judgedAs(before: Judged | null, verdict: string, calls: number |
 export function markedAs(before: Judged | null, mark: [start: number, stop: number]): Judged {
   const absent = before === null || before.verdict === 'no';
   return absent ? { verdict: 'yes', calls: null, mark } : { ...before, mark };
+}
+
+/**
+ * Return a mark in samples, within the sound that is shown; null if nothing is left of it.
+ *
+ * @param sound begin and end of the sound, in seconds. Its end may lie between two samples, and the recording has no later one
+ * @param rate samples in a second
+ */
+export function markOf(start: number, stop: number, sound: { begins: number; ends: number }, rate: number): [start: number, stop: number] | null {
+  const least = Math.ceil(sound.begins * rate - 1e-6);
+  const most = Math.floor(sound.ends * rate + 1e-6);
+  const [from, to] = [start, stop].map((edge) => Math.min(Math.max(Math.round(edge * rate), least), most));
+  return to > from ? [from, to] : null;
 }
 
 /** Return the place of the next unit without a verdict, searched from the one after `at`, round to it; null if none. */
