@@ -10,6 +10,7 @@ import { UploadsScreen } from './executions/uploads-screen.tsx';
 import { explain } from './errors.ts';
 import { followHash, links, route } from './navigation.ts';
 import type { Route } from './navigation.ts';
+import { followVerdicts, verdictQueues } from './review/queues-of-user.ts';
 import { ReviewScreen } from './review/review-screen.tsx';
 import { client, config, openSession, signOut } from './session.ts';
 import { SignInScreen } from './sign-in-screen.tsx';
@@ -25,6 +26,7 @@ export function App() {
   useEffect(() => {
     followHash();
     followSession();
+    followVerdicts();
     loadConfig().then((loaded) => openSession(loaded).catch(setLoginError), setConfigError);
   }, []);
   return (
@@ -102,6 +104,7 @@ function CurrentScreen({ client, route }: { client: Anemonefish; route: Route })
 
 function Header() {
   const { screen } = route.value;
+  const { count, review } = verdictQueues.waiting.value;
   const current = (...screens: Route['screen'][]) => (screens.includes(screen) ? 'page' : undefined);
   return (
     <header class="header">
@@ -122,6 +125,13 @@ function Header() {
               {texts.app.uploads}
             </a>
           </nav>
+          {screen !== 'review' && review && (
+            <span class="small" role="status">
+              <a href={links.review(review.execution)} title={texts.app.verdictsOf(review.reviewer)}>
+                {texts.app.verdictsWait(count)}
+              </a>
+            </span>
+          )}
           <button type="button" class="quiet" onClick={() => void signOut()}>
             {texts.app.signOut}
           </button>

@@ -10,6 +10,8 @@ export const texts = {
     executions: 'Executions',
     uploads: 'Uploads',
     signOut: 'Sign out',
+    verdictsWait: (count: number) => `${count === 1 ? '1 verdict is' : `${count} verdicts are`} not sent yet`,
+    verdictsOf: (reviewer: string) => `Open the review of ${reviewer}`,
     loading: 'Loading …',
     slow: 'The service takes longer than usual to answer; the page tries again by itself.',
     notFound: 'There is no such screen',
@@ -637,6 +639,7 @@ export const texts = {
     refusedSome: (count: number) => `The service refused ${count === 1 ? '1 verdict' : `${count} verdicts`}`,
     refusedHelp: 'The others are not affected. Judge that clip again, or clear its verdict.',
     sendNow: 'Send now',
+    discard: (count: number) => `Discard ${count === 1 ? 'this verdict' : `these ${count} verdicts`}`,
     noClips: 'There is nothing to review.',
     export: {
       heading: 'Verdicts of all reviewers',

@@ -19,6 +19,12 @@ class Memory implements Keeper {
   };
 }
 
+/** Wait for something that must happen, however slow the machine is. */
+async function until(happened: () => boolean) {
+  for (let tries = 0; !happened() && tries < 500; tries += 1) await sleep(5);
+  assert.ok(happened());
+}
+
 function setUp(keeper: Keeper | null = new Memory()) {
   const service = { online: true, refusal: null as Error | null, bad: null as number | null, tries: 0, batches: [] as SentVerdict[][] };
   const make = () =>
@@ -96,7 +102,7 @@ test('a verdict that changes while it is sent is sent again', async () => {
   const { service, queue } = setUp();
   queue.put(stretch(1), judged('yes'));
   queue.put(stretch(1), judged('no'));
-  await sleep(30);
+  await until(() => queue.waiting === 0);
   assert.equal(service.batches.flat().at(-1)?.verdict, 'no');
   assert.equal(queue.waiting, 0);
 });
@@ -143,27 +149,42 @@ test('a verdict that is refused stays alone: the others are sent, and later ones
   for (const number of [1, 2, 3]) queue.put(stretch(number), judged('yes'));
   await sleep(5);
   [service.online, service.bad] = [true, 2];
-  await sleep(60);
+  await until(() => queue.waiting === 1);
   queue.put(stretch(4), judged('no'));
-  await sleep(30);
+  await until(() => service.batches.flat().length === 3);
   assert.deepEqual(service.batches.flat().map(({ start_sample }) => start_sample), [1, 3, 4]);
   assert.deepEqual([queue.waiting, queue.refused], [1, 1]);
   assert.equal((queue.error as Error).message, 'InvalidRequest');
   assert.equal(make().waiting, 1);
   queue.put(stretch(2), null); // the next word on it is sent
   service.bad = null;
-  await sleep(30);
+  await until(() => queue.waiting === 0);
   assert.deepEqual([queue.waiting, queue.refused, queue.error], [0, 0, null]);
+});
+
+test('a refused verdict can be given up, and the others stay', async () => {
+  const { service, queue, make } = setUp();
+  service.bad = 1;
+  queue.put(stretch(1), judged('yes'));
+  await until(() => queue.refused === 1);
+  service.online = false;
+  queue.put(stretch(2), judged('no'));
+  await until(() => (queue.error as Error).message === 'offline');
+  queue.discard();
+  assert.deepEqual([queue.waiting, queue.refused, queue.get(stretch(1))], [1, 0, null]);
+  queue.close();
+  assert.equal(make().get(stretch(2))?.verdict, 'no');
 });
 
 test('whoever has no access is told so by one request', async () => {
   const { service, queue } = setUp();
   service.online = false;
   for (let number = 0; number < 50; number += 1) queue.put(stretch(number), judged('yes'));
-  await sleep(5);
+  await until(() => queue.error !== null);
   const before = service.tries;
   [service.online, service.refusal] = [true, new Error('NotAllowed')];
-  await sleep(60);
+  await until(() => (queue.error as Error | null)?.message === 'NotAllowed');
+  await sleep(30);
   assert.equal(service.tries - before, 1);
   assert.deepEqual([queue.waiting, queue.refused], [50, 0]);
   service.refusal = null;

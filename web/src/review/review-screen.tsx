@@ -13,8 +13,8 @@ import { Spectrogram } from '../results/spectrogram.tsx';
 import { useSound } from '../results/use-sound.ts';
 import { texts } from '../texts.ts';
 import { announce, Busy, ErrorNotice, Notice, Screen } from '../ui.tsx';
-import { VerdictQueue } from './verdict-queue.ts';
-import type { Judged, Stretch } from './verdict-queue.ts';
+import { localKeeper, verdictQueues } from './queues-of-user.ts';
+import type { Judged, Stretch, VerdictQueue } from './verdict-queue.ts';
 import { actionOf, cleanName, judgedAs, LONGEST_NAME, markedAs, markOf, nextOpen } from './verdicts.ts';
 import '../results/results.css';
 import './review.css';
@@ -41,7 +41,9 @@ export function ReviewScreen({ client, id }: { client: Anemonefish; id: string }
       <p>
         <a href={links.execution(id)}>{words.back}</a>
       </p>
-      {reviewer ? (
+      {verdictQueues.user.value === null ? (
+        <Busy />
+      ) : reviewer ? (
         <Sample key={`${reviewer.name}/${reviewer.clips}`} client={client} id={id} reviewer={reviewer} onChange={() => setReviewer(null)} />
       ) : (
         <Who onStart={setReviewer} />
@@ -101,31 +103,11 @@ function Sample({ client, id, reviewer, onChange }: { client: Anemonefish; id: s
   const [draw, setDraw] = useState<Draw | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [attempt, setAttempt] = useState(0);
-  const [, setVersion] = useState(0);
-  const queue = useMemo(
-    () =>
-      new VerdictQueue({
-        place: `anemonefish.verdicts/${id}/${reviewer.name}`,
-        keeper: localKeeper(),
-        send: (verdicts) => client.putVerdicts(id, { reviewer: reviewer.name, verdicts }),
-        onChange: () => setVersion((version) => version + 1),
-        kindOf: kindOfProblem,
-      }),
-    [client, id, reviewer.name],
-  );
+  const queue = useMemo(() => verdictQueues.open(id, reviewer.name), [client, id, reviewer.name]);
+  void verdictQueues.version.value; // shown again whenever the queue changes
   useEffect(() => {
-    const online = () => void queue.flush();
-    const leave = (event: BeforeUnloadEvent) => {
-      if (queue.waiting && !queue.kept) event.preventDefault();
-    };
-    addEventListener('online', online);
-    addEventListener('beforeunload', leave);
     void queue.flush(); // what an earlier visit could not send
-    return () => {
-      removeEventListener('online', online);
-      removeEventListener('beforeunload', leave);
-      queue.close();
-    };
+    return () => void queue.flush();
   }, [queue]);
   useEffect(() => {
     const controller = new AbortController();
@@ -154,7 +136,14 @@ function Sample({ client, id, reviewer, onChange }: { client: Anemonefish; id: s
     );
     return () => controller.abort();
   }, [client, id, reviewer, queue, attempt]);
-  if (error) return <ErrorNotice error={error} retry={() => setAttempt(attempt + 1)} />;
+  if (error) {
+    return (
+      <>
+        <ErrorNotice error={error} retry={() => setAttempt(attempt + 1)} />
+        {queue.waiting > 0 && <Stored queue={queue} />}
+      </>
+    );
+  }
   if (!draw) return <Busy text={words.loading} />;
   if (!draw.units.length) return <p>{words.noClips}</p>;
   return (
@@ -431,6 +420,7 @@ function Stored({ queue }: { queue: VerdictQueue }) {
   const { waiting, refused, kept, error } = queue;
   const unsent = waiting - refused;
   const passing = error instanceof AnemonefishError && error.status === 0;
+  const isGone = error instanceof AnemonefishError && error.status === 404;
   return (
     <div role="status">
       {waiting === 0 ? (
@@ -446,9 +436,16 @@ function Stored({ queue }: { queue: VerdictQueue }) {
         </Notice>
       )}
       {error !== null && (
-        <button type="button" onClick={() => void queue.sendAgain()}>
-          {words.sendNow}
-        </button>
+        <div class="button-row">
+          <button type="button" onClick={() => void queue.sendAgain()}>
+            {words.sendNow}
+          </button>
+          {(refused > 0 || isGone) && (
+            <button type="button" onClick={() => queue.discard()}>
+              {words.discard(refused || waiting)}
+            </button>
+          )}
+        </div>
       )}
     </div>
   );
@@ -512,23 +509,9 @@ const stretchOf = ({ recording, start_sample, stop_sample, kind }: Unit, label: 
   kind,
 });
 
-function kindOfProblem(problem: unknown): 'passing' | 'content' | 'access' {
-  if (!(problem instanceof AnemonefishError)) return 'access';
-  if (problem.status === 0 || problem.status === 429 || problem.status >= 500) return 'passing';
-  return problem.status === 400 || problem.error === 'RecordingNotFound' ? 'content' : 'access';
-}
-
 function verdictText(verdict: string): string {
   if (verdict.startsWith('other:')) return verdict.slice(6);
   return verdict === 'yes' ? words.yes : verdict === 'no' ? words.no : words.unsure;
-}
-
-function localKeeper(): Storage | null {
-  try {
-    return localStorage;
-  } catch {
-    return null; // forbidden in this browser
-  }
 }
 
 function readReviewer(): Reviewer | null {

@@ -1,5 +1,5 @@
 /**
- * The verdicts of one reviewer on one draw. Each is kept in the browser at once and sent to the service; without a
+ * The verdicts of one reviewer on one execution. Each is kept in the browser at once and sent to the service; without a
  * connection it waits here, also over a reload. Nothing is dropped silently: what is not stored anywhere is said.
  */
 
@@ -43,7 +43,7 @@ export interface Keeper {
 }
 
 export interface QueueOptions {
-  /** Name of the place in the keeper: execution and reviewer. */
+  /** Name of the place in the keeper: user, execution and reviewer. */
   place: string;
   keeper: Keeper | null;
   send: (verdicts: SentVerdict[]) => Promise<unknown>;
@@ -184,6 +184,24 @@ export class VerdictQueue {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+  }
+
+  /** Send again, after {@link close}. */
+  reopen(): void {
+    this.#closed = false;
+    void this.flush();
+  }
+
+  /** Give up what the service refused, or, if it takes none at all, all that waits. */
+  discard(): void {
+    const given = this.#refused.size ? [...this.#refused.keys()] : [...this.#unsent.values()];
+    for (const { stretch } of given) {
+      this.#forget(stretchKey(stretch));
+      this.#judged.delete(stretchKey(stretch));
+    }
+    this.#failure = null;
+    this.#keep();
+    this.#options.onChange();
   }
 
   #recall(): void {
