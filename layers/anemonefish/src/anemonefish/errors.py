@@ -18,7 +18,7 @@ words::
     │   ├── NotAllowed, RouteNotFound, MethodNotAllowed, UnsupportedMediaType, UploadNotFound, UploadIncomplete
     │   ├── UploadExpired, ExecutionNotFound, DecisionNotFound, ScoresDeleted, ResultArchived
     │   ├── WrongState, IdempotencyConflict
-    │   ├── QuoteTooLarge, ClipTooLarge, TooManyJobs, StorageLimitReached
+    │   ├── QuoteTooLarge, ClipTooLarge, ReviewTooLarge, TooManyJobs, StorageLimitReached
     │   └── RemoteError               raised by the client of an API, under the API's own name of the error
     └── StorageError                  retried, as OutOfTime is
 
@@ -68,6 +68,7 @@ __all__ = [
     "RemoteError",
     "RequestError",
     "ResultArchived",
+    "ReviewTooLarge",
     "RouteNotFound",
     "ScoresDeleted",
     "StorageError",
