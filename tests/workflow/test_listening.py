@@ -115,9 +115,19 @@ def test_refusals_are_typed(api: Api, other_tenant: Api, execution: dict[str, An
         assert (answer.status_code, answer.json()["error"]) == (status, error), query
 
 
-def test_deleted_upload_cannot_be_heard_any_more(api: Api, execution: dict[str, Any]) -> None:
-    assert api("DELETE", f"/uploads/{execution['uploads'][0]}").status_code == 204
-    answer = api("GET", f"/executions/{execution['id']}/recordings/0/clip?start=7&stop=8")
-    assert (answer.status_code, answer.json()["error"]) == (404, "RecordingNotFound")
-    assert "the recording was deleted" in answer.json()["message"]
-    assert "s3://" not in answer.text
+def test_deleted_upload_cannot_be_heard_any_more_also_where_it_was_heard_before(
+    api: Api, execution: dict[str, Any]
+) -> None:
+    heard = [
+        f"/executions/{execution['id']}/recordings/{number}/{kind}?start=7&stop=8&redirect=false"
+        for number in (0, 1)  # the second was transcoded
+        for kind in ("clip", "spectrogram")
+    ]
+    assert [api("GET", path).status_code for path in heard] == [200] * 4
+    for upload in execution["uploads"]:
+        assert api("DELETE", f"/uploads/{upload}").status_code == 204
+    for path in (*heard, heard[0].replace("start=7", "start=6")):
+        answer = api("GET", path)
+        assert (answer.status_code, answer.json()["error"]) == (404, "RecordingNotFound"), path
+        assert "the recording was deleted" in answer.json()["message"]
+        assert "s3://" not in answer.text

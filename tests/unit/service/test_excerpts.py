@@ -124,7 +124,6 @@ def test_recording_that_was_transcoded_is_cut_from_its_pieces(
     path = tmp_path / f"reef.{ending}"
     soundfile.write(path, np.random.default_rng(3).uniform(-0.5, 0.5, (144_000, 2)), 48_000)
     job = planned_job(path)
-    path.unlink()
     made = cut_excerpt(job, "lab", 0, Fraction(1), Fraction(2))
     found, _ = soundfile.read(stored(job, made.key), dtype="int32", always_2d=True)
     whole = cut_excerpt(job, "lab", 0, Fraction(0), Fraction(3))
@@ -212,6 +211,22 @@ def test_recording_that_is_not_there_any_more_is_said(
     for call in (cut_excerpt, lambda job, *asked: draw_excerpt(job, models, *asked)):
         with pytest.raises(RecordingNotFound, match=r"reef.wav: the recording was deleted, .* upload it again"):
             call(job, "lab", 0, Fraction(0), Fraction(1))
+
+
+@pytest.mark.parametrize("ending", ["wav", "mp3"])
+def test_excerpts_that_are_stored_are_not_heard_after_their_recording_was_deleted(
+    planned_job: Plan, models: ModelRepository, tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"reef.{ending}"
+    soundfile.write(path, np.random.default_rng(3).uniform(-0.5, 0.5, 96_000), 48_000)
+    job, asked = planned_job(path), ("lab", 0, Fraction(0), Fraction(1))
+    sound, picture = cut_excerpt(job, *asked), draw_excerpt(job, models, *asked)
+    path.unlink()
+    assert stored(job, sound.key).exists()
+    assert stored(job, picture.key).exists()
+    for call in (cut_excerpt, lambda job, *asked: draw_excerpt(job, models, *asked)):
+        with pytest.raises(RecordingNotFound, match=r"the recording was deleted"):
+            call(job, *asked)
 
 
 def test_recording_that_the_execution_does_not_have_or_could_not_read_is_said(

@@ -1,7 +1,8 @@
 """Excerpts of a recording on demand: its sound as FLAC, and its spectrogram as PNG.
 
 They are cut and drawn as those of a review are. An excerpt is stored in the output bucket under a key that names the
-recording's version and the samples, so the second request for it only finds it; the bucket deletes it after some days::
+recording's version and the samples, so the second request for it only finds it; the bucket deletes it after some days.
+A recording that was deleted is not heard any more, although its excerpts and its transcoded sound may still be stored::
 
     excerpts/{tenant}/{recording}/{start}-{stop}.flac
     excerpts/{tenant}/{recording}/{start}-{stop}-{drawing}.png
@@ -24,6 +25,7 @@ from anemonefish.plots.spectrogram import draw_spectrogram_image, image_frequenc
 from anemonefish.results.clips import ClipSource, cut_clips
 from anemonefish.results.events import Event
 from anemonefish.sample_times import format_seconds
+from anemonefish.stores import open_source
 from anemonefish.stores.temporary import temporary_folder
 
 __all__ = ["LONGEST_SECONDS", "MOST_SAMPLES", "Excerpt", "Spectrogram", "cut_excerpt", "draw_excerpt"]
@@ -95,12 +97,13 @@ def cut_excerpt(job: Job, tenant: str, number: int, start: Fraction, stop: Fract
     ClipTooLarge
         It is longer than :data:`LONGEST_SECONDS`, or has more than :data:`MOST_SAMPLES`.
     RecordingNotFound
-        There is no such recording, it was not analysed, or its sound was deleted after its time.
+        There is no such recording, it was not analysed, or it was deleted, by its owner or after its time.
     RecordingError
         It cannot be read.
     """
     recording, analysis = _find(job.read_plan(), number)
     excerpt = _placed(recording, analysis, tenant, start, stop)
+    _check_kept(recording, analysis)
     if not job.store.exists(excerpt.key):
         with temporary_folder() as folder:
             job.store.upload(excerpt.key, _cut(job, recording, analysis, excerpt, Path(folder)))
@@ -131,6 +134,7 @@ def draw_excerpt(
         low_hz=low,
         high_hz=high,
     )
+    _check_kept(recording, analysis)
     if not job.store.exists(picture.key):
         with temporary_folder() as folder:
             path = _cut(job, recording, analysis, sound, Path(folder))
@@ -151,6 +155,21 @@ def _find(plan: Plan, number: int) -> tuple[PlannedRecording, Analysis]:
             raise recording.failure.to_error()
         raise RecordingNotFound(f"{recording.name}: this recording was not analysed")
     return recording, recording.analysis
+
+
+def _check_kept(recording: PlannedRecording, analysis: Analysis) -> None:
+    """Raise an error unless the recording is still there as it was analysed."""
+    try:
+        open_source(recording.uri, analysis.version or None, recording.name).close()
+    except RecordingNotFound:
+        raise _deleted(recording) from None
+
+
+def _deleted(recording: PlannedRecording) -> RecordingNotFound:
+    return RecordingNotFound(
+        f"{recording.name}: the recording was deleted, by its owner or after the days for which this service keeps "
+        f"uploads; the results are still there. To hear it, upload it again and start a new execution"
+    )
 
 
 def _placed(recording: PlannedRecording, analysis: Analysis, tenant: str, start: Fraction, stop: Fraction) -> Excerpt:
@@ -202,8 +221,5 @@ def _cut(job: Job, recording: PlannedRecording, analysis: Analysis, excerpt: Exc
     try:
         [clip] = cut_clips([source], folder, padding_seconds=0, name_of=lambda *_: "excerpt").clips
     except RecordingNotFound:
-        raise RecordingNotFound(
-            f"{recording.name}: the recording was deleted, by its owner or after the days for which this service keeps "
-            f"uploads; the results are still there. To hear it, upload it again and start a new execution"
-        ) from None
+        raise _deleted(recording) from None
     return clip.path
