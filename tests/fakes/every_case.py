@@ -169,6 +169,8 @@ def judge(lab: Lab, execution: str) -> None:
         assert lab.api("PUT", f"/executions/{execution}/verdicts", body) == {"stored": 1, "total": 1}
     assert len(lab.api("GET", f"/executions/{execution}/verdicts")["verdicts"]) == 2
     for form in ("verdicts", "labels"):
+        with lab.functions.failing("UploadPart"):
+            lab.api("GET", f"/executions/{execution}/verdicts", format=form)
         assert lab.api("GET", f"/executions/{execution}/verdicts", format=form, redirect="false")["verdict_count"] == 2
 
 

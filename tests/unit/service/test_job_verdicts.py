@@ -14,13 +14,15 @@ from anemonefish.evaluation.evaluate import evaluate
 from anemonefish.results.verdict_table import read_verdicts
 from anemonefish.results.verdicts import Verdict
 from anemonefish.service.downloads import JobResults
-from anemonefish.service.job_verdicts import checked_verdicts, verdict_file
+from anemonefish.service.job_verdicts import VerdictFormat, checked_verdicts, needs_draw, verdict_file
 from anemonefish.service.review_draw import ReviewDraw, draw_review
 from anemonefish.service.verdict_records import StretchVerdict
 from anemonefish.training.labelled_recordings import find_material
 from anemonefish.training.training_options import TrainingOptions
 from anemonefish.workflow.import_verdicts import take_verdicts
+from tests.cloudformation import Stack
 from tests.fakes.service_stack import FakeStack
+from tests.lifecycle_rules import Fate, fate, rules_of
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_table_is_taken_beside_the_downloaded_results_and_calibrates_them(
     for number in range(0, len(verdicts), 7):  # scores are not always right
         verdicts[number] = replace(verdicts[number], verdict="no" if verdicts[number].verdict == "yes" else "yes")
     verdicts += [of_row(draw.rows[0], "unsure", "=Ben()")]
-    made = verdict_file(results, draw, verdicts, "verdicts")
+    made = verdict_file(results, "lab", draw, verdicts, "verdicts")
     assert (made.name, made.n_verdicts, made.left_out) == ("verdicts.csv", len(verdicts), 0)
     path = tmp_path / "verdicts.csv"
     shutil.copy(Path(results.job.store.uri, made.key), path)
@@ -78,12 +80,12 @@ def test_table_is_taken_beside_the_downloaded_results_and_calibrates_them(
 
 def test_units_that_nobody_judged_keep_their_row_and_others_have_none(results: JobResults, draw: ReviewDraw) -> None:
     other = replace(of_row(draw.rows[0], "yes"), start=1, stop=2)
-    made = verdict_file(results, draw, [of_row(draw.rows[1], "no"), other], "verdicts")
+    made = verdict_file(results, "lab", draw, [of_row(draw.rows[1], "no"), other], "verdicts")
     assert (made.n_verdicts, made.left_out) == (1, 1)
     table = read_verdicts(Path(results.job.store.uri, made.key)).rows
     assert len(table) == len(draw.rows)
     assert [row.clip for row in table if row.is_judged] == [draw.rows[1].clip]
-    nothing = verdict_file(results, draw, [], "verdicts")
+    nothing = verdict_file(results, "lab", draw, [], "verdicts")
     assert read_verdicts(Path(results.job.store.uri, nothing.key)).rows == draw.rows
 
 
@@ -99,7 +101,7 @@ def test_labels_have_every_verdict_and_are_read_as_annotations(results: JobResul
     )
     segment = replace(event, recording=0, start=4_800, kind="segment")
     marked = replace(segment, start=9_600, mark_start=12_000, mark_stop=14_400, verdict="other:grunt")
-    made = verdict_file(results, draw, [event, segment, marked], "labels")
+    made = verdict_file(results, "lab", draw, [event, segment, marked], "labels")
     assert (made.name, made.n_verdicts, made.left_out) == ("review-labels.csv", 3, 0)
     rows = Path(results.job.store.uri, made.key).read_text().splitlines()
     assert rows == [
@@ -108,15 +110,35 @@ def test_labels_have_every_verdict_and_are_read_as_annotations(results: JobResul
         "a.wav,0.250000,0.300000,grunt,other:grunt,Ana",
         "b.wav,0.000000,0.500000,anemonefish,yes,Ana",
     ]
-    empty = verdict_file(results, draw, [], "labels")
+    empty = verdict_file(results, "lab", draw, [], "labels")
     assert len(Path(results.job.store.uri, empty.key).read_text().splitlines()) == 1
+
+
+def test_labels_need_no_draw_where_the_kind_of_each_unit_was_sent(results: JobResults, draw: ReviewDraw) -> None:
+    verdicts = [of_row(row, "yes", kind=row.kind) for row in draw.rows[:30]]
+    verdicts += [of_row(row, "no", "Ben", kind=row.kind) for row in draw.rows[:5]]
+    verdicts += [of_row(row, "yes", kind=row.kind, mark_start=9_600, mark_stop=14_400) for row in draw.rows[40:50]]
+    assert {verdict.kind for verdict in verdicts} == {"event", "segment"}
+    assert not needs_draw("labels", verdicts)
+    without = verdict_file(results, "lab", ReviewDraw((), 0), verdicts, "labels")
+    assert without == verdict_file(results, "lab", draw, verdicts, "labels")
+    assert needs_draw("verdicts", verdicts)
+    assert needs_draw("labels", [*verdicts, of_row(draw.rows[31], "yes")])
+
+
+def test_tables_lie_where_files_are_deleted_after_some_days(results: JobResults, draw: ReviewDraw) -> None:
+    forms: tuple[VerdictFormat, ...] = ("verdicts", "labels")
+    for form in forms:
+        made = verdict_file(results, "lab", draw, [of_row(draw.rows[0], "no")], form)
+        assert fate(rules_of(Stack(), "OutputBucket"), made.key, 1_000, {}) == Fate(deleted=3)
+        assert made.key.startswith("excerpts/lab/")
 
 
 def test_labels_are_read_by_evaluate_and_train(
     results: JobResults, draw: ReviewDraw, downloaded: Path, tmp_path: Path
 ) -> None:
     verdicts = [of_row(row, "yes" if row.kind == "event" else "no") for row in draw.rows]
-    made = verdict_file(results, draw, verdicts, "labels")
+    made = verdict_file(results, "lab", draw, verdicts, "labels")
     path = tmp_path / "review-labels.csv"
     shutil.copy(Path(results.job.store.uri, made.key), path)
     (target,) = evaluate(downloaded, path).classes
@@ -131,9 +153,9 @@ def test_labels_are_read_by_evaluate_and_train(
 
 
 def test_link_stays_valid_while_people_go_on_judging(results: JobResults, draw: ReviewDraw) -> None:
-    first = verdict_file(results, draw, [of_row(draw.rows[0], "no")], "verdicts")
+    first = verdict_file(results, "lab", draw, [of_row(draw.rows[0], "no")], "verdicts")
     before = Path(results.job.store.uri, first.key).read_bytes()
-    second = verdict_file(results, draw, [of_row(draw.rows[0], "yes")], "verdicts")
+    second = verdict_file(results, "lab", draw, [of_row(draw.rows[0], "yes")], "verdicts")
     assert Path(results.job.store.uri, first.key).read_bytes() == before
     assert second.key != first.key
 

@@ -2,7 +2,8 @@
 
 ``verdicts.csv`` is the table that ``anemonefish review --verdicts`` writes and ``calibrate-scores`` reads: every unit
 of a draw, with the verdicts on it. ``review-labels.csv`` has all verdicts as labels for ``train``. Each is stored under
-a key that contains its hash, so a link stays valid while people go on judging.
+a key that contains its hash, so a link stays valid while people go on judging. Tables have the names of reviewers; they
+lie where the bucket deletes files after some days: ``excerpts/{tenant}/verdicts/{hash}-{name}``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from anemonefish.service.review_draw import ReviewDraw
 from anemonefish.service.verdict_records import StretchVerdict, checked_name
 from anemonefish.stores.temporary import temporary_folder
 
-__all__ = ["VerdictFile", "VerdictFormat", "checked_verdicts", "verdict_file"]
+__all__ = ["VerdictFile", "VerdictFormat", "checked_verdicts", "needs_draw", "verdict_file"]
 
 VerdictFormat = Literal["verdicts", "labels"]
 
@@ -62,8 +63,16 @@ def checked_verdicts(results: JobResults, verdicts: Sequence[StretchVerdict]) ->
     return [_checked(results, verdict, f"verdicts.{number}") for number, verdict in enumerate(verdicts)]
 
 
+def needs_draw(form: VerdictFormat, verdicts: Sequence[StretchVerdict]) -> bool:
+    """Say whether a file needs the draw: for its rows, or for the kind of a unit that a client did not send.
+
+    Labels of verdicts with their kinds need none, so people get them after the scores were deleted, too.
+    """
+    return form != "labels" or any(verdict.kind is None for verdict in verdicts)
+
+
 def verdict_file(
-    results: JobResults, draw: ReviewDraw, verdicts: Sequence[StretchVerdict], form: VerdictFormat
+    results: JobResults, tenant: str, draw: ReviewDraw, verdicts: Sequence[StretchVerdict], form: VerdictFormat
 ) -> VerdictFile:
     """Write the table of verdicts or the labels that follow from them, and return where it lies."""
     units = {(row.recording, row.start_sample, row.stop_sample, row.label): row for row in draw.rows}
@@ -81,7 +90,7 @@ def verdict_file(
         else:
             write_verdicts(path, merge(draw.rows, drawn))
         name = LABELS_CSV if form == "labels" else VERDICTS_CSV
-        key = results.decided_key(f"{digest(path.read_text(encoding='utf-8'))}-{name}")
+        key = f"excerpts/{tenant}/verdicts/{digest(path.read_text(encoding='utf-8'))}-{name}"
         results.job.store.upload(key, path)
     if form == "labels":
         return VerdictFile(key, name, len(drawn) + len(others), 0)

@@ -21,7 +21,7 @@ from anemonefish.service.api.schemas.review_schemas import (
 from anemonefish.service.api.schemas.shared_schemas import EXECUTION_ID
 from anemonefish.service.api.services import find_results, link_expiry, services
 from anemonefish.service.downloads import JobResults
-from anemonefish.service.job_verdicts import VerdictFormat, checked_verdicts, verdict_file
+from anemonefish.service.job_verdicts import VerdictFile, VerdictFormat, checked_verdicts, needs_draw, verdict_file
 from anemonefish.service.review_draw import ReviewDraw, draw_review
 from anemonefish.service.verdict_records import StretchVerdict, checked_name
 
@@ -135,7 +135,9 @@ def verdicts(
     record, job = find_results(_tenant(), execution)
     stored = services().verdicts.read(record)
     if format is not None:
-        return _file(job, stored, format, draw_review(job, clips, seed, label), redirect=redirect)
+        draw = draw_review(job, clips, seed, label) if needs_draw(format, stored) else ReviewDraw((), 0)
+        made = verdict_file(job, record.owner, draw, stored, format)
+        return _link(made, redirect=redirect)
     if after is not None:
         recording, start, stop, mark = after.split(".")
         stored = [each for each in stored if each.place > (int(recording), int(start), int(stop), mark)]
@@ -149,10 +151,7 @@ def _tenant() -> str:
     return tenant_of(router.current_event.raw_event)
 
 
-def _file(
-    job: JobResults, stored: list[StretchVerdict], form: VerdictFormat, draw: ReviewDraw, *, redirect: bool
-) -> Response[Any]:
-    made = verdict_file(job, draw, stored, form)
+def _link(made: VerdictFile, *, redirect: bool) -> Response[Any]:
     url = services().downloads.get_link(made.key, made.name, "text/csv")
     if redirect:
         return Response(303, "text/plain", "", {"Location": url})
