@@ -7,6 +7,7 @@ import { RecordsInMemory } from '../src/uploads/upload-records.ts';
 /** The uploads of a service: which file is which, and how often bytes were sent. */
 class Service {
   uploads = new Map<string, { filename: string; size: number; complete: boolean }>();
+  begun = 0;
   sent: string[] = [];
   resumed: string[] = [];
   deleted: string[] = [];
@@ -22,7 +23,7 @@ class Service {
       this.resumed.push(name);
       if (known.complete) return { id: resume };
     }
-    const id = resume ?? `u-${this.uploads.size + 1}`;
+    const id = resume ?? `u-${(this.begun += 1)}`;
     this.uploads.set(id, { filename: name, size: blob.size, complete: false });
     onStart({ id });
     this.active += 1;
@@ -236,6 +237,31 @@ test('removing a file stops it and deletes the incomplete upload; a complete upl
     (await records.all()).map(({ name, listed }) => [name, listed]),
     [['a.wav', false]],
   );
+});
+
+test('a complete upload of an earlier start stays in the service although its file is removed before it was asked', async () => {
+  const { service, queue } = start();
+  await queue.add([file('a.wav')]);
+  await idle(queue);
+  await queue.clear();
+  queue.pause();
+  await queue.add([file('a.wav')]);
+  assert.deepEqual(states(queue), ['paused']);
+  await queue.removeAll();
+  assert.deepEqual([service.deleted, [...service.uploads.keys()]], [[], ['u-1']]);
+});
+
+test('an upload that replaces a lost one is deleted if its file is removed while it is sent', async () => {
+  const { service, queue } = start();
+  await queue.add([file('a.wav')]);
+  await idle(queue);
+  await queue.clear();
+  service.uploads.delete('u-1');
+  service.transfer = untilAborted;
+  await queue.add([file('a.wav')]);
+  while (service.active < 1) await tick();
+  await queue.removeAll();
+  assert.deepEqual(service.deleted, ['u-2']);
 });
 
 test('an upload that the service no longer has is found, and its file can be chosen again', async () => {

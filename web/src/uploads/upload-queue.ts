@@ -234,14 +234,8 @@ export class UploadQueue {
         leftOut.push({ path, reason: 'duplicate' });
       } else {
         const known = earlier.get(identity) ?? newRecord({ identity, path, name: file.name, size: file.size });
-        // Not complete before the service was asked whether it still has the upload.
-        const record = {
-          ...known,
-          path,
-          listed: true,
-          complete: false,
-          root: root ? await this.#numberOf(root) : null,
-        };
+        // A known upload keeps `complete`: remove must not delete it, although it is not ready before the service was asked.
+        const record = { ...known, path, listed: true, root: root ? await this.#numberOf(root) : null };
         const item = new UploadItem(record, this.paused.value ? 'paused' : 'waiting');
         item.file = file;
         listed.set(identity, item);
@@ -331,6 +325,7 @@ export class UploadQueue {
       signal,
       onProgress: (sent: number) => (item.sent.value = sent),
       onStart: ({ id }: { id: string }) => {
+        if (record.uploadId !== id) record.complete = false; // the service no longer had the earlier upload
         record.uploadId = id;
         void this.#save(item);
       },
