@@ -224,6 +224,31 @@ test('a file that could not be sent says why, does not hold up the others, and c
   assert.deepEqual(states(queue), ['complete', 'complete']);
 });
 
+test('a file that could not be sent is sent again when it is chosen again', async () => {
+  const { service, queue } = start();
+  service.transfer = async () => {
+    throw new AnemonefishError('StorageRefused', 'no');
+  };
+  await queue.add([file('a.wav')]);
+  await idle(queue);
+  service.transfer = async () => {};
+  await queue.add([file('a.wav')]);
+  await idle(queue);
+  assert.deepEqual([states(queue), queue.leftOut.value], [['complete'], []]);
+});
+
+test('a file that could not be sent waits with the others while sending is paused', async () => {
+  const { service, queue } = start();
+  service.transfer = async () => {
+    throw new AnemonefishError('NetworkError', 'no answer');
+  };
+  await queue.add([file('a.wav')]);
+  await idle(queue);
+  queue.pause();
+  queue.retryBroken();
+  assert.deepEqual(states(queue), ['paused']);
+});
+
 test('removing a file stops it and deletes the incomplete upload; a complete upload stays in the service', async () => {
   const { service, records, queue } = start();
   await queue.add([file('a.wav')]);

@@ -1,8 +1,14 @@
-/** The list of files of the signed-in user. It lives as long as the session, so sending goes on while other screens are shown. */
+/**
+ * The list of files of the signed-in user. It lives as long as the session, so sending goes on while other screens are
+ * shown.
+ */
 import { effect, signal } from '@preact/signals';
 import { client, onSignOut, userName } from '../session.ts';
 import { openUploadRecords } from './upload-records.ts';
 import { UploadQueue } from './upload-queue.ts';
+
+/** Time in ms after which files are sent again that failed because nothing answered. */
+const RETRY_MS = 60_000;
 
 /** The list, or null until it is open. */
 export const uploadQueue = signal<UploadQueue | null>(null);
@@ -13,7 +19,10 @@ export function followSession(): void {
     const { value } = client;
     uploadQueue.peek()?.stop();
     uploadQueue.value = null;
-    if (value) void open(value);
+    if (!value) return;
+    void open(value);
+    const timer = setInterval(() => uploadQueue.peek()?.retryBroken(), RETRY_MS);
+    return () => clearInterval(timer);
   });
   onSignOut(async () => uploadQueue.value?.forget());
   addEventListener('online', () => {

@@ -136,10 +136,7 @@ export class UploadQueue {
 
   /** Send a file again that could not be sent. */
   retry(item: UploadItem): void {
-    if (!item.file) return;
-    item.error.value = null;
-    item.state.value = 'waiting';
-    this.#pump();
+    if (item.file) this.#give(item, item.file);
   }
 
   /** Send all files again that failed because nothing answered. */
@@ -228,13 +225,13 @@ export class UploadQueue {
       }
       const { identity } = check;
       const same = listed.get(identity);
-      if (same && ['file-needed', 'permission-needed', 'gone'].includes(same.state.value)) {
+      if (same && ['file-needed', 'permission-needed', 'gone', 'failed'].includes(same.state.value)) {
         this.#give(same, file);
       } else if (same) {
         leftOut.push({ path, reason: 'duplicate' });
       } else {
         const known = earlier.get(identity) ?? newRecord({ identity, path, name: file.name, size: file.size });
-        // A known upload keeps `complete`: remove must not delete it, although it is not ready before the service was asked.
+        // A known upload keeps `complete`, so remove does not delete it before the service was asked for it.
         const record = { ...known, path, listed: true, root: root ? await this.#numberOf(root) : null };
         const item = new UploadItem(record, this.paused.value ? 'paused' : 'waiting');
         item.file = file;
