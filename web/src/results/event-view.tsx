@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { explain } from '../errors.ts';
 import { texts } from '../texts.ts';
 import { Busy, Notice } from '../ui.tsx';
+import { eventKey } from './event-keys.ts';
 import type { EventView as Event } from './event-table.ts';
 import { usePlayer } from './player.ts';
 import { nextZoom, SoundControls, useSoundSettings } from './sound-controls.tsx';
@@ -28,11 +29,11 @@ interface Props {
   total: number;
   onMove: (step: -1 | 1) => void;
   onClose: () => void;
-  /** Whether to take the keyboard's focus, because a key opened the event. */
-  takeFocus: boolean;
+  /** Set when an event was opened: the panel then takes the keyboard's focus, once. */
+  wantsFocus: { current: boolean };
 }
 
-export function EventView({ cache, event, following, name, when, lengthOf, number, total, onMove, onClose, takeFocus }: Props) {
+export function EventView({ cache, event, following, name, when, lengthOf, number, total, onMove, onClose, wantsFocus }: Props) {
   const words = texts.results.event;
   const section = useRef<HTMLElement>(null);
   const { player, playing } = usePlayer();
@@ -44,26 +45,26 @@ export function EventView({ cache, event, following, name, when, lengthOf, numbe
   });
   const state = useSound(cache, player, placeOf(event), following && placeOf(following));
   useEffect(() => {
-    if (takeFocus) section.current?.focus();
-  }, [takeFocus]);
+    if (wantsFocus.current) section.current?.focus({ preventScroll: true });
+    wantsFocus.current = false;
+  });
   // On a narrow screen the event opens above the table, where it may not be visible.
   useEffect(() => section.current?.scrollIntoView({ block: 'nearest' }), []);
   useEffect(() => setUnplayable(false), [event]);
   const play = () => player.toggle().catch(() => setUnplayable(true));
   const onKey = (pressed: KeyboardEvent) => {
     if (pressed.ctrlKey || pressed.metaKey || pressed.altKey) return;
-    const control = pressed.target instanceof HTMLElement && pressed.target.matches('button, select, input');
-    const actions: Record<string, () => void> = {
-      ArrowLeft: () => onMove(-1),
-      ArrowRight: () => onMove(1),
-      ' ': play,
-      z: () => change({ zoom: nextZoom(settings.zoom) }),
-      Escape: onClose,
+    const name = eventKey(pressed.key, pressed.target instanceof HTMLElement ? pressed.target.localName : '');
+    const actions = {
+      previous: () => onMove(-1),
+      next: () => onMove(1),
+      play,
+      zoom: () => change({ zoom: nextZoom(settings.zoom) }),
+      close: onClose,
     };
-    const action = actions[pressed.key];
-    if (!action || (control && pressed.key !== 'Escape')) return; // a control has these keys for itself
+    if (!name) return;
     pressed.preventDefault();
-    action();
+    void actions[name]();
   };
   return (
     <section ref={section} class="event-view" aria-labelledby="event-heading" tabIndex={-1} onKeyDown={onKey}>

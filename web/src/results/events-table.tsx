@@ -27,7 +27,7 @@ interface Props {
   onSort: (sort: Sort) => void;
   /** Position in the table of the event that is open. */
   selected: number | null;
-  onOpen: (row: number, byKey: boolean) => void;
+  onOpen: (row: number) => void;
   startHeading: string;
   startText: (event: EventView) => string;
   /** Whether there are several recordings, classes, or probabilities. */
@@ -88,7 +88,7 @@ export function EventsTable(props: Props) {
       End: positions.length - 1,
     };
     if (event.key in rows) move(rows[event.key]);
-    else if (event.key === 'Enter' || event.key === ' ') onOpen(active, true);
+    else if (event.key === 'Enter' || event.key === ' ') onOpen(active);
     else return;
     event.preventDefault();
   };
@@ -139,7 +139,7 @@ export function EventsTable(props: Props) {
               style={{ top: `${row * rowHeight}px`, height: `${rowHeight}px`, gridTemplateColumns: template }}
               onClick={() => {
                 setActive(row);
-                onOpen(row, false);
+                onOpen(row);
               }}
             >
               {columns.map(({ id, cell, numeric }) => (

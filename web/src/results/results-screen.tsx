@@ -72,7 +72,9 @@ function Loaded({ client, execution, results }: { client: Anemonefish; execution
   const zone = zoneOfChoice(axis, results.localZone);
   const [filter, setFilter] = useState<EventFilter>(NO_FILTER);
   const [sort, setSort] = useState<Sort>({ column: 'time', descending: false });
-  const [open, setOpen] = useState<{ key: EventKey; byKey: boolean } | null>(null);
+  const [open, setOpen] = useState<{ key: EventKey } | null>(null);
+  const wantsFocus = useRef(false);
+  const screen = useRef<HTMLDivElement>(null);
 
   const filtered = useMemo(
     () => filterEvents(table, { ...filter, recording: scope }, names),
@@ -96,17 +98,26 @@ function Loaded({ client, execution, results }: { client: Anemonefish; execution
 
   const cache = useMemo(() => new SoundCache(client, execution.id), [client, execution.id]);
   useEffect(() => () => cache.close(), [cache]);
-  const openAt = (row: number, byKey: boolean) => {
-    if (row >= 0 && row < sorted.length) setOpen({ key: keyOf(table, sorted[row]), byKey });
+  // An object of its own for each opening, so that the panel takes the focus also when the same event is opened again.
+  const openPosition = (position: number, takesFocus = true) => {
+    wantsFocus.current = takesFocus;
+    setOpen({ key: keyOf(table, position) });
+  };
+  const openAt = (row: number, takesFocus = true) => {
+    if (row >= 0 && row < sorted.length) openPosition(sorted[row], takesFocus);
+  };
+  const close = () => {
+    setOpen(null);
+    screen.current?.querySelector<HTMLElement>('[role=grid]')?.focus({ preventScroll: true });
   };
   const startText = ({ utc, start }: Event) =>
     zone ? (utc === null ? '' : formatMoment(utc, zone)) : formatSeconds(start);
   const withoutClock = recordings.filter(({ startUtc, seconds }) => startUtc === null && seconds !== null).length;
   const figures = figuresOf(results, table, scope, decision.shown.decided === null);
-  const step = (by: -1 | 1) => openAt(place < 0 ? 0 : place + by, false);
+  const step = (by: -1 | 1, takesFocus?: boolean) => openAt(place < 0 ? 0 : place + by, takesFocus);
 
   return (
-    <div class="results">
+    <div ref={screen} class="results">
       <Origin execution={execution} results={results} />
       <Summary figures={figures} results={results} />
       <Notes results={results} />
@@ -167,8 +178,8 @@ function Loaded({ client, execution, results }: { client: Anemonefish; execution
             names={names}
             selected={selected}
             timeOf={timeOf}
-            onOpen={(position) => setOpen({ key: keyOf(table, position), byKey: false })}
-            onStep={step}
+            onOpen={openPosition}
+            onStep={(by) => step(by, false)} // its keys go on from event to event
             colours={COLOURS}
           />
         ) : (
@@ -194,7 +205,7 @@ function Loaded({ client, execution, results }: { client: Anemonefish; execution
               sort={sort}
               onSort={setSort}
               selected={selected}
-              onOpen={openAt}
+              onOpen={(row) => openAt(row)}
               startHeading={headingOf(zone?.name ?? null)}
               startText={startText}
               show={{
@@ -219,9 +230,9 @@ function Loaded({ client, execution, results }: { client: Anemonefish; execution
             lengthOf={(recording) => recordings[recording]?.seconds ?? null}
             number={Math.max(0, place) + 1}
             total={Math.max(1, sorted.length)}
-            onMove={step}
-            onClose={() => setOpen(null)}
-            takeFocus={open?.byKey ?? false}
+            onMove={(by) => step(by)}
+            onClose={close}
+            wantsFocus={wantsFocus}
           />
         )}
       </div>
