@@ -37,6 +37,13 @@ test('recordings that overlap lie in lanes of their own, and others share one', 
   assert.deepEqual(lanes.map((lane) => lane.map(({ recording }) => recording)), [[0, 2, 3], [1]]);
 });
 
+test('files that end a little after the next one begins share a lane, and files of two recorders do not', () => {
+  const files = Array.from({ length: 12 }, (_, index) => span(index, 300_000 * index, 300_000 * index + 300_020));
+  assert.deepEqual(lanesByClock(files).map((lane) => lane.length), [12]);
+  assert.equal(lanesByClock([span(0, 0, 300_000), span(1, 298_500, 600_000)]).length, 2);
+  assert.equal(lanesByClock([span(0, 0, 900), span(1, 100, 1000)]).length, 2); // short, and at the same time
+});
+
 test('bars count every event of the view once, in the bin in which it begins', () => {
   const starts = Array.from({ length: 5000 }, (_, index) => (index * 7919) % 100);
   const { lanes } = modelOf(starts);

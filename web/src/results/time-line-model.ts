@@ -30,7 +30,7 @@ export interface ClassEvents {
 export interface Lane {
   /** Number of the recording whose lane this is, or null if the lane holds several. */
   recording: number | null;
-  /** Sorted by start, without overlaps. */
+  /** Sorted by start and by end, almost without overlaps. */
   spans: readonly Span[];
   classes: readonly ClassEvents[];
 }
@@ -48,13 +48,18 @@ export interface View {
   to: number;
 }
 
+/** Longest overlap (ms) of recordings that follow each other: file names have whole seconds, and a file may end a little late. */
+const MOST_OVERLAP = 1000;
+
 /**
- * Put recordings in as few lanes as possible without overlaps: one, unless several hydrophones recorded at once.
+ * Put recordings in as few lanes as possible: one, unless several hydrophones recorded at once. Recordings of a lane may
+ * overlap by a second, though by no more than a tenth of the later one.
  */
 export function lanesByClock(spans: readonly Span[]): Span[][] {
   const lanes: Span[][] = [];
   for (const span of [...spans].sort((one, other) => one.start - other.start || one.recording - other.recording)) {
-    const free = lanes.find((lane) => lane[lane.length - 1].stop <= span.start + 1);
+    const overlap = Math.min(MOST_OVERLAP, (span.stop - span.start) / 10);
+    const free = lanes.find((lane) => lane[lane.length - 1].stop <= span.start + overlap);
     if (free) free.push(span);
     else lanes.push([span]);
   }
@@ -138,7 +143,7 @@ export function countByBin({ starts }: ClassEvents, view: View, bins: number): U
   return counts;
 }
 
-/** Return the visible spans of a lane; they do not overlap and are sorted. */
+/** Return the visible spans of a lane; they are sorted by start and by end. */
 export function visibleSpans(spans: readonly Span[], view: View): readonly Span[] {
   let low = 0;
   let high = spans.length;
