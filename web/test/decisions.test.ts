@@ -20,12 +20,13 @@ interface Request {
   fail: (error: Error) => void;
 }
 
-function service(width = 2) {
+function service(width = 2, more: { mostKept?: number } = {}) {
   const requests: Request[] = [];
   const states: DecisionState[] = [];
   const decider = new Decider({
     delay: 5,
     width,
+    ...more,
     onState: (state) => states.push(state),
     decide: ({ threshold }, recording, signal) =>
       new Promise<DecidedRecording>((resolve, reject) => {
@@ -124,6 +125,27 @@ test('a decision that was made before needs no request', async () => {
   decider.request(settings(0.6), [0, 1]);
   await settle();
   assert.deepEqual(requests.map(({ recording }) => recording), [0, 1]);
+});
+
+test('the oldest decisions are forgotten when they hold too many events, and the one in view is not', async () => {
+  const { requests, states, decider, settle } = service(8, { mostKept: 4 }); // a recording without events counts as one
+  const decide = async (threshold: number, recordings: number[]) => {
+    const before = requests.length;
+    decider.request(settings(threshold), recordings);
+    await settle();
+    const asked = requests.slice(before);
+    for (const { answer } of asked) answer();
+    await settle();
+    assert.equal(decisionOf(states.at(-1)), `d-${threshold}`);
+    return asked.length;
+  };
+  assert.deepEqual([await decide(0.5, [0, 1]), await decide(0.6, [0, 1])], [2, 2]);
+  assert.equal(await decide(0.5, [0, 1]), 0); // both are known, and this is the newer one now
+  assert.equal(await decide(0.7, [0]), 1);
+  assert.equal(await decide(0.5, [0, 1]), 0);
+  assert.equal(await decide(0.6, [0, 1]), 2);
+  assert.equal(await decide(0.8, [0, 1, 2, 3, 4, 5]), 6);
+  assert.equal(await decide(0.8, [0, 1, 2, 3, 4, 5]), 0);
 });
 
 test('after an error no more is asked for, and the error is said', async () => {

@@ -61,6 +61,8 @@ export interface DeciderOptions {
   delay?: number;
   /** Requests at the same time. */
   width?: number;
+  /** Most events that are kept. */
+  mostKept?: number;
 }
 
 /** Settings with the same key decide the same events. */
@@ -87,8 +89,8 @@ interface Wish {
   queue: number[];
 }
 
-/** Number of decisions that are kept. */
-const MOST_KEPT = 20;
+/** Most events of all decisions that are kept (about 60 MB); the decision that is wanted is kept whatever its size. */
+const MOST_KEPT = 200_000;
 
 export class Decider {
   #options: Required<DeciderOptions>;
@@ -99,8 +101,8 @@ export class Decider {
   /** By the key of their settings, most recent last. */
   #known = new Map<string, Known>();
 
-  constructor({ delay = 150, width = 4, ...options }: DeciderOptions) {
-    this.#options = { delay, width, ...options };
+  constructor({ delay = 150, width = 4, mostKept = MOST_KEPT, ...options }: DeciderOptions) {
+    this.#options = { delay, width, mostKept, ...options };
   }
 
   /** Decide for these recordings, in this order. */
@@ -149,6 +151,7 @@ export class Decider {
       const { decision, events } = await this.#options.decide(settings, recording, this.#controller.signal);
       known.decision = decision;
       known.events.set(recording, events);
+      this.#evict();
       if (isCurrent() && !this.#finish(this.#wish as Wish)) this.#report(this.#wish as Wish);
     } catch (error) {
       if (isCurrent()) {
@@ -179,7 +182,18 @@ export class Decider {
     const known = this.#known.get(key) ?? { decision: null, events: new Map(), asked: new Set() };
     this.#known.delete(key);
     this.#known.set(key, known);
-    if (this.#known.size > MOST_KEPT) this.#known.delete(this.#known.keys().next().value as string);
     return known;
+  }
+
+  /** Forget the oldest decisions while there are too many events. A recording counts as one event more, as it may have none. */
+  #evict(): void {
+    const sizeOf = ({ events }: Known) => [...events.values()].reduce((sum, each) => sum + each.length + 1, 0);
+    let size = [...this.#known.values()].reduce((sum, known) => sum + sizeOf(known), 0);
+    for (const [key, known] of this.#known) {
+      if (size <= this.#options.mostKept) return;
+      if (known === this.#wish?.known) continue;
+      this.#known.delete(key);
+      size -= sizeOf(known);
+    }
   }
 }
