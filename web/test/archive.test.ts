@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { AnemonefishError } from '../src/client.ts';
 import { makeArchive } from '../src/results/archive.ts';
 import { safePath, uniqueNames } from '../src/results/file-names.ts';
@@ -34,3 +35,51 @@ test('an archive whose file did not arrive is rejected with the reason of that f
   }
   await assert.rejects(makeArchive(entries(), new AbortController().signal, () => {}), expired);
 });
+
+test('a file whose line breaks is fetched again, and its bytes count once', async (context) => {
+  let [tries, progress] = [0, { files: 0, bytes: 0 }];
+  context.mock.method(globalThis, 'fetch', async () => {
+    tries += 1;
+    if (tries === 1) throw new TypeError('Failed to fetch');
+    const whole = tries > 2;
+    return new Response(
+      new ReadableStream<Uint8Array>({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode('first half,'));
+        },
+        pull(controller) {
+          if (!whole) return controller.error(new TypeError('network error'));
+          controller.enqueue(new TextEncoder().encode('second half'));
+          controller.close();
+        },
+      }),
+    );
+  });
+  async function* entries() {
+    yield { name: 'a.csv', content: async () => 'https://storage.example/a' };
+  }
+  const blob = await makeArchive(entries(), new AbortController().signal, (next) => (progress = next), { retryDelay: 1 });
+  assert.equal(tries, 3);
+  assert.deepEqual(progress, { files: 1, bytes: 22 });
+  assert.ok((await blob.text()).includes('first half,second half'));
+});
+
+test('an archive is given up after a few tries, and at once if the storage refuses a file', async (context) => {
+  const link = mocked(context, () => Promise.reject(new TypeError('Failed to fetch')));
+  await assert.rejects(link.archive(), { error: 'NetworkError' });
+  assert.equal(link.tries(), 4);
+  const expired = mocked(context, async () => new Response('<Code>AccessDenied</Code><Message>expired</Message>', { status: 403 }));
+  await assert.rejects(expired.archive(), { error: 'AccessDenied' });
+  assert.equal(expired.tries(), 1);
+});
+
+function mocked(context: TestContext, answer: () => Promise<Response>) {
+  const { mock } = context.mock.method(globalThis, 'fetch', answer);
+  async function* entries() {
+    yield { name: 'a.csv', content: async () => 'https://storage.example/a' };
+  }
+  return {
+    archive: () => makeArchive(entries(), new AbortController().signal, () => {}, { retryDelay: 1 }),
+    tries: () => mock.callCount(),
+  };
+}

@@ -1,6 +1,6 @@
 /**
- * All files as one archive, made in the browser. Files are fetched one after the other and written into the archive as
- * they come; nothing is saved unless every file arrived.
+ * All files as one archive, made in the browser. Files are fetched one after the other, each again if the line breaks;
+ * nothing is saved unless every file arrived.
  */
 import { downloadZip } from 'client-zip';
 import { AnemonefishError } from '../client.ts';
@@ -18,6 +18,9 @@ export interface ArchiveProgress {
   bytes: number;
 }
 
+/** Times that a file is fetched before the archive is given up. */
+const TRIES = 4;
+
 /**
  * Write the files into an archive.
  *
@@ -28,6 +31,7 @@ export async function makeArchive(
   entries: AsyncIterable<ArchiveEntry>,
   signal: AbortSignal,
   onProgress: (progress: ArchiveProgress) => void,
+  { retryDelay = 1000 } = {},
 ): Promise<Blob> {
   const progress = { files: 0, bytes: 0 };
   const unique = uniqueNames();
@@ -35,21 +39,11 @@ export async function makeArchive(
   async function* files() {
     try {
       for await (const { name, content } of entries) {
-        signal.throwIfAborted();
-        const found = await content();
-        const body = typeof found === 'string' ? await fetchLink(found, signal) : new Response(found);
-        const counted = (body.body as ReadableStream<Uint8Array>).pipeThrough(
-          new TransformStream<Uint8Array, Uint8Array>({
-            transform(chunk, controller) {
-              progress.bytes += chunk.byteLength;
-              onProgress({ ...progress });
-              controller.enqueue(chunk);
-            },
-          }),
-        );
-        yield { name: unique(safePath(name)), input: counted };
+        const input = await arrived(content, signal, retryDelay, (bytes) => onProgress({ ...progress, bytes: progress.bytes + bytes }));
         progress.files += 1;
+        progress.bytes += input.size;
         onProgress({ ...progress });
+        yield { name: unique(safePath(name)), input };
       }
     } catch (error) {
       refusal = error;
@@ -60,9 +54,41 @@ export async function makeArchive(
     return await downloadZip(files()).blob();
   } catch (error) {
     signal.throwIfAborted();
-    // Of a stream that broke, a browser says no more than "Failed to fetch".
-    throw refusal ?? new AnemonefishError('NetworkError', `a file did not arrive: ${(error as Error).message}`, { cause: error });
+    throw refusal ?? error;
   }
+}
+
+/** Return the bytes of a file, fetched again if the line breaks. Throws the client's error. */
+async function arrived(content: ArchiveEntry['content'], signal: AbortSignal, delay: number, onBytes: (bytes: number) => void): Promise<Blob> {
+  for (let tries = 1; ; tries += 1) {
+    signal.throwIfAborted();
+    try {
+      const found = await content();
+      return typeof found === 'string' ? await counted(await fetchLink(found, signal), onBytes) : found;
+    } catch (error) {
+      signal.throwIfAborted();
+      // Of a stream that broke, a browser says no more than "Failed to fetch".
+      const known =
+        error instanceof AnemonefishError
+          ? error
+          : new AnemonefishError('NetworkError', `a file did not arrive: ${(error as Error).message}`, { cause: error });
+      const isPassing = known.error === 'NetworkError' || known.status === 429 || known.status >= 500;
+      if (tries === TRIES || !isPassing) throw known;
+      onBytes(0);
+      await new Promise((resolve) => setTimeout(resolve, delay * 2 ** (tries - 1)));
+    }
+  }
+}
+
+async function counted(response: Response, onBytes: (bytes: number) => void): Promise<Blob> {
+  let bytes = 0;
+  const count = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      onBytes((bytes += chunk.byteLength));
+      controller.enqueue(chunk);
+    },
+  });
+  return new Response(response.body?.pipeThrough(count)).blob();
 }
 
 /** Let the browser save a blob under a name. */
