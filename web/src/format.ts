@@ -97,3 +97,8 @@ export function formatTimeOfDay(iso: string, now = new Date()): string {
 function join(large: string, small: string | 0): string {
   return small ? `${large} ${small}` : large;
 }
+
+/** Return a sentence so that it differs from the one before: a screen reader reads a live region only when it changes. */
+export function newlySaid(before: string, sentence: string): string {
+  return before === sentence ? `${sentence}\u00A0` : sentence;
+}

@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { explain, isSignedOut } from './errors.ts';
+import { newlySaid } from './format.ts';
 import { endSession } from './session.ts';
 import { texts } from './texts.ts';
 
@@ -10,7 +11,7 @@ const announced = signal('');
 
 /** Say a sentence to users of a screen reader. */
 export function announce(sentence: string): void {
-  announced.value = sentence;
+  announced.value = newlySaid(announced.peek(), sentence);
 }
 
 /** The live region of {@link announce}; it is mounted once. */

@@ -6,6 +6,7 @@ import {
   formatDuration,
   formatPercent,
   formatRemaining,
+  newlySaid,
   formatTimeOfDay,
   formatUsd,
 } from '../src/format.ts';
@@ -69,4 +70,13 @@ test('the time of day has its date if that is not today', () => {
   const now = new Date('2026-11-29T12:00:00');
   assert.equal(formatTimeOfDay('2026-11-29T14:05:00', now), '14:05');
   assert.equal(formatTimeOfDay('2026-11-30T14:05:00', now), '30 Nov 2026, 14:05');
+});
+
+test('a sentence that is said twice changes the live region twice', () => {
+  const first = newlySaid('', 'Your verdict: No');
+  const second = newlySaid(first, 'Your verdict: No');
+  assert.equal(first, 'Your verdict: No');
+  assert.notEqual(second, first);
+  assert.equal(second.trim(), first);
+  assert.equal(newlySaid(second, 'Your verdict: No'), first);
 });
