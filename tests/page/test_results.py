@@ -206,7 +206,7 @@ def test_event_is_seen_and_heard_with_the_samples_of_the_recording(
     expect(event.get_by_role("button", name="Play")).to_be_visible()
 
 
-def test_neighbours_of_an_event_come_by_the_arrow_keys(signed_in, job: Job) -> None:
+def test_neighbours_of_an_event_come_by_the_arrow_keys_however_it_was_opened(signed_in, job: Job) -> None:
     show_results(signed_in, job)
     signed_in.get_by_role("grid").focus()
     signed_in.keyboard.press("Enter")
@@ -216,3 +216,7 @@ def test_neighbours_of_an_event_come_by_the_arrow_keys(signed_in, job: Job) -> N
         expect(signed_in.get_by_role("heading", name=re.compile(f"^Event {number} of"))).to_be_visible()
     signed_in.keyboard.press("Escape")
     expect(signed_in.get_by_role("heading", name=re.compile("^Event [0-9]+ of"))).to_have_count(0)
+    signed_in.get_by_role("grid").get_by_role("row").nth(1).click()
+    expect(signed_in.get_by_role("region", name=re.compile("^Event 1 of"))).to_be_focused()
+    signed_in.keyboard.press("ArrowRight")
+    expect(signed_in.get_by_role("heading", name=re.compile("^Event 2 of"))).to_be_visible()
