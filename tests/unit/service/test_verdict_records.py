@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -109,6 +112,21 @@ def test_executions_are_kept_apart_and_their_records_expire_with_them(
     found = table.read("verdicts/e-1")
     assert found is not None
     assert (found.owner, found.expires, found.listed) == ("lab", int((BEGAN + KEEP).timestamp()), False)
+
+
+def test_records_of_versions_with_more_or_fewer_columns_are_read(records: VerdictRecords, table: RecordTable) -> None:
+    records.put(execution(), "Ana", [on(0, calls=2)])
+    before = records.read(execution())
+    [name] = table.read_many([verdict_records._of_reviewer(execution(), "Ana")])
+    for columns, row in (
+        (["label", "added", "recording", "stop", "start", "verdict"], ["anemonefish", 7, 0, 100, 0, "yes"]),
+        (["recording", "start", "stop", "label", "verdict"], [0, 0, 100, "anemonefish", "yes"]),
+    ):
+        record = table.read(name)
+        assert record is not None
+        packed = base64.b64encode(zlib.compress(json.dumps([row]).encode())).decode()
+        assert table.replace(record, {"reviewer": "Ana", "columns": columns, "verdicts": packed})
+        assert records.read(execution()) == [replace(before[0], calls=None, judged_at="")]
 
 
 def test_thousands_of_verdicts_fit_and_more_are_refused(

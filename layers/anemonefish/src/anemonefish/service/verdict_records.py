@@ -14,7 +14,7 @@ import json
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,6 +86,10 @@ class StretchVerdict:
         return self.recording, self.start, self.stop, _digest(f"{self.label}\0{self.reviewer}")[:16]
 
 
+_COLUMNS = tuple(field.name for field in fields(StretchVerdict) if field.name != "reviewer")
+"""What is stored of a verdict; a record says which columns it has, and its reviewer once."""
+
+
 class VerdictRecords:
     """The verdicts of all tenants.
 
@@ -128,7 +132,8 @@ class VerdictRecords:
             changed = _changed(known, verdicts, moment)
             if changed == known:
                 return len(known)
-            document = {"reviewer": reviewer, "verdicts": _encoded(reviewer, changed.values())}
+            packed = _encoded(reviewer, changed.values())
+            document = {"reviewer": reviewer, "columns": list(_COLUMNS), "verdicts": packed}
             if self._write(record, identifier, execution, document):
                 return len(changed)
 
@@ -207,7 +212,7 @@ def _changed(
 
 
 def _encoded(reviewer: str, verdicts: Any) -> str:
-    rows = [astuple(replace(verdict, reviewer=""))[:-1] for verdict in verdicts]
+    rows = [[getattr(verdict, column) for column in _COLUMNS] for verdict in verdicts]
     text = base64.b64encode(zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), 9)).decode()
     if len(rows) > MOST_VERDICTS or len(text) > _MOST_CHARACTERS:
         raise InvalidRequest(
@@ -218,10 +223,12 @@ def _encoded(reviewer: str, verdicts: Any) -> str:
 
 
 def _decoded(record: Record) -> Iterator[StretchVerdict]:
-    names = tuple(StretchVerdict.__dataclass_fields__)[:-1]
-    reviewer = str(record.document["reviewer"])
+    """Yield the verdicts of a record; another version may have stored it with more columns, or with fewer."""
+    columns, reviewer = record.document["columns"], str(record.document["reviewer"])
     for row in json.loads(zlib.decompress(base64.b64decode(record.document["verdicts"]))):
-        yield StretchVerdict(**dict(zip(names, row, strict=True)), reviewer=reviewer)
+        stored = zip(columns, row, strict=True)
+        known: dict[str, Any] = {column: value for column, value in stored if column in _COLUMNS}
+        yield StretchVerdict(**known, reviewer=reviewer)
 
 
 def _reviewers_of(execution: Execution) -> str:
