@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from anemonefish.errors import Failure, InvalidRequest, ReviewTooLarge, ScoresDeleted
 from anemonefish.results.review_units import draw_units
 from anemonefish.results.verdicts import Verdict, empty_rows
+from anemonefish.service import review_draw
 from anemonefish.service.downloads import JobResults
 from anemonefish.service.execution_record import Execution
 from anemonefish.service.review_draw import DRAW_SECONDS, draw_review
@@ -63,11 +65,32 @@ def test_draw_is_made_once(results: JobResults, monkeypatch: pytest.MonkeyPatch)
         draw_review(other, 40, 3)
 
 
-def test_scores_that_take_too_long_to_read_are_said(results: JobResults) -> None:
-    times = iter([0.0, DRAW_SECONDS + 1])
-    with pytest.raises(ReviewTooLarge, match=r"scores of 0 of 2 recordings .* anemonefish review"):
+def test_draw_of_another_version_with_more_columns_is_read(results: JobResults) -> None:
+    made = draw_review(results, 40, 3)
+    [path] = Path(results.job.store.uri).rglob("review-1-*.json")
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "rows": [{**row, "added_later": 1} for row in document["rows"]]}))
+    assert draw_review(results, 40, 3) == made
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_scores_that_take_too_long_to_read_are_said(results: JobResults, read: int) -> None:
+    times = iter([0.0, *[1.0] * read, DRAW_SECONDS + 1])
+    with pytest.raises(ReviewTooLarge, match=rf"scores of {read} of 2 recordings .* anemonefish review"):
         draw_review(results, 40, 3, clock=lambda: next(times))
     assert draw_review(results, 40, 3).rows  # nothing half is stored
+
+
+def test_recordings_that_are_too_long_are_refused_before_anything_is_read(
+    results: JobResults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review_draw, "MOST_STRETCHES", 40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(review_draw, "read_scores", dies)
+        with pytest.raises(ReviewTooLarge, match=r"about 41 stretches of 3 s, .* anemonefish review"):
+            draw_review(results, 20, 0)
+    monkeypatch.setattr(review_draw, "MOST_STRETCHES", 41)
+    assert draw_review(results, 20, 0).rows
 
 
 def test_deleted_scores_are_said(results: JobResults) -> None:

@@ -39,7 +39,7 @@ from anemonefish.service.api.schemas import clip_schemas
 from anemonefish.service.api.services import services
 from anemonefish.service.execution_end import end_execution
 from anemonefish.service.executions import MOST_QUOTED_AT_START, QUOTE_SECONDS
-from anemonefish.service.review_draw import DRAW_SECONDS
+from anemonefish.service.review_draw import DRAW_SECONDS, MOST_STRETCHES
 from anemonefish.settings import Settings
 from anemonefish.workflow import predict
 from anemonefish.workflow.aggregate import report_and_aggregate
@@ -417,6 +417,7 @@ LIMITS: dict[str, Probe] = {
     "seconds between `start` and `stop`": constant(excerpts.LONGEST_SECONDS),
     "samples of all channels between them": constant(excerpts.MOST_SAMPLES),
     "seconds that a review reads scores": constant(DRAW_SECONDS),
+    "stretches that a review is drawn from: three seconds each, so 20 days of recordings": constant(MOST_STRETCHES),
     "clips of a review": at_and_beyond(
         lambda world, clips: world.json("GET", f"/executions/e-{'a' * 26}/review?clips={clips}")
     ),
@@ -568,6 +569,12 @@ def test_limits_of_a_key_raise_the_documented_errors() -> None:
     for rate, path in re.findall(r"(\d+) to `(/\S+)`", rows[-1][1]):
         throttle = rf"ResourcePath: /~1{re.escape(path[1:])}, ThrottlingRateLimit: {rate},"
         assert re.search(throttle, template), path
+    excerpts_of_a_key = re.search(r"(\d+) for each API key, (\d+) in a burst; (\d+) for all .*?, (\d+) in", rows[-2][1])
+    assert excerpts_of_a_key is not None
+    rate, burst, of_all, burst_of_all = excerpts_of_a_key.groups()
+    assert f'/recordings/{{proxy+}}/GET": {{RateLimit: {rate}, BurstLimit: {burst}}}' in template
+    throttle = f'{{proxy+}}", ThrottlingRateLimit: {of_all}, ThrottlingBurstLimit: {burst_of_all},'
+    assert f'HttpMethod: GET, ResourcePath: "/~1executions~1{{execution}}~1recordings~1{throttle}' in template
     assert f"more than {MOST_QUOTED_AT_START} recordings" in rows[0][1]
 
 

@@ -39,8 +39,9 @@ router = Router()
 MOST_INLINE = 10_000
 """Largest number of predictions in an answer; they have 2 MB, and an answer may have 6."""
 
-MOST_FILES = 1_000
-"""Files on a page: S3 lists as many at once, and a link has a kilobyte."""
+MOST_FILES = 200
+"""Files on a page. A link has some kilobytes: a role's session token, and the name, up to three times as long in a URL;
+Lambda answers with at most six megabytes."""
 
 ExecutionId = Annotated[str, Path(pattern=EXECUTION_ID)]
 Recording = Annotated[int, Query(ge=0, le=999, description="Number of the recording in the execution")]
