@@ -156,6 +156,24 @@ test('after a reload, complete files are ready, and a file that is chosen again 
   queue.pause();
 });
 
+test('after a reload, the files have the order in which they were, also those that were sent earlier', async () => {
+  const { service, records, queue } = start();
+  await queue.add([file('b.wav'), file('c.wav')]);
+  await queue.addUploads(['z', 'a'].map((name, number) => ({ id: `u-${name}`, filename: `${name}.wav`, size: number })));
+  await queue.remove(queue.items.value[0]);
+  await queue.add([file('d.wav'), file('b.wav')]);
+  await idle(queue);
+  const before = queue.items.value.map(({ record }) => record.name);
+  const reloaded = new UploadQueue(service as any, records);
+  await reloaded.restore();
+  assert.deepEqual(before, ['c.wav', 'z.wav', 'a.wav', 'b.wav', 'd.wav']);
+  assert.deepEqual(
+    reloaded.items.value.map(({ record }) => record.name),
+    before,
+  );
+  assert.deepEqual(reloaded.completeIds.value, queue.completeIds.value);
+});
+
 test('after a reload, a file of the same name with other sound does not resume the upload', async () => {
   const { service, records, queue } = start();
   service.transfer = untilAborted;

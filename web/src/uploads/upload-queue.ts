@@ -77,6 +77,7 @@ export class UploadQueue {
   );
   #client;
   #records;
+  #lastChange = 0;
   #roots = new Map<FileSystemHandle, Promise<number | null>>();
 
   constructor(client: Anemonefish, records: UploadRecords) {
@@ -89,6 +90,7 @@ export class UploadQueue {
     const records = (await this.#records.all())
       .filter(({ listed }) => listed)
       .sort((a, b) => a.changedAt - b.changedAt);
+    this.#lastChange = records.at(-1)?.changedAt ?? 0;
     this.items.value = records.map((record) => new UploadItem(record, record.complete ? 'complete' : 'file-needed'));
     await this.#reopen(async (root) => (await queryPermission(root)) ?? 'denied');
   }
@@ -112,8 +114,9 @@ export class UploadQueue {
   async addUploads(uploads: { id: string; filename: string; size: number }[]): Promise<void> {
     const listed = new Set(this.items.value.map(({ record }) => record.uploadId));
     for (const { id, filename, size } of uploads.filter((upload) => !listed.has(upload.id))) {
-      const record = newRecord({ identity: `upload|${id}`, path: filename, name: filename, size });
-      this.items.value = [...this.items.value, new UploadItem({ ...record, uploadId: id, complete: true }, 'complete')];
+      const known = newRecord({ identity: `upload|${id}`, path: filename, name: filename, size });
+      const record = { ...known, uploadId: id, complete: true, changedAt: this.#now() };
+      this.items.value = [...this.items.value, new UploadItem(record, 'complete')];
     }
     await Promise.all(this.items.value.map((item) => this.#save(item)));
   }
@@ -239,6 +242,7 @@ export class UploadQueue {
         added.push(item);
       }
     }
+    for (const { record } of added) record.changedAt = this.#now();
     batch(() => {
       this.items.value = [...this.items.value, ...added];
       this.leftOut.value = [...this.leftOut.value, ...leftOut];
@@ -246,6 +250,12 @@ export class UploadQueue {
     });
     for (const item of added) void this.#save(item);
     this.#pump();
+  }
+
+  /** Return the time, later than any before, so that the list has the same order after a reload. */
+  #now(): number {
+    this.#lastChange = Math.max(Date.now(), this.#lastChange + 1);
+    return this.#lastChange;
   }
 
   /** Return the number under which a dropped file or folder is stored, or null if it cannot be stored. */
