@@ -194,6 +194,9 @@ export const texts = {
     stalled: 'nothing has arrived for a while; the page tries again by itself',
     offline: 'The connection is broken',
     offlineText: 'Sending continues by itself when the connection is back. What has arrived is kept.',
+    notRemembered: 'This browser cannot remember the files',
+    notRememberedText:
+      'Its storage is full, or does not work. The files are sent all the same, but after a reload the list is empty and sending starts again.',
     needFiles: (count: number) => `${formatCount(count, 'file')} must be chosen again`,
     needFilesText:
       'After a reload this browser cannot open them by itself. Choose or drop the same files or the same folder: what has arrived is not sent again.',

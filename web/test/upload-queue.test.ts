@@ -329,6 +329,24 @@ test('earlier uploads are listed once and survive a reload', async () => {
   assert.deepEqual(reloaded.completeIds.value, ['u-9']);
 });
 
+test('files are sent and can be removed although the browser can store nothing, and the user is told', async () => {
+  const fail = async () => {
+    throw new DOMException('full', 'QuotaExceededError');
+  };
+  const records = Object.assign(new RecordsInMemory(), { all: fail, put: fail, delete: fail, addRoot: fail, clear: fail });
+  const { service, queue } = start(records as any);
+  assert.equal(queue.remembers.value, true);
+  await queue.restore();
+  await queue.add([{ ...file('a.wav'), root: { kind: 'file' } as any }, file('b.wav')]);
+  await idle(queue);
+  assert.deepEqual([states(queue), queue.remembers.value], [['complete', 'complete'], false]);
+  service.transfer = untilAborted;
+  await queue.add([file('c.wav')]);
+  while (service.active < 1) await tick();
+  await queue.removeAll();
+  assert.deepEqual([queue.items.value, service.deleted], [[], ['u-3']]);
+});
+
 test('after sign-out nothing is remembered', async () => {
   const { records, queue } = start();
   await queue.add([file('a.wav')]);

@@ -4,7 +4,7 @@
  */
 import { effect, signal } from '@preact/signals';
 import { client, onSignOut, userName } from '../session.ts';
-import { openUploadRecords } from './upload-records.ts';
+import { openUploadRecords, RecordsInMemory } from './upload-records.ts';
 import { UploadQueue } from './upload-queue.ts';
 
 /** Time in ms after which files are sent again that failed because nothing answered. */
@@ -40,7 +40,9 @@ export function followSession(): void {
 }
 
 async function open(user: NonNullable<typeof client.value>): Promise<void> {
-  const queue = new UploadQueue(user, await openUploadRecords(await userName()));
+  const records = await openUploadRecords(await userName());
+  const queue = new UploadQueue(user, records);
+  queue.remembers.value = !(records instanceof RecordsInMemory);
   if (client.peek() !== user) return; // signed out meanwhile
   queue.online.value = navigator.onLine;
   uploadQueue.value = queue;

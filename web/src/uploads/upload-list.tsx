@@ -171,6 +171,11 @@ function Reconnect({ queue }: { queue: UploadQueue }) {
           <p>{texts.start.offlineText}</p>
         </Notice>
       )}
+      {!queue.remembers.value && items.length > 0 && (
+        <Notice tone="warning" title={texts.start.notRemembered}>
+          <p>{texts.start.notRememberedText}</p>
+        </Notice>
+      )}
       {permissions > 0 && (
         <Notice tone="info" title={texts.start.needPermission(permissions)}>
           <p>{texts.start.needPermissionText}</p>

@@ -9,6 +9,7 @@ import { checkFile } from './file-checks.ts';
 import type { LeftOut } from './file-checks.ts';
 import { identify } from './identity.ts';
 import { resultNames } from './result-names.ts';
+import { BestEffortRecords } from './upload-records.ts';
 import type { UploadRecord, UploadRecords } from './upload-records.ts';
 
 /**
@@ -58,6 +59,8 @@ export class UploadQueue {
   readonly checking = signal(0);
   readonly paused = signal(false);
   readonly online = signal(true);
+  /** Whether the browser keeps the list over a reload, as far as is known. */
+  readonly remembers = signal(true);
   /** Uploads that an execution can be started with, in the order of the list. */
   readonly completeIds = computed(() =>
     this.items.value.filter((item) => item.state.value === 'complete').map((item) => item.record.uploadId!),
@@ -82,7 +85,7 @@ export class UploadQueue {
 
   constructor(client: Anemonefish, records: UploadRecords) {
     this.#client = client;
-    this.#records = records;
+    this.#records = new BestEffortRecords(records, () => (this.remembers.value = false));
   }
 
   /** Show the files that were in the list before a reload, and send those that can be opened without asking. */

@@ -1,4 +1,6 @@
-/** What this browser remembers about uploads: which file is which upload, in IndexedDB. It holds no key and no sound. */
+/**
+ * What this browser remembers about uploads: which file is which upload, in IndexedDB. It holds no key and no sound.
+ */
 
 /** A file in the list, or one that was sent earlier. */
 export interface UploadRecord {
@@ -38,17 +40,61 @@ export interface UploadRecords {
  * @param user who uses the page; each has records of their own
  */
 export async function openUploadRecords(user: string): Promise<UploadRecords> {
-  let database: IDBDatabase;
   try {
-    database = await openDatabase(`anemonefish ${user}`);
+    const records = new RecordsInDatabase(await openDatabase(`anemonefish ${user}`));
+    for (const record of await records.all()) {
+      if (record.changedAt < Date.now() - KEEP_MS) await records.delete(record.identity);
+    }
+    return records;
   } catch {
     return new RecordsInMemory();
   }
-  const records = new RecordsInDatabase(database);
-  for (const record of await records.all()) {
-    if (record.changedAt < Date.now() - KEEP_MS) await records.delete(record.identity);
+}
+
+/** Records that hold up nothing: what cannot be stored is not remembered, and what cannot be read is not known. */
+export class BestEffortRecords implements UploadRecords {
+  #records;
+  #onFailure;
+
+  /** @param onFailure called at each failure */
+  constructor(records: UploadRecords, onFailure: () => void) {
+    this.#records = records;
+    this.#onFailure = onFailure;
   }
-  return records;
+
+  all() {
+    return this.#attempt(() => this.#records.all(), []);
+  }
+
+  put(record: UploadRecord) {
+    return this.#attempt(() => this.#records.put(record), undefined);
+  }
+
+  delete(identity: string) {
+    return this.#attempt(() => this.#records.delete(identity), undefined);
+  }
+
+  /** Fails like the records: a browser may be unable to store a handle and still remember the file. */
+  addRoot(handle: FileSystemHandle) {
+    return this.#records.addRoot(handle);
+  }
+
+  root(number: number) {
+    return this.#attempt(() => this.#records.root(number), null);
+  }
+
+  clear() {
+    return this.#attempt(() => this.#records.clear(), undefined);
+  }
+
+  async #attempt<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await work();
+    } catch {
+      this.#onFailure();
+      return otherwise;
+    }
+  }
 }
 
 /** Records that end with the page. */
@@ -113,8 +159,13 @@ class RecordsInDatabase implements UploadRecords {
     for (const name of ['records', 'roots']) await this.#run(name, 'readwrite', (store) => store.clear());
   }
 
-  #run<T>(name: string, mode: IDBTransactionMode, request: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-    return settled(request(this.#database.transaction(name, mode).objectStore(name)));
+  async #run<T>(name: string, mode: IDBTransactionMode, begin: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+    const transaction = this.#database.transaction(name, mode);
+    const request = begin(transaction.objectStore(name));
+    return new Promise((resolve, reject) => {
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error ?? request.error); // a full disk is found at the end
+    });
   }
 }
 
@@ -124,10 +175,6 @@ function openDatabase(name: string): Promise<IDBDatabase> {
     request.result.createObjectStore('records', { keyPath: 'identity' });
     request.result.createObjectStore('roots', { autoIncrement: true });
   };
-  return settled(request);
-}
-
-function settled<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
