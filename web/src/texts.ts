@@ -205,14 +205,14 @@ export const texts = {
     allow: 'Continue sending',
     leftOut: (count: number) => `${formatCount(count, 'file')} left out`,
     leftOutReasons: {
-      hidden: 'hidden file',
-      system: 'file of the operating system or the memory card',
+      hidden: 'hidden file or folder',
+      system: 'file or folder of the operating system or the memory card',
       'not-audio': 'not a recording, by its extension',
       empty: 'empty file',
       'too-large': 'larger than 50 GB',
       name: 'name too long, or with characters that are not allowed',
       duplicate: 'the same file is in the list',
-      unreadable: 'could not be read; was it moved?',
+      unreadable: 'could not be read; was it moved, or is it locked?',
     },
     dismiss: 'Close',
     tooMany: (most: number) =>

@@ -29,7 +29,7 @@ const item = (entry: object, handle?: object) =>
 test('all files of dropped folders are found, in folders of folders and in more than one piece', async () => {
   const many = Array.from({ length: 250 }, (_, number) => fileEntry(`/card/day/${number}.wav`));
   const card = folderEntry('/card', [folderEntry('/card/day', many), fileEntry('/card/a.wav')]);
-  const chosen = await filesOfDrop([item(card), item(fileEntry('/b.wav')), { kind: 'string' } as any]);
+  const { chosen } = await filesOfDrop([item(card), item(fileEntry('/b.wav')), { kind: 'string' } as any]);
   assert.equal(chosen.length, 252);
   assert.deepEqual(
     chosen.slice(-2).map(({ path }) => path),
@@ -40,14 +40,45 @@ test('all files of dropped folders are found, in folders of folders and in more 
 
 test('a dropped folder is kept with its files where the browser has handles', async () => {
   const handle = { kind: 'directory' };
-  const [{ root }] = await filesOfDrop([item(folderEntry('/card', [fileEntry('/card/a.wav')]), handle)]);
-  assert.equal(root, handle);
+  const { chosen } = await filesOfDrop([item(folderEntry('/card', [fileEntry('/card/a.wav')]), handle)]);
+  assert.equal(chosen[0].root, handle);
 });
 
 test('a drop works although the browser refuses the handle', async () => {
   const refused = { ...item(fileEntry('/a.wav')), getAsFileSystemHandle: () => Promise.reject(new Error('no')) };
-  const [{ path, root }] = await filesOfDrop([refused]);
-  assert.deepEqual([path, root], ['a.wav', undefined]);
+  const { chosen } = await filesOfDrop([refused]);
+  assert.deepEqual([chosen[0].path, chosen[0].root], ['a.wav', undefined]);
+});
+
+const fail = (_: unknown, reject: (error: Error) => void) => reject(new DOMException('no', 'NotReadableError'));
+
+test('what cannot be read is named, and the other files of the drop are taken', async () => {
+  const broken = { ...fileEntry('/card/broken.wav'), file: fail };
+  const closed = { ...folderEntry('/card/closed', []), createReader: () => ({ readEntries: fail }) };
+  const card = folderEntry('/card', [broken, closed, fileEntry('/card/a.wav')]);
+  const { chosen, leftOut } = await filesOfDrop([item(card), item(fileEntry('/b.wav'))]);
+  assert.deepEqual(
+    chosen.map(({ path }) => path),
+    ['card/a.wav', 'b.wav'],
+  );
+  assert.deepEqual(leftOut, [
+    { path: 'card/broken.wav', reason: 'unreadable' },
+    { path: 'card/closed', reason: 'unreadable' },
+  ]);
+});
+
+test('folders of the operating system and hidden ones are left out without reading them', async () => {
+  const never = () => assert.fail('the folder was read');
+  const [system, hidden] = ['System Volume Information', '.Trashes'].map((name) => ({
+    ...folderEntry(`/card/${name}`, []),
+    createReader: never,
+  }));
+  const { chosen, leftOut } = await filesOfDrop([item(folderEntry('/card', [system, hidden, fileEntry('/card/a.wav')]))]);
+  assert.equal(chosen.length, 1);
+  assert.deepEqual(leftOut, [
+    { path: 'card/System Volume Information', reason: 'system' },
+    { path: 'card/.Trashes', reason: 'hidden' },
+  ]);
 });
 
 /** A folder that refuses names with `<`, as Chromium does. */

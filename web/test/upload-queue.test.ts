@@ -101,6 +101,15 @@ test('a file that is not a recording is left out and said, the others are sent',
   assert.deepEqual(states(queue), ['complete']);
 });
 
+test('what could not be read in a drop is listed with the files that are left out', async () => {
+  const { queue } = start();
+  await queue.add([file('notes.txt')], [{ path: 'card/broken.wav', reason: 'unreadable' }]);
+  assert.deepEqual(
+    queue.leftOut.value.map(({ path }) => path),
+    ['card/broken.wav', 'notes.txt'],
+  );
+});
+
 test('a file is not listed twice, and a file of the same name with other sound is another file', async () => {
   const { queue } = start();
   await queue.add([file('a.wav', 'one')]);

@@ -8,6 +8,7 @@ import { announce, Busy, ErrorNotice, Notice, Screen, useLoad } from '../ui.tsx'
 import type { ChosenFile } from '../uploads/chosen-files.ts';
 import { DropZone } from '../uploads/drop-zone.tsx';
 import { MOST_RECORDINGS } from '../uploads/file-checks.ts';
+import type { LeftOut } from '../uploads/file-checks.ts';
 import { uploadQueue } from '../uploads/queue-of-user.ts';
 import { UploadList } from '../uploads/upload-list.tsx';
 import type { UploadQueue } from '../uploads/upload-queue.ts';
@@ -52,7 +53,7 @@ function StartForm({ client, queue, choices }: { client: Anemonefish; queue: Upl
   );
   const shown = model.value?.name === choice.name && model.value.version === choice.version ? model.value : null;
   const { settings, problems } = shown ? readSettings(draft.form, shown) : { settings: {}, problems: {} };
-  const add = useCallback((chosen: ChosenFile[]) => void queue.add(chosen), [queue]);
+  const add = useCallback((chosen: ChosenFile[], leftOut: LeftOut[]) => void queue.add(chosen, leftOut), [queue]);
   const chosen = { recordings: queue.completeIds.value, model: choice.reference, settings };
   return (
     <div class="start">

@@ -1,4 +1,6 @@
 /** Files that a user dropped or chose, with the folders in which they lie. */
+import { checkIgnored } from './file-checks.ts';
+import type { LeftOut } from './file-checks.ts';
 
 /** A file with its path and, if the browser can open it again after a reload, what was dropped. */
 export interface ChosenFile {
@@ -20,11 +22,12 @@ type DroppedItem = Pick<DataTransferItem, 'kind' | 'webkitGetAsEntry' | 'getAsFi
 };
 
 /**
- * Return all files of a drop, also those in dropped folders.
+ * Return all files of a drop, also those in dropped folders, and what is left out: folders of the system, which may
+ * forbid to be read, and what cannot be read.
  *
  * The items of a drop are valid only during its event, so they are all read before the first `await`.
  */
-export async function filesOfDrop(items: Iterable<DroppedItem>): Promise<ChosenFile[]> {
+export async function filesOfDrop(items: Iterable<DroppedItem>): Promise<{ chosen: ChosenFile[]; leftOut: LeftOut[] }> {
   const dropped = [...items]
     .filter((item) => item.kind === 'file')
     .map((item) => ({
@@ -33,26 +36,41 @@ export async function filesOfDrop(items: Iterable<DroppedItem>): Promise<ChosenF
       handle: item.getAsFileSystemHandle?.().catch(() => null),
     }));
   const chosen: ChosenFile[] = [];
+  const leftOut: LeftOut[] = [];
   for (const { entry, file, handle } of dropped) {
     const root = (await handle) ?? undefined;
-    if (entry) for await (const found of filesBelow(entry)) chosen.push({ ...found, root });
+    if (entry) for await (const found of filesBelow(entry, leftOut)) chosen.push({ ...found, root });
     else if (file) chosen.push({ path: file.name, file, root });
   }
-  return chosen;
+  return { chosen, leftOut };
 }
 
-async function* filesBelow(entry: FileSystemEntry): AsyncGenerator<ChosenFile> {
-  if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
-    yield { path: entry.fullPath.replace(/^\//, ''), file };
+async function* filesBelow(entry: FileSystemEntry, leftOut: LeftOut[]): AsyncGenerator<ChosenFile> {
+  const path = entry.fullPath.replace(/^\//, '');
+  const ignored = checkIgnored(path);
+  if (ignored) {
+    leftOut.push({ path, reason: ignored });
     return;
   }
-  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  try {
+    if (entry.isFile) yield { path, file: await fileOf(entry as FileSystemFileEntry) };
+    else for await (const child of entriesOf(entry as FileSystemDirectoryEntry)) yield* filesBelow(child, leftOut);
+  } catch {
+    leftOut.push({ path, reason: 'unreadable' });
+  }
+}
+
+function fileOf(entry: FileSystemFileEntry): Promise<File> {
+  return new Promise((resolve, reject) => entry.file(resolve, reject));
+}
+
+async function* entriesOf(folder: FileSystemDirectoryEntry): AsyncGenerator<FileSystemEntry> {
+  const reader = folder.createReader();
   for (;;) {
     // Chromium returns at most 100 entries at a time; an empty list is the end.
     const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (!entries.length) return;
-    for (const child of entries) yield* filesBelow(child);
+    yield* entries;
   }
 }
 

@@ -5,11 +5,16 @@ import { texts } from '../texts.ts';
 import { filesOfDrop, filesOfInput } from './chosen-files.ts';
 import type { ChosenFile } from './chosen-files.ts';
 import { ACCEPT } from './file-checks.ts';
+import type { LeftOut } from './file-checks.ts';
 
 /** Preact's types do not have this attribute. */
 const FOLDER = { webkitdirectory: true };
 
-export function DropZone({ onChosen }: { onChosen: (chosen: ChosenFile[]) => void }) {
+interface DropZoneProperties {
+  onChosen: (chosen: ChosenFile[], leftOut: LeftOut[]) => void;
+}
+
+export function DropZone({ onChosen }: DropZoneProperties) {
   const [over, setOver] = useState(false);
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
@@ -27,7 +32,7 @@ export function DropZone({ onChosen }: { onChosen: (chosen: ChosenFile[]) => voi
       if (!event.dataTransfer?.files.length && !event.dataTransfer?.items.length) return;
       event.preventDefault();
       setOver(false);
-      void filesOfDrop(event.dataTransfer.items).then(onChosen);
+      void filesOfDrop(event.dataTransfer.items).then(({ chosen, leftOut }) => onChosen(chosen, leftOut));
     };
     addEventListener('dragover', drag);
     addEventListener('drop', drop);
@@ -39,7 +44,7 @@ export function DropZone({ onChosen }: { onChosen: (chosen: ChosenFile[]) => voi
   }, [onChosen]);
   const chosen = (event: Event) => {
     const input = event.currentTarget as HTMLInputElement;
-    onChosen(filesOfInput(input));
+    onChosen(filesOfInput(input), []);
     input.value = ''; // so that the same files can be chosen again
   };
   return (

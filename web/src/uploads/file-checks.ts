@@ -30,13 +30,19 @@ export const MOST_BYTES = limits.mostBytes;
  * @param size in bytes
  */
 export function checkFile(path: string, size: number): LeftOutReason | null {
-  const parts = path.split('/');
-  const name = parts.at(-1)!;
-  if (parts.some((part) => part.startsWith('.'))) return 'hidden';
-  if (parts.some((part) => limits.systemNames.includes(part.toLowerCase()))) return 'system';
+  const ignored = checkIgnored(path);
+  if (ignored) return ignored;
+  const name = path.slice(path.lastIndexOf('/') + 1);
   const extension = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
   if (!name.includes('.') || !limits.extensions.includes(extension)) return 'not-audio';
   if (name.length > limits.longestName || /[\\\u0000-\u001f\u007f-\u009f]/.test(name)) return 'name';
   if (size === 0) return 'empty';
   return size > limits.mostBytes ? 'too-large' : null;
+}
+
+/** Return why a file or a folder is ignored whatever it holds, or null. */
+export function checkIgnored(path: string): 'hidden' | 'system' | null {
+  const parts = path.split('/');
+  if (parts.some((part) => part.startsWith('.'))) return 'hidden';
+  return parts.some((part) => limits.systemNames.includes(part.toLowerCase())) ? 'system' : null;
 }

@@ -103,8 +103,13 @@ export class UploadQueue {
     await this.#reopen(requestPermission);
   }
 
-  /** Check files and put them into the list. */
-  async add(chosen: ChosenFile[]): Promise<void> {
+  /**
+   * Check files and put them into the list.
+   *
+   * @param leftOut what was chosen with them and cannot be read
+   */
+  async add(chosen: ChosenFile[], leftOut: LeftOut[] = []): Promise<void> {
+    this.leftOut.value = [...this.leftOut.value, ...leftOut];
     const sorted = chosen.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
     this.checking.value += sorted.length;
     const earlier = new Map((await this.#records.all()).map((record) => [record.identity, record]));
