@@ -248,6 +248,9 @@ export const texts = {
     perMonth: (usd: string) => `${usd} a month`,
     workers: 'Workers',
     basis: 'What the quote assumes',
+    unsent: (count: number) =>
+      `${formatCount(count, 'recording')} ${count === 1 ? 'is' : 'are'} not sent and will be left out`,
+    unsentText: 'The list says why. Send them first, or start with the others; they stay in the list.',
     withErrors: (count: number) => `${formatCount(count, 'recording')} cannot be analysed`,
     withErrorsText: 'The others are analysed. Remove these, or start anyway: their reason stands in the results.',
     noneReadable: 'None of the recordings can be analysed.',

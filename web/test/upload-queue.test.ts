@@ -251,6 +251,18 @@ test('a file that could not be sent says why, does not hold up the others, and c
   assert.deepEqual(states(queue), ['complete', 'complete']);
 });
 
+test('files that a start would leave out are counted', async () => {
+  const { service, queue } = start();
+  service.transfer = async (name) => {
+    if (name === 'a.wav') throw new AnemonefishError('StorageRefused', 'no');
+  };
+  await queue.add([file('a.wav'), file('b.wav')]);
+  await idle(queue);
+  queue.pause();
+  await queue.add([file('c.wav')]);
+  assert.deepEqual([queue.unsent.value, queue.completeIds.value.length, queue.busy.value], [2, 1, false]);
+});
+
 test('a file that could not be sent is sent again when it is chosen again', async () => {
   const { service, queue } = start();
   service.transfer = async () => {

@@ -191,6 +191,11 @@ function QuoteAndStart({ client, queue, request, ready, valid }: QuoteProperties
         <Busy text={texts.start.quoteBusy} />
       )}
       {startError !== null && <ErrorNotice error={startError} />}
+      {quotable && queue.unsent.value > 0 && (
+        <Notice tone="warning" title={texts.start.unsent(queue.unsent.value)}>
+          <p>{texts.start.unsentText}</p>
+        </Notice>
+      )}
       <button type="button" class="primary large" disabled={!startable} onClick={() => void start()}>
         {starting ? texts.start.submitting : texts.start.submit}
       </button>

@@ -72,6 +72,8 @@ export class UploadQueue {
     const changed = resultNames(names).map((name, position) => [complete[position].record.uploadId!, name] as const);
     return new Map(changed.filter(([, name], position) => name !== names[position]));
   });
+  /** Number of files with which an execution cannot be started yet. */
+  readonly unsent = computed(() => this.items.value.filter(({ state }) => state.value !== 'complete').length);
   /** Whether files are being sent, or will be without the user doing anything. */
   readonly busy = computed(
     () =>
