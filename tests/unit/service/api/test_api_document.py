@@ -625,6 +625,7 @@ def test_names_in_backticks_are_names_of_the_api(document: dict[str, Any]) -> No
     of_others |= {"PreconditionFailed", "ConditionalRequestConflict", "ApiUrl"}  # S3's errors, an output
     of_others |= {
         "DeepArchiveDays",
+        "InputExpiryDays",
         "MaxJobUsd",
         "MaxJobs",
         "MaxStoredGb",
