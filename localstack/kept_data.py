@@ -38,7 +38,7 @@ _LOCK_SECONDS = 10.0
 
 
 class KeptRecords:
-    """The items of all tables in a file.
+    """The items of all tables in a file that only its user may read.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ class KeptRecords:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
+        path.touch(mode=0o600)  # SQLite gives its journal the same mode
+        path.chmod(0o600)
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         # The journal is written before the answer. It survives the end of the process, whatever ends it.
         self._database.execute("PRAGMA journal_mode = WAL")

@@ -5,6 +5,8 @@
 Recordings, results, models, records and the key are kept in a folder between runs. The stack is deployed anew at every
 start. A file has the variables that clients need while it runs: the address and the key of the API for
 ``anemonefish remote`` and ``make smoke``, the models bucket for ``anemonefish models``.
+
+The service trusts every user of this machine (docs/security.md).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import shlex
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,7 @@ from localstack.recovery import end_interrupted
 from localstack.server import HOST, LocalAws
 from localstack.stack import Stack
 
-__all__ = ["PAGE", "VARIABLES", "Service", "start_service", "variables"]
+__all__ = ["PAGE", "VARIABLES", "Service", "start_service", "variables", "write_variables"]
 
 VARIABLES = BUILD / "serve.env"
 """A file for ``source``; it exists while the service runs."""
@@ -41,7 +43,8 @@ PORT = 8765
 _OPEN = """
 Open {page}
 and sign in with the key {key}
-It is a key of this service only; nothing leaves this machine.
+It is a key of this service only; nothing leaves this machine. Other users of this machine can use the service, too,
+and read what it keeps: start it only on a machine whose users you trust.
 """
 
 _HINTS = """
@@ -162,8 +165,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         with start_service(port=arguments.port, data=data, api_port=arguments.api_port) as service:
             if arguments.port not in {0, service.page.server_port}:
                 print(f"port {arguments.port} is taken, so the page has another one", flush=True)
-            exports = (f"export {name}={shlex.quote(value)}\n" for name, value in variables(service.stack).items())
-            VARIABLES.write_text("".join(exports), encoding="utf-8")
+            write_variables(VARIABLES, variables(service.stack))
             file = VARIABLES.relative_to(REPOSITORY)
             hints = _HINTS.format(
                 url=service.stack.api_url,
@@ -210,6 +212,14 @@ def variables(stack: Stack) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
+
+
+def write_variables(path: Path, values: Mapping[str, str]) -> None:
+    """Write a file for ``source`` that only its user may read, because it has the key."""
+    path.unlink(missing_ok=True)  # it may have another mode
+    path.touch(mode=0o600)
+    exports = (f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
+    path.write_text("".join(exports), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from localstack import serve
 from localstack.kept_data import KeptParts, KeptRecords, lock_folder, map_file
 
 REPOSITORY = Path(__file__).parents[2]
@@ -38,6 +40,29 @@ os.kill(os.getpid(), signal.SIGKILL)
     ]
     assert kept.items("others") == [{"id": {"S": "3"}}]
     assert kept.items("unknown") == []
+
+
+@pytest.mark.parametrize("before", [None, 0o644])
+def test_items_are_read_by_nobody_else(tmp_path: Path, before: int | None) -> None:
+    path = tmp_path / "records.sqlite"
+    if before is not None:
+        path.touch(before)
+        path.chmod(before)
+    kept = KeptRecords(path)
+    kept.write("records", "1", {"id": {"S": "1"}})
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes.keys() >= {"records.sqlite", "records.sqlite-wal"}
+    assert set(modes.values()) == {0o600}
+    assert kept.items("records")
+
+
+def test_variables_with_the_key_are_read_by_nobody_else(tmp_path: Path) -> None:
+    path = tmp_path / "serve.env"
+    path.touch(0o644)  # of a service that was killed
+    serve.write_variables(path, {"ANEMONEFISH_API_KEY": "a b", "ANEMONEFISH_API_URL": "http://127.0.0.1:1/v1"})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    said = subprocess.run(["sh", "-c", f'. {path}; echo "$ANEMONEFISH_API_KEY"'], capture_output=True, check=True)
+    assert said.stdout == b"a b\n"
 
 
 def test_upload_continues_with_the_parts_that_were_sent(tmp_path: Path) -> None:
