@@ -1,6 +1,6 @@
 /**
  * Who uses the page: an API key, or the tokens of a Cognito login. They are kept in `sessionStorage`, which belongs to
- * this tab and ends with it, and are sent to the API only.
+ * this tab and ends with it (a browser that restores a closed tab restores it too), and are sent to the API only.
  */
 import { computed, signal } from '@preact/signals';
 import { Anemonefish } from './client.ts';
@@ -105,12 +105,14 @@ async function freshToken(): Promise<string> {
   if (current?.kind !== 'cognito') return '';
   if (current.expiresAt - RENEW_BEFORE_END_MS < Date.now() && current.refreshToken) {
     renewing ??= refreshTokens(config.peek()!.cognito!, current.refreshToken)
-      .then((tokens) => store({ kind: 'cognito', ...tokens }))
+      .then((tokens) => {
+        if (session.peek() === current) store({ kind: 'cognito', ...tokens }); // else signed out meanwhile
+      })
       .finally(() => (renewing = null));
     await renewing.catch(() => {}); // the API then refuses the old token, and says so
   }
-  const { idToken } = session.peek() as Tokens;
-  return idToken;
+  const renewed = session.peek();
+  return renewed?.kind === 'cognito' ? renewed.idToken : '';
 }
 
 function store(next: Session | null): void {

@@ -27,8 +27,7 @@ export const texts = {
     lead: 'Find anemonefish calls in underwater recordings, see and hear them, and judge them.',
     key: 'API key',
     keyHelp:
-      'You get it from whoever runs this service. It stays in this tab only and is forgotten when the tab is closed.',
-    show: 'Show',
+      'You get it from whoever runs this service. It stays in this tab until you sign out or close the tab. A browser may restore a closed tab with it, so sign out on a shared computer.',
     submit: 'Sign in',
     checking: 'Checking the key …',
     wrongKey: 'This key is not valid',
@@ -232,7 +231,6 @@ export const texts = {
     value: 'Value',
     measuredOn: 'Measured on',
     interval: (low: string, high: string) => `${low} to ${high}`,
-    modelDefault: 'the model’s',
     reset: 'Use the defaults',
     more: 'More settings',
     quote: 'Time and cost',
@@ -313,7 +311,6 @@ export const texts = {
       upTo: (most: number) => `to ${most}`,
       odd: 'Enter an odd number.',
       whole: 'Enter a whole number.',
-      noClass: 'Choose at least one.',
     },
   },
   executions: {
@@ -583,7 +580,6 @@ export const texts = {
       failed: 'The archive is not complete, so it was not saved',
       archived: (name: string) => `${name} is in the service’s long-term archive and must be restored first.`,
       cancel: 'Stop',
-      writing: (name: string) => `Preparing ${name} …`,
     },
   },
   review: {
