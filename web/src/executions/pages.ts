@@ -30,7 +30,8 @@ export function usePages<T extends { id: string }>(
   const loadMore = async () => {
     setBusy(true);
     try {
-      const next = await load(page!.items.at(-1)!.id);
+      // If all have been removed, the first page is what is older.
+      const next = await load(page!.items.at(-1)?.id);
       setPage({ items: [...page!.items, ...next.items], more: next.more });
       setError(null);
     } catch (reason) {

@@ -62,7 +62,7 @@ export function UploadsScreen({ client }: { client: Anemonefish }) {
       )}
       {error !== null && <ErrorNotice error={error} />}
       {list.error !== null && <ErrorNotice error={list.error} retry={list.reload} />}
-      {list.page?.items.length === 0 && (
+      {list.page?.items.length === 0 && !list.page.more && (
         <div class="card stack">
           <p>{texts.uploads.empty}</p>
           <p>
