@@ -8,7 +8,6 @@ export type {
   Note,
   Quote,
   RecordingOutcome,
-  Restore,
   Results,
   Upload,
 } from '../../clients/javascript/anemonefish.js';

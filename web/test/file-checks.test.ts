@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { checkFile, MOST_BYTES } from '../src/uploads/file-checks.ts';
+import { checkFile } from '../src/uploads/file-checks.ts';
+import limits from '../src/uploads/limits.json' with { type: 'json' };
 
 test('a recording is accepted, whatever the case of its extension', () => {
   for (const name of ['a.wav', 'A.WAV', 'reef.2023.flac', 'deployment 7/SD-A/a.mp3', '<b>reef</b>.wav']) {
@@ -17,7 +18,7 @@ test('a file that cannot be uploaded is left out with its reason', () => {
     ['CONFIG.TXT', 10, 'not-audio'],
     ['wav', 10, 'not-audio'],
     ['a.wav', 0, 'empty'],
-    ['a.wav', MOST_BYTES + 1, 'too-large'],
+    ['a.wav', limits.mostBytes + 1, 'too-large'],
     [`${'a'.repeat(200)}.wav`, 10, 'name'],
     ['a\u0007.wav', 10, 'name'],
     ['a\\b.wav', 10, 'name'],
@@ -26,5 +27,5 @@ test('a file that cannot be uploaded is left out with its reason', () => {
 });
 
 test('the longest name and the largest size are accepted', () => {
-  assert.equal(checkFile(`${'a'.repeat(196)}.wav`, MOST_BYTES), null);
+  assert.equal(checkFile(`${'a'.repeat(196)}.wav`, limits.mostBytes), null);
 });

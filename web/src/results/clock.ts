@@ -66,17 +66,6 @@ export function formatMoment(utc: Milliseconds, zone: Zone, decimals = 1): strin
   return `${local.toISOString().slice(0, 10)} ${clockText(local, decimals)}`;
 }
 
-/** Return `14:00:01.2`. */
-export function formatClock(utc: Milliseconds, zone: Zone, decimals = 1): string {
-  return clockText(wall(utc, zone, decimals), decimals);
-}
-
-/** Return `10 Feb 2023`. */
-export function formatDate(utc: Milliseconds, zone: Zone): string {
-  const local = wall(utc, zone, 3);
-  return `${local.getUTCDate()} ${MONTHS[local.getUTCMonth()]} ${local.getUTCFullYear()}`;
-}
-
 /** Return seconds as `1:02:03.4`, or `2:03.4` below an hour. */
 export function formatSeconds(seconds: number, decimals = 1): string {
   const units = Math.round(seconds * 10 ** decimals);

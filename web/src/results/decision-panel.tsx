@@ -102,7 +102,7 @@ export function DecisionPanel({ settings, classes, state, shown, own, waiting, o
 }
 
 /** Return the threshold of a class; `*` stands for every class that has none of its own. */
-export function thresholdFor(threshold: DecisionSettings['threshold'], name: string): number {
+function thresholdFor(threshold: DecisionSettings['threshold'], name: string): number {
   return typeof threshold === 'number' ? threshold : (threshold[name] ?? threshold['*'] ?? 0.5);
 }
 

@@ -114,7 +114,7 @@ function classEvents(label: number, members: number[], table: EventTable, timeOf
 }
 
 /** Return the first index whose value is at least the given one. */
-export function lowerBound(sorted: Float64Array, value: number): number {
+function lowerBound(sorted: Float64Array, value: number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
@@ -175,7 +175,7 @@ export function nearestEvent(lane: Lane, label: number | null, at: number, withi
 // --- moving the view ----------------------------------------------------------------------------------------------
 
 /** Shortest view, in ms. */
-export const SHORTEST_VIEW = 50;
+const SHORTEST_VIEW = 50;
 
 /** Zoom by a factor (above 1: closer), keeping a moment at its place. */
 export function zoomed(view: View, factor: number, at: number, limits: View): View {

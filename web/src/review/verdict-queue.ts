@@ -61,7 +61,7 @@ export interface QueueOptions {
 /** Largest number of verdicts in a request. */
 const MOST_AT_ONCE = 500;
 
-export const stretchKey = ({ recording, start_sample, stop_sample, class: name }: Stretch) =>
+const stretchKey = ({ recording, start_sample, stop_sample, class: name }: Stretch) =>
   JSON.stringify([recording, start_sample, stop_sample, name]);
 
 export class VerdictQueue {

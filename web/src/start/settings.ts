@@ -32,7 +32,7 @@ export interface ModelDocument {
 export interface SettingsForm {
   /** Empty: the model's target class. */
   classes: string[];
-  /** By class; the name `*` is used while one class is chosen. */
+  /** By class. */
   thresholds: Record<string, string>;
   median_windows: string;
   min_duration_seconds: string;

@@ -20,9 +20,6 @@ export const ACCEPT = limits.extensions.map((extension) => `.${extension}`).join
 /** Largest number of recordings of one execution. */
 export const MOST_RECORDINGS = limits.mostRecordings;
 
-/** Largest recording in bytes. */
-export const MOST_BYTES = limits.mostBytes;
-
 /**
  * Return why a file cannot be uploaded, or null.
  *
