@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from anemonefish.cloud.clients import OBJECT_BYTES, client
 from anemonefish.cloud.s3_links import LINK_SECONDS, Transfers
+from anemonefish.service.api.result_routes import MOST_FILES
 
 PACKAGE = Path(__file__).parents[3] / "layers/anemonefish/src/anemonefish"
 BUCKET = "anemonefish-dev-inputbucket-1a2b3c"
@@ -106,3 +108,14 @@ def test_every_client_calls_its_own_region(monkeypatch: pytest.MonkeyPatch, regi
     for service in services:
         assert region in urlsplit(client(service).meta.endpoint_url).netloc.split("."), service
     assert region in urlsplit(client("s3", OBJECT_BYTES).meta.endpoint_url).netloc.split(".")
+
+
+def test_page_of_files_with_the_longest_links_fits_an_answer_of_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "A+/=" * 500)  # a role's token has more than 1 kB
+    name = f"{'海' * 80}.events.json"  # 255 bytes, the longest name of a file
+    folder = f"jobs/lab/e-1/results/{'海' * 200}"  # with it, a key has about 1,024 bytes, the most of S3
+    key = f"{folder}/{name}"
+    assert 850 < len(key.encode()) <= 1_024
+    entry = {"name": key, "url": Transfers(BUCKET).get_link(key, name, "application/json"), "size": 10**12}
+    assert MOST_FILES * len(json.dumps(entry)) < 6_000_000
