@@ -17,17 +17,27 @@ from .conftest import Api, new_key
 
 HERE = Path(__file__).parent
 
-# A document cannot say which classes and windows fit the model, whether base64 is audio, or which executions exist for
-# the start of a page.
+# A document cannot say which classes and windows fit the model, whether base64 is audio, or which executions and
+# uploads exist for the start of a page.
 UNDOCUMENTED = """
 [[operations]]
-include-name = ["POST /predict", "POST /inference/predict", "GET /executions"]
+include-name = ["POST /predict", "POST /inference/predict", "GET /executions", "GET /uploads"]
 checks.positive_data_acceptance.enabled = false
 """
 
+# Nor which classes, files and stretches of sound this execution has.
 EXISTING = """
 [[operations]]
-include-name = ["POST /executions", "POST /executions/{{execution}}/decisions"]
+include-name = [
+    "POST /executions",
+    "POST /executions/{{execution}}/decisions",
+    "GET /executions/{{execution}}/files",
+    "GET /executions/{{execution}}/recordings/{{recording}}/clip",
+    "GET /executions/{{execution}}/recordings/{{recording}}/spectrogram",
+    "GET /executions/{{execution}}/review",
+    "GET /executions/{{execution}}/verdicts",
+    "PUT /executions/{{execution}}/verdicts",
+]
 checks.positive_data_acceptance.enabled = false
 
 [[operations]]
