@@ -36,7 +36,7 @@ def account(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def metrics_of_workers(stack: Stack) -> list[dict[str, Any]]:
     """Return the metrics of scored ranges that CloudWatch would read from the log."""
-    lines = [line for line in stack.logs().splitlines() if '"CloudWatchMetrics"' in line and '"Windows"' in line]
+    lines = [line for line in stack.logs().split("\n") if '"CloudWatchMetrics"' in line and '"Windows"' in line]
     return [json.loads(line[line.index("{") :]) for line in lines]
 
 

@@ -14,7 +14,7 @@ from tests.workflow.conftest import Api, RunJob, await_true, tenant_of
 
 def lines_of(stack: Stack, correlation_id: str) -> list[dict[str, Any]]:
     """Return the log lines with a correlation id."""
-    lines = [json.loads(text) for text in stack.logs().splitlines() if text.startswith("{")]
+    lines = [json.loads(text) for text in stack.logs().split("\n") if text.startswith("{")]
     return [line for line in lines if line.get("correlation_id") == correlation_id]
 
 
@@ -47,7 +47,7 @@ def test_log_lines_of_an_execution_are_joined_by_the_id_of_its_request(
 def test_request_without_a_header_uses_its_own_id(stack: Stack, api: Api, make_recording: Callable[..., Path]) -> None:
     execution = api.start(api.upload(make_recording("own-id.wav")))["id"]
     assert api.ended(execution)["status"] == "SUCCEEDED"
-    lines = [json.loads(text) for text in stack.logs().splitlines() if text.startswith("{")]
+    lines = [json.loads(text) for text in stack.logs().split("\n") if text.startswith("{")]
     used = {
         line["correlation_id"] for line in lines if line.get("execution") == execution and line["function"] == "score"
     }

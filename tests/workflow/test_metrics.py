@@ -25,7 +25,7 @@ NOT_PROVOKED = {"EndsLost", "JobsWaiting", "LongestWait"}
 
 def metric_lines(stack: Stack) -> list[dict[str, Any]]:
     """Return the lines of metrics in the log, each checked against the format."""
-    lines = [json.loads(text) for text in stack.logs().splitlines() if text.startswith("{")]
+    lines = [json.loads(text) for text in stack.logs().split("\n") if text.startswith("{")]
     found = [line for line in lines if line.get("message") == "metrics"]
     for line in found:
         metrics_of(line)

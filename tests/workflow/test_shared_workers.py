@@ -29,7 +29,7 @@ def shared(aws: LocalAws, s3: Any) -> Stack:
 
 def calls_of(stack: Stack, function: str) -> list[tuple[datetime, datetime, str]]:
     """Return begin, end and execution of each call of a function, from its log lines."""
-    lines = [json.loads(text) for text in stack.logs().splitlines() if text.startswith("{")]
+    lines = [json.loads(text) for text in stack.logs().split("\n") if text.startswith("{")]
     calls = []
     for line in lines:
         if line.get("function") == function and line["message"] in {"finished", "failed"}:
