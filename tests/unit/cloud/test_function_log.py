@@ -104,3 +104,10 @@ def test_secrets_are_removed(text: str, wanted: str, lines: Any) -> None:
 def test_line_survives_half_of_a_surrogate_pair(lines: Any) -> None:
     log("INFO", "a \ud800 b")
     assert lines()[0]["message"] == "a ? b"
+
+
+def test_a_line_separator_in_a_name_does_not_end_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\x85b\u2028c\u2029d.wav"
+    log("INFO", "answered", path=name)
+    [line] = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["path"] == name

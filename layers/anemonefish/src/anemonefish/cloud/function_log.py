@@ -37,6 +37,9 @@ __all__ = [
     "without_secrets",
 ]
 
+_SEPARATORS = {ord(text): f"\\u{ord(text):04x}" for text in "\x85\u2028\u2029"}
+"""JSON leaves these as they are, and readers of a log end a line there, so a name would split its line."""
+
 KEYS = ("correlation_id", "function", "job", "execution", "recording", "range")
 """Keys of every line that say what it is about; None where one does not apply."""
 
@@ -85,7 +88,8 @@ def log(level: str, message: str, **more: Any) -> None:
         **more,
     }
     safe = {key: without_secrets(value) if isinstance(value, str) else value for key, value in line.items()}
-    print(json.dumps(safe, ensure_ascii=False, default=str).encode(errors="replace").decode(), flush=True)
+    text = json.dumps(safe, ensure_ascii=False, default=str).translate(_SEPARATORS)
+    print(text.encode(errors="replace").decode(), flush=True)
 
 
 def log_error(message: str, error: BaseException, **more: Any) -> None:
