@@ -111,3 +111,13 @@ def test_a_line_separator_in_a_name_does_not_end_the_line(capsys: pytest.Capture
     log("INFO", "answered", path=name)
     [line] = capsys.readouterr().out.splitlines()
     assert json.loads(line)["path"] == name
+
+
+def test_threads_do_not_join_their_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report worker logs in several threads: all that belongs to a line has to be in one write."""
+    written: list[str] = []
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(write=written.append, flush=lambda: None))
+    log("INFO", "reports were written")
+    [line] = written
+    assert line.endswith("}\n")
+    assert json.loads(line)["message"] == "reports were written"

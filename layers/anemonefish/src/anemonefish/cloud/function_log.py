@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -89,7 +90,9 @@ def log(level: str, message: str, **more: Any) -> None:
     }
     safe = {key: without_secrets(value) if isinstance(value, str) else value for key, value in line.items()}
     text = json.dumps(safe, ensure_ascii=False, default=str).translate(_SEPARATORS)
-    print(text.encode(errors="replace").decode(), flush=True)
+    # In one write: print makes two, and two threads could write their lines before either ends its own.
+    sys.stdout.write(text.encode(errors="replace").decode() + "\n")
+    sys.stdout.flush()
 
 
 def log_error(message: str, error: BaseException, **more: Any) -> None:
