@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def recordings(folder: Path) -> Path:
-    """Simulate an hour and three short recordings; make a broken one and a file that is none."""
+    """Simulate an hour and two short recordings; write a broken recording and a text file."""
     folder.mkdir()
     lengths = {"REEF_20240601_050000Z.wav": 3600, "REEF_20240601_063000Z.wav": 300, "REEF_20240601_070000Z.wav": 300}
     for seed, (name, seconds) in enumerate(lengths.items(), start=1):

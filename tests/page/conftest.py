@@ -203,7 +203,7 @@ class Job:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder as a user drops it: three recordings, a broken one, and a file that is none."""
+    """Return a folder of recordings: three that can be analysed, a broken one, and a text file."""
     folder = tmp_path_factory.mktemp("reef")
     for seed, name in enumerate(["REEF_20240601_053000Z.wav", "REEF_20240601_053200Z.wav", HTML_NAME], start=1):
         made = af.simulate(folder / name, seconds=45, seed=seed, sample_rate=16_000)

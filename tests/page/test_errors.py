@@ -16,9 +16,7 @@ EXPIRED = """<?xml version="1.0" encoding="UTF-8"?>
 """What S3 answers, with status 403, to a link that is older than its lifetime."""
 
 
-def test_key_that_is_no_longer_accepted_is_said_and_leads_back_to_signing_in(
-    signed_in, service: Service, complaints: Complaints
-) -> None:
+def test_rejected_key_shows_an_error_and_leads_to_sign_in(signed_in, service: Service, complaints: Complaints) -> None:
     complaints.expect("status of 403")
 
     def with_another_key(route) -> None:
@@ -34,7 +32,7 @@ def test_key_that_is_no_longer_accepted_is_said_and_leads_back_to_signing_in(
     expect(signed_in.get_by_role("button", name="Sign out")).to_be_visible()
 
 
-def test_service_that_is_down_is_said_and_trying_again_works(
+def test_unreachable_service_shows_an_error_and_retry_works(
     signed_in, service: Service, job: Job, complaints: Complaints
 ) -> None:
     complaints.expect("ERR_CONNECTION_REFUSED")
@@ -48,7 +46,9 @@ def test_service_that_is_down_is_said_and_trying_again_works(
     expect(signed_in.get_by_role("table").get_by_text("Succeeded").first).to_be_visible()
 
 
-def test_service_that_is_down_at_signing_in_is_said(open_page: Open, service: Service, complaints: Complaints) -> None:
+def test_unreachable_service_at_sign_in_shows_an_error(
+    open_page: Open, service: Service, complaints: Complaints
+) -> None:
     complaints.expect("ERR_CONNECTION_REFUSED")
     page = open_page()
     page.route(re.compile(re.escape(service.stack.api_url)), lambda route: route.abort("connectionrefused"))
@@ -56,7 +56,7 @@ def test_service_that_is_down_at_signing_in_is_said(open_page: Open, service: Se
     expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
 
 
-def test_execution_of_nobody_is_said(signed_in, complaints: Complaints) -> None:
+def test_unknown_execution_shows_an_error(signed_in, complaints: Complaints) -> None:
     complaints.expect("status of 404")
     show(signed_in, "executions/e-aaaaaaaaaaaaaaaaaaaaaaaaaa")
     expect(signed_in.get_by_role("alert")).to_contain_text("This execution does not exist")
@@ -83,7 +83,7 @@ def test_expired_link_of_a_file_of_the_archive_is_said_and_nothing_is_saved(
     signed_in.unroute_all()
 
 
-def test_screen_that_cannot_be_drawn_says_so(signed_in, complaints: Complaints) -> None:
+def test_screen_that_cannot_be_drawn_says_so(signed_in) -> None:
     """A service that is older than the page answers without what the page needs."""
     signed_in.route(
         re.compile(r"/v1/.*executions\?"),

@@ -65,7 +65,7 @@ def test_clips_are_judged_by_key_by_two_people_and_the_tables_are_read_by_the_pa
 
     page.context.set_offline(True)
     page.keyboard.press("n")
-    expect(page.get_by_text("1 verdict waits for the connection")).to_be_visible()
+    expect(page.get_by_text("1 verdict is not sent yet")).to_be_visible()
     assert verdicts_of(api, job, units, "Ana")[5] is None
     page.context.set_offline(False)
     is_stored(page)

@@ -17,7 +17,7 @@ import { SignInScreen } from './sign-in-screen.tsx';
 import { StartScreen } from './start/start-screen.tsx';
 import { texts } from './texts.ts';
 import { Busy, LiveRegion, Screen } from './ui.tsx';
-import { followSession } from './uploads/queue-of-user.ts';
+import { followUploads } from './uploads/queue-of-user.ts';
 
 /** The whole page. */
 export function App() {
@@ -25,7 +25,7 @@ export function App() {
   const [loginError, setLoginError] = useState<unknown>(null);
   useEffect(() => {
     followHash();
-    followSession();
+    followUploads();
     followVerdicts();
     loadConfig().then((loaded) => openSession(loaded).catch(setLoginError), setConfigError);
   }, []);
@@ -47,9 +47,9 @@ export function App() {
       ) : !client.value ? (
         <SignInScreen loginError={loginError} />
       ) : (
-        <Guarded key={JSON.stringify(route.value)}>
+        <ErrorBoundary key={JSON.stringify(route.value)}>
           <CurrentScreen client={client.value} route={route.value} />
-        </Guarded>
+        </ErrorBoundary>
       )}
       <LiveRegion />
     </>
@@ -57,8 +57,8 @@ export function App() {
 }
 
 /** Shows the error of a screen that cannot be drawn, for example because the service is older than the page. */
-class Guarded extends Component<{ children: ComponentChildren }, { error: unknown }> {
-  override state = { error: null };
+class ErrorBoundary extends Component<{ children: ComponentChildren }, { error: unknown }> {
+  override state = { error: null as unknown };
 
   override componentDidCatch(error: unknown): void {
     this.setState({ error });
@@ -85,9 +85,9 @@ function CurrentScreen({ client, route }: { client: Anemonefish; route: Route })
     case 'executions':
       return <ExecutionsScreen client={client} />;
     case 'execution':
-      return <ExecutionScreen key={route.id} client={client} id={route.id} />;
+      return <ExecutionScreen client={client} id={route.id} />;
     case 'review':
-      return <ReviewScreen key={route.id} client={client} id={route.id} />;
+      return <ReviewScreen client={client} id={route.id} />;
     case 'uploads':
       return <UploadsScreen client={client} />;
     case 'unknown':

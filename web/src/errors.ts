@@ -1,5 +1,6 @@
 /** Errors of the client as sentences for a user: what happened, and what to do. */
 import { AnemonefishError } from './client.ts';
+import { capital } from './format.ts';
 import { texts } from './texts.ts';
 
 export interface Explanation {
@@ -31,16 +32,20 @@ export function explainReason({ error, message }: { error: string; message: stri
   return { title: known.title, text: [known.text, says].filter(Boolean).join(' ') };
 }
 
+/** Return the service's message on a recording without the name of the recording, with which it begins. */
+export function withoutName(message: string, name: string): string {
+  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
+}
+
 /**
  * Return what is wrong with a recording, in the words of the service, and what to do about it.
  *
  * @param name of the recording, with which the message begins
  */
 export function explainRecording(name: string, { error, message }: { error: string; message: string }): string {
-  const reason = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
-  const sentence = reason.charAt(0).toUpperCase() + reason.slice(1);
-  const mend = texts.errors.byName[error]?.text;
-  return [/[.!?]$/.test(sentence) ? sentence : `${sentence}.`, mend].filter(Boolean).join(' ');
+  const sentence = capital(withoutName(message, name));
+  const advice = texts.errors.byName[error]?.text;
+  return [/[.!?]$/.test(sentence) ? sentence : `${sentence}.`, advice].filter(Boolean).join(' ');
 }
 
 /** Say whether the API no longer accepts the key or the login. */

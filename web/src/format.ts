@@ -1,4 +1,4 @@
-/** Numbers as people read them. Every function returns plain text. */
+/** Numbers, times and announcements as plain text. */
 
 const LOCALE = 'en';
 
@@ -96,6 +96,16 @@ export function formatTimeOfDay(iso: string, now = new Date()): string {
 
 function join(large: string, small: string | 0): string {
   return small ? `${large} ${small}` : large;
+}
+
+/** Return a text with its first letter in upper case. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Return bytes as hexadecimal digits. */
+export function hexOf(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Return a sentence so that it differs from the one before: a screen reader reads a live region only when it changes. */

@@ -7,6 +7,7 @@ import { Anemonefish } from './client.ts';
 import { beginLogin, endLogin, logoutUrl, refreshTokens, subjectOf } from './cognito.ts';
 import type { LoginState, Tokens } from './cognito.ts';
 import type { PageConfig } from './config.ts';
+import { hexOf } from './format.ts';
 
 const STORED = 'anemonefish.session';
 const LOGIN = 'anemonefish.login';
@@ -74,7 +75,7 @@ export async function userName(): Promise<string> {
   const text = current?.kind === 'cognito' ? (subjectOf(current.idToken) ?? '') : (current?.key ?? '');
   if (!crypto.subtle) return '';
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return [...new Uint8Array(digest, 0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hexOf(new Uint8Array(digest, 0, 8));
 }
 
 /** End the session because the API no longer accepts it; what the page remembers stays for the next sign-in. */

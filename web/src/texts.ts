@@ -107,7 +107,7 @@ export const texts = {
         text: 'To decide again, upload the recordings and start a new execution.',
       },
       InternalError: {
-        title: 'The service made an error',
+        title: 'An error occurred in the service',
         text: 'It was logged. Try again; if it stays, ask for help.',
       },
       StorageError: { title: 'The storage did not answer', text: 'Try again in a moment.' },
@@ -142,7 +142,7 @@ export const texts = {
       RecordingChanged: { title: 'The recording has changed since the plan', text: 'Start a new execution.' },
       EveryRecordingFailed: {
         title: 'No recording could be analysed',
-        text: 'The reasons stand with the recordings.',
+        text: 'The reason is shown beside each recording.',
       },
       RangeFailed: { title: 'A part could not be computed', text: 'Resume: only what is missing is computed.' },
       FunctionFailed: { title: 'A worker failed', text: 'Resume: only what is missing is computed.' },
@@ -250,7 +250,7 @@ export const texts = {
       `${formatCount(count, 'recording')} ${count === 1 ? 'is' : 'are'} not sent and will be left out`,
     unsentText: 'The list says why. Send them first, or start with the others; they stay in the list.',
     withErrors: (count: number) => `${formatCount(count, 'recording')} cannot be analysed`,
-    withErrorsText: 'The others are analysed. Remove these, or start anyway: their reason stands in the results.',
+    withErrorsText: 'The others are analysed. Remove these, or start anyway: the results give the reason.',
     noneReadable: 'None of the recordings can be analysed.',
     submit: 'Start the analysis',
     submitting: 'Starting …',
@@ -263,7 +263,7 @@ export const texts = {
     },
     threshold: {
       label: 'Threshold',
-      help: 'A window belongs to an event when its smoothed score is above this. Higher: fewer, surer events. You can move it afterwards without a new analysis.',
+      help: 'A window belongs to an event when its smoothed score is above this. A higher threshold gives fewer events, with higher scores. You can move it afterwards without a new analysis.',
       ofClass: (name: string) => `Threshold of ${name}`,
     },
     median_windows: {
@@ -271,8 +271,8 @@ export const texts = {
       help: 'Length of the median filter over the scores, in windows: an odd number. 1 does not smooth. Longer: lone short calls are lost.',
       seconds: (seconds: number) => `windows, ${formatDuration(seconds)}`,
     },
-    min_duration_seconds: { label: 'Shortest event', help: 'Shorter events are dropped.', unit: 's' },
-    min_gap_seconds: { label: 'Shortest gap', help: 'Events that are closer than this become one.', unit: 's' },
+    min_duration_seconds: { label: 'Shortest event', help: 'Shorter events are dropped.' },
+    min_gap_seconds: { label: 'Shortest gap', help: 'Events that are closer than this become one.' },
     site: {
       label: 'Site',
       help: 'The site whose calibration gives every event a probability. Without a site, the calibration that was made without one.',
@@ -323,7 +323,6 @@ export const texts = {
     ended: 'Ended',
     older: 'Show older',
     refresh: 'Refresh',
-    open: (moment: string) => `Execution of ${moment}`,
     states: {
       PENDING: 'Waiting',
       RUNNING: 'Running',
@@ -335,7 +334,6 @@ export const texts = {
   execution: {
     title: (moment: string) => `Execution of ${moment}`,
     loading: 'Execution',
-    id: 'Id',
     attempt: (attempt: number) => `attempt ${attempt}`,
     progress: 'Progress',
     parts: (done: number, total: number) =>
@@ -409,7 +407,6 @@ export const texts = {
     notStated: 'The publisher of this model did not state whether it is fit for science',
     calibrated: (verdicts: number, site: string | null) =>
       `Probabilities come from ${verdicts} verdicts${site ? ` at ${site}` : ''}.`,
-    calls: (count: number) => (count === 1 ? '1 call' : `${count} calls`),
     figures: {
       heading: 'Summary',
       recordings: 'Recordings',
@@ -468,7 +465,7 @@ export const texts = {
     timeLine: {
       heading: 'Time line',
       label: (events: number, from: string, to: string) =>
-        `Time line of ${events} events, ${from} to ${to}. Plus and minus zoom, the arrow keys move, Home shows everything, N and P go to the next and the previous event. The table below has the same events.`,
+        `Time line of ${formatCount(events, 'event')}, ${from} to ${to}. Plus and minus zoom, the arrow keys move, Home shows everything, N and P go to the next and the previous event. The table below has the same events.`,
       axis: 'Times',
       utc: 'UTC',
       local: (zone: string) => zone,
@@ -498,7 +495,7 @@ export const texts = {
     table: {
       heading: 'Events',
       label: 'Events. The arrow keys move, Enter opens an event.',
-      count: (shown: number, all: number) => (shown === all ? `${all} events` : `${shown} of ${all} events`),
+      count: (shown: number, all: number) => (shown === all ? formatCount(all, 'event') : `${shown} of ${formatCount(all, 'event')}`),
       recording: 'Recording',
       start: 'Start',
       startUtc: 'Start (UTC)',
@@ -524,7 +521,6 @@ export const texts = {
     },
     event: {
       heading: (number: number, total: number) => `Event ${number} of ${total}`,
-      none: 'Choose an event in the time line or in the table to see and hear it.',
       previous: 'Previous event',
       next: 'Next event',
       close: 'Close',
@@ -631,8 +627,8 @@ export const texts = {
     stored: 'All verdicts are stored by the service.',
     waiting: (count: number) =>
       count === 1
-        ? '1 verdict waits for the connection. It is kept in this browser.'
-        : `${count} verdicts wait for the connection. They are kept in this browser.`,
+        ? '1 verdict is not sent yet. It is kept in this browser.'
+        : `${count} verdicts are not sent yet. They are kept in this browser.`,
     notKept: (count: number) =>
       count === 1
         ? '1 verdict is not stored anywhere yet. Do not close this page.'

@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { explain, isSignedOut } from './errors.ts';
 import { newlySaid } from './format.ts';
+import { links } from './navigation.ts';
 import { endSession } from './session.ts';
 import { texts } from './texts.ts';
 
@@ -90,6 +91,20 @@ export function ErrorNotice({ error, retry }: { error: unknown; retry?: () => vo
   );
 }
 
+/** What is shown instead of a list without entries: a sentence, and the way to the start. */
+export function EmptyList({ text }: { text: string }) {
+  return (
+    <div class="card stack">
+      <p>{text}</p>
+      <p>
+        <a class="button primary" href={links.start}>
+          {texts.start.title}
+        </a>
+      </p>
+    </div>
+  );
+}
+
 /** After this time (ms) a user is told that the wait is unusual. */
 const SLOW_MS = 6000;
 
@@ -121,13 +136,13 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, dependenci
   });
   const [round, setRound] = useState(0);
   useEffect(() => {
-    const stop = new AbortController();
+    const controller = new AbortController();
     setState((before) => ({ ...before, error: null, busy: true }));
-    load(stop.signal).then(
-      (value) => !stop.signal.aborted && setState({ value, error: null, busy: false }),
-      (error) => !stop.signal.aborted && setState((before) => ({ ...before, error, busy: false })),
+    load(controller.signal).then(
+      (value) => !controller.signal.aborted && setState({ value, error: null, busy: false }),
+      (error) => !controller.signal.aborted && setState((before) => ({ ...before, error, busy: false })),
     );
-    return () => stop.abort();
+    return () => controller.abort();
   }, [...dependencies, round]);
   return { ...state, reload: () => setRound((before) => before + 1) };
 }

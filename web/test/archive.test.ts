@@ -27,7 +27,11 @@ test('equal names are numbered before their endings', () => {
   assert.equal(unique('x/settings'), 'x/settings-2');
 });
 
-test('an archive whose file did not arrive is rejected with the reason of that file', async () => {
+test('an archive whose file did not arrive is rejected with the reason of that file', async (context) => {
+  context.mock.method(Response.prototype, 'blob', async function (this: Response) {
+    await this.arrayBuffer().catch(() => {});
+    throw new TypeError('Failed to fetch'); // a browser does not say why a stream broke
+  });
   const expired = new AnemonefishError('AccessDenied', 'Request has expired', { status: 403 });
   async function* entries() {
     yield { name: 'a.csv', content: async () => new Blob(['start']) };

@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict';
 import test, { mock } from 'node:test';
 import type { UploadQueue } from '../src/uploads/upload-queue.ts';
+import { stubSessionStorage } from './helpers.ts';
 
-const kept = new Map<string, string>();
-const sessionStorage = {
-  getItem: (name: string) => kept.get(name) ?? null,
-  setItem: (name: string, text: string) => kept.set(name, text),
-  removeItem: (name: string) => kept.delete(name),
-  clear: () => kept.clear(),
-};
-const stubs = { sessionStorage, addEventListener: () => {}, navigator: { onLine: true } };
+stubSessionStorage();
+const stubs = { addEventListener: () => {}, navigator: { onLine: true } };
 for (const [name, value] of Object.entries(stubs)) Object.defineProperty(globalThis, name, { value, writable: true });
 
 const { AnemonefishError } = await import('../src/client.ts');
 const { client, config, endSession, session } = await import('../src/session.ts');
-const { followSession, uploadQueue } = await import('../src/uploads/queue-of-user.ts');
+const { followUploads, uploadQueue } = await import('../src/uploads/queue-of-user.ts');
 
 /** Let everything run that needs no timer. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -27,7 +22,7 @@ async function idle(queue: UploadQueue) {
 test('files that failed because nothing answered are sent again every minute until the session ends', async () => {
   mock.timers.enable({ apis: ['setInterval'] });
   config.value = { apiUrl: 'https://api.example', signIn: 'api-key', cognito: null };
-  followSession();
+  followUploads();
   session.value = { kind: 'api-key', key: 'k' };
   for (let round = 0; round < 500 && !uploadQueue.value; round += 1) await settle();
   const queue = uploadQueue.value!;

@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { stubSessionStorage } from './helpers.ts';
 
-const kept = new Map<string, string>();
-const sessionStorage = {
-  getItem: (name: string) => kept.get(name) ?? null,
-  setItem: (name: string, text: string) => kept.set(name, text),
-  removeItem: (name: string) => kept.delete(name),
-  clear: () => kept.clear(),
-};
-Object.defineProperty(globalThis, 'sessionStorage', { value: sessionStorage, writable: true });
-
+const kept = stubSessionStorage();
 const { client, config, endSession, session } = await import('../src/session.ts');
 
 test('tokens that arrive after the end of the session are not kept, and its requests are refused as signed out', async () => {
@@ -31,5 +24,5 @@ test('tokens that arrive after the end of the session are not kept, and its requ
   endSession();
   answer(Response.json({ id_token: 'new', expires_in: 3600 }));
   await assert.rejects(request, { error: 'NotAllowed' });
-  assert.deepEqual([session.value, kept.size, asked.includes('new')], [null, 0, false]);
+  assert.deepEqual([session.value, kept.length, asked.includes('new')], [null, 0, false]);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatMoment, formatSeconds, ticksOf, UTC, zoneOf } from '../src/results/clock.ts';
+import { formatSeconds, formatTimeInZone, ticksOf, UTC, zoneOf } from '../src/results/clock.ts';
 import type { Zone } from '../src/results/clock.ts';
 import { tableOfEvents } from '../src/results/event-table.ts';
 import { countByBin, lanesByClock, nearestEvent, panned, timeLineModel, visibleRange, visibleSpans, within, zoomed } from '../src/results/time-line-model.ts';
@@ -111,7 +111,7 @@ test('an axis without a clock counts from 0', () => {
 test('times are rounded before they are divided into minutes', () => {
   assert.equal(formatSeconds(59.96), '1:00.0');
   assert.equal(formatSeconds(3_661.25, 2), '1:01:01.25');
-  assert.equal(formatMoment(Date.UTC(2023, 1, 9, 23, 59, 59, 960), UTC), '2023-02-10 00:00:00.0');
+  assert.equal(formatTimeInZone(Date.UTC(2023, 1, 9, 23, 59, 59, 960), UTC), '2023-02-10 00:00:00.0');
 });
 
 test('a time zone that is not known here is refused, not guessed', () => {

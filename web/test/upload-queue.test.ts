@@ -340,6 +340,15 @@ test('an upload that the service no longer has is found, and its file can be cho
   assert.deepEqual(states(queue), ['complete', 'complete']);
 });
 
+test('uploads that cannot be looked at stay in the list', async () => {
+  const { service, queue } = start();
+  await queue.add([file('a.wav'), file('b.wav')]);
+  await idle(queue);
+  service.uploadStatus = () => Promise.reject(new AnemonefishError('NetworkError', 'no answer'));
+  await queue.verify();
+  assert.deepEqual(states(queue), ['complete', 'complete']);
+});
+
 test('earlier uploads are listed once and survive a reload', async () => {
   const { service, records, queue } = start();
   const upload = { id: 'u-9', filename: 'a.wav', size: 5 };

@@ -4,26 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { VerdictQueue } from '../src/review/verdict-queue.ts';
 import type { Keeper, SentVerdict } from '../src/review/verdict-queue.ts';
 import { actionOf, cleanName, judgedAs, markedAs, markOf, nextOpen } from '../src/review/verdicts.ts';
+import { Memory, stretch, until } from './helpers.ts';
 
-const stretch = (number: number) => ({ recording: 0, start_sample: number, stop_sample: number + 10, class: 'anemonefish' });
 const judged = (verdict: string, calls: number | null = null) => ({ verdict, calls, mark: null });
-
-class Memory implements Keeper {
-  readonly items = new Map<string, string>();
-  full = false;
-  getItem = (key: string) => this.items.get(key) ?? null;
-  removeItem = (key: string) => void this.items.delete(key);
-  setItem = (key: string, value: string) => {
-    if (this.full) throw new Error('QuotaExceededError');
-    this.items.set(key, value);
-  };
-}
-
-/** Wait for something that must happen, however slow the machine is. */
-async function until(happened: () => boolean) {
-  for (let tries = 0; !happened() && tries < 500; tries += 1) await sleep(5);
-  assert.ok(happened());
-}
 
 function setUp(keeper: Keeper | null = new Memory()) {
   const service = { online: true, refusal: null as Error | null, bad: null as number | null, tries: 0, batches: [] as SentVerdict[][] };
@@ -53,11 +36,10 @@ test('a verdict is sent at once', async () => {
   const { service, queue } = setUp();
   queue.put(stretch(1), judged('yes', 2));
   assert.equal(queue.waiting, 1);
-  await sleep(20);
+  await until(() => queue.waiting === 0);
   assert.deepEqual(service.batches, [
     [{ ...stretch(1), verdict: 'yes', calls: 2, mark_start_sample: null, mark_stop_sample: null }],
   ]);
-  assert.equal(queue.waiting, 0);
 });
 
 test('without a connection verdicts wait, survive a reload, and are sent in their order', async () => {
@@ -85,15 +67,14 @@ test('the connection comes back by itself', async () => {
   queue.put(stretch(1), judged('yes'));
   await sleep(15);
   service.online = true;
-  await sleep(40);
-  assert.equal(queue.waiting, 0);
+  await until(() => queue.waiting === 0);
   assert.equal(queue.error, null);
 });
 
 test('the kind of a stretch is sent, and the stretch is the same one without it', async () => {
   const { service, queue } = setUp();
   queue.put({ ...stretch(1), kind: 'segment' }, judged('no'));
-  await sleep(20);
+  await until(() => service.batches.length === 1);
   assert.equal(service.batches[0][0].kind, 'segment');
   assert.equal(queue.get(stretch(1))?.verdict, 'no');
 });
@@ -110,9 +91,9 @@ test('a verdict that changes while it is sent is sent again', async () => {
 test('clearing a verdict deletes it at the service', async () => {
   const { service, queue } = setUp();
   queue.put(stretch(1), judged('yes'));
-  await sleep(20);
+  await until(() => queue.waiting === 0);
   queue.put(stretch(1), null);
-  await sleep(20);
+  await until(() => service.batches.length === 2);
   assert.equal(service.batches.flat().at(-1)?.verdict, null);
   assert.equal(queue.get(stretch(1)), null);
 });
@@ -141,6 +122,7 @@ test('a refusal is kept and not repeated by itself', async () => {
   await sleep(40);
   assert.equal((queue.error as Error).message, 'InvalidRequest');
   assert.equal(queue.waiting, 1);
+  assert.equal(service.tries, 1);
 });
 
 test('a verdict that is refused stays alone: the others are sent, and later ones too', async () => {

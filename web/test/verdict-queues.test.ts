@@ -2,39 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VerdictQueues } from '../src/review/verdict-queues.ts';
-import type { ListedKeeper } from '../src/review/verdict-queues.ts';
+import { Memory, stretch, until } from './helpers.ts';
 
-const stretch = (number: number) => ({ recording: 0, start_sample: number, stop_sample: number + 10, class: 'anemonefish' });
 const yes = { verdict: 'yes', calls: null, mark: null };
-
-class Memory implements ListedKeeper {
-  readonly items = new Map<string, string>();
-  full = false;
-  get length() {
-    return this.items.size;
-  }
-  key = (index: number) => [...this.items.keys()][index] ?? null;
-  getItem = (key: string) => this.items.get(key) ?? null;
-  removeItem = (key: string) => void this.items.delete(key);
-  setItem = (key: string, value: string) => {
-    if (this.full) throw new Error('QuotaExceededError');
-    this.items.set(key, value);
-  };
-}
-
-/** Wait for something that must happen, however slow the machine is. */
-async function until(happened: () => boolean) {
-  for (let tries = 0; !happened() && tries < 500; tries += 1) await sleep(5);
-  assert.ok(happened());
-}
 
 function setUp() {
   const memory = new Memory();
-  const service = { online: true, stored: [] as string[] };
+  const service = { online: true, tries: 0, stored: [] as string[] };
   const page = () => new VerdictQueues({ keeper: memory, retryDelay: 60_000, kindOf: () => 'passing' });
   /** Return what sends as a user. */
   const as = (user: string) => async (execution: string, reviewer: string, verdicts: { start_sample: number }[]) => {
     await sleep(1);
+    service.tries += 1;
     if (!service.online) throw new Error('offline');
     service.stored.push(...verdicts.map((each) => [user, execution, reviewer, each.start_sample].join(' ')));
   };
@@ -72,7 +51,7 @@ test('the connection that comes back sends the verdicts of a review that was lef
   queues.signIn('u1', as('u1'));
   service.online = false;
   queues.open('e-1', 'Ana').put(stretch(1), yes);
-  await sleep(10);
+  await until(() => service.tries === 1);
   service.online = true;
   await queues.flush();
   assert.deepEqual(service.stored, ['u1 e-1 Ana 1']);
@@ -86,7 +65,7 @@ test('a full browser loses nothing while the page is open, also over sign-out', 
   const queues = page();
   queues.signIn('u1', as('u1'));
   queues.open('e-1', 'Ana').put(stretch(1), yes);
-  await sleep(10);
+  await until(() => service.tries === 1);
   assert.equal(queues.atRisk, true);
   assert.equal(queues.open('e-1', 'Ana').get(stretch(1))?.verdict, 'yes'); // the review is opened again
   queues.signOut();
@@ -98,4 +77,18 @@ test('a full browser loses nothing while the page is open, also over sign-out', 
   queues.signIn('u1', as('u1'));
   await until(() => !queues.atRisk);
   assert.deepEqual(service.stored, ['u1 e-1 Ana 1']);
+});
+
+test('a request that still runs at sign-out and a verdict after the next sign-in do not overwrite each other', async () => {
+  const { memory, service, page, as } = setUp();
+  const queues = page();
+  queues.signIn('u1', as('u1'));
+  queues.open('e-1', 'Ana').put(stretch(1), yes);
+  queues.signOut();
+  queues.signIn('u1', as('u1'));
+  queues.open('e-1', 'Ana').put(stretch(2), yes);
+  assert.equal(queues.waiting.value.count, 2);
+  await until(() => queues.waiting.value.count === 0);
+  assert.deepEqual(service.stored, ['u1 e-1 Ana 1', 'u1 e-1 Ana 2']);
+  assert.equal(memory.length, 0);
 });

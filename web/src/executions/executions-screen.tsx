@@ -5,7 +5,7 @@ import { explainReason } from '../errors.ts';
 import { formatMoment, formatNumber, formatTimeOfDay } from '../format.ts';
 import { links } from '../navigation.ts';
 import { texts } from '../texts.ts';
-import { Busy, ErrorNotice, Screen } from '../ui.tsx';
+import { Busy, EmptyList, ErrorNotice, Screen } from '../ui.tsx';
 import { usePages } from './pages.ts';
 import { StatusBadge } from './status-badge.tsx';
 import type { Status } from './status-badge.tsx';
@@ -43,16 +43,7 @@ export function ExecutionsScreen({ client }: { client: Anemonefish }) {
   return (
     <Screen title={texts.executions.title}>
       {list.error !== null && <ErrorNotice error={list.error} retry={list.reload} />}
-      {list.page?.items.length === 0 && (
-        <div class="card stack">
-          <p>{texts.executions.empty}</p>
-          <p>
-            <a class="button primary" href={links.start}>
-              {texts.start.title}
-            </a>
-          </p>
-        </div>
-      )}
+      {list.page?.items.length === 0 && <EmptyList text={texts.executions.empty} />}
       {list.page && list.page.items.length > 0 && (
         <div class="card flush">
           <table class="rows cards">

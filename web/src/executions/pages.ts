@@ -17,15 +17,15 @@ export function usePages<T extends { id: string }>(
   const [busy, setBusy] = useState(true);
   const [round, setRound] = useState(0);
   useEffect(() => {
-    const stop = new AbortController();
+    const controller = new AbortController();
     setBusy(true);
-    load(undefined, stop.signal)
+    load(undefined, controller.signal)
       .then(
-        (first) => !stop.signal.aborted && (setPage(first), setError(null)),
-        (reason) => !stop.signal.aborted && setError(reason),
+        (first) => !controller.signal.aborted && (setPage(first), setError(null)),
+        (reason) => !controller.signal.aborted && setError(reason),
       )
-      .finally(() => !stop.signal.aborted && setBusy(false));
-    return () => stop.abort();
+      .finally(() => !controller.signal.aborted && setBusy(false));
+    return () => controller.abort();
   }, [...dependencies, round]);
   const loadMore = async () => {
     setBusy(true);

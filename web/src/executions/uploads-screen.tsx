@@ -4,7 +4,7 @@ import type { Anemonefish } from '../client.ts';
 import { formatBytes, formatMoment } from '../format.ts';
 import { goTo, links } from '../navigation.ts';
 import { texts } from '../texts.ts';
-import { announce, Busy, ErrorNotice, Screen, useLoad } from '../ui.tsx';
+import { announce, Busy, EmptyList, ErrorNotice, Screen, useLoad } from '../ui.tsx';
 import { uploadQueue } from '../uploads/queue-of-user.ts';
 import { usePages } from './pages.ts';
 
@@ -31,7 +31,7 @@ export function UploadsScreen({ client }: { client: Anemonefish }) {
   const usage = useLoad((signal) => client.usage({ signal }), [client]);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [error, setError] = useState<unknown>(null);
-  const [doomed, setDoomed] = useState<UploadSummary | null>(null);
+  const [toDelete, setToDelete] = useState<UploadSummary | null>(null);
   const dialog = useRef<HTMLDialogElement>(null);
 
   const choose = (id: string, on: boolean) =>
@@ -42,7 +42,7 @@ export function UploadsScreen({ client }: { client: Anemonefish }) {
   };
   const remove = async () => {
     dialog.current?.close();
-    const { id, filename } = doomed!;
+    const { id, filename } = toDelete!;
     try {
       await client.deleteUpload(id);
       choose(id, false);
@@ -62,16 +62,7 @@ export function UploadsScreen({ client }: { client: Anemonefish }) {
       )}
       {error !== null && <ErrorNotice error={error} />}
       {list.error !== null && <ErrorNotice error={list.error} retry={list.reload} />}
-      {list.page?.items.length === 0 && !list.page.more && (
-        <div class="card stack">
-          <p>{texts.uploads.empty}</p>
-          <p>
-            <a class="button primary" href={links.start}>
-              {texts.start.title}
-            </a>
-          </p>
-        </div>
-      )}
+      {list.page?.items.length === 0 && !list.page.more && <EmptyList text={texts.uploads.empty} />}
       {list.page && list.page.items.length > 0 && (
         <>
           <div class="actions">
@@ -129,7 +120,7 @@ export function UploadsScreen({ client }: { client: Anemonefish }) {
                         class="small quiet"
                         aria-label={texts.uploads.removeOne(upload.filename)}
                         onClick={() => {
-                          setDoomed(upload);
+                          setToDelete(upload);
                           dialog.current?.showModal();
                         }}
                       >
@@ -153,7 +144,7 @@ export function UploadsScreen({ client }: { client: Anemonefish }) {
       </div>
       <dialog ref={dialog} aria-labelledby="delete-question">
         <p id="delete-question" class="name">
-          {doomed && texts.uploads.confirm(doomed.filename)}
+          {toDelete && texts.uploads.confirm(toDelete.filename)}
         </p>
         <div class="actions">
           <button type="button" autofocus onClick={() => dialog.current?.close()}>

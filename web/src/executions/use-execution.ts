@@ -15,7 +15,7 @@ export function useExecution(client: Anemonefish, id: string, round: number) {
   const [error, setError] = useState<unknown>(null);
   const [interruption, setInterruption] = useState<string | null>(null);
   useEffect(() => {
-    const stop = new AbortController();
+    const controller = new AbortController();
     setError(null);
     const follow = async () => {
       let last: Execution | null = null;
@@ -26,10 +26,10 @@ export function useExecution(client: Anemonefish, id: string, round: number) {
       };
       for (;;) {
         try {
-          await client.wait(id, { onProgress, signal: stop.signal });
+          await client.wait(id, { onProgress, signal: controller.signal });
           return;
         } catch (reason) {
-          if (stop.signal.aborted || ENDED.includes((last as Execution | null)?.status ?? '')) return;
+          if (controller.signal.aborted || ENDED.includes((last as Execution | null)?.status ?? '')) return;
           const interrupted =
             reason instanceof AnemonefishError && last && ['NotStarted', 'NetworkError'].includes(reason.error);
           if (!interrupted) return setError(reason);
@@ -38,7 +38,7 @@ export function useExecution(client: Anemonefish, id: string, round: number) {
       }
     };
     void follow();
-    return () => stop.abort();
+    return () => controller.abort();
   }, [client, id, round]);
   return { execution, error, interruption, setExecution };
 }

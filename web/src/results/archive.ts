@@ -7,7 +7,10 @@ import { AnemonefishError } from '../client.ts';
 import { safePath, uniqueNames } from './file-names.ts';
 import { fetchLink } from './job-results.ts';
 
-/** A file of the archive; its link is asked for just before it is fetched, because links expire. */
+/**
+ * A file of the archive. A link may be as old as the page of links that it came with (200 files), and is valid for an
+ * hour.
+ */
 export interface ArchiveEntry {
   name: string;
   content: () => Promise<string | Blob>;

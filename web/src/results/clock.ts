@@ -61,7 +61,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 const two = (value: number) => String(value).padStart(2, '0');
 
 /** Return `2023-02-10 14:00:01.200`, with as many decimals as asked for. */
-export function formatMoment(utc: Milliseconds, zone: Zone, decimals = 1): string {
+export function formatTimeInZone(utc: Milliseconds, zone: Zone, decimals = 1): string {
   const local = wall(utc, zone, decimals);
   return `${local.toISOString().slice(0, 10)} ${clockText(local, decimals)}`;
 }

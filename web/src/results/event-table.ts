@@ -113,34 +113,37 @@ export interface CountedRecording {
   events: number | null;
 }
 
+/** Read the events of an event table, in the order of its rows. */
+export function fieldsFromCsv({ columns, rows }: CsvTable): EventFields[] {
+  const cell = cellReader(columns);
+  const optional = (text: string) => (text === '' ? null : Number(text));
+  return rows.map((row) => ({
+    start_time: Number(cell(row, 'start_time')),
+    end_time: Number(cell(row, 'end_time')),
+    class: unescapeCell(cell(row, 'class')),
+    mean_confidence: Number(cell(row, 'mean_confidence')),
+    max_confidence: Number(cell(row, 'max_confidence')),
+    calls: optional(cell(row, 'calls')),
+    level_db: optional(cell(row, 'level_db')),
+    snr_db: optional(cell(row, 'snr_db')),
+    peak_hz: optional(cell(row, 'peak_hz')),
+    start_sample: Number(cell(row, 'start_sample')),
+    end_sample: Number(cell(row, 'end_sample')),
+    start_utc: cell(row, 'start_utc') || null,
+    probability: optional(cell(row, 'probability')),
+  }));
+}
+
 /**
  * Read an event table (`combined.events.csv`, or that of one recording). Its rows lie in the order of the recordings, so
  * they are divided by the numbers of events: recordings may have equal names. If a name does not fit, names decide.
  */
-export function eventsFromCsv({ columns, rows }: CsvTable, recordings: readonly CountedRecording[], known: readonly string[] = []): EventTable {
-  const cell = cellReader(columns);
-  const names = rows.map((row) => unescapeCell(cell(row, 'recording')));
+export function eventsFromCsv(csv: CsvTable, recordings: readonly CountedRecording[], known: readonly string[] = []): EventTable {
+  const cell = cellReader(csv.columns);
+  const names = csv.rows.map((row) => unescapeCell(cell(row, 'recording')));
   const numbers = recordingsOfRows(names, recordings);
-  const optional = (text: string) => (text === '' ? null : Number(text));
   return tableOfEvents(
-    rows.map((row, index) => [
-      numbers[index],
-      {
-        start_time: Number(cell(row, 'start_time')),
-        end_time: Number(cell(row, 'end_time')),
-        class: unescapeCell(cell(row, 'class')),
-        mean_confidence: Number(cell(row, 'mean_confidence')),
-        max_confidence: Number(cell(row, 'max_confidence')),
-        calls: optional(cell(row, 'calls')),
-        level_db: optional(cell(row, 'level_db')),
-        snr_db: optional(cell(row, 'snr_db')),
-        peak_hz: optional(cell(row, 'peak_hz')),
-        start_sample: Number(cell(row, 'start_sample')),
-        end_sample: Number(cell(row, 'end_sample')),
-        start_utc: cell(row, 'start_utc') || null,
-        probability: optional(cell(row, 'probability')),
-      },
-    ]),
+    fieldsFromCsv(csv).map((event, index) => [numbers[index], event]),
     known,
   );
 }

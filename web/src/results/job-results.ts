@@ -6,7 +6,7 @@ import type { Zone } from './clock.ts';
 import { cellReader, parseCsv, unescapeCell } from './csv.ts';
 import { readEffort } from './effort.ts';
 import type { Effort } from './effort.ts';
-import { eventsFromCsv, tableOfEvents } from './event-table.ts';
+import { eventsFromCsv, fieldsFromCsv, tableOfEvents } from './event-table.ts';
 import type { EventFields, EventTable } from './event-table.ts';
 import type { DecisionSettings } from './decisions.ts';
 import type { Span } from './time-line-model.ts';
@@ -169,8 +169,7 @@ async function loadEvents(
         found.set(recording, eventsOf(await client.results(id, { recording, predictions: false, signal })));
       } else {
         const text = await (await client.download(id, 'csv', { recording: outcome.recording, signal })).text();
-        const table = parseCsv(text); // the scores are gone, the files are not
-        found.set(outcome.recording, fieldsOf(eventsFromCsv(table, [{ ...outcome, events: table.rows.length }])));
+        found.set(outcome.recording, fieldsFromCsv(parseCsv(text))); // the scores are gone, the files are not
       }
       onProgress(found.size, withEvents.length);
     }
@@ -185,25 +184,6 @@ const eventsOf = ({ events }: Results) => events as unknown as EventFields[];
 /** Return pairs of recording and event, in the order of the recordings. */
 export function* flattened(recordings: Iterable<number>, events: Map<number, EventFields[]>): Generator<[number, EventFields]> {
   for (const recording of recordings) for (const event of events.get(recording) ?? []) yield [recording, event];
-}
-
-function fieldsOf(table: EventTable): EventFields[] {
-  const known = (value: number) => (Number.isNaN(value) ? null : value);
-  return Array.from({ length: table.length }, (_, index) => ({
-    start_time: table.start[index],
-    end_time: table.stop[index],
-    class: table.classes[table.label[index]],
-    mean_confidence: table.meanScore[index],
-    max_confidence: table.maxScore[index],
-    calls: known(table.calls[index]),
-    level_db: known(table.level[index]),
-    snr_db: known(table.snr[index]),
-    peak_hz: known(table.peak[index]),
-    start_sample: table.startSample[index],
-    end_sample: table.stopSample[index],
-    start_utc: Number.isNaN(table.utc[index]) ? null : new Date(table.utc[index]).toISOString(),
-    probability: known(table.probability[index]),
-  }));
 }
 
 function recordingsOf(outcomes: RecordingOutcome[], effort: Effort | null): Recording[] {

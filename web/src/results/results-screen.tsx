@@ -1,12 +1,12 @@
 /** The results of an execution that has succeeded: figures, time line, table, one event, downloads. */
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Anemonefish, Execution } from '../client.ts';
-import { isAbort } from '../errors.ts';
-import { formatMoment as formatDay } from '../format.ts';
+import { isAbort, withoutName } from '../errors.ts';
+import { capital, formatMoment } from '../format.ts';
 import { links } from '../navigation.ts';
 import { texts } from '../texts.ts';
 import { Busy, ErrorNotice, Notice, Screen } from '../ui.tsx';
-import { formatMoment, formatSeconds } from './clock.ts';
+import { formatSeconds, formatTimeInZone } from './clock.ts';
 import { DecisionPanel } from './decision-panel.tsx';
 import { Decider, settingsKey, shownAfter } from './decisions.ts';
 import type { DecisionSettings, DecisionState, Shown } from './decisions.ts';
@@ -111,7 +111,7 @@ function Loaded({ client, execution, results }: { client: Anemonefish; execution
     screen.current?.querySelector<HTMLElement>('[role=grid]')?.focus({ preventScroll: true });
   };
   const startText = ({ utc, start }: Event) =>
-    zone ? (utc === null ? '' : formatMoment(utc, zone)) : formatSeconds(start);
+    zone ? (utc === null ? '' : formatTimeInZone(utc, zone)) : formatSeconds(start);
   const withoutClock = recordings.filter(({ startUtc, seconds }) => startUtc === null && seconds !== null).length;
   const figures = figuresOf(results, table, scope, decision.shown.decided === null);
   const step = (by: -1 | 1, takesFocus?: boolean) => openAt(place < 0 ? 0 : place + by, takesFocus);
@@ -347,7 +347,7 @@ function Origin({ execution, results }: { execution: Execution; results: JobResu
   return (
     <>
       <p class="origin">
-        {words.execution(formatDay(execution.created_at))}
+        {words.execution(formatMoment(execution.created_at))}
         {' · '}
         {words.model(`${model.name}@${model.version}${model.variant ? `+${model.variant}` : ''}`)}
         {' · '}
@@ -383,35 +383,35 @@ function Card({ line }: { line: string }) {
   }
   return (
     <Notice tone="warning" title={stated === 'no' ? words.unfit : words.notStated}>
-      {why ? `${why[0].toUpperCase()}${why.slice(1)}. ` : ''}
+      {why ? `${capital(why)}. ` : ''}
       {words.unfitText}
     </Notice>
   );
 }
 
 function Summary({ figures, results }: { figures: Figures; results: JobResults }) {
-  const { figures: texts } = words;
-  const number = (value: number | null, digits: number) => (value === null ? texts.none : value.toFixed(digits));
+  const labels = words.figures;
+  const number = (value: number | null, digits: number) => (value === null ? labels.none : value.toFixed(digits));
   const total = figures.analysed + figures.partial + figures.failed;
   const recorded = results.effort?.recordedHours;
   const rate = figures.eventsPerHour;
   const items: [string, string, string][] = [
-    [texts.recordings, count(total), texts.recordingsNote(figures.analysed, figures.partial, figures.failed)],
+    [labels.recordings, count(total), labels.recordingsNote(figures.analysed, figures.partial, figures.failed)],
     [
-      texts.hours,
+      labels.hours,
       number(figures.analysedHours, hourDigits(figures.analysedHours)),
-      total === results.recordings.length && recorded != null ? texts.hoursNote(recorded.toFixed(hourDigits(recorded))) : '',
+      total === results.recordings.length && recorded != null ? labels.hoursNote(recorded.toFixed(hourDigits(recorded))) : '',
     ],
-    [texts.events, count(figures.events), texts.eventsNote],
-    [texts.calls, figures.calls === null ? texts.none : count(figures.calls), figures.calls === null ? texts.callsUnknown : texts.callsNote],
+    [labels.events, count(figures.events), labels.eventsNote],
+    [labels.calls, figures.calls === null ? labels.none : count(figures.calls), figures.calls === null ? labels.callsUnknown : labels.callsNote],
     [
-      texts.rate,
+      labels.rate,
       number(rate, rate !== null && rate < 100 ? 1 : 0),
-      figures.interval ? texts.rateInterval(...(figures.interval.map((edge) => edge.toFixed(edge < 100 ? 1 : 0)) as [string, string])) : texts.rateNote,
+      figures.interval ? labels.rateInterval(...(figures.interval.map((edge) => edge.toFixed(edge < 100 ? 1 : 0)) as [string, string])) : labels.rateNote,
     ],
   ];
   return (
-    <dl class="result-figures" aria-label={texts.heading}>
+    <dl class="result-figures" aria-label={labels.heading}>
       {items.map(([name, value, note]) => (
         <div key={name}>
           <dt>{name}</dt>
@@ -457,9 +457,6 @@ function Notes({ results }: { results: JobResults }) {
     </details>
   );
 }
-
-/** The service's message begins with the name, which stands above it already. */
-const withoutName = (message: string, name: string) => (message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message);
 
 function Filters({
   table,

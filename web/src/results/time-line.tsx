@@ -1,7 +1,7 @@
 /** The time line: recordings, gaps, and events on a canvas, with zoom and pan by wheel, fingers, buttons and keys. */
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { texts } from '../texts.ts';
-import { formatMoment, formatSeconds, UTC } from './clock.ts';
+import { formatSeconds, formatTimeInZone, UTC } from './clock.ts';
 import type { Zone } from './clock.ts';
 import type { EventTable } from './event-table.ts';
 import { useMedia } from './events-table.tsx';
@@ -162,7 +162,7 @@ export function TimeLine({ model, table, zone, names, selected, timeOf, onOpen, 
     event.preventDefault();
     action();
   };
-  const format = (at: number) => (zone ? formatMoment(at, zone, 0) : formatSeconds(Math.max(0, at) / 1000, 0));
+  const format = (at: number) => (zone ? formatTimeInZone(at, zone, 0) : formatSeconds(Math.max(0, at) / 1000, 0));
   const zoomBy = (factor: number) => setView(zoomed(view.current, factor, (view.current.from + view.current.to) / 2, limits));
   const now = shown?.view ?? limits;
   return (

@@ -46,14 +46,14 @@ export function ReviewScreen({ client, id }: { client: Anemonefish; id: string }
       ) : reviewer ? (
         <Sample key={`${reviewer.name}/${reviewer.clips}`} client={client} id={id} reviewer={reviewer} onChange={() => setReviewer(null)} />
       ) : (
-        <Who onStart={setReviewer} />
+        <ReviewerForm onStart={setReviewer} />
       )}
     </Screen>
   );
 }
 
 /** Asks for the name and the size of the sample. */
-function Who({ onStart }: { onStart: (reviewer: Reviewer) => void }) {
+function ReviewerForm({ onStart }: { onStart: (reviewer: Reviewer) => void }) {
   const known = useMemo(readReviewer, []);
   const [name, setName] = useState(known?.name ?? '');
   const [clips, setClips] = useState(known?.clips ?? 100);

@@ -1,6 +1,6 @@
 /**
- * The verdicts of one reviewer on one execution. Each is kept in the browser at once and sent to the service; without a
- * connection it waits here, also over a reload. Nothing is dropped silently: what is not stored anywhere is said.
+ * The verdicts of one reviewer on one execution. Each is stored in the browser and sent at once; without a connection it
+ * waits, also over a reload. If the browser cannot store it, `kept` is false and the screen says so.
  */
 
 /** `yes`, `no`, `unsure`, or `other:` and the name of a class. */
@@ -160,7 +160,7 @@ export class VerdictQueue {
     } catch (error) {
       if (this.#options.kindOf(error) !== 'content') throw error;
       if (batch.length > 1) {
-        for (const each of batch) if (!this.#closed) await this.#sendAll([each]);
+        for (const entry of batch) if (!this.#closed) await this.#sendAll([entry]);
         return;
       }
       const [[key, entry]] = batch;

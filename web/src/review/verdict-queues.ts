@@ -1,7 +1,7 @@
 /**
  * The queues of all reviews of this browser. They outlive the screen of a review: what waits is sent when the page opens,
- * when the connection comes back, and while other screens are shown. A queue that the browser does not keep lives here
- * until it is empty.
+ * when the connection comes back, and while other screens are shown. A queue stays in memory until all its
+ * verdicts are sent.
  */
 import { computed, signal } from '@preact/signals';
 import { VerdictQueue } from './verdict-queue.ts';
@@ -58,11 +58,13 @@ export class VerdictQueues {
     }
   }
 
-  /** Stop sending. What the browser does not keep stays here for the next time that the user signs in. */
+  /**
+   * Stop sending. Queues with unsent verdicts stay for the next sign-in of their user: a request may still be running.
+   */
   signOut(): void {
     for (const [place, { queue }] of this.#held) {
       queue.close();
-      if (queue.kept || !queue.waiting) this.#held.delete(place);
+      if (!queue.waiting) this.#held.delete(place);
     }
     this.#send = null;
     this.user.value = null;

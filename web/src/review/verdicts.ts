@@ -1,4 +1,4 @@
-/** What keys and buttons of a review mean. */
+/** Rules of a review: keys, names of reviewers and classes, marks, and the next clip. */
 import type { Judged } from './verdict-queue.ts';
 
 /** Longest name of a reviewer or of a class. */

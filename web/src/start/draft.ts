@@ -1,4 +1,5 @@
 /** What is being prepared on the start screen, kept in the tab over a reload. */
+import { hexOf } from '../format.ts';
 import { DEFAULTS } from './settings.ts';
 import type { SettingsForm } from './settings.ts';
 
@@ -27,9 +28,7 @@ export function startKey(request: object, storage: Storage = sessionStorage): st
   const body = JSON.stringify(request);
   const stored = parse(storage.getItem(START));
   if (stored?.body === body) return stored.key;
-  const key = [...crypto.getRandomValues(new Uint8Array(16))]
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('');
+  const key = hexOf(crypto.getRandomValues(new Uint8Array(16)));
   storage.setItem(START, JSON.stringify({ body, key }));
   return key;
 }

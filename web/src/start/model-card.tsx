@@ -1,5 +1,5 @@
 /** What a model is, and whether it is fit for science: read before it is used. */
-import { formatNumber } from '../format.ts';
+import { capital, formatNumber } from '../format.ts';
 import { texts } from '../texts.ts';
 import { Notice } from '../ui.tsx';
 import type { ModelDocument } from './settings.ts';
@@ -67,8 +67,4 @@ function Facts({ label, values }: { label: string; values: string[] }) {
       ))}
     </>
   );
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -12,7 +12,7 @@ interface Properties {
   onChange: (form: SettingsForm) => void;
 }
 
-const say = texts.settings;
+const words = texts.settings;
 
 export function SettingsFields({ form, model, problems, onChange }: Properties) {
   const change = (part: Partial<SettingsForm>) => onChange({ ...form, ...part });
@@ -22,7 +22,7 @@ export function SettingsFields({ form, model, problems, onChange }: Properties) 
   const changed = JSON.stringify(form) !== JSON.stringify(DEFAULTS);
   return (
     <>
-      <Group name="target_class" label={say.target_class.label} help={say.target_class.help}>
+      <Group name="target_class" label={words.target_class.label} help={words.target_class.help}>
         {model.classes.map((name) => (
           <label class="check" key={name}>
             <input
@@ -45,8 +45,8 @@ export function SettingsFields({ form, model, problems, onChange }: Properties) 
           <Field
             key={name}
             id={`threshold ${name}`}
-            label={classes.length === 1 ? say.threshold.label : say.threshold.ofClass(name)}
-            help={position === 0 ? say.threshold.help : undefined}
+            label={classes.length === 1 ? words.threshold.label : words.threshold.ofClass(name)}
+            help={position === 0 ? words.threshold.help : undefined}
             value={form.thresholds[name] ?? ''}
             placeholder={formatNumber(defaultThreshold(model, name), 3)}
             problems={problems}
@@ -57,7 +57,7 @@ export function SettingsFields({ form, model, problems, onChange }: Properties) 
           {...field}
           name="median_windows"
           placeholder={model.decision.median_windows}
-          unit={say.median_windows.seconds(windows * model.hop_seconds)}
+          unit={words.median_windows.seconds(windows * model.hop_seconds)}
         />
         <NumberField
           {...field}
@@ -68,20 +68,20 @@ export function SettingsFields({ form, model, problems, onChange }: Properties) 
         <NumberField {...field} name="min_gap_seconds" placeholder={model.decision.min_gap_seconds} unit="s" />
         {model.sites.length > 0 && (
           <div class="field">
-            <label for="site">{say.site.label}</label>
+            <label for="site">{words.site.label}</label>
             <select
               id="site"
               value={form.site}
               aria-describedby="site-help"
               onChange={(event) => change({ site: event.currentTarget.value })}
             >
-              <option value="">{say.site.none}</option>
+              <option value="">{words.site.none}</option>
               {model.sites.map((site) => (
                 <option key={site}>{site}</option>
               ))}
             </select>
             <p class="help" id="site-help">
-              {say.site.help}
+              {words.site.help}
             </p>
           </div>
         )}
@@ -92,23 +92,23 @@ export function SettingsFields({ form, model, problems, onChange }: Properties) 
           <TextField {...field} name="time_zone" list />
           <TextField {...field} name="local_time_zone" list />
           <NumberField {...field} name="channel" />
-          <NumberField {...field} name="full_scale_db" unit={say.full_scale_db.unit} />
+          <NumberField {...field} name="full_scale_db" unit={words.full_scale_db.unit} />
           <div class="field">
-            <label for="damaged">{say.damaged.label}</label>
+            <label for="damaged">{words.damaged.label}</label>
             <select
               id="damaged"
               value={form.damaged || 'keep'}
               aria-describedby="damaged-help"
               onChange={({ currentTarget: { value } }) => change({ damaged: value === 'keep' ? '' : value })}
             >
-              <option value="keep">{say.damaged.keep}</option>
-              <option value="refuse">{say.damaged.refuse}</option>
+              <option value="keep">{words.damaged.keep}</option>
+              <option value="refuse">{words.damaged.refuse}</option>
             </select>
             <p class="help" id="damaged-help">
-              {say.damaged.help}
+              {words.damaged.help}
             </p>
           </div>
-          <Group name="review" label={say.review.label} help={say.review.help}>
+          <Group name="review" label={words.review.label} help={words.review.help}>
             {(['clips', 'pictures'] as const).map((name) => (
               <label class="check" key={name}>
                 <input
@@ -118,7 +118,7 @@ export function SettingsFields({ form, model, problems, onChange }: Properties) 
                     change({ review: checked ? [...form.review, name] : form.review.filter((other) => other !== name) })
                   }
                 />
-                {say.review[name]}
+                {words.review[name]}
               </label>
             ))}
           </Group>
@@ -157,8 +157,8 @@ function NumberField({
   return (
     <Field
       id={name}
-      label={say[name].label}
-      help={say[name].help}
+      label={words[name].label}
+      help={words[name].help}
       unit={unit}
       value={form[name]}
       placeholder={placeholder === undefined ? '' : formatNumber(placeholder, 3)}
@@ -172,8 +172,8 @@ function TextField({ form, problems, change, name }: Common & { name: 'time_zone
   return (
     <Field
       id={name}
-      label={say[name].label}
-      help={say[name].help}
+      label={words[name].label}
+      help={words[name].help}
       value={form[name]}
       placeholder=""
       list="time-zones"

@@ -135,22 +135,22 @@ function QuoteAndStart({ client, queue, request, ready, valid }: QuoteProperties
   useEffect(() => {
     setStartError(null);
     if (!quotable) return;
-    const stop = new AbortController();
+    const controller = new AbortController();
     const finish = (quote: QuoteAnswer | null, error: unknown) => {
-      if (stop.signal.aborted) return;
+      if (controller.signal.aborted) return;
       setAnswer({ body, quote, error });
       if (error instanceof AnemonefishError && ['UploadNotFound', 'UploadExpired'].includes(error.error))
         void queue.verify();
     };
     const timer = setTimeout(() => {
-      client.quote({ ...JSON.parse(body), signal: stop.signal }).then(
+      client.quote({ ...JSON.parse(body), signal: controller.signal }).then(
         (quote) => finish(quote, null),
         (error) => finish(null, error),
       );
     }, QUIET_MS);
     return () => {
       clearTimeout(timer);
-      stop.abort();
+      controller.abort();
     };
   }, [client, queue, body, quotable, round]);
 

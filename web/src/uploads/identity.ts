@@ -4,6 +4,7 @@
  * Name, size and time of change are not enough: recorders that follow one schedule write files that agree in all three,
  * on every memory card. So 192 KiB of the content belong to the identity.
  */
+import { hexOf } from '../format.ts';
 
 const BLOCK = 65_536;
 
@@ -21,6 +22,5 @@ export async function identify(file: File): Promise<string> {
   const starts = [0, Math.floor((file.size - BLOCK) / 2), file.size - BLOCK].map((start) => Math.max(0, start));
   const blocks = starts.map((start) => file.slice(start, start + BLOCK));
   const digest = await crypto.subtle.digest('SHA-256', await new Blob(blocks).arrayBuffer());
-  const hexadecimal = [...new Uint8Array(digest, 0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  return [file.name, file.size, file.lastModified, hexadecimal].join('|');
+  return [file.name, file.size, file.lastModified, hexOf(new Uint8Array(digest, 0, 16))].join('|');
 }

@@ -14,7 +14,7 @@ const RETRY_MS = 60_000;
 export const uploadQueue = signal<UploadQueue | null>(null);
 
 /** Follow the session and the connection from now on. */
-export function followSession(): void {
+export function followUploads(): void {
   effect(() => {
     const { value } = client;
     uploadQueue.peek()?.stop();

@@ -171,7 +171,7 @@ function Reconnect({ queue }: { queue: UploadQueue }) {
           <p>{texts.start.offlineText}</p>
         </Notice>
       )}
-      {!queue.remembers.value && items.length > 0 && (
+      {!queue.remembers.value && (
         <Notice tone="warning" title={texts.start.notRemembered}>
           <p>{texts.start.notRememberedText}</p>
         </Notice>

@@ -186,7 +186,7 @@ export class UploadQueue {
       try {
         await this.#client.uploadStatus(item.record.uploadId!);
       } catch (error) {
-        if (!isLost(error)) throw error;
+        if (!isLost(error)) return; // the next failed quote calls verify again
         Object.assign(item.record, { uploadId: null, complete: false });
         item.sent.value = 0;
         item.state.value = 'gone';

@@ -1,5 +1,6 @@
 /**
- * What this browser remembers about uploads: which file is which upload, in IndexedDB. It holds no key and no sound.
+ * What this browser remembers about uploads: which file is which upload. In IndexedDB, or in memory where there is none.
+ * No key and no sound.
  */
 
 /** A file in the list, or one that was sent earlier. */
@@ -51,7 +52,7 @@ export async function openUploadRecords(user: string): Promise<UploadRecords> {
   }
 }
 
-/** Records that hold up nothing: what cannot be stored is not remembered, and what cannot be read is not known. */
+/** Records whose failures do not stop uploads: `onFailure` is called, and a read returns nothing. */
 export class BestEffortRecords implements UploadRecords {
   #records;
   #onFailure;
