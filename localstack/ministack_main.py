@@ -1,4 +1,4 @@
-"""Run ministack, in its own environment, until the parent process ends, with seven features that it lacks.
+"""Run ministack, in its own environment, until the parent process ends, with features that it lacks.
 
 ministack 1.5.33 supports everything else that the template and the state machine use. This script adds, so that neither
 must be changed for it:
@@ -8,10 +8,13 @@ must be changed for it:
 * The id of a request's API key in the event of the function.
 * Stopping an execution stops the child executions of its Map, and the execution stays stopped.
 * Resources of CodeDeploy in a template. They do nothing: an alias moves to a new version at once.
-* With ``LOCAL_ORIGIN``, it refuses what a page of another origin asks, or a host name that was made to point to
-  127.0.0.1 (DNS rebinding). The credentials of a local AWS are no secret, so any web site in the user's browser could
-  run functions on this machine otherwise.
-* With ``LOCAL_DATA``, objects and records are kept in a folder (:mod:`localstack.kept_data`).
+
+For ``make serve`` it also:
+
+* With ``LOCAL_ORIGIN``, refuses requests from pages of other origins and for other host names (DNS rebinding). The
+  credentials of a local AWS are no secret, so any web site in the user's browser could otherwise run functions on this
+  machine.
+* With ``LOCAL_DATA``, keeps objects and records in a folder (:mod:`localstack.kept_data`).
 
 It replaces private functions of ministack, so requirements.txt pins the exact version.
 """

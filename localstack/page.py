@@ -1,7 +1,8 @@
 """Serve the built page on this machine, with the headers that CloudFront sends in an account.
 
-Only 127.0.0.1 is listened on, and the ``Host`` of a request must be that address: another site whose name is made to
-point to 127.0.0.1 (DNS rebinding) gets nothing.
+It listens on 127.0.0.1; in a container on all addresses, whose ports compose.yaml publishes on 127.0.0.1. A request
+whose ``Host`` is neither 127.0.0.1 nor localhost is refused, so a site whose name points to 127.0.0.1 (DNS rebinding)
+cannot read the page.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
+from localstack.server import HOST
 from shipping.page_headers import SECURITY_HEADERS, cache_control, content_security_policy, content_type
 
 __all__ = ["PageServer"]
 
-HOST = "127.0.0.1"
 CONFIG = "config.json"
 
 

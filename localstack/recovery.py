@@ -17,7 +17,7 @@ __all__ = ["end_interrupted"]
 
 _QUEUE = {"id": {"S": "queue"}}
 _LONG_AGO = {"S": "2000-01-01T00:00:00Z"}
-_OF_ONE_CALL = 200
+_EXECUTIONS_PER_CALL = 200
 """Executions that one call of the function treats."""
 
 
@@ -57,7 +57,7 @@ def end_interrupted(aws: LocalAws, stack: Stack) -> dict[str, int]:
     changed: dict[str, int] = {}
     if identifiers:
         functions = aws.client("lambda")
-        for _ in range(0, len(identifiers), _OF_ONE_CALL):
+        for _ in range(0, len(identifiers), _EXECUTIONS_PER_CALL):
             answer = functions.invoke(FunctionName=heal, Payload=b"{}")
             counts: Any = json.loads(answer["Payload"].read())
             if "FunctionError" in answer:

@@ -40,7 +40,7 @@ DATA = BUILD / "serve"
 
 PORT = 8765
 
-_OPEN = """
+_SIGN_IN_HINT = """
 Open {page}
 and sign in with the key {key}
 It is a key of this service only; nothing leaves this machine. Other users of this machine can use the service, too,
@@ -159,13 +159,12 @@ def main() -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    VARIABLES.unlink(missing_ok=True)  # of a service that was killed
     data = arguments.data.expanduser().resolve()
-    try:
-        with start_service(port=arguments.port, data=data, api_port=arguments.api_port) as service:
-            if arguments.port not in {0, service.page.server_port}:
-                print(f"port {arguments.port} is taken, so the page has another one", flush=True)
-            write_variables(VARIABLES, variables(service.stack))
+    with start_service(port=arguments.port, data=data, api_port=arguments.api_port) as service:
+        if arguments.port not in {0, service.page.server_port}:
+            print(f"port {arguments.port} is taken, so the page has another one", flush=True)
+        write_variables(VARIABLES, variables(service.stack))
+        try:
             file = VARIABLES.relative_to(REPOSITORY)
             hints = _HINTS.format(
                 url=service.stack.api_url,
@@ -173,10 +172,10 @@ def _serve(arguments: argparse.Namespace) -> None:
                 data=shlex.quote(str(data)),
                 file=file,
             )
-            _tell(service, hints)
+            _print_hints(service, hints)
             signal.pause()
-    finally:
-        VARIABLES.unlink(missing_ok=True)
+        finally:
+            VARIABLES.unlink(missing_ok=True)
 
 
 def _serve_in_container(arguments: argparse.Namespace) -> None:
@@ -191,14 +190,14 @@ def _serve_in_container(arguments: argparse.Namespace) -> None:
             address="0.0.0.0",
         ) as service,
     ):
-        _tell(service, _CONTAINER_HINTS.format(url=service.stack.api_url))
+        _print_hints(service, _CONTAINER_HINTS.format(url=service.stack.api_url))
         signal.pause()
 
 
-def _tell(service: Service, hints: str) -> None:
+def _print_hints(service: Service, hints: str) -> None:
     for status, count in service.interrupted.items():
         print(f"executions that ran when the service stopped, and are {status} now: {count}", flush=True)
-    print(_OPEN.format(page=service.page.origin, key=service.stack.api_key) + hints, flush=True)
+    print(_SIGN_IN_HINT.format(page=service.page.origin, key=service.stack.api_key) + hints, flush=True)
 
 
 def variables(stack: Stack) -> dict[str, str]:

@@ -87,7 +87,7 @@ class LocalAws:
         log = build_dir / "ministack.log"
         with _sigterm_as_exit(), tempfile.TemporaryDirectory(dir=build_dir.resolve(), prefix="aws-") as state:
             port = port or _free_port()
-            endpoint_url = f"http://127.0.0.1:{port}"
+            endpoint_url = f"http://{HOST}:{port}"
             kept = {} if data is None else _kept_in(data.resolve())
             with log.open("wb") as output:
                 process = subprocess.Popen(
@@ -162,7 +162,7 @@ def _environment(endpoint_url: str, port: int, state: str) -> dict[str, str]:
         "HOME": state,  # without ~/.aws
         "TMPDIR": state,
         "STATE_DIR": state,
-        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_HOST": HOST,
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         "IOT_MTLS_ENABLED": "0",
@@ -183,7 +183,7 @@ def _kept_in(data: Path) -> dict[str, str]:
 
 def _free_port() -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
         return port
 
@@ -192,7 +192,7 @@ def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((HOST, port), timeout=1).close()
             return
         except OSError:
             time.sleep(0.02)

@@ -113,7 +113,7 @@ def page_files(folder: Path, stack: PageStack) -> dict[str, bytes]:
 
 
 def upload(s3: Any, cloudfront: Any, stack: PageStack, files: Mapping[str, bytes]) -> list[str]:
-    """Upload the files, make CloudFront forget its copies, and delete files that are not of this page.
+    """Upload the files, request an invalidation of CloudFront's cache, and delete files that are not of this page.
 
     Parameters
     ----------

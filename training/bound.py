@@ -1,4 +1,4 @@
-"""How many unseen lone calls any rule could find: ``python training/bound.py``.
+"""How many unseen lone calls their frequency and decay would tell from other animals: ``python training/bound.py``.
 
 An observer measures the frequency of a pulse without error, and its decay as well as noise allows: the Cramer-Rao bound
 of the decay of a sinusoid of unknown amplitude is sqrt(2 N0 / E) of it, and a pulse at a mean level of 0 dB over the
@@ -70,7 +70,7 @@ def main() -> None:
     new_calls, new_others = ranks(calls(rng)), ranks(others(rng))
     for per_hour in (3, 6, 12):
         last = new_others[int(per_hour / OTHERS_PER_HOUR * DRAWS)]
-        print(f"at {per_hour} false events an hour: at most {(new_calls < last).mean():.2f} of the calls")
+        print(f"at {per_hour} false events an hour: {(new_calls < last).mean():.2f} of the calls")
 
 
 if __name__ == "__main__":

@@ -306,7 +306,7 @@ def examples_of(recording: Recording, every: int = 1) -> tuple[NDArray[np.float1
     wanted = targets_of(recording.calls, grid, first)
     windows = PROFILE.spectrograms(sliding_window_view(heard, grid.window)[:: grid.hop], SAMPLE_RATE)
     kept = (wanted[:, [TARGET, BIOLOGICAL]] != IGNORED).any(axis=1)
-    # Half precision takes half the memory, and is exact to 0.03 dB of the 60 dB of a spectrogram.
+    # Half precision takes half the memory, and is exact to 0.03 dB of the 70 dB of a spectrogram.
     return windows[kept].astype(np.float16), wanted[kept]
 
 

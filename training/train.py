@@ -46,9 +46,9 @@ def validated(network: Any, recordings: Iterable[Recording]) -> list[Validated]:
 
 
 def rounded(value: Any) -> Any:
-    """Prepare figures for YAML: round to six decimals and replace tuples by lists."""
+    """Prepare figures for YAML: round to six significant digits and replace tuples by lists."""
     if isinstance(value, float):
-        return round(value, 6)
+        return float(f"{value:.6g}")
     if isinstance(value, dict):
         return {name: rounded(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -1,6 +1,9 @@
-"""Excerpt: cut stretches out of recordings and draw them. The same application as Api, with permission to hear."""
+"""Excerpt: cut clips out of recordings and draw their spectrograms.
 
-import anemonefish.service.excerpts  # loads what cuts and draws before the first call
+The same application as Api; its role may read recordings.
+"""
+
+import anemonefish.service.excerpts  # imports what cuts and draws at the cold start, not in the first request
 from anemonefish.service.api.app import handler
 
 __all__ = ["anemonefish", "handler"]

@@ -65,7 +65,11 @@ def _can_pull(docker: Docker) -> bool:
     try:
         for name in names:
             docker("pull", "--quiet", name)
-    except (RuntimeError, subprocess.TimeoutExpired):
+    except RuntimeError as error:
+        if re.search("not found|manifest unknown|invalid reference", str(error)):
+            raise
+        return False
+    except subprocess.TimeoutExpired:
         return False
     return True
 

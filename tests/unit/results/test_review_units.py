@@ -138,7 +138,7 @@ def test_draw_of_more_units_than_there_are_takes_all() -> None:
 
 
 def test_draw_that_is_too_small_says_the_least_number() -> None:
-    with pytest.raises(InvalidRequest, match=r"--clips 19"):
+    with pytest.raises(InvalidRequest, match=r"ask for at least 19$"):
         draw_units(many(), 10, seed=0)
 
 

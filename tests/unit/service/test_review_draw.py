@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -63,14 +62,6 @@ def test_draw_is_made_once(results: JobResults, monkeypatch: pytest.MonkeyPatch)
     other = JobResults(results.job, results._models, attempt=2)  # a resume may add recordings
     with pytest.raises(Died):
         draw_review(other, 40, 3)
-
-
-def test_draw_of_another_version_with_more_columns_is_read(results: JobResults) -> None:
-    made = draw_review(results, 40, 3)
-    [path] = Path(results.job.store.uri).rglob("review-1-*.json")
-    document = json.loads(path.read_text())
-    path.write_text(json.dumps({**document, "rows": [{**row, "added_later": 1} for row in document["rows"]]}))
-    assert draw_review(results, 40, 3) == made
 
 
 @pytest.mark.parametrize("read", [0, 1])

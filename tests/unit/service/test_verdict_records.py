@@ -68,7 +68,7 @@ def test_verdicts_come_back_as_they_were_given(records: VerdictRecords) -> None:
     found = records.read(execution())
     assert {replace(each, reviewer="", judged_at="") for each in found} == set(given)
     assert {(each.reviewer, each.judged_at) for each in found} == {("=Ana, 海", "2026-11-23T10:00:00.000Z")}
-    assert [each.place for each in found] == sorted(each.place for each in found)
+    assert [each.sort_key for each in found] == sorted(each.sort_key for each in found)
 
 
 def test_verdict_that_is_sent_again_keeps_its_time(
@@ -102,6 +102,15 @@ def test_verdict_is_stored_when_the_answer_of_its_write_is_lost(records: Verdict
     with lost_answer():
         assert records.put(execution(), "Ana", [on(100)]) == 2
     assert len(said(records)) == 2
+
+
+def test_refused_verdicts_do_not_count_their_reviewer(records: VerdictRecords, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict_records, "MOST_REVIEWERS", 1)
+    monkeypatch.setattr(verdict_records, "MOST_VERDICTS", 1)
+    with pytest.raises(InvalidRequest, match="more than are kept"):
+        records.put(execution(), "Ana", [on(0), on(100)])
+    assert records.put(execution(), "Ana", [replace(on(0), verdict=None)]) == 0
+    assert records.put(execution(), "Ben", [on(0)]) == 1
 
 
 def test_executions_are_kept_apart_and_their_records_expire_with_them(

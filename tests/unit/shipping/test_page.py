@@ -106,7 +106,7 @@ def test_files_have_their_types_and_only_named_ones_are_kept_by_browsers(built: 
     }
 
 
-def test_old_assets_are_deleted_after_cloudfront_forgot_the_old_page(built: Path, s3: Any) -> None:
+def test_old_assets_are_deleted_after_the_invalidation_is_requested(built: Path, s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key="assets/index-old.js", Body=b"1")
     cloudfront = CloudFront(s3)
     assert upload(s3, cloudfront, KEYS, page_files(built, KEYS)) == ["assets/index-old.js"]

@@ -188,6 +188,21 @@ def test_wrong_option_is_refused_with_its_mend(
         af.train(recordings, recordings, models=tmp_path / "models", **(QUICK | change))
 
 
+def test_one_recording_that_can_be_read_is_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings, read = write_recordings(tmp_path / "recordings", 3), module.cache_audio
+    first: list[str] = []
+
+    def only_one(recording: Any, *arguments: Any) -> Any:
+        first.append(recording.name)
+        if recording.name != first[0]:
+            raise errors.UnreadableRecording(f"{recording.name}: damaged")
+        return read(recording, *arguments)
+
+    monkeypatch.setattr(module, "cache_audio", only_one)
+    with pytest.raises(errors.InvalidRequest, match=r"too few recordings can be read .* label more \(.*damaged\)"):
+        af.train(recordings, recordings, models=tmp_path / "models", **QUICK)
+
+
 def test_one_recording_is_not_enough(tmp_path: Path, make_recording: Callable[..., Path]) -> None:
     path = make_recording("reef.wav", frames=96_000)
     table = write_table(tmp_path / "reef.wav.txt", [(0.5, 0.7, "pop")])

@@ -103,16 +103,18 @@ def _make(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     _show_strata(made.rows)
+    command = f"anemonefish review {shlex.quote(str(results))}"
     if made.others:
         _say(f"this review is about {made.rows[0].label}; for another class of these results:")
     for other in made.others:
-        _say(f"anemonefish review {shlex.quote(str(results))} --class {shlex.quote(other)}")
+        more = ["--recordings", str(recordings)] if recordings else []
+        _say(" ".join([command, shlex.join(["--class", other, *more]), *typed_models()]))
     if not made.band_is_known:
         _say(f"{made.rows[0].model} is not in {models_uri}, so the spectrograms show all frequencies")
     _say(f"{len(made.rows)} of {made.n_units} stretches were drawn. Open this page in a browser:")
     _say(str(made.page))
     _say("It saves verdicts.csv where the browser keeps downloads, or where you say. Take it back with:")
-    _say(f"anemonefish review {shlex.quote(str(results))} --verdicts ~/Downloads/verdicts.csv")
+    _say(" ".join([command, "--verdicts ~/Downloads/verdicts.csv", *typed_models()]))
 
 
 def _take(results: Path, tables: tuple[Path, ...]) -> None:
@@ -130,9 +132,13 @@ def _take(results: Path, tables: tuple[Path, ...]) -> None:
         _say(f"unsure in the labels, because nobody marked the sound in it: {count_of(taken.unmarked, 'segment')}")
     _say(f"verdicts: {taken.verdicts}")
     _say(f"{count_of(taken.n_labels, 'label')}: {taken.labels}")
-    if len({row.review for row in taken.table.rows}) == 1 and judged:
+    classes = {row.label for row in taken.table.rows}
+    labels = sorted({row.label for row in taken.table.rows if row.is_judged})
+    if labels and len({row.review for row in taken.table.rows}) == len(classes):
         _say("Probabilities, a threshold for a precision, and calls per hour:")
-        _say(" ".join(["anemonefish calibrate-scores", shlex.quote(str(results)), *typed_models()]))
+        for label in labels:
+            of_class = [shlex.join(["--class", label])] if len(classes) > 1 else []
+            _say(" ".join(["anemonefish calibrate-scores", shlex.quote(str(results)), *of_class, *typed_models()]))
 
 
 def _show_strata(rows: tuple[Verdict, ...]) -> None:

@@ -78,7 +78,9 @@ _SHOWN = 10
 @click.option("--window", type=float, default=0.4, show_default=True, help="Length of a window in seconds.")
 @click.option("--hop", type=float, default=0.1, show_default=True, help="Seconds between the starts of two windows.")
 @click.option("--overlap", type=float, default=0.5, show_default=True, help="Part of a call that a window must hold.")
-@click.option("--epochs", type=click.IntRange(1), default=16, show_default=True, help="At most; it stops earlier.")
+@click.option(
+    "--epochs", type=click.IntRange(1), default=16, show_default=True, help="At most; fewer where more do not help."
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Processors for the network.")
 @click.option("--channel", type=click.IntRange(1), help="Channel of the recordings.  [default: the mean of all]")

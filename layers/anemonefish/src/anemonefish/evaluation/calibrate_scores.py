@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -171,7 +172,7 @@ def _of_one_review(rows: Sequence[Verdict]) -> Sequence[Verdict]:
     if len(labels := sorted({row.label for row in rows})) > 1:
         raise InvalidRequest(
             f"the verdicts are about {' and '.join(labels)}, and a calibration is about one class; name it (--class "
-            f"{labels[0]})"
+            f"{shlex.quote(labels[0])})"
         )
     if len(reviews) > 1:
         raise InvalidRequest(

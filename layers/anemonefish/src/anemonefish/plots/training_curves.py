@@ -48,9 +48,9 @@ def plot_progress(losses: Sequence[float], precisions: Sequence[float], best: in
         linewidth=1.8,
         marker="o",
         markersize=3,
-        label="average precision (validation)",
+        label="average precision (held out)",
     )
-    axes.axvline(best + 1, color=INK, linewidth=1, linestyle=":", label="weights that were kept")
+    axes.axvline(best + 1, color=INK, linewidth=1, linestyle=":", label="epochs of the model")
     axes.set(xlabel="Epoch", ylim=(0, None))
     axes.grid(color=GRID, linewidth=0.6)
     axes.legend(frameon=False, fontsize=9)

@@ -36,8 +36,8 @@ CONFIDENCE = 0.9
 _PSEUDO_UNITS = 0.15
 """Pseudo-units of a stratum with calls, and as many without. Price and Bonett add 2/m in each of m groups, and reviews
 have 5 to 14 strata, but with their 0.25 no interval of 300 simulated deployments missed the truth. With fewer than 0.15
-a stratum would be too short in which 2 % of 5,000 stretches have a call and none of the 30 that were judged, as happens
-in every second review of such a stratum. docs/probability.md has the coverage in other deployments."""
+the interval would be too short for a stratum in which 2 % of 5,000 stretches have a call but none of the 30 judged ones
+has, which happens in every second review of such a stratum. docs/probability.md has the coverage elsewhere."""
 
 _FEWEST_WITH_CALLS = 5
 """Units with calls from which a stratum tells how many calls such units have; with fewer, all strata tell it."""

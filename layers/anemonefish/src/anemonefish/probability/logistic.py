@@ -1,11 +1,11 @@
 """Fit a probability to scores: a logistic curve over the logit of the score.
 
 Each verdict counts once, although it stands for more or fewer units of its stratum. Whether a unit was drawn depends on
-its score only, and of units with the same score those that were drawn are like the others, so the curve needs no
-weights (Winship and Radbill 1994). With weights the few verdicts of the large strata of low scores would decide it: in
-simulated deployments the curve was then further from the truth (docs/probability.md). Few verdicts often separate
-completely (every yes above every no), where maximum likelihood has no answer. Firth's penalty gives one
-that is finite and less biased, and a new intercept then makes the mean probability of the verdicts their share of yes.
+its score only, and of units with the same score those that were drawn are like the others, so a curve of the right
+form needs no weights (Winship and Radbill 1994). With weights the few verdicts of the large strata of low scores would
+decide it: in simulated deployments the curve was then further from the truth (docs/probability.md). Few verdicts often
+separate completely (every yes above every no), where maximum likelihood has no answer. Firth's penalty gives one that
+is finite and less biased, and a new intercept then makes the mean probability of the verdicts their share of yes.
 
 References
 ----------

@@ -151,7 +151,7 @@ def review_units(scored: ScoredRecording, label: str | None = None) -> tuple[Rev
     if label is not None and label not in targets:
         raise InvalidRequest(
             f"the results of {scored.name} have no events of {label!r}, only of {' and '.join(targets)}; name one of "
-            f"these, or decide them again with --set target_class={','.join((*targets, label))}"
+            f"these. Another class of the model needs results whose target_class has it"
         )
     decision, label = scored.decision, targets[0] if label is None else label
     smoothed = smooth(scored.scores, decision.median_windows)
@@ -210,7 +210,7 @@ def _allocate(strata: Mapping[str, Sequence[ReviewUnit]], clips: int) -> dict[st
     if clips < least:
         raise InvalidRequest(
             f"{clips} clips are too few: there are {len(strata)} ranges of scores, and each needs two; ask for at "
-            f"least {least} (--clips {least})"
+            f"least {least}"
         )
     spreads = {name: _spread(units) for name, units in strata.items()}
     total = sum(spreads.values())

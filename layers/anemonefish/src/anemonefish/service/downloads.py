@@ -46,8 +46,9 @@ from anemonefish.workflow.planner import check_settings
 
 __all__ = ["JobResults", "RecordingSummary"]
 
-_MOST_REVIEWED = 3_000
-"""Largest number of clips and plots in an answer: a link has a kilobyte, and an answer may have six megabytes."""
+_MOST_REVIEWED = 1_500
+"""Largest number of clips and plots in an answer. A link has 2 kB or more, because it contains the session token of a
+role, and Lambda answers with at most six megabytes. ``files?all=true`` lists all files in pages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ LONGEST_SECONDS = 60
 MOST_SAMPLES = 30_000_000
 """Most samples of all channels of an excerpt: a minute of two channels at 192 kHz has 23 million."""
 
-_DRAWING = 1
+_DRAWING_VERSION = 1
 """Version of the drawing; another one makes stored pictures again."""
 
 
@@ -102,8 +102,8 @@ def cut_excerpt(job: Job, tenant: str, number: int, start: Fraction, stop: Fract
         It cannot be read.
     """
     recording, analysis = _find(job.read_plan(), number)
-    excerpt = _placed(recording, analysis, tenant, start, stop)
-    _check_kept(recording, analysis)
+    excerpt = _locate(recording, analysis, tenant, start, stop)
+    _check_not_deleted(recording, analysis)
     if not job.store.exists(excerpt.key):
         with temporary_folder() as folder:
             job.store.upload(excerpt.key, _cut(job, recording, analysis, excerpt, Path(folder)))
@@ -120,12 +120,12 @@ def draw_excerpt(
     """
     plan = job.read_plan()
     recording, analysis = _find(plan, number)
-    sound, channel = _placed(recording, analysis, tenant, start, stop), plan.settings.channel
+    sound, channel = _locate(recording, analysis, tenant, start, stop), plan.settings.channel
     band = within_nyquist(models.spec(plan.model).profile.band(analysis.sample_rate), sound.sample_rate)
     low, high = image_frequencies(sound.sample_rate, band)
     stem = sound.key.removesuffix(".flac")
     picture = Spectrogram(
-        key=f"{stem}-{digest([_DRAWING, channel, *band])}.png",
+        key=f"{stem}-{digest([_DRAWING_VERSION, channel, *band])}.png",
         name=sound.name.replace(".flac", ".png"),
         start=sound.start,
         stop=sound.stop,
@@ -134,7 +134,7 @@ def draw_excerpt(
         low_hz=low,
         high_hz=high,
     )
-    _check_kept(recording, analysis)
+    _check_not_deleted(recording, analysis)
     if not job.store.exists(picture.key):
         with temporary_folder() as folder:
             path = _cut(job, recording, analysis, sound, Path(folder))
@@ -157,7 +157,7 @@ def _find(plan: Plan, number: int) -> tuple[PlannedRecording, Analysis]:
     return recording, recording.analysis
 
 
-def _check_kept(recording: PlannedRecording, analysis: Analysis) -> None:
+def _check_not_deleted(recording: PlannedRecording, analysis: Analysis) -> None:
     """Raise an error unless the recording is still there as it was analysed."""
     try:
         open_source(recording.uri, analysis.version or None, recording.name).close()
@@ -172,7 +172,7 @@ def _deleted(recording: PlannedRecording) -> RecordingNotFound:
     )
 
 
-def _placed(recording: PlannedRecording, analysis: Analysis, tenant: str, start: Fraction, stop: Fraction) -> Excerpt:
+def _locate(recording: PlannedRecording, analysis: Analysis, tenant: str, start: Fraction, stop: Fraction) -> Excerpt:
     """Return the excerpt that a request means; it may not be stored yet."""
     audio = analysis.audio
     if stop - start > LONGEST_SECONDS:

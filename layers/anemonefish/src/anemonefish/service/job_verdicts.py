@@ -60,7 +60,7 @@ def checked_verdicts(results: JobResults, verdicts: Sequence[StretchVerdict]) ->
     InvalidRequest
         A stretch, a mark, a class or a count is not possible; the message names the verdict by its number.
     """
-    return [_checked(results, verdict, f"verdicts.{number}") for number, verdict in enumerate(verdicts)]
+    return [_check_verdict(results, verdict, f"verdicts.{number}") for number, verdict in enumerate(verdicts)]
 
 
 def needs_draw(form: VerdictFormat, verdicts: Sequence[StretchVerdict]) -> bool:
@@ -80,9 +80,9 @@ def verdict_file(
     for verdict in verdicts:
         row = units.get((results.plan.recordings[verdict.recording].name, *verdict.stretch[1:]))
         if row is None:
-            others.append(_judged(_undrawn(results, verdict), verdict))
+            others.append(_with_verdict(_row_outside_draw(results, verdict), verdict))
         else:
-            drawn.append(_judged(row, verdict))
+            drawn.append(_with_verdict(row, verdict))
     with temporary_folder() as folder:
         path = Path(folder, "table.csv")
         if form == "labels":
@@ -97,7 +97,7 @@ def verdict_file(
     return VerdictFile(key, name, len(drawn), len(others))
 
 
-def _judged(row: Verdict, verdict: StretchVerdict) -> Verdict:
+def _with_verdict(row: Verdict, verdict: StretchVerdict) -> Verdict:
     start, stop = (
         None if sample is None else seconds(sample, row.sample_rate)
         for sample in (verdict.mark_start, verdict.mark_stop)
@@ -113,7 +113,7 @@ def _judged(row: Verdict, verdict: StretchVerdict) -> Verdict:
     )
 
 
-def _undrawn(results: JobResults, verdict: StretchVerdict) -> Verdict:
+def _row_outside_draw(results: JobResults, verdict: StretchVerdict) -> Verdict:
     """Return the row of a stretch that was judged without a draw; it becomes a label and stands for nothing else."""
     recording = results.plan.recordings[verdict.recording]
     assert recording.analysis is not None
@@ -131,7 +131,7 @@ def _undrawn(results: JobResults, verdict: StretchVerdict) -> Verdict:
     return row
 
 
-def _checked(results: JobResults, verdict: StretchVerdict, at: str) -> StretchVerdict:
+def _check_verdict(results: JobResults, verdict: StretchVerdict, at: str) -> StretchVerdict:
     recordings = results.plan.recordings
     if verdict.recording >= len(recordings) or (analysis := recordings[verdict.recording].analysis) is None:
         raise RecordingNotFound(f"{at}: this execution has no analysed recording {verdict.recording}")

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 from anemonefish.canonical import digest, dump_json
 from anemonefish.errors import MissingParts, ReviewTooLarge
@@ -33,9 +33,8 @@ of a segment and 5 µs to draw from it, so all of them take 8 s."""
 _ON_A_COMPUTER = (
     "review the results on a computer: anemonefish remote results, then anemonefish review (docs/review.md)"
 )
-_COLUMNS = frozenset(field.name for field in fields(Verdict))
 _VERSION = 1
-"""Version of the stored draws; another one makes them again."""
+"""Version of the stored draws. Whoever changes the fields of a verdict raises it, and draws are made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +90,7 @@ def draw_review(
         made = _draw(results, clips, seed, label, clock)
         store.write(key, dump_json({"n_units": made.n_units, "rows": [asdict(row) for row in made.rows]}))
         return made
-    rows = ({name: value for name, value in row.items() if name in _COLUMNS} for row in document["rows"])
-    return ReviewDraw(tuple(Verdict(**row) for row in rows), int(document["n_units"]))
+    return ReviewDraw(tuple(Verdict(**row) for row in document["rows"]), int(document["n_units"]))
 
 
 def _draw(results: JobResults, clips: int, seed: int, label: str | None, clock: Callable[[], float]) -> ReviewDraw:

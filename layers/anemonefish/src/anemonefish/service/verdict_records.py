@@ -41,7 +41,7 @@ _UNWANTED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StretchVerdict:
-    """What one reviewer said about one stretch.
+    """The verdict of one reviewer on one stretch.
 
     Attributes
     ----------
@@ -81,8 +81,8 @@ class StretchVerdict:
         return self.recording, self.start, self.stop, self.label
 
     @property
-    def place(self) -> tuple[int, int, int, str]:
-        """Its place in the list of all verdicts on an execution; no two have the same."""
+    def sort_key(self) -> tuple[int, int, int, str]:
+        """Its sort_key in the list of all verdicts on an execution; no two have the same."""
         return self.recording, self.start, self.stop, _digest(f"{self.label}\0{self.reviewer}")[:16]
 
 
@@ -123,7 +123,6 @@ class VerdictRecords:
         InvalidRequest
             There would be too many verdicts or reviewers.
         """
-        self._enlist(execution, reviewer)
         identifier = _of_reviewer(execution, reviewer)
         moment = clock.to_text(self._now())
         while True:
@@ -133,19 +132,20 @@ class VerdictRecords:
             if changed == known:
                 return len(known)
             packed = _encoded(reviewer, changed.values())
+            self._add_reviewer(execution, reviewer)
             document = {"reviewer": reviewer, "columns": list(_COLUMNS), "verdicts": packed}
             if self._write(record, identifier, execution, document):
                 return len(changed)
 
     def read(self, execution: Execution) -> list[StretchVerdict]:
-        """Return all verdicts on an execution, in the order of their places."""
+        """Return all verdicts on an execution, in the order of their stretches."""
         listed = self._table.read(_reviewers_of(execution))
         names = [] if listed is None else listed.document["reviewers"]
         records = self._table.read_many([_of_reviewer(execution, name) for name in names])
         found = [verdict for record in records.values() for verdict in _decoded(record)]
-        return sorted(found, key=lambda verdict: verdict.place)
+        return sorted(found, key=lambda verdict: verdict.sort_key)
 
-    def _enlist(self, execution: Execution, reviewer: str) -> None:
+    def _add_reviewer(self, execution: Execution, reviewer: str) -> None:
         """Add a reviewer to the list."""
         identifier = _reviewers_of(execution)
         while True:
@@ -223,7 +223,10 @@ def _encoded(reviewer: str, verdicts: Any) -> str:
 
 
 def _decoded(record: Record) -> Iterator[StretchVerdict]:
-    """Yield the verdicts of a record; another version may have stored it with more columns, or with fewer."""
+    """Yield the verdicts of a record.
+
+    During an update two versions of the API run at once, so the record may have more columns, or fewer.
+    """
     columns, reviewer = record.document["columns"], str(record.document["reviewer"])
     for row in json.loads(zlib.decompress(base64.b64decode(record.document["verdicts"]))):
         stored = zip(columns, row, strict=True)

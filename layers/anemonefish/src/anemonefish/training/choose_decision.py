@@ -1,12 +1,12 @@
 """Choose the settings that turn scores into events, for a wanted precision, on recordings that were not learned from.
 
-For each class and each median filter, the threshold is the one with the highest recall of bouts, of those whose
-precision is at least the wanted one with a chance of four in five. So with few recordings or events the threshold is
-higher, and where they are too few to show the precision it is the one that is most likely to have it. Precision and
-recall are those of ``anemonefish evaluate``, matched one to one: precision of calls by themselves, recall of bouts,
-which are labels less than a second apart. Recall of calls would prefer high thresholds, which cut a bout into calls;
-the share of calls that lie in an event would prefer one event over the whole recording. The median filter is the one
-with which the recall of all classes together is highest.
+For each class and each median filter, the threshold is the one with the highest recall of bouts, of those for which the
+lower limit of the precision (one-sided, 80 %) is at least the wanted one. So with few recordings or events the
+threshold is higher, and where they are too few to show the precision it is the one that is most likely to have it.
+Precision and recall are those of ``anemonefish evaluate``, matched one to one: precision of calls by themselves, recall
+of bouts, which are labels less than a second apart. Recall of calls would prefer high thresholds, which cut a bout into
+calls; the share of calls that lie in an event would prefer one event over the whole recording. The median filter is the
+one with which the recall of all classes together is highest.
 
 The precision that may be expected is measured on each recording with the settings that the other recordings alone
 would have chosen (leave-one-out), because the precision that a threshold was chosen for is too good.
@@ -66,7 +66,7 @@ _OWN_EVENT = 0.8
 one event over a whole recording, which counts as right."""
 
 _NORMAL_QUANTILE = 0.8416
-"""Of a chance of four in five."""
+"""Of a one-sided limit of 80 %."""
 
 _FIELDS = ("labels", "events", "matched", "labels_found", "events_right")
 _LABELS, _EVENTS, _MATCHED, _FOUND = range(4)
@@ -82,9 +82,9 @@ class Evidence(IntEnum):
     MISSED = 0
     """No threshold has it; this one has the highest F1 of bouts."""
     LITTLE = 1
-    """The precision is at least the wanted one, of too few events or recordings to be sure."""
+    """The precision is at least the wanted one, but its lower limit is not."""
     ENOUGH = 2
-    """It is at least the wanted one with a chance of four in five."""
+    """The lower limit of the precision is at least the wanted one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,12 @@ class ChosenThreshold:
     @property
     def is_doubtful(self) -> bool:
         """Whether few events or recordings decide."""
-        with_events = sum(each.calls.events > 0 for each in self.expected.recordings.values())
-        return self.at.calls.events < LEAST_EVENTS or with_events < LEAST_RECORDINGS
+        return self.at.calls.events < LEAST_EVENTS or self.recordings_with_events < LEAST_RECORDINGS
+
+    @property
+    def recordings_with_events(self) -> int:
+        """Recordings in which the settings that the others chose give an event."""
+        return sum(each.calls.events > 0 for each in self.expected.recordings.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +211,10 @@ def counted(scored: Sequence[ScoredRecording], column: int, decision: Decision) 
 
 
 def lower_limits(counts: _Array) -> NDArray[np.float64]:
-    """Return the precision at each threshold that is reached with a chance of four in five.
+    """Return the lower limit of the precision at each threshold: one-sided, 80 %.
 
-    It is the limit of Wilson of one side, for the number of events that the spread between recordings is worth.
+    It is Wilson's limit for the number of events that the spread between recordings is worth. It holds for a threshold
+    that was named before; one that is chosen among many keeps it less often (docs/train.md).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The network that ``train`` fits: that of the reference model, with a sigmoid for each class.
+"""The network that ``train`` fits: that of ``reef`` 2.0.0, with a sigmoid for each class.
 
 Two convolutions over time and frequency, then two over time alone, because the frequency of a pulse distinguishes
 species and its time within the window does not: the maximum over time is kept. Each class has a score by itself,
@@ -20,9 +20,7 @@ _MOMENTUM = 0.95
 epochs is not scored with those of the start (Keras's 0.99 needs five times as many)."""
 
 
-def make_network(
-    input_shape: tuple[int, ...], outputs: int, *, momentum: float = _MOMENTUM, name: str = "anemonefish_network"
-) -> Any:
+def make_network(input_shape: tuple[int, ...], outputs: int) -> Any:
     """Return the untrained network: about 80 thousand parameters for 45 frequencies.
 
     Parameters
@@ -31,9 +29,6 @@ def make_network(
         (times, frequencies, 1), at least 8 of each.
     outputs : int
         Number of classes.
-    momentum : float
-        Of batch normalisation.
-    name : str
 
     Returns
     -------
@@ -46,7 +41,7 @@ def make_network(
     ) -> list[Any]:
         return [
             layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False),
-            layers.BatchNormalization(momentum=momentum),
+            layers.BatchNormalization(momentum=_MOMENTUM),
             layers.ReLU(),
         ]
 
@@ -63,5 +58,5 @@ def make_network(
             layers.Dropout(0.2),
             layers.Dense(outputs, activation="sigmoid"),
         ],
-        name=name,
+        name="anemonefish_network",
     )

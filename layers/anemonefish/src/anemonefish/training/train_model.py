@@ -189,6 +189,10 @@ class _Training:
         cached = self._cached("training", self._split.training, heard)
         by_name = {recording.name: (recording, audio) for recording, audio in cached}
         folds = [[by_name[each.name] for each in fold if each.name in by_name] for fold in self._split.folds]
+        folds = [fold for fold in folds if fold]
+        if len(folds) < 2:
+            reasons = "; ".join(f"{each.name}: {each.reason}" for each in self._left_out[-3:])
+            raise InvalidRequest(f"too few recordings can be read to choose a threshold; label more ({reasons})")
         windows: list[list[int]] = []
 
         def training_pool(recordings: Sequence[_Cached]) -> WindowPool:
@@ -197,7 +201,7 @@ class _Training:
             return pool
 
         fitted = cross_fit(
-            [fold for fold in folds if fold],
+            folds,
             training_pool,
             lambda recordings: self._pool(recordings, heard),
             self._fit(trunk, heard),

@@ -19,7 +19,7 @@ PROFILES = ("band-db", "stft-db")
 """What a network sees: levels above the background in the band of the calls, or the lab's decibels (docs/models.md)."""
 
 SPLITS = ("auto", "site", "day", "recording")
-"""What stays together when recordings are divided for training, validation and test."""
+"""What stays together when recordings are divided into folds and test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class TrainingOptions:
     split_by : {"auto", "site", "day", "recording"}
         See :data:`SPLITS`.
     precision : float
-        The thresholds are the lowest with this precision on the validation recordings.
+        Wanted precision of the events; see :mod:`.choose_decision`.
     few : int or None
         Train only a linear layer behind the reference network, with at most so many labels of each class.
     epochs, patience : int

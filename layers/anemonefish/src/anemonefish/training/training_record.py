@@ -138,8 +138,8 @@ class TrainingRecord:
         """Return what the threshold was chosen for, and which precision may be expected."""
         wanted = f"{self.options.precision:g}"
         why = {
-            Evidence.ENOUGH: f"for a precision of {wanted} or more with a chance of four in five",
-            Evidence.LITTLE: f"for a precision of {wanted}, which too few events show to be sure of it",
+            Evidence.ENOUGH: f"for a precision of {wanted} or more (lower limit, 80 %)",
+            Evidence.LITTLE: f"with a precision of {wanted} on these recordings, which is too uncertain to promise",
             Evidence.MISSED: f"with the best F1, because no threshold has a precision of {wanted}",
         }[chosen.evidence]
         return f"{why}; expected precision {chosen.precision.words()}"
@@ -215,9 +215,9 @@ def _rounded(rate: Fraction | None) -> float | None:
 
 def few_words(chosen: ChosenThreshold) -> str:
     """Return the warning that few events or recordings decide a threshold."""
-    with_events = sum(each.calls.events > 0 for each in chosen.expected.recordings.values())
     return (
-        f"only {_many(chosen.at.calls.events, 'event')} in {_many(with_events, 'recording')} decide this threshold; "
+        f"only {_many(chosen.at.calls.events, 'event')} in {_many(chosen.recordings_with_events, 'recording')} decide "
+        f"this threshold; "
         f"other recordings may differ much. Label more: {LEAST_EVENTS} events in {LEAST_RECORDINGS} recordings are the "
         f"least"
     )

@@ -16,7 +16,7 @@ from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
 from anemonefish.service.api.schemas.excerpt_schemas import ClipOut, SpectrogramOut
 from anemonefish.service.api.schemas.shared_schemas import EXECUTION_ID
-from anemonefish.service.api.services import find_job, link_expiry, services
+from anemonefish.service.api.services import find_job, link_expiry, redirect_to, services
 
 __all__ = ["router"]
 
@@ -30,14 +30,18 @@ Seconds = Annotated[
 Redirect = Annotated[bool, Query(description="false: answer with the link, not with a redirect")]
 
 
+def _responses(document: type[ClipOut], file: str) -> dict[int, Any]:
+    return {
+        **answers(303, None, text=file),
+        **answers(200, document, 400, 404, 409, 413, text="With redirect=false: a link to it"),
+    }
+
+
 @router.get(
     "/executions/<execution>/recordings/<recording>/clip",
     summary="Hear a stretch of a recording",
     tags=["excerpts"],
-    responses={
-        **answers(303, None, text="The sound as FLAC"),
-        **answers(200, ClipOut, 400, 404, 409, 413, text="With redirect=false: a link to it"),
-    },
+    responses=_responses(ClipOut, "The sound as FLAC"),
 )
 def clip(
     execution: ExecutionId, recording: Recording, start: Seconds, stop: Seconds, redirect: Redirect = True
@@ -54,10 +58,7 @@ def clip(
     "/executions/<execution>/recordings/<recording>/spectrogram",
     summary="See a stretch of a recording",
     tags=["excerpts"],
-    responses={
-        **answers(303, None, text="The spectrogram as PNG"),
-        **answers(200, SpectrogramOut, 400, 404, 409, 413, text="With redirect=false: a link to it"),
-    },
+    responses=_responses(SpectrogramOut, "The spectrogram as PNG"),
 )
 def spectrogram(
     execution: ExecutionId, recording: Recording, start: Seconds, stop: Seconds, redirect: Redirect = True
@@ -74,7 +75,7 @@ def spectrogram(
 def _answer(made: Any, content_type: str, *, redirect: bool, **more: float) -> Response[Any]:
     url = services().downloads.get_link(made.key, made.name, content_type)
     if redirect:
-        return Response(303, "text/plain", "", {"Location": url})
+        return redirect_to(url)
     document = {
         "name": made.name,
         "url": url,

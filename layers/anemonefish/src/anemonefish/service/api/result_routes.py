@@ -27,7 +27,7 @@ from anemonefish.service.api.schemas.result_schemas import (
 )
 from anemonefish.service.api.schemas.settings_schemas import DecisionBody
 from anemonefish.service.api.schemas.shared_schemas import DECISION_ID, EXECUTION_ID, FileLink
-from anemonefish.service.api.services import find_results, link_expiry, services
+from anemonefish.service.api.services import find_results, link_expiry, redirect_to, services
 from anemonefish.service.downloads import JobResults
 from anemonefish.service.execution_record import Execution
 from anemonefish.settings import Format
@@ -71,11 +71,7 @@ def results(
     record, job = _find(execution)
     if format is not None:
         link = _file(record, job, recording, format, decision)
-        return (
-            Response(303, "text/plain", "", {"Location": link.url})
-            if redirect
-            else Response(200, "application/json", link)
-        )
+        return redirect_to(link.url) if redirect else Response(200, "application/json", link)
     settings = job.settings_of(decision)
     return _answer(record, job, recording, decision, lambda: job.result(recording, settings), predictions=predictions)
 
@@ -130,7 +126,7 @@ def files(
 
 
 def _all_files(execution: str, job: JobResults, after: str) -> AllFilesOut:
-    """Return a page of all files. One that S3 would not send has no link."""
+    """Return a page of all files. A file in the archive has no link until it is restored."""
     prefix = job.key_of("")
     page = services().archive.page(prefix.rstrip("/"), after, MOST_FILES)
     links = [

@@ -19,7 +19,7 @@ from anemonefish.service.api.schemas.review_schemas import (
     VerdictPage,
 )
 from anemonefish.service.api.schemas.shared_schemas import EXECUTION_ID
-from anemonefish.service.api.services import find_results, link_expiry, services
+from anemonefish.service.api.services import find_results, link_expiry, redirect_to, services
 from anemonefish.service.downloads import JobResults
 from anemonefish.service.job_verdicts import VerdictFile, VerdictFormat, checked_verdicts, needs_draw, verdict_file
 from anemonefish.service.review_draw import ReviewDraw, draw_review
@@ -140,11 +140,13 @@ def verdicts(
         return _link(made, redirect=redirect)
     if after is not None:
         recording, start, stop, mark = after.split(".")
-        stored = [each for each in stored if each.place > (int(recording), int(start), int(stop), mark)]
+        stored = [each for each in stored if each.sort_key > (int(recording), int(start), int(stop), mark)]
     page, path = stored[:limit], None
     if len(stored) > limit:
-        path = f"/executions/{record.id}/verdicts?limit={limit}&from={'.'.join(map(str, page[-1].place))}"
-    return Response(200, "application/json", {"verdicts": [_described(job, each) for each in page], "next": path})
+        path = f"/executions/{record.id}/verdicts?limit={limit}&from={'.'.join(map(str, page[-1].sort_key))}"
+    return Response(
+        200, "application/json", {"verdicts": [_verdict_document(job, each) for each in page], "next": path}
+    )
 
 
 def _tenant() -> str:
@@ -154,12 +156,12 @@ def _tenant() -> str:
 def _link(made: VerdictFile, *, redirect: bool) -> Response[Any]:
     url = services().downloads.get_link(made.key, made.name, "text/csv")
     if redirect:
-        return Response(303, "text/plain", "", {"Location": url})
+        return redirect_to(url)
     counts = {"verdict_count": made.n_verdicts, "left_out": made.left_out}
     return Response(200, "application/json", {"name": made.name, "url": url, "expires_at": link_expiry(), **counts})
 
 
-def _described(job: JobResults, verdict: StretchVerdict) -> dict[str, Any]:
+def _verdict_document(job: JobResults, verdict: StretchVerdict) -> dict[str, Any]:
     recording = job.plan.recordings[verdict.recording]
     assert recording.analysis is not None
     return {

@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
 
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import RecordTable
@@ -25,7 +28,7 @@ from anemonefish.service.uploads import Uploads
 from anemonefish.service.verdict_records import VerdictRecords
 from anemonefish.stores import open_store
 
-__all__ = ["Services", "find_job", "find_results", "link_expiry", "services"]
+__all__ = ["Services", "find_job", "find_results", "link_expiry", "redirect_to", "services"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,9 @@ class Services:
     score_days : int or None
         Days for which the stack keeps scores.
     verdicts : VerdictRecords
-        What people said about results.
+        Verdicts of reviewers on results.
     table : RecordTable
+        Records of uploads, executions and verdicts.
     """
 
     uploads: Uploads
@@ -124,7 +128,9 @@ def find_results(tenant: str, identifier: str) -> tuple[Execution, JobResults]:
 
 
 def find_job(tenant: str, identifier: str) -> tuple[str, Job]:
-    """Return the owner and the job of an execution that has succeeded; unlike :func:`find_results`, start nothing.
+    """Return the owner and the job of an execution that has succeeded.
+
+    Unlike :func:`find_results` it does not launch a pending execution: the role of Excerpt may only read records.
 
     Raises
     ------
@@ -144,3 +150,8 @@ def _check_succeeded(execution: Execution) -> None:
 def link_expiry() -> str:
     """Return when a link that is made now expires."""
     return clock.to_text(clock.now() + timedelta(seconds=LINK_SECONDS))
+
+
+def redirect_to(url: str) -> Response[Any]:
+    """Return a redirect to a link."""
+    return Response(303, "text/plain", "", {"Location": url})
