@@ -14,9 +14,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
+from anemonefish.service.api.redirects import redirect_to
 from anemonefish.service.api.schemas.excerpt_schemas import ClipOut, SpectrogramOut
 from anemonefish.service.api.schemas.shared_schemas import EXECUTION_ID
-from anemonefish.service.api.services import find_job, link_expiry, redirect_to, services
+from anemonefish.service.api.services import find_job, link_expiry, services
 
 __all__ = ["router"]
 

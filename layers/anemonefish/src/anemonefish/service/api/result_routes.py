@@ -17,6 +17,7 @@ from anemonefish.results.recording_result import RecordingResult
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
 from anemonefish.service.api.faults import public_words
+from anemonefish.service.api.redirects import redirect_to
 from anemonefish.service.api.schemas.result_schemas import (
     AllFilesOut,
     FileOut,
@@ -27,7 +28,7 @@ from anemonefish.service.api.schemas.result_schemas import (
 )
 from anemonefish.service.api.schemas.settings_schemas import DecisionBody
 from anemonefish.service.api.schemas.shared_schemas import DECISION_ID, EXECUTION_ID, FileLink
-from anemonefish.service.api.services import find_results, link_expiry, redirect_to, services
+from anemonefish.service.api.services import find_results, link_expiry, services
 from anemonefish.service.downloads import JobResults
 from anemonefish.service.execution_record import Execution
 from anemonefish.settings import Format

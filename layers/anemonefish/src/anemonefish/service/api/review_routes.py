@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from anemonefish.sample_times import seconds
 from anemonefish.service.api.caller import tenant_of
 from anemonefish.service.api.documents import answers
+from anemonefish.service.api.redirects import redirect_to
 from anemonefish.service.api.schemas.review_schemas import (
     ReviewOut,
     StoredOut,
@@ -19,7 +20,7 @@ from anemonefish.service.api.schemas.review_schemas import (
     VerdictPage,
 )
 from anemonefish.service.api.schemas.shared_schemas import EXECUTION_ID
-from anemonefish.service.api.services import find_results, link_expiry, redirect_to, services
+from anemonefish.service.api.services import find_results, link_expiry, services
 from anemonefish.service.downloads import JobResults
 from anemonefish.service.job_verdicts import VerdictFile, VerdictFormat, checked_verdicts, needs_draw, verdict_file
 from anemonefish.service.review_draw import ReviewDraw, draw_review

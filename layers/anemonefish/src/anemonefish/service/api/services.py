@@ -6,9 +6,6 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any
-
-from aws_lambda_powertools.event_handler import Response
 
 from anemonefish import clock
 from anemonefish.cloud.dynamodb import RecordTable
@@ -28,7 +25,7 @@ from anemonefish.service.uploads import Uploads
 from anemonefish.service.verdict_records import VerdictRecords
 from anemonefish.stores import open_store
 
-__all__ = ["Services", "find_job", "find_results", "link_expiry", "redirect_to", "services"]
+__all__ = ["Services", "find_job", "find_results", "link_expiry", "services"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +147,3 @@ def _check_succeeded(execution: Execution) -> None:
 def link_expiry() -> str:
     """Return when a link that is made now expires."""
     return clock.to_text(clock.now() + timedelta(seconds=LINK_SECONDS))
-
-
-def redirect_to(url: str) -> Response[Any]:
-    """Return a redirect to a link."""
-    return Response(303, "text/plain", "", {"Location": url})
