@@ -23,14 +23,19 @@ from botocore.exceptions import ClientError
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import LocalAws, Stack
+from tests.default_model import OTHER_DECISION, lab_settings
 from tests.workflow.conftest import Api, new_key
 
 from .conftest import Visit
 
 PART = 16 << 20
-CHANGES = {"threshold": 0.9, "median_windows": 1}
-SETTINGS = {"confidence_threshold": 0.9, "smoothing_window": 1, "min_event_duration": 0.2, "window_duration": 0.4,
-            "stride_duration": 0.2}  # fmt: skip
+SETTINGS = lab_settings() | {
+    "confidence_threshold": OTHER_DECISION["threshold"],
+    "smoothing_window": OTHER_DECISION["median_windows"],
+    "min_event_duration": OTHER_DECISION["min_duration_seconds"],
+    "min_gap_duration": OTHER_DECISION["min_gap_seconds"],
+}
+"""The same as ``OTHER_DECISION``, under the names of the lab's front end."""
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.x"
 
 
@@ -54,7 +59,7 @@ def long_recording(clip: Path) -> Path:
 
 def test_page_uploads_in_parts_and_reads_results(visit: Visit, api: Api, stack: Stack, long_recording: Path) -> None:
     size = long_recording.stat().st_size
-    observed = visit("recording", recording=long_recording, changes=CHANGES, expired=_expired_links(stack))
+    observed = visit("recording", recording=long_recording, changes=OTHER_DECISION, expired=_expired_links(stack))
 
     # The page could read that S3 refused the expired link, and the link was renewed.
     assert [refusal["status"] for refusal in observed["refusals"]] == [403]
@@ -83,9 +88,9 @@ def test_page_uploads_in_parts_and_reads_results(visit: Visit, api: Api, stack: 
 
 
 def test_page_sends_clips_like_the_labs_newest_front_end(visit: Visit, api: Api, clip: Path) -> None:
-    observed = visit("clip", recording=clip, settings=SETTINGS, changes=CHANGES, token=TOKEN)
+    observed = visit("clip", recording=clip, settings=SETTINGS, changes=OTHER_DECISION, token=TOKEN)
     form = {"audio_file": (clip.name, clip.read_bytes(), "audio/wav")}
-    expected = api("POST", "/predict", files=form, data={"config": json.dumps(CHANGES)}).json()
+    expected = api("POST", "/predict", files=form, data={"config": json.dumps(OTHER_DECISION)}).json()
     unsmoothed = [name for name, _ in groupby(window["class"] for window in expected["predictions"])]
     assert expected["events"]
     assert len(observed["answers"]) == 10
@@ -95,7 +100,7 @@ def test_page_sends_clips_like_the_labs_newest_front_end(visit: Visit, api: Api,
         for found in (document, document["json"]):
             assert (found["predictions"], found["events"]) == (expected["predictions"], expected["events"]), request
         assert document["raw"] == expected["predictions"], request
-        assert document["json"]["metadata"]["confidence_threshold"] == CHANGES["threshold"], request
+        assert document["json"]["metadata"]["confidence_threshold"] == OTHER_DECISION["threshold"], request
         labels = [line.split("\t")[2] for line in document["audacity"].splitlines()]
         assert labels == [name for name in unsmoothed if name != "noise"], request
     assert (observed["byClient"]["predictions"], observed["byClient"]["events"]) == (

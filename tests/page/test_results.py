@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from localstack.serve import Service
+from tests.default_model import OTHER_THRESHOLD
 from tests.page.conftest import HTML_NAME, Job, Open, show_results, sign_in, wait_until
 from tests.workflow.conftest import Api
 
@@ -62,8 +63,7 @@ def as_rows(job: Job, events: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def test_moved_threshold_shows_the_events_of_a_fresh_execution(signed_in, api: Api, job: Job) -> None:
-    threshold = 0.9
-    fresh = api.start(*job.uploads, settings={"threshold": threshold})["id"]
+    fresh = api.start(*job.uploads, settings={"threshold": OTHER_THRESHOLD})["id"]
     assert api.ended(fresh)["status"] == "SUCCEEDED"
     own, wanted = (events_of(api, execution, job.analysed) for execution in (job.id, fresh))
     assert as_rows(job, own) != as_rows(job, wanted)  # else the slider could do nothing
@@ -71,7 +71,7 @@ def test_moved_threshold_shows_the_events_of_a_fresh_execution(signed_in, api: A
     show_results(signed_in, job)
     expect(signed_in.get_by_text(re.compile(f"^{len(own)} events?$"))).to_be_visible()
     assert rows_of(signed_in) == as_rows(job, own)
-    signed_in.get_by_role("slider", name="Threshold").fill(str(threshold))
+    signed_in.get_by_role("slider", name="Threshold").fill(str(OTHER_THRESHOLD))
     expect(signed_in.get_by_text(f"Decided again: {len(wanted)} event")).to_be_visible()
     expect(signed_in.get_by_text(re.compile(f"^{len(wanted)} events?$"))).to_be_visible()
     assert rows_of(signed_in) == as_rows(job, wanted)

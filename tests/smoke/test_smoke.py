@@ -8,6 +8,7 @@ import io
 import json
 import secrets
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,18 @@ from .conftest import DeployedApi, Recording, put
 LEAST_FOUND = 0.8
 """Part of the simulated calls in whose time an event must lie. The reference model finds all of them."""
 
-FILES: dict[str, Callable[[bytes, int], bool]] = {
-    "json": lambda data, events: len(json.loads(data)["events"]) == events,
-    "csv": lambda data, events: _rows(data) == events,
-    "scores": lambda data, events: _rows(data) == 299,  # windows of 0.4 s, each 0.2 s after the last
-    "raven": lambda data, events: data.startswith(b"Selection\t") and len(data.splitlines()) == events + 1,
-    "audacity": lambda data, events: len(data.splitlines()) >= events,
-    "classes": lambda data, events: len(data.splitlines()) > 0,
-    "kaleidoscope": lambda data, events: _rows(data) == events,
-    "longterm": lambda data, events: _rows(data) >= 1,
-    "parquet": lambda data, events: data[:4] == data[-4:] == b"PAR1",
+FILES: dict[str, Callable[[bytes, int, int], bool]] = {
+    "json": lambda data, events, windows: len(json.loads(data)["events"]) == events,
+    "csv": lambda data, events, windows: _rows(data) == events,
+    "scores": lambda data, events, windows: _rows(data) == windows,
+    "raven": lambda data, events, windows: data.startswith(b"Selection\t") and len(data.splitlines()) == events + 1,
+    "audacity": lambda data, events, windows: len(data.splitlines()) >= events,
+    "classes": lambda data, events, windows: len(data.splitlines()) > 0,
+    "kaleidoscope": lambda data, events, windows: _rows(data) == events,
+    "longterm": lambda data, events, windows: _rows(data) >= 1,
+    "parquet": lambda data, events, windows: data[:4] == data[-4:] == b"PAR1",
 }
-"""What the file of each format must hold, by its bytes and the number of events."""
+"""What the file of each format must hold, by its bytes and the numbers of events and of windows."""
 
 ROUTES_WITH_KEY = [
     ("GET", "/models"),
@@ -48,6 +49,20 @@ UNKNOWN_EXECUTION = "e-aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 def _rows(data: bytes) -> int:
     return len(list(csv.DictReader(io.StringIO(data.decode()))))
+
+
+def _windows(model: dict[str, Any], seconds: int) -> int:
+    """Return how many windows the model has in a recording."""
+    window, hop = (Fraction(str(model[name])) for name in ("window_seconds", "hop_seconds"))
+    return int((seconds - window) // hop) + 1
+
+
+@pytest.fixture(scope="module")
+def model(api: DeployedApi) -> dict[str, Any]:
+    """Return the model of executions that name none."""
+    answer = api("GET", "/models/reef/production")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +99,15 @@ def idempotency_key() -> str:
 
 
 @pytest.fixture(scope="module")
-def finished(api: DeployedApi, uploaded: Recording, idempotency_key: str) -> dict[str, Any]:
+def settings(model: dict[str, Any]) -> dict[str, Any]:
+    """Return settings that name the model's own threshold."""
+    return {"threshold": model["decision"]["threshold"]}
+
+
+@pytest.fixture(scope="module")
+def finished(api: DeployedApi, uploaded: Recording, idempotency_key: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Run an execution on the minute."""
-    answer = api.start(uploaded, idempotency_key, settings={"threshold": 0.5})
+    answer = api.start(uploaded, idempotency_key, settings=settings)
     assert answer.status_code == 202, answer.text
     assert answer.headers["location"]
     assert answer.headers["retry-after"]
@@ -163,11 +184,11 @@ def test_usage_counts_the_uploads(api: DeployedApi, uploaded: Recording, uploade
 # --- execution ---------------------------------------------------------------------------------------------------
 
 
-def test_quote(api: DeployedApi, uploaded: Recording) -> None:
+def test_quote(api: DeployedApi, uploaded: Recording, model: dict[str, Any]) -> None:
     answer = api("POST", "/executions", params={"dry_run": "true"}, json={"recordings": [uploaded.id]})
     assert answer.status_code == 200, answer.text
     quote = answer.json()["quote"]
-    assert (quote["recordings"], quote["windows"], quote["audio_seconds"]) == (1, 299, 60.0)
+    assert (quote["recordings"], quote["windows"], quote["audio_seconds"]) == (1, _windows(model, 60), 60.0)
     assert quote["expected_usd"] > 0
 
 
@@ -183,20 +204,25 @@ def test_execution_finds_the_simulated_calls(results: dict[str, Any], reef: Scen
     assert results["recordings"][0]["status"] == "done"
 
 
-def test_results_in_every_format(api: DeployedApi, finished: dict[str, Any], results: dict[str, Any]) -> None:
+def test_results_in_every_format(
+    api: DeployedApi, finished: dict[str, Any], results: dict[str, Any], model: dict[str, Any]
+) -> None:
+    events, windows = len(results["events"]), _windows(model, 60)
     for form, holds in FILES.items():
         answer = api("GET", finished["results_url"], params={"format": form})
         assert answer.status_code == 303, (form, answer.text)
         file = httpx.get(answer.headers["location"], timeout=60)
         assert file.status_code == 200, (form, file.text)
-        assert holds(file.content, len(results["events"])), (form, file.content[:500])
+        assert holds(file.content, events, windows), (form, file.content[:500])
     files = api("GET", f"/executions/{finished['id']}/files").json()["files"]
     assert "summary.csv" in {file["name"] for file in files}
 
 
-def test_decision_with_other_settings(api: DeployedApi, finished: dict[str, Any], results: dict[str, Any]) -> None:
+def test_decision_with_other_settings(
+    api: DeployedApi, finished: dict[str, Any], results: dict[str, Any], settings: dict[str, Any]
+) -> None:
     path = f"/executions/{finished['id']}/decisions"
-    same = api("POST", path, json={"threshold": 0.5})
+    same = api("POST", path, json=settings)
     assert same.status_code == 200, same.text
     assert same.json()["events"] == results["events"]
     stricter = api("POST", path, json={"threshold": 0.999}).json()
@@ -208,11 +234,11 @@ def test_decision_with_other_settings(api: DeployedApi, finished: dict[str, Any]
 
 
 def test_same_idempotency_key_is_the_same_execution(
-    api: DeployedApi, uploaded: Recording, finished: dict[str, Any], idempotency_key: str
+    api: DeployedApi, uploaded: Recording, finished: dict[str, Any], idempotency_key: str, settings: dict[str, Any]
 ) -> None:
-    again = api.start(uploaded, idempotency_key, settings={"threshold": 0.5})
+    again = api.start(uploaded, idempotency_key, settings=settings)
     assert (again.status_code, again.json()["id"]) == (202, finished["id"])
-    other = api.start(uploaded, idempotency_key, settings={"threshold": 0.6})
+    other = api.start(uploaded, idempotency_key, settings={"threshold": settings["threshold"] / 2})
     assert (other.status_code, other.json()["error"]) == (409, "IdempotencyConflict")
     listed = api("GET", "/executions").json()["executions"]
     assert [execution["id"] for execution in listed].count(finished["id"]) == 1
@@ -232,14 +258,16 @@ def test_cancelled_execution_resumes(api: DeployedApi, uploaded_in_parts: Record
     assert api("DELETE", path).json()["error"] == "WrongState"
 
 
-def test_predict_equals_the_execution(api: DeployedApi, minute: Path, results: dict[str, Any]) -> None:
+def test_predict_equals_the_execution(
+    api: DeployedApi, minute: Path, results: dict[str, Any], model: dict[str, Any]
+) -> None:
     content = minute.read_bytes()
     seconds = 20
     clip = _first_seconds(content, seconds)
     answer = api("POST", "/inference/predict", files={"audio_file": (minute.name, clip, "audio/wav")})
     assert answer.status_code == 200, answer.text
     alone = answer.json()["predictions"]
-    assert len(alone) == seconds * 5 - 1
+    assert len(alone) == _windows(model, seconds)
     # The last windows are smoothed with windows that the clip does not have.
     for window, expected in zip(alone[:-5], results["predictions"], strict=False):
         assert window["confidence"] == pytest.approx(expected["confidence"], abs=1e-4)

@@ -20,6 +20,7 @@ import soundfile
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import LocalAws, Stack
+from tests.default_model import DEFAULT, lab_settings, window_count
 
 from .conftest import Api, await_true, new_key, released_when_stopped
 
@@ -133,7 +134,8 @@ def test_job_of_several_recordings_has_job_level_files(api: Api, clip: Path, upl
             assert httpx.get(event["clip"]["url"]).content == found[event["clip"]["name"]].content
             assert httpx.get(event["picture"]["url"]).content == found[event["picture"]["name"]].content
             assert event["picture"]["name"] == event["clip"]["name"].replace(".flac", ".png")
-    decided = api("POST", f"/executions/{execution}/decisions", json={"threshold": 0.5}).json()["events"]
+    own = DEFAULT.decision.threshold
+    decided = api("POST", f"/executions/{execution}/decisions", json={"threshold": own}).json()["events"]
     assert any("clip" in event for event in decided)
 
 
@@ -174,7 +176,7 @@ def test_answer_is_the_labs_json_with_both_spellings(api: Api, finished: dict[st
     metadata = answer["metadata"]
     assert metadata["processing_time"] == metadata["processing_time_seconds"] > 0
     assert metadata["audio_duration"] == metadata["audio_duration_seconds"] == 20.0
-    assert metadata["num_predictions"] == metadata["total_windows"] == len(answer["predictions"]) == 99
+    assert metadata["num_predictions"] == metadata["total_windows"] == len(answer["predictions"]) == window_count(20)
     assert metadata["num_events"] == metadata["total_events"] == len(answer["events"]) > 1
     assert {**metadata, **file["metadata"]} == metadata
     assert answer["recordings"][0]["events"] == len(answer["events"])
@@ -232,7 +234,12 @@ def test_quote_does_not_start_an_execution(api: Api, upload: str, calls: Calls) 
     answer = api("POST", "/executions", params={"dry_run": "true"}, json={"recordings": [upload]})
     assert answer.status_code == 200
     quote = answer.json()["quote"]
-    assert (quote["recordings"], quote["ranges"], quote["windows"], quote["audio_seconds"]) == (1, 1, 99, 20.0)
+    assert (quote["recordings"], quote["ranges"], quote["windows"], quote["audio_seconds"]) == (
+        1,
+        1,
+        window_count(20),
+        20.0,
+    )
     assert 0 < quote["expected_usd"] < 0.01
     assert calls("HeadObject", before) > 0  # the counter works
     assert calls("StartExecution", before) == 0
@@ -572,8 +579,7 @@ def test_predict_answers_the_labs_newest_front_end(api: Api, clip: Path, finishe
     """It sends JSON with base64, a token and its own setting names, and reads json, audacity and raw."""
     text = base64.b64encode(clip.read_bytes()).decode()
     token = {"Authorization": "Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.x", "Origin": "https://lab.example"}
-    settings = {"confidence_threshold": 0.5, "smoothing_window": 5, "min_event_duration": 0.2, "window_duration": 0.4,
-                "stride_duration": 0.2}  # fmt: skip
+    settings = lab_settings()
     results = api("GET", finished["results_url"]).json()
     classes = api.file(finished["id"], "json")
     for more in (

@@ -22,6 +22,7 @@ import soundfile
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import Stack
+from tests.default_model import OTHER_DECISION, window_count
 
 from .conftest import PATIENCE, Api, released_when_stopped
 
@@ -38,7 +39,6 @@ FORMATS = {
     "longterm": ".longterm.csv",
     "parquet": ".scores.parquet",
 }
-CHANGES = {"threshold": 0.9, "median_windows": 1}
 SCENE = SceneSettings(calls_per_minute=40, calls_per_bout=(1, 1))
 
 Scenario = Callable[..., dict[str, Any]]
@@ -65,7 +65,7 @@ def scenario(tmp_path: Path) -> Scenario:
             "key": stack.api_key,
             "recording": str(recording),
             "out": str(tmp_path),
-            "changes": CHANGES,
+            "changes": OTHER_DECISION,
             **more,
         }
         done = _node(FOLDER / "client.mjs", input=json.dumps(task))
@@ -171,7 +171,7 @@ def test_clip_of_client_and_labs_front_end_get_the_same_answer(
 ) -> None:
     observed = scenario("clip", stack, clip)
     form = {"audio_file": (clip.name, clip.read_bytes(), "audio/wav")}
-    expected = api("POST", "/predict", files=form, data={"config": json.dumps(CHANGES)}).json()
+    expected = api("POST", "/predict", files=form, data={"config": json.dumps(OTHER_DECISION)}).json()
     answers = [observed["byClient"]]
     assert len(observed["byFrontEnd"]) == 4
     for sent, answer in observed["byFrontEnd"].items():
@@ -180,8 +180,8 @@ def test_clip_of_client_and_labs_front_end_get_the_same_answer(
     for answer in answers:
         assert (answer["predictions"], answer["events"]) == (expected["predictions"], expected["events"])
         assert answer["metadata"].keys() == expected["metadata"].keys()
-        assert answer["metadata"]["confidence_threshold"] == CHANGES["threshold"]
-    assert len(expected["predictions"]) == 99
+        assert answer["metadata"]["confidence_threshold"] == OTHER_DECISION["threshold"]
+    assert len(expected["predictions"]) == window_count(20)
     assert len(expected["events"]) > 1
 
     refused, unknown, typo = observed["refused"], observed["unknown"], observed["typo"]

@@ -23,6 +23,7 @@ from anemonefish.results.report_formats import REPORTS
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import LocalAws, Stack
+from tests.default_model import OTHER_DECISION, window_count
 
 from .conftest import PATIENCE, Api, await_true, new_key, released_when_stopped
 
@@ -193,7 +194,8 @@ def _without_paths(path: Path) -> list[dict[str, str]]:
 def test_decide_equals_detect_with_other_settings(
     remote: Command, deployment: Path, fetched: tuple[Path, str, str], laptop: Path, tmp_path: Path
 ) -> None:
-    other, out = ("--threshold", "0.9", "--set", "median_windows=1"), tmp_path / "again"
+    other = [word for name, value in OTHER_DECISION.items() for word in ("--set", f"{name}={value}")]
+    out = tmp_path / "again"
     done = remote("decide", fetched[2], *other, "--out", out, code=1)
     assert "1 of 4 recordings failed" in done.stderr
     ours = _detect(deployment, tmp_path / "laptop", *other)
@@ -224,7 +226,7 @@ def test_start_status_results_and_list_show_one_execution(
 
 def test_quote_prints_uploads_that_start_accepts(remote: Command, clip: Path, tmp_path: Path) -> None:
     answer = json.loads(remote("quote", clip, "--json").stdout)
-    assert (answer["quote"]["recordings"], answer["quote"]["windows"]) == (1, 99)
+    assert (answer["quote"]["recordings"], answer["quote"]["windows"]) == (1, window_count(20))
     assert 0 < answer["quote"]["expected_usd"] < 0.01
     execution = remote("start", *answer["uploads"]).stdout.strip()
     assert "is SUCCEEDED, 1 of 1 ranges done" in remote("status", execution, "--wait").stdout
@@ -260,7 +262,7 @@ def test_predict_prints_the_labs_json(remote: Command, api: Api, clip: Path) -> 
     form = {"audio_file": (clip.name, clip.read_bytes(), "audio/wav")}
     expected = api("POST", "/inference/predict", files=form, data={"config": '{"threshold": 0.8}'}).json()
     assert (answer["predictions"], answer["events"]) == (expected["predictions"], expected["events"])
-    assert (len(answer["predictions"]), answer["metadata"]["confidence_threshold"]) == (99, 0.8)
+    assert (len(answer["predictions"]), answer["metadata"]["confidence_threshold"]) == (window_count(20), 0.8)
 
 
 def test_clip_that_is_too_large_is_refused(remote: Command, tmp_path: Path) -> None:

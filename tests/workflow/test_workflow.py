@@ -79,13 +79,18 @@ def test_variant_in_the_workflow_equals_the_laptop(
     assert (said["model"]["engine"], said["metadata"]["variant_agreement"]["tolerance"]) == ("ncnn", 1e-5)
 
 
+@pytest.mark.parametrize(
+    ("model", "resampled"), [("reef@1.1.0", "soxr HQ"), ("reef@2.1.0", "decimated by 4, exact up to 1500 Hz")]
+)
 def test_real_recording_is_resampled_as_on_the_laptop(
-    stack: Stack, run_job: RunJob, reef_recording: Path, tmp_path: Path
+    stack: Stack, run_job: RunJob, reef_recording: Path, tmp_path: Path, model: str, resampled: str
 ) -> None:
-    execution, results = run_job(stack, reef_recording, settings={"max_range_seconds": 5, "threshold": 0.4})
+    settings = {"max_range_seconds": 5, "threshold": 0.4}
+    execution, results = run_job(stack, reef_recording, model=model, settings=settings)
     assert execution.status == "SUCCEEDED"
-    assert results == laptop(tmp_path / "laptop", reef_recording, options=("--threshold", "0.4"))
-    assert json.loads(results[f"{reef_recording.name}.json"])["recording"]["resampled"] == "soxr HQ"
+    options = ("--model", model, "--threshold", "0.4")
+    assert results == laptop(tmp_path / "laptop", reef_recording, options=options)
+    assert json.loads(results[f"{reef_recording.name}.json"])["recording"]["resampled"] == resampled
 
 
 def test_broken_recordings_do_not_fail_the_others(
