@@ -61,7 +61,7 @@ def rows(quick: bool) -> Iterator[Row]:
         if hours * _BYTES_PER_HOUR > room:
             yield missing("memory", f"reef, {hours:g} h", f"{build} has no room for twice such a recording")
             continue
-        scored = measure(hours, str(REPOSITORY / "models"), "reef@production", build)
+        scored = measure(hours, str(REPOSITORY / "models"), "reef@1.1.0", build)
         peaks[hours] = scored.peak
         yield figure("memory", f"reef, {_title(hours)}, {scored.size / 1e6:,.0f} MB in one range", scored.peak, "MiB")
     shortest, longest = min(peaks), max(peaks)
