@@ -172,6 +172,7 @@ function Judging({
   onChange: () => void;
 }) {
   const { units, target_class: label } = draw;
+  void verdictQueues.version.value; // its properties stay the same when a verdict is cleared or a call is marked
   const stretches = useMemo(() => units.map((unit) => stretchOf(unit, label)), [units, label]);
   const isJudged = stretches.map((stretch) => queue.get(stretch) !== null);
   const judgedCount = isJudged.filter(Boolean).length;
@@ -328,7 +329,7 @@ function Judging({
         {judged
           ? words.verdict(judged.calls === null ? verdictText(verdict) : words.verdictCalls(verdictText(verdict), judged.calls))
           : words.verdictNone}
-        {marked && ` ${words.marked(marked[0].toFixed(2), marked[1].toFixed(2))}`}
+        {marked && ` · ${words.marked(marked[0].toFixed(2), marked[1].toFixed(2))}`}
       </p>
       <label class="calls">
         <span>{words.callsLabel}</span>
