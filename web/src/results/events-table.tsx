@@ -12,8 +12,9 @@ interface Column {
   id: SortColumn;
   heading: string;
   unit?: string;
-  /** Least width in rem; columns share what is left by it. */
+  /** Least width in rem; columns share what is left by `share`, which is the width if it is not given. */
   width: number;
+  share?: number;
   numeric?: boolean;
   cell: (event: EventView) => ComponentChildren;
 }
@@ -42,6 +43,8 @@ const HEAD = 36;
 const MOST_VISIBLE = 12;
 /** Rows above and below the visible ones, so that scrolling shows no gap. */
 const MARGIN = 8;
+/** Characters at the end of a name that are always shown, such as `_051000Z.wav`. */
+const END = 12;
 
 export function EventsTable(props: Props) {
   const { table, positions, names, sort, onSort, selected, onOpen } = props;
@@ -92,7 +95,7 @@ export function EventsTable(props: Props) {
     else return;
     event.preventDefault();
   };
-  const template = columns.map(({ width }) => `minmax(${width}rem, ${width}fr)`).join(' ');
+  const template = columns.map(({ width, share = width }) => `minmax(${width}rem, ${share}fr)`).join(' ');
   const minWidth = narrow ? undefined : `${columns.reduce((sum, { width }) => sum + width, 0)}rem`;
   return (
     <div
@@ -148,6 +151,7 @@ export function EventsTable(props: Props) {
                   role="gridcell"
                   class={`cell ${id}${numeric ? ' numeric' : ''}`}
                   title={id === 'recording' ? names[event.recording] : undefined}
+                  aria-label={id === 'recording' ? names[event.recording] : undefined}
                 >
                   {cell(event)}
                 </div>
@@ -160,10 +164,21 @@ export function EventsTable(props: Props) {
   );
 }
 
+/** A name that is shortened in its middle: names of recordings differ in their ends. */
+function Name({ name }: { name: string }) {
+  const end = [...name].slice(-END).join('');
+  return (
+    <span class="name-cell">
+      <span>{name.slice(0, name.length - end.length)}</span>
+      <span>{end}</span>
+    </span>
+  );
+}
+
 function columnsOf({ table, names, startHeading, startText, show, colours }: Props): Column[] {
   const number = (value: number | null, digits: number) => (value === null ? '' : value.toFixed(digits));
   const all: (Column | false)[] = [
-    show.recording && { id: 'recording', heading: words.recording, width: 10, cell: ({ recording }) => names[recording] },
+    show.recording && { id: 'recording', heading: words.recording, width: 10, share: 18, cell: ({ recording }) => <Name name={names[recording]} /> },
     { id: 'time', heading: startHeading, width: 13, cell: startText },
     {
       id: 'duration',
