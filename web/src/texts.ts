@@ -245,7 +245,8 @@ export const texts = {
     storage: 'Storage of the results',
     perMonth: (usd: string) => `${usd} a month`,
     workers: 'Workers',
-    basis: 'What the quote assumes',
+    assumptions: 'What the quote assumes',
+    basis: 'Basis',
     unsent: (count: number) =>
       `${formatCount(count, 'recording')} ${count === 1 ? 'is' : 'are'} not sent and will be left out`,
     unsentText: 'The list says why. Send them first, or start with the others; they stay in the list.',
@@ -307,7 +308,7 @@ export const texts = {
     problems: {
       number: 'Enter a number, with a decimal point.',
       range: (low: number, high: string) => `Enter a number from ${low} ${high}.`,
-      below: (most: number) => `and below ${most}`,
+      below: (most: number) => `to less than ${most}`,
       upTo: (most: number) => `to ${most}`,
       odd: 'Enter an odd number.',
       whole: 'Enter a whole number.',

@@ -8,7 +8,11 @@ export function ModelCard({ model }: { model: ModelDocument }) {
   const { card } = model;
   return (
     <>
-      {card.fit_for_science !== true && (
+      {card.fit_for_science === true ? (
+        <Notice tone="info" title={texts.results.fit}>
+          {card.why && <p>{capital(card.why)}.</p>}
+        </Notice>
+      ) : (
         <Notice tone="warning" title={card.fit_for_science === false ? texts.start.notFit : texts.start.fitUnknown}>
           {card.why && <p>{capital(card.why)}.</p>}
         </Notice>

@@ -21,7 +21,7 @@ export function QuoteFigures({ answer: { quote, recordings } }: { answer: QuoteA
         <Figure label={texts.start.recordingCount} value={formatCount(quote.recordings, 'recording')} />
       </dl>
       <details class="more">
-        <summary>{texts.start.basis}</summary>
+        <summary>{texts.start.assumptions}</summary>
         <dl class="facts">
           <dt>{texts.start.workers}</dt>
           <dd>{quote.workers}</dd>
