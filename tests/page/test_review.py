@@ -57,7 +57,11 @@ def test_clips_are_judged_by_key_by_two_people_and_the_tables_are_read_by_the_pa
     page.keyboard.press("y")
     expect(page.get_by_role("heading", name=f"Clip 7 of {len(units)}")).to_be_visible()
     page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Backspace")
+    expect(page.get_by_role("heading", name=f"Clip 6 of {len(units)}")).to_be_visible()
+    spectrogram = page.locator(".spectrogram-area")
+    spectrogram.drag_to(spectrogram, source_position={"x": 200, "y": 50}, target_position={"x": 300, "y": 50})
+    expect(page.get_by_text("Marked: ")).to_be_visible()
+    page.keyboard.press("Backspace")  # the sound is there, so nothing else draws the clip again
     expect(page.get_by_text("Not judged yet.")).to_be_visible()
     is_stored(page)
     said = [("yes", None), ("no", None), ("unsure", None), ("yes", 3), ("other:damselfish", None), None]
