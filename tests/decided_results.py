@@ -1,4 +1,4 @@
-"""Results decided from random scores, saved in a folder, for tests of results and evaluation."""
+"""Results of the lab's model decided from random scores, saved in a folder, for tests of results and evaluation."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from anemonefish.results.report_formats import REPORTS, write_report
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.workflow.planner import plan_job
+from tests.reference_models import LAB_MODEL
 
 WINDOWS = 500
 
@@ -33,7 +34,7 @@ def make_result(models_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Ca
         path.parent.mkdir(parents=True, exist_ok=True)
         frames = (len(scores) - 1) * 9_600 + 19_200
         soundfile.write(path, np.zeros(frames, np.int16), 48_000)
-        plan = plan_job([RecordingRequest(str(path), name, str(path))], "reef", Settings.load(settings, {}), models)
+        plan = plan_job([RecordingRequest(str(path), name, str(path))], LAB_MODEL, Settings.load(settings, {}), models)
         return decide(plan.recordings[0], models.spec(plan.model), plan.model, plan.settings, scores)
 
     return make

@@ -23,7 +23,7 @@ from anemonefish.errors import (
 )
 from anemonefish.execution_states import PENDING
 from anemonefish.jobs.request import RecordingRequest
-from anemonefish.models.repository import ModelRepository
+from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.service.execution_record import Execution, ExecutionRequest
 from anemonefish.service.executions import Executions
 from anemonefish.service.limits import Limits
@@ -174,7 +174,8 @@ def refused(code: str) -> Callable[..., Any]:
 def write_plan(reef: FakeStack, execution: Execution, paths: list[Path]) -> None:
     requests = [RecordingRequest(str(path), path.name, path.name) for path in paths]
     settings = Settings.load(execution.settings, {})
-    reef.executions.job(execution).write_plan(plan_job(requests, "reef", settings, reef.models))
+    model = PinnedModel.from_dict(execution.model).reference
+    reef.executions.job(execution).write_plan(plan_job(requests, model, settings, reef.models))
 
 
 def score(reef: FakeStack, execution: Execution, *numbers: int) -> None:

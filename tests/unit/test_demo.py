@@ -15,6 +15,7 @@ from anemonefish.models.bundle import ModelSpec
 from anemonefish.models.repository import ModelRepository
 from anemonefish.stores import open_store
 from localstack.demo import REPOSITORY, comparison, next_steps
+from tests.reference_models import LAB_MODEL
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,7 @@ def spec(reference: str) -> ModelSpec:
 
 def lines(made: SimulatedRecording, spans: list[tuple[float, float]]) -> list[str]:
     rows = [{"start_time": f"{start:.6f}", "end_time": f"{stop:.6f}"} for start, stop in spans]
-    return list(comparison(made, rows, spec("reef@1.1.0")))
+    return list(comparison(made, rows, spec(LAB_MODEL)))
 
 
 def test_every_call_is_found_by_events_on_the_calls(made: SimulatedRecording) -> None:

@@ -23,6 +23,7 @@ from anemonefish.results.review_units import draw_units, review_units
 from anemonefish.results.verdict_table import write_verdicts
 from anemonefish.results.verdicts import empty_rows
 from tests.decided_results import random_scores, write_formats
+from tests.reference_models import LAB_MODEL
 
 
 @pytest.fixture
@@ -86,14 +87,15 @@ def test_printed_calibration_is_used_by_the_next_detect(reviewed: Path, models: 
     made = json.loads(kept.read_text())
     for words in (
         f"kept as calibration {made['id']}",
-        f"detect PATH --model reef@1.1.0 --models {models} --set site=north\n",
+        f"detect PATH --model {LAB_MODEL} --models {models} --set site=north\n",
         f"{made['yes']} yes, {made['no']} no; recordings: 3, reviewers: 1; intervals by resampling verdicts",
         "threshold for a precision of 0.7",
         "calls were not counted",
     ):
         assert words in printed
     af.simulate(tmp_path / "reef.wav", seconds=6, seed=6)
-    detect = ("detect", tmp_path / "reef.wav", "--models", models, "--out", tmp_path / "out", "--formats", "json,csv")
+    about = ("--model", LAB_MODEL, "--models", models, "--out", tmp_path / "out")
+    detect = ("detect", tmp_path / "reef.wav", *about, "--formats", "json,csv")
     assert "calibrated for north; for probabilities add --set site=NAME" in run(*detect)
     assert "probability" not in (tmp_path / "out/reef.wav.events.csv").read_text()
     assert f"probabilities by calibration {made['id']} of the site north: 80 verdicts" in run(
@@ -107,17 +109,18 @@ def test_printed_calibration_is_used_by_the_next_detect(reviewed: Path, models: 
 
 def test_json_is_the_calibration_and_nothing_is_kept_on_request(reviewed: Path, models: Path) -> None:
     made = json.loads(run("calibrate-scores", reviewed, "--models", models, "--json", "--no-keep"))
-    assert made["model"] == "reef@1.1.0"
+    assert made["model"] == LAB_MODEL
     assert not list(models.rglob("calibrations"))
 
 
 def test_unknown_site_and_missing_verdicts_are_one_line_each(results: Path, models: Path, tmp_path: Path) -> None:
     af.simulate(tmp_path / "reef.wav", seconds=6, seed=6)
+    about = ("--model", LAB_MODEL, "--models", models, "--out", tmp_path / "out")
     for arguments, words in (
         (["calibrate-scores", results, "--models", models], "verdicts.csv"),
         (
-            ["detect", tmp_path / "reef.wav", "--models", models, "--out", tmp_path / "out", "--set", "site=x"],
-            "reef@1.1.0 has no calibration for the site 'x'; leave site out",
+            ["detect", tmp_path / "reef.wav", *about, "--set", "site=x"],
+            f"{LAB_MODEL} has no calibration for the site 'x'; leave site out",
         ),
     ):
         done = CliRunner().invoke(main, [str(each) for each in arguments])

@@ -21,6 +21,7 @@ from anemonefish.results.review_units import draw_units, review_units
 from anemonefish.results.verdict_table import VerdictTable
 from anemonefish.results.verdicts import Verdict, agreed, empty_rows
 from anemonefish.stores import open_store
+from tests.reference_models import LAB_MODEL
 
 TRUTH = LogisticCurve(-0.5, 2.0)
 
@@ -65,7 +66,7 @@ def test_calibration_counts_what_was_judged(draw, fit) -> None:
     rows = draw()
     made = fit(rows, site="north", precision=0.8)
     assert (made.yes + made.no, made.unsure, made.recordings, made.reviewers) == (len(rows), 0, 3, 1)
-    assert (made.site, made.model, made.judged_at) == ("north", "reef@1.1.0", "2026-11-29T10:00:00Z")
+    assert (made.site, made.model, made.judged_at) == ("north", LAB_MODEL, "2026-11-29T10:00:00Z")
     assert sum(stratum.judged for stratum in made.strata) == len(rows)
     assert made.resampled == "verdicts"
     assert all(point.low <= point.probability <= point.high for point in made.points)

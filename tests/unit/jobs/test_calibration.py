@@ -16,9 +16,10 @@ from anemonefish import errors
 from anemonefish.jobs.calibration import Calibration, Observation, fit, read_calibration, write_calibration
 from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.stores.folder import LocalStore
+from tests.reference_models import LAB_MODEL
 
 MEASURED = Calibration(
-    model="reef@1.1.0",
+    model=LAB_MODEL,
     hash="",
     engine="litert",
     architecture="arm64",
@@ -40,7 +41,7 @@ def models(models_uri: str, tmp_path: Path) -> ModelRepository:
 
 @pytest.fixture
 def pinned(models: ModelRepository) -> PinnedModel:
-    return models.pin("reef")
+    return models.pin(LAB_MODEL)
 
 
 @given(st.floats(1e-6, 10), st.floats(0.01, 100), st.integers(1, 500), st.integers(501, 10_000))

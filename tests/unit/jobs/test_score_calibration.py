@@ -23,6 +23,7 @@ from anemonefish.models.repository import ModelRepository, PinnedModel
 from anemonefish.settings import Settings
 from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.planner import plan_job
+from tests.reference_models import LAB_MODEL
 from tests.score_calibrations import calibration_of
 
 
@@ -34,7 +35,7 @@ def models(models_uri: str, tmp_path: Path) -> ModelRepository:
 
 @pytest.fixture
 def pinned(models: ModelRepository) -> PinnedModel:
-    return models.pin("reef")
+    return models.pin(LAB_MODEL)
 
 
 def test_calibration_is_read_as_it_was_written(models: ModelRepository, pinned: PinnedModel) -> None:
@@ -108,7 +109,7 @@ def test_plan_holds_the_calibration_of_its_time(models: ModelRepository, pinned:
     made = calibration_of(models, pinned)
     write_score_calibration(models, pinned, made)
     request = [RecordingRequest(str(tone), tone.name, str(tone))]
-    plan = plan_job(request, "reef", Settings(), models, for_account=False)
+    plan = plan_job(request, LAB_MODEL, Settings(), models, for_account=False)
     assert type(plan).from_json(plan.to_json()).calibration == made
     write_score_calibration(models, pinned, calibration_of(models, pinned, slope=3.0))
     assert type(plan).from_json(plan.to_json()).calibration == made
@@ -116,7 +117,7 @@ def test_plan_holds_the_calibration_of_its_time(models: ModelRepository, pinned:
 
 def test_plan_without_a_calibration_has_no_word_of_it(models: ModelRepository, tone: Path) -> None:
     request = [RecordingRequest(str(tone), tone.name, str(tone))]
-    assert b"calibration" not in plan_job(request, "reef", Settings(), models, for_account=False).to_json()
+    assert b"calibration" not in plan_job(request, LAB_MODEL, Settings(), models, for_account=False).to_json()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from anemonefish.models.earlier_cards import EARLIER_CARDS
 from anemonefish.models.repository import ModelRepository
 from anemonefish.publishing.training_files import read_card
 from anemonefish.stores import open_store
+from tests.reference_models import LAB_MODEL
 
 CARD = """
 fit_for_science: yes
@@ -35,7 +36,7 @@ measured:
 @pytest.fixture
 def spec() -> ModelSpec:
     repository = ModelRepository(open_store("models"))
-    return repository.spec(repository.pin("reef@1.1.0"))
+    return repository.spec(repository.pin(LAB_MODEL))
 
 
 def test_a_card_file_is_read(tmp_path: Path) -> None:

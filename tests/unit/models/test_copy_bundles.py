@@ -38,7 +38,8 @@ def test_alias_that_a_lab_moved_is_kept_and_a_new_version_is_added(shipped: Loca
     bucket.write("reef/production.json", b'{"version": "9.0.0"}')
     bucket.write("reef/1.0.0/model.json", b"a version that is there already")
     copied = copy_missing(shipped, bucket, "reef")
-    assert {key.split("/")[1] for key in copied} == {"1.1.0", "2.0.0", "2.1.0"}
+    versions = {path.name for path in Path(shipped.uri, "reef").iterdir() if path.is_dir()}
+    assert {key.split("/")[1] for key in copied} == versions - {"1.0.0"}
     assert bucket.read("reef/production.json") == b'{"version": "9.0.0"}'
     assert bucket.read("reef/1.0.0/model.json") == b"a version that is there already"
 

@@ -16,12 +16,13 @@ from anemonefish.publishing.variants import events_of
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.windows import WindowGrid
+from tests.reference_models import LAB_MODEL
 
 
 @pytest.fixture
 def spec() -> ModelSpec:
     repository = ModelRepository(open_store("models"))
-    return repository.spec(repository.pin("reef@1.1.0"))
+    return repository.spec(repository.pin(LAB_MODEL))
 
 
 def test_defaults_are_those_of_the_lab(spec: ModelSpec) -> None:

@@ -36,6 +36,7 @@ from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.planner import plan_job
 from tests.golden import CLASSES, centred, heard, request_for
+from tests.reference_models import LAB_MODEL
 
 SPREAD = keras.initializers.RandomNormal(0, 0.05)
 
@@ -261,7 +262,7 @@ def trial(scores: NDArray[np.float32]) -> Trial:
 @pytest.fixture
 def spec(models_uri: str) -> ModelSpec:
     models = ModelRepository(LocalStore(Path(models_uri)))
-    return models.spec(models.pin("reef"))
+    return models.spec(models.pin(LAB_MODEL))
 
 
 SCORES = np.tile(np.array([[0.7, 0.2, 0.1]], np.float32), (30, 1))

@@ -17,6 +17,7 @@ from anemonefish.results.decide import decide
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.workflow.planner import plan_job
+from tests.reference_models import LAB_MODEL
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def test_an_offset_is_noted_unless_the_profile_removes_it(
     models = ModelRepository(open_store(models_uri))
     path = tmp_path / "a_20230210T000000Z.wav"
     soundfile.write(path, np.zeros(19_200 + 9 * 9_600, np.int16), 48_000)
-    plan = plan_job([RecordingRequest(str(path), path.name, path.name)], "reef", Settings.load({}, {}), models)
+    plan = plan_job([RecordingRequest(str(path), path.name, path.name)], LAB_MODEL, Settings.load({}, {}), models)
     spec = models.spec(plan.model)
     profile = replace(spec.profile, fmin_hz=fmin_hz)
     spec = replace(spec, profile=profile, input_shape=profile.input_shape(48_000))

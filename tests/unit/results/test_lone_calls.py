@@ -20,6 +20,7 @@ from anemonefish.results.lone_calls import LoneCalls, lone_call_lines
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.windows import WindowGrid
+from tests.reference_models import LAB_MODEL
 
 RATE = 1_000
 DOCS = Path(__file__).parents[3] / "docs"
@@ -28,7 +29,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 @pytest.fixture
 def spec() -> ModelSpec:
     repository = ModelRepository(open_store("models"))
-    return repository.spec(repository.pin("reef@1.1.0"))
+    return repository.spec(repository.pin(LAB_MODEL))
 
 
 def is_found(start: int, length: int, window: int, hop: int, decision: Decision) -> bool:

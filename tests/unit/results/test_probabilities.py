@@ -20,13 +20,14 @@ from anemonefish.results.summary import Outcome, write_job_files
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from tests.decided_results import random_scores, write_formats
+from tests.reference_models import LAB_MODEL
 from tests.score_calibrations import calibration_of
 
 
 @pytest.fixture
 def calibration(models_uri: str) -> ScoreCalibration:
     models = ModelRepository(open_store(models_uri))
-    return calibration_of(models, models.pin("reef"), site="north")
+    return calibration_of(models, models.pin(LAB_MODEL), site="north")
 
 
 @pytest.fixture

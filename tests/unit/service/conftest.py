@@ -31,6 +31,7 @@ from tests.fakes.aws import create_record_table, mocked_aws
 from tests.fakes.service_stack import NUMBERS, UPLOADS, FakeStack, make_request, score, write_plan
 from tests.fakes.uploads import BEGAN, KEEP, MIB
 from tests.fakes.webhook_receiver import HOST, Receiver, Resolver
+from tests.reference_models import LAB_MODEL
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +110,10 @@ def reef(cloud: None, models_uri: str, tmp_path: Path) -> FakeStack:
 
 @pytest.fixture
 def planned(reef: FakeStack, make_recording: Callable[..., Path]) -> Execution:
-    """A running job of two recordings in three ranges."""
-    request = make_request(uploads=("u-a", "u-b"), settings={"max_range_seconds": 1, "formats": ["json", "csv"]})
+    """A running job of the lab's model and of two recordings in three ranges."""
+    request = make_request(
+        uploads=("u-a", "u-b"), model=LAB_MODEL, settings={"max_range_seconds": 1, "formats": ["json", "csv"]}
+    )
     execution = reef.executions.start("lab", request, UPLOADS, None)
     write_plan(reef, execution, [make_recording("a.wav", frames=96_000), make_recording("b.wav", frames=48_000)])
     return execution
@@ -118,8 +121,8 @@ def planned(reef: FakeStack, make_recording: Callable[..., Path]) -> Execution:
 
 @pytest.fixture
 def minutes(reef: FakeStack, make_recording: Callable[..., Path]) -> JobResults:
-    """Results of two recordings of a minute, with scores that are made up: about a hundred stretches to judge."""
-    request = make_request(uploads=("u-a", "u-b"), settings={"max_range_seconds": 30})
+    """Results of two recordings of a minute, with made-up scores of the lab's model: about a hundred stretches."""
+    request = make_request(uploads=("u-a", "u-b"), model=LAB_MODEL, settings={"max_range_seconds": 30})
     execution = reef.executions.start("lab", request, UPLOADS, None)
     lengths = {"a.wav": 60 * 48_000, "b.wav": 61 * 48_000}
     write_plan(reef, execution, [make_recording(name, frames=frames) for name, frames in lengths.items()])

@@ -36,6 +36,7 @@ from tests.fakes.service_stack import (
     make_request,
     refused,
 )
+from tests.reference_models import LAB_MODEL
 
 # --- starting ----------------------------------------------------------------------------------------------------
 
@@ -64,7 +65,7 @@ def test_start_writes_record_and_request_and_starts_the_state_machine(reef: Fake
     request = reef.executions.job(execution).read_request()
     uri = "s3://reef-input/uploads/lab/u-a/a.wav"
     assert request.recordings == (RecordingRequest(uri, "a.wav", "a.wav", version='"a"'),)
-    assert (request.model, request.settings) == ("reef@1.1.0", {"threshold": 0.6})
+    assert (request.model, request.settings) == (reef.models.pin("reef").reference, {"threshold": 0.6})
 
 
 def test_record_expires_after_the_configured_time(reef: FakeStack) -> None:
@@ -128,7 +129,7 @@ def test_concurrent_starts_with_one_key_make_one_execution(reef: FakeStack) -> N
     [
         {"uploads": ("u-b",)},
         {"uploads": ("u-a", "u-b")},
-        {"model": "reef@1.1.0"},
+        {"model": LAB_MODEL},
         {"settings": {}},
         {"settings": {"threshold": 0.7}},
         {"webhook": "https://hooks.example.org/x"},

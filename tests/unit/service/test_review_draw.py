@@ -17,6 +17,7 @@ from anemonefish.service.review_draw import DRAW_SECONDS, draw_review
 from anemonefish.workflow.aggregate import report_and_aggregate
 from anemonefish.workflow.review_folder import read_units
 from tests.fakes.service_stack import UPLOADS, Died, FakeStack, dies, make_request, score, write_plan
+from tests.reference_models import LAB_MODEL
 
 
 @pytest.fixture
@@ -94,7 +95,9 @@ def test_class_of_several_is_drawn_by_its_name(reef: FakeStack, minutes: JobResu
     with pytest.raises(InvalidRequest, match="have no events of 'biological'"):
         draw_review(minutes, 40, 0, "biological")
     classes = ["anemonefish", "biological"]
-    request = make_request(uploads=("u-a",), settings={"max_range_seconds": 30, "target_class": classes})
+    request = make_request(
+        uploads=("u-a",), model=LAB_MODEL, settings={"max_range_seconds": 30, "target_class": classes}
+    )
     execution = reef.executions.start("lab", request, UPLOADS[:1], None)
     write_plan(reef, execution, [Path(minutes.plan.recordings[0].uri)])
     score(reef, execution, 0, 1)

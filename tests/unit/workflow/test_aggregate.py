@@ -24,6 +24,7 @@ from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.aggregate import report_and_aggregate
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.score import score_range
+from tests.reference_models import LAB_MODEL
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def job(models: ModelRepository, make_recording: Callable[..., Path], tmp_path: 
     """A scored job of two recordings in three ranges."""
     paths = [make_recording("a.wav", frames=96_000), make_recording("b.wav", frames=48_000)]
     requests = [RecordingRequest(str(path), path.name, path.name) for path in paths]
-    plan = plan_job(requests, "reef", Settings.load({"max_range_seconds": 1}, {}), models)
+    plan = plan_job(requests, LAB_MODEL, Settings.load({"max_range_seconds": 1}, {}), models)
     made = Job(LocalStore(tmp_path / "store"), "jobs/lab/1", "jobs/lab/1/results")
     made.write_plan(plan)
     for task in plan.tasks():

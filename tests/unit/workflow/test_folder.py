@@ -17,6 +17,7 @@ import soundfile
 
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
+from tests.reference_models import LAB_MODEL
 
 PATIENCE = 1800.0
 """Seconds that a job may take beside any other load."""
@@ -88,6 +89,8 @@ def detect(folder: Path, out: Path) -> subprocess.Popen[str]:
         "anemonefish",
         "detect",
         str(folder),
+        "--model",
+        LAB_MODEL,
         "--out",
         str(out),
         "--formats",

@@ -18,6 +18,7 @@ from anemonefish.models.repository import ModelRepository
 from anemonefish.settings import Settings
 from anemonefish.stores import open_store
 from anemonefish.workflow.planner import plan_job
+from tests.reference_models import LAB_MODEL
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def models(models_uri: str) -> ModelRepository:
 
 def plan(models: ModelRepository, *paths: Path, **overrides: object) -> Plan:
     requests = [RecordingRequest(str(path), path.name, str(path)) for path in paths]
-    return plan_job(requests, "reef", Settings.load(overrides, {}), models)
+    return plan_job(requests, LAB_MODEL, Settings.load(overrides, {}), models)
 
 
 def slow_model(models: ModelRepository, monkeypatch: pytest.MonkeyPatch, seconds_per_window: float) -> None:
@@ -173,7 +174,7 @@ def test_job_that_would_take_more_than_a_day_is_refused_by_the_workers_of_the_ac
     assert plan(models, path).quote.windows == 599
     request, settings = RecordingRequest(str(path), path.name, str(path)), Settings.load({}, {})
     with pytest.raises(errors.JobTooLong, match=r"50 hours with 1 workers at once.* raise max_concurrency"):
-        plan_job([request], "reef", settings, models, most_workers=1)
+        plan_job([request], LAB_MODEL, settings, models, most_workers=1)
 
 
 def test_plan_for_this_machine_is_cut_by_max_range_seconds_alone_and_never_refused(
@@ -185,7 +186,7 @@ def test_plan_for_this_machine_is_cut_by_max_range_seconds_alone_and_never_refus
         slow_model(models, monkeypatch, seconds_per_window)
         for target in (1, 86_400):
             wanted = Settings.load({"max_range_seconds": 60, "target_seconds": target}, {})
-            made = plan_job([request], "reef", wanted, models, for_account=False)
+            made = plan_job([request], LAB_MODEL, wanted, models, for_account=False)
             assert (made.windows_per_range, made.quote.ranges) == (300, 2)
 
 

@@ -24,6 +24,7 @@ from anemonefish.workflow.aggregate import aggregate_job, report_and_aggregate
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.report import report_task
 from anemonefish.workflow.score import score_range
+from tests.reference_models import LAB_MODEL
 from tests.score_calibrations import calibration_of
 
 ALL = ReportTask(start=0, stop=2)
@@ -40,7 +41,7 @@ def plan(models: ModelRepository, make_recording: Callable[..., Path]) -> Plan:
     paths = [make_recording(name, frames=96_000) for name in ("a.wav", "b.wav")]
     requests = [RecordingRequest(str(path), path.name, path.name) for path in paths]
     settings = Settings.load({"threshold": 0.0, "formats": ["json", "csv", "raven"]}, {})
-    made = plan_job(requests, "reef", settings, models, for_account=False)
+    made = plan_job(requests, LAB_MODEL, settings, models, for_account=False)
     return replace(made, calibration=calibration_of(models, made.model))
 
 

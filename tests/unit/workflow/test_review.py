@@ -31,6 +31,7 @@ from anemonefish.workflow.report import report_task
 from anemonefish.workflow.review import store_review
 from anemonefish.workflow.score import score_range
 from anemonefish.workflow.timelines import store_timeline
+from tests.reference_models import LAB_MODEL
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -49,7 +50,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def detect(folder: Path, out: Path, *options: str) -> str:
-    done = CliRunner().invoke(main, ["detect", str(folder), "--out", str(out), "--set", "channel=1", *options])
+    about = ["--model", LAB_MODEL, "--out", str(out), "--set", "channel=1"]
+    done = CliRunner().invoke(main, ["detect", str(folder), *about, *options])
     assert done.exit_code == 0, done.output
     return done.output
 
@@ -125,7 +127,7 @@ def job(folder: Path, tmp_path: Path, models_uri: str) -> Job:
     made = Job.of_tenant(LocalStore(tmp_path), "lab", "j-1")
     path = folder / "a_20230210T000000Z.wav"
     settings = Settings.load({"review": ["clips", "pictures"]})
-    plan = plan_job([RecordingRequest(str(path), path.name, path.name)], "reef", settings, models, made)
+    plan = plan_job([RecordingRequest(str(path), path.name, path.name)], LAB_MODEL, settings, models, made)
     made.write_plan(plan)
     for batch in plan.batches():
         for task in batch:
