@@ -16,6 +16,7 @@ from anemonefish.audio.health import Observed
 from anemonefish.cli.main import main
 from anemonefish.notes import CODES, Note, is_partial
 from anemonefish.windows import WindowGrid
+from tests.reference_models import LAB_MODEL, spec_of
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -43,7 +44,9 @@ def test_a_partial_recording_says_so_everywhere(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-96_000])
     out = tmp_path / "results"
     done = CliRunner().invoke(
-        main, ["detect", str(path.parent), "--out", str(out), "--jobs", "1"], catch_exceptions=False
+        main,
+        ["detect", str(path.parent), "--model", LAB_MODEL, "--out", str(out), "--jobs", "1"],
+        catch_exceptions=False,
     )
     assert done.exit_code == 0
     (row,) = csv.DictReader((out / "summary.csv").read_text().splitlines())
@@ -71,7 +74,10 @@ def test_a_recording_below_the_models_band_is_noted(tmp_path: Path) -> None:
     path = tmp_path / "whale.wav"
     soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 20_000), 2_000)
     planned = CliRunner().invoke(main, ["plan", str(path)], catch_exceptions=False)
-    assert "band-above-nyquist: whale.wav: the model listens up to 6000 Hz" in planned.output
+    spec = spec_of()
+    assert spec.sample_rate is not None
+    band = spec.profile.band(spec.sample_rate)[1]
+    assert f"band-above-nyquist: whale.wav: the model listens up to {band:g} Hz" in planned.output
 
 
 def test_a_hole_in_the_time_stamps_is_told_once(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from anemonefish.annotations.label_files import read_labels
 from anemonefish.cli.main import main
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
+from tests.reference_models import spec_of
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,9 @@ def test_crowsetta_opens_our_raven_table(results: Path) -> None:
     found = [(round(box.onset * 1e6), round(box.offset * 1e6), box.label) for box in boxes]
     assert found == events(results)
     assert len(found) > 5
-    assert {(box.low_freq, box.high_freq) for box in boxes} == {(0.0, 6_000.0)}
+    spec = spec_of()
+    assert spec.sample_rate is not None
+    assert {(box.low_freq, box.high_freq) for box in boxes} == {spec.profile.band(spec.sample_rate)}
 
 
 def test_crowsetta_opens_our_audacity_labels(results: Path) -> None:

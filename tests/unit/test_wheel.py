@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from anemonefish.simulation.scene import scene, write_scene
+from tests.reference_models import spec_of
 
 PACKAGE = Path(__file__).parents[2] / "layers" / "anemonefish"
 
@@ -46,7 +47,7 @@ def test_detect_runs_outside_a_checkout(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said = json.loads((elsewhere / "results" / "reef.wav.json").read_text())
-    assert (said["model"]["name"], said["model"]["version"]) == ("reef", "1.1.0")
+    assert (said["model"]["name"], said["model"]["version"]) == ("reef", spec_of().version)
     assert {path.name for path in elsewhere.iterdir()} == {"reef.wav", "results"}
 
 

@@ -23,6 +23,7 @@ from click.testing import CliRunner
 from anemonefish.cli.main import main
 from anemonefish.settings import Settings
 from anemonefish.simulation.scene import scene, write_scene
+from tests.reference_models import spec_of
 
 REPOSITORY = Path(__file__).parents[3]
 PACKAGE = REPOSITORY / "layers" / "anemonefish" / "src" / "anemonefish"
@@ -153,7 +154,8 @@ SET = {name: where for name, where in assignments("set", TEXTS).items() if not n
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("hints") / "reef.wav"
-    write_scene(scene(4, seed=1, sample_rate=48_000), path)
+    # at the rate of the default model, which takes no other with --set resample=false
+    write_scene(scene(4, seed=1, sample_rate=spec_of().sample_rate or 48_000), path)
     samples, rate = soundfile.read(path)
     soundfile.write(path, np.stack([samples, samples], axis=1), rate)  # with a second channel to choose
     return path

@@ -8,6 +8,7 @@ import pytest
 
 import anemonefish as af
 from anemonefish.front.simulated_recordings import SimulatedRecording
+from tests.reference_models import n_windows, spec_of
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,12 @@ def reef(tmp_path_factory: pytest.TempPathFactory) -> SimulatedRecording:
 @pytest.fixture(scope="session")
 def results(reef: SimulatedRecording) -> af.Detections:
     return af.detect(reef.path, processes=1)
+
+
+@pytest.fixture(scope="session")
+def windows_of_reef(reef: SimulatedRecording) -> int:
+    """How many windows the default model has in the simulated reef."""
+    return n_windows(reef.duration, spec_of())
 
 
 @pytest.fixture

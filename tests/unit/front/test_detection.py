@@ -15,6 +15,7 @@ import anemonefish as af
 from anemonefish.cli.main import main
 from anemonefish.front import scored_jobs
 from anemonefish.front.simulated_recordings import SimulatedRecording
+from tests.reference_models import LAB_MODEL, n_windows, spec_of
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -88,14 +89,15 @@ def test_scores_are_those_of_the_results(deployment: Path) -> None:
     results = af.detect(deployment, failures="ignore")
     scores = af.score(deployment, failures="ignore")
     assert np.array_equal(scores.values, results.scores.values)
-    assert scores.recordings == results.scores.recordings == {"20230210_000001.wav": 29, "day 2/b.wav": 19}
+    expected = {"20230210_000001.wav": n_windows(6, spec_of()), "day 2/b.wav": n_windows(4, spec_of())}
+    assert scores.recordings == results.scores.recordings == expected
     assert list(scores.failures) == ["broken.wav"]
-    assert scores.start_seconds[29] == 0  # the second recording begins anew
+    assert scores.start_seconds[expected["20230210_000001.wav"]] == 0  # the second recording begins anew
     assert scores.notes == results.notes
 
 
 def test_results_hold_no_scores_and_read_them_when_asked(
-    results: af.Detections, monkeypatch: pytest.MonkeyPatch
+    results: af.Detections, windows_of_reef: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = []
     read = scored_jobs.read_scores
@@ -103,7 +105,7 @@ def test_results_hold_no_scores_and_read_them_when_asked(
     assert results.events
     assert repr(results)
     assert reads == []
-    assert len(results.scores) == 99
+    assert len(results.scores) == windows_of_reef
     assert len(reads) == 1
 
 
@@ -122,10 +124,10 @@ def test_folder_keeps_scores_for_the_next_call(reef: SimulatedRecording, tmp_pat
     assert done == [], "nothing is scored again"
 
 
-def test_progress_counts_windows(reef: SimulatedRecording) -> None:
+def test_progress_counts_windows(reef: SimulatedRecording, windows_of_reef: int) -> None:
     done: list[tuple[int, int]] = []
     af.detect(reef.path, processes=1, progress=lambda *step: done.append(step))
-    assert done[-1] == (99, 99)
+    assert done[-1] == (windows_of_reef, windows_of_reef)
 
 
 def test_clips_need_a_folder(reef: SimulatedRecording) -> None:
@@ -139,8 +141,9 @@ def test_unknown_setting_is_refused(reef: SimulatedRecording) -> None:
 
 
 def test_loaded_model_can_be_given(reef: SimulatedRecording, results: af.Detections) -> None:
-    model = af.load_model("reef@1.1.0")
-    assert af.detect(reef.path, model, processes=1).events == results.events
+    assert af.detect(reef.path, af.load_model("reef"), processes=1).events == results.events
+    model = af.load_model(LAB_MODEL)
+    assert af.detect(reef.path, model, processes=1).events == af.detect(reef.path, LAB_MODEL, processes=1).events
 
 
 def test_environment_names_the_model(reef: SimulatedRecording, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,8 +152,8 @@ def test_environment_names_the_model(reef: SimulatedRecording, monkeypatch: pyte
         af.detect(reef.path)
 
 
-def test_plan_quotes_before_anything_runs(reef: SimulatedRecording) -> None:
-    assert af.plan([reef.path], target_seconds=60).quote.windows == 99
+def test_plan_quotes_before_anything_runs(reef: SimulatedRecording, windows_of_reef: int) -> None:
+    assert af.plan([reef.path], target_seconds=60).quote.windows == windows_of_reef
 
 
 def test_script_without_a_guard_runs_once(reef: SimulatedRecording, tmp_path: Path) -> None:

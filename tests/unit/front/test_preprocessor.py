@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 import anemonefish as af
+from tests.reference_models import spec_of
 
 MakeRecording = Callable[..., Path]
 
@@ -63,8 +64,9 @@ def test_windows_lie_wholly_inside(make_recording: MakeRecording) -> None:
 
 
 def test_model_decides_profile_and_rate(make_recording: MakeRecording) -> None:
-    preprocessor = af.AudioPreprocessor(model="reef")
+    preprocessor, spec = af.AudioPreprocessor(model="reef"), spec_of()
     samples, rate = preprocessor.load_audio(make_recording("slow.wav", rate=32_000, frames=32_000))
-    assert (rate, len(samples)) == (48_000, 48_000)
-    assert preprocessor.profile == af.load_model("reef").spec.profile
-    assert "windows of 0.4 s every 0.2 s, at 48000 Hz" in repr(preprocessor)
+    assert (rate, len(samples)) == (spec.sample_rate, spec.sample_rate)
+    assert preprocessor.profile == af.load_model("reef").spec.profile == spec.profile
+    window, hop = spec.profile.window_seconds, spec.profile.hop_seconds
+    assert f"windows of {window:g} s every {hop:g} s, at {spec.sample_rate} Hz" in repr(preprocessor)

@@ -32,6 +32,7 @@ from anemonefish.stores.folder import LocalStore
 from anemonefish.windows import WindowGrid
 from anemonefish.workflow.planner import plan_job
 from tests.golden import KERAS_ALONE, LAYERS_PY, SUITE, network_with, own, publish_suite, request_for
+from tests.reference_models import LAB_MODEL, spec_of
 
 
 @pytest.fixture(scope="module")
@@ -273,7 +274,7 @@ def test_a_variant_is_served_when_asked_for_by_name(repository: ModelRepository,
 
 
 def test_a_variant_that_was_not_made_is_not_found(repository: ModelRepository) -> None:
-    with pytest.raises(errors.ModelNotFound, match=r"reef 1\.1\.0 has no variant 'int8', it has none"):
+    with pytest.raises(errors.ModelNotFound, match=f"{spec_of().title} has no variant 'int8', it has none"):
         repository.pin("reef+int8")
     with pytest.raises(errors.InvalidRequest, match="not a model"):
         repository.pin("reef+")
@@ -295,7 +296,7 @@ def test_variants_need_a_network_that_litert_runs(repository: ModelRepository, t
 
 def test_agreement_counts_labels_and_events(repository: ModelRepository) -> None:
     """By hand: ten windows, calls in 3 to 5 and 8 to 9; the variant loses the second and flips two labels."""
-    spec = repository.spec(repository.pin("reef"))
+    spec = repository.spec(repository.pin(LAB_MODEL))
     exact = np.tile(np.array([0.8, 0.1, 0.1], np.float32), (30, 1))
     exact[3:8] = exact[15:22] = (0.1, 0.8, 0.1)
     other = exact.copy()

@@ -133,7 +133,7 @@ def test_scores_and_results_of_a_job(
     meter.emit(2.0)
     windows = sum(len(task.windows) for task in tasks)
     speed, scores = emitted(capsys)
-    assert speed["RealTimeFactor"] == pytest.approx(windows * 0.2 / 2.0, abs=1e-3)
+    assert speed["RealTimeFactor"] == pytest.approx(windows * spec.profile.hop_seconds / 2.0, abs=1e-3)
     assert speed["WindowsCompared"] == windows
     assert speed["ReferenceTargetWindows"] == pytest.approx(windows * 0.2)
     assert 0 <= speed["TargetWindows"] <= windows

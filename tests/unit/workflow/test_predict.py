@@ -26,6 +26,7 @@ from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from anemonefish.workflow import predict
 from anemonefish.workflow.predict import MOST_BYTES, MOST_SAMPLES, predict_clip
+from tests.reference_models import LAB_MODEL, n_windows, spec_of
 
 PATHS = ("/predict", "/inference/predict")
 CONTEXT = SimpleNamespace(
@@ -344,9 +345,9 @@ def test_clip_above_the_size_limit_is_refused(ask: Ask) -> None:
     assert "POST /uploads" in answer["message"]
 
 
-def predicted(path: Path, models_uri: str, **settings: Any) -> Any:
+def predicted(path: Path, models_uri: str, model: str = "reef@production", **settings: Any) -> Any:
     size = path.stat().st_size
-    return predict_clip(path, path.name, "reef@production", Settings.load(settings), models_uri, size)
+    return predict_clip(path, path.name, model, Settings.load(settings), models_uri, size)
 
 
 def a_flac(path: Path, frames: int, rate: int, channels: int) -> Path:
@@ -378,7 +379,7 @@ def test_header_that_promises_too_much_is_refused_without_decoding(tmp_path: Pat
     struct.pack_into(">Q", content, 18, info & ~((1 << 36) - 1) | (1 << 36) - 1)  # the most that FLAC can promise
     path.write_bytes(content)
     result = predicted(path, models_uri)
-    assert len(result.scores) == 4
+    assert len(result.scores) == n_windows(1, spec_of())
     assert "header-length" in [note.code for note in result.recording.notes]
 
 
@@ -386,7 +387,7 @@ def test_clip_that_is_too_long_after_resampling_is_refused(tmp_path: Path, model
     path = tmp_path / "slow.wav"
     soundfile.write(path, np.zeros(3_900_000, np.int16), 1_000, subtype="PCM_U8")
     with pytest.raises(ClipTooLarge, match="samples at the model's rate of 48000 Hz"):
-        predicted(path, models_uri, hop_seconds=60)
+        predicted(path, models_uri, LAB_MODEL, hop_seconds=60)
 
 
 def test_transcoding_stops_at_the_limit(tmp_path: Path, models_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,7 +173,7 @@ def test_each_target_class_has_its_review_and_its_verdicts(deployment: Path, tmp
     ("change", "message"),
     [
         ({"model_hash": "0" * 64}, "about results of reef"),
-        ({"threshold": 0.75}, "decided with threshold=0.75"),
+        ({"threshold": 0.123}, "decided with threshold=0.123"),
         ({"stratum_size": 10_000}, "no unit of these results"),
         ({"clip": "clip-000000000000.flac"}, "no unit of these results"),
         ({"start_sample": 1}, "no unit of these results"),
@@ -196,7 +196,7 @@ def test_results_of_two_models_or_settings_are_not_reviewed_together(results: Pa
     other.mkdir()
     wav = tmp_path / "c.wav"
     af.simulate(wav, seconds=2, seed=1)
-    af.detect(wav, threshold=0.9, processes=1).save(other, formats=["parquet"])
+    af.detect(wav, threshold=0.123, processes=1).save(other, formats=["parquet"])
     with pytest.raises(InvalidRequest, match=r"other settings than .*; review them in folders of their own"):
         af.review(tmp_path / "results")
 
