@@ -222,8 +222,8 @@ def plan(
     >>> import anemonefish as af
     >>> scene = af.simulate("reef.wav", seconds=2, seed=6)
     >>> quote = af.plan("reef.wav").quote
-    >>> quote.windows, quote.audio_seconds, quote.expected_usd > 0
-    (9, 2.0, True)
+    >>> quote.recordings, quote.audio_seconds, quote.windows > 0, quote.expected_usd > 0
+    (1, 2.0, True, True)
     """
     found, wanted = _found(paths), Settings.load(settings)
     reference, models_uri = _model(model, models)

@@ -201,7 +201,7 @@ def load_model(model: str | None = None, models: str | os.PathLike[str] | None =
     Examples
     --------
     >>> import anemonefish as af
-    >>> model = af.load_model("reef")
+    >>> model = af.load_model("reef@1.1.0")
     >>> model.window_seconds, model.hop_seconds, model.sample_rate
     (0.4, 0.2, 48000)
     """
