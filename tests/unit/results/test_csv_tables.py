@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from anemonefish.cli.main import main
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
+from tests.reference_models import spec_of
 
 
 def test_rows_per_minute_sum_up_windows_and_events(tmp_path: Path) -> None:
@@ -28,6 +29,7 @@ def test_rows_per_minute_sum_up_windows_and_events(tmp_path: Path) -> None:
         ("60.000000", "2023-02-10T00:01:30.000000Z"),
         ("120.000000", "2023-02-10T00:02:30.000000Z"),
     ]
+    threshold = spec_of().decision.threshold
     for number, row in enumerate(rows):
         scores = [
             float(window["smoothed_anemonefish"])
@@ -35,7 +37,7 @@ def test_rows_per_minute_sum_up_windows_and_events(tmp_path: Path) -> None:
             if number * 60 <= float(window["start_time"]) < number * 60 + 60
         ]
         assert int(row["windows"]) == len(scores)
-        assert int(row["windows_above"]) == sum(score > 0.5 for score in scores)
+        assert int(row["windows_above"]) == sum(score > threshold for score in scores)
         assert abs(float(row["mean_anemonefish"]) - np.mean(scores)) < 2e-6
         assert abs(float(row["max_anemonefish"]) - max(scores)) < 2e-6
         assert int(row["events"]) == sum(
