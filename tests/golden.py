@@ -30,7 +30,7 @@ from anemonefish.stores.folder import LocalStore
 CLASSES = ("noise", "anemonefish", "biological")
 
 SUITE = [
-    *("reef@2.1.0", "reef@2.0.0", "reef@1.1.0", "reef@1.0.0"),
+    *("reef@2.2.0", "reef@2.0.0", "reef@1.1.0", "reef@1.0.0"),
     *("lab@plain", "lab@picture", "lab@mine", "lab@deep", "lab@strides"),
 ]
 """Models that LiteRT and Keras run; ncnn runs ``lab@deep`` by default."""

@@ -23,10 +23,18 @@ LOUD_DB = 12.0
 
 MOST_FALSE_PER_HOUR = 6.0
 
+BOUT_GAP_SECONDS = 0.6
+"""An event is a bout: calls of one bout lie at most so far apart (:mod:`anemonefish.simulation.calls`)."""
+
 CANDIDATES = tuple(
-    Decision(threshold=threshold, median_windows=median, min_duration_seconds=shortest)
+    Decision(
+        threshold=threshold,
+        median_windows=median,
+        min_duration_seconds=shortest,
+        min_gap_seconds=BOUT_GAP_SECONDS,
+    )
     for (median, shortest), threshold in product(
-        ((1, 0.2), (1, 0.5), (3, 0.2), (3, 0.5), (5, 0.2)),
+        ((3, 0.2), (3, 0.5), (1, 0.2), (1, 0.5), (5, 0.2)),
         (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98),
     )
 )
@@ -76,7 +84,7 @@ def figures(scenes: Sequence[Validated], decision: Decision) -> dict[str, dict[s
 def choose(scenes: Sequence[Validated]) -> Decision:
     """Return the candidate that finds most loud lone calls with few false events in every kind of scenes.
 
-    Where none has few enough, the one with the fewest is taken.
+    Where no candidate has few enough, the one with the fewest is taken, and of equal ones the first.
     """
 
     def merit(by_kind: Mapping[str, Mapping[str, Any]]) -> tuple[float, float]:

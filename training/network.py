@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -117,16 +118,22 @@ def train(
     keep = (1 - 1 / AVERAGED_STEPS) ** _AVERAGED_EVERY
     mean = [weight.numpy() for weight in network.weights]
     history = []
-    for epoch in range(epochs):
-        begun, losses = time.monotonic(), []
-        spectrograms, targets = draw(steps * batch)
-        for number in range(steps):
-            rows = slice(number * batch, (number + 1) * batch)
-            losses.append(float(step(spectrograms[rows], targets[rows])))
-            if number % _AVERAGED_EVERY == 0:
-                mean = [keep * old + (1 - keep) * new.numpy() for old, new in zip(mean, network.weights, strict=True)]
-        history.append(float(np.mean(losses)))
-        print(f"epoch {epoch + 1} of {epochs}: loss {history[-1]:.4f}, {time.monotonic() - begun:.0f} s", flush=True)
+    with ThreadPoolExecutor(1) as drawing:  # the next windows, while the network learns from these
+        drawn = drawing.submit(draw, steps * batch)
+        for epoch in range(epochs):
+            begun, losses = time.monotonic(), []
+            spectrograms, targets = drawn.result()
+            if epoch + 1 < epochs:
+                drawn = drawing.submit(draw, steps * batch)
+            for number in range(steps):
+                rows = slice(number * batch, (number + 1) * batch)
+                losses.append(float(step(spectrograms[rows], targets[rows])))
+                if number % _AVERAGED_EVERY == 0:
+                    new = [weight.numpy() for weight in network.weights]
+                    mean = [keep * old + (1 - keep) * each for old, each in zip(mean, new, strict=True)]
+            history.append(float(np.mean(losses)))
+            spent = time.monotonic() - begun
+            print(f"epoch {epoch + 1} of {epochs}: loss {history[-1]:.4f}, {spent:.0f} s", flush=True)
     for weight, value in zip(network.weights, mean, strict=True):
         weight.assign(value)
     return history

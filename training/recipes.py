@@ -25,6 +25,8 @@ from anemonefish.profiles import Profile, profile_named
 from anemonefish.simulation.calls import ANEMONEFISH, Sound, render
 from anemonefish.simulation.decibels import amplitude
 from anemonefish.simulation.noise import ReefNoise
+from anemonefish.simulation.pulse_shapes import PLAIN as PLAIN_PULSE
+from anemonefish.simulation.pulse_shapes import Reflection
 from anemonefish.simulation.random_streams import TILE_SECONDS
 from anemonefish.simulation.recorder import Recorder
 from anemonefish.simulation.scene import scene
@@ -99,7 +101,8 @@ class Recipe:
 
     The noise of scene *i* has the seed ``first_seed + i``. ``draws`` says how many recordings with different sounds are
     made of each noise for validation; for training, where they are made without end, it is the weight of each noise.
-    ``thinned`` leaves out sounds that are easy to tell, so that more are hard.
+    ``thinned`` leaves out sounds that are easy to tell, so that more are hard. ``widened`` varies the pulses of
+    anemonefish further than the simulator does (:func:`_widened`).
     """
 
     name: str
@@ -110,6 +113,7 @@ class Recipe:
     seconds: float = 20.0
     draws: int = 1
     thinned: bool = False
+    widened: bool = False
 
     def kept_share(self, sound: Sound) -> float:
         """Return the share of sounds of this kind that are kept."""
@@ -123,20 +127,26 @@ class Recipe:
 _HARD, _HARD_HZ, _EASY_SHARE = "Plectroglyphidodon", 300.0, 0.35
 """The pops that are most often taken for anemonefish, where their frequencies are alike; others are rarer."""
 
+_DAMPING = 2.8, 7.2
+"""Nepers over a pulse of 16 cycles: quality factors of 7 to 18."""
+
+_ECHOES = 2, 0.6, (0.0005, 0.025)
+"""Most further reflections of a call, their largest level, and their delays in seconds."""
+
 QUIET = SceneSettings(calls_per_minute=0, biological_per_minute=0)
 STRANGE = replace(VARIED, calls_per_minute=0, biological_per_minute=0)
-LOUD = replace(VARIED, snr_db=(6, 34), varied_share=0.6)
+LOUD = replace(VARIED, snr_db=(6, 34), varied_share=0.85)
 BUSY = replace(LOUD, calls_per_minute=150, biological_per_minute=130, drums_per_minute=3)
 PLAIN = SceneSettings(calls_per_minute=150, biological_per_minute=130, lone_share=0.7, snr_db=(6, 34))
 
 TRAINING = (
-    Recipe("varied", 190, 100_000, BUSY, draws=10, thinned=True),
+    Recipe("varied", 190, 100_000, BUSY, draws=10, thinned=True, widened=True),
     Recipe("plain", 60, 120_000, PLAIN, draws=10, thinned=True),
-    Recipe("boats", 40, 140_000, replace(BUSY, boat_fraction=1.0), draws=4, thinned=True),
+    Recipe("boats", 40, 140_000, replace(BUSY, boat_fraction=1.0), draws=4, thinned=True, widened=True),
     Recipe("quiet boats", 20, 145_000, replace(STRANGE, boat_fraction=1.0), draws=4),
     Recipe("empty", 80, 130_000, STRANGE, draws=2),
     # A recorder of another rate, resampled as the engine does.
-    Recipe("16 kHz recorder", 10, 150_000, BUSY, 16_000, draws=6, thinned=True),
+    Recipe("16 kHz recorder", 10, 150_000, BUSY, 16_000, draws=6, thinned=True, widened=True),
 )
 VALIDATION = (
     Recipe("lone calls", 60, 245_000, replace(QUIET, calls_per_minute=8, lone_share=1.0), draws=5),
@@ -218,22 +228,14 @@ class Sea:
         limits = np.arange(0, recipe.sample_rate / 2 + _LEVEL_HZ, _LEVEL_HZ)
         return cls(recipe, seed, quiet, np.array([noise.power_in(0.0, hz) for hz in limits]))
 
-    def draw(self, number: int, damping: tuple[float, float] | None = None) -> Recording:
-        """Add the sounds of a draw, quantise the samples as files are, and resample them as the engine does.
-
-        ``damping`` is the range from which the pulses of anemonefish have their damping, instead of the simulator's.
-        """
+    def draw(self, number: int) -> Recording:
+        """Add the sounds of a draw, quantise the samples as files are, and resample them as the engine does."""
         rate, settings = self.recipe.sample_rate, self.recipe.settings
         drawn = scene(self.recipe.seconds, self.seed + number * _NEXT_DRAW, rate, settings)
         rng = np.random.default_rng(drawn.seed)
         sounds = [sound for sound in drawn.sounds if rng.random() < self.recipe.kept_share(sound)]
-        if damping is not None:
-            sounds = [
-                replace(sound, shape=replace(sound.shape, damping=rng.uniform(*damping)))
-                if sound.label == ANEMONEFISH
-                else sound
-                for sound in sounds
-            ]
+        if self.recipe.widened:
+            sounds = [_widened(sound, rng) for sound in sounds]
         samples = self.quiet.copy()
         for sound in sounds:
             wave = render(sound, rate)[: len(samples) - sound.start]
@@ -250,6 +252,16 @@ class Sea:
     def _power_in(self, low_hz: float, high_hz: float) -> float:
         low, high = np.interp([low_hz, high_hz], _LEVEL_HZ * np.arange(len(self.power_below)), self.power_below)
         return float(high - low)
+
+
+def _widened(sound: Sound, rng: np.random.Generator) -> Sound:
+    """Return a varied call of an anemonefish with another damping and further reflections; other sounds are kept."""
+    if sound.label != ANEMONEFISH or sound.shape == PLAIN_PULSE:
+        return sound
+    most, level, delays = _ECHOES
+    echoes = [Reflection(rng.uniform(*delays), rng.uniform(-level, level)) for _ in range(rng.integers(0, most + 1))]
+    reflections = (*sound.shape.reflections, *echoes)
+    return replace(sound, shape=replace(sound.shape, damping=rng.uniform(*_DAMPING), reflections=reflections))
 
 
 def seas_of(recipes: Sequence[Recipe], workers: int, cache: Path | None = None) -> list[Sea]:
@@ -317,8 +329,6 @@ class Pool:
     ----------
     seas : sequence of Sea
     seed : int
-    damping : (float, float), optional
-        See :meth:`Sea.draw`.
     """
 
     _EVERY = 2
@@ -327,8 +337,8 @@ class Pool:
     _SHARES = 0.4, 1.0, 0.85
     """Shares of the windows that are kept with nothing, an anemonefish, and another animal in them."""
 
-    def __init__(self, seas: Sequence[Sea], seed: int, damping: tuple[float, float] | None = None) -> None:
-        self._seas, self._damping = seas, damping
+    def __init__(self, seas: Sequence[Sea], seed: int) -> None:
+        self._seas = seas
         self._drawn = np.full(len(seas), (seed - 1) * _DRAWS_OF_A_SEED)
         self._rng = np.random.default_rng(seed)
         weights = np.array([sea.recipe.draws for sea in seas], float)
@@ -340,7 +350,7 @@ class Pool:
         while ready < count:
             chosen = self._rng.choice(len(self._seas), p=self._weights)
             self._drawn[chosen] += 1
-            recording = self._seas[chosen].draw(int(self._drawn[chosen]), self._damping)
+            recording = self._seas[chosen].draw(int(self._drawn[chosen]))
             windows, wanted = examples_of(recording, self._EVERY)
             nothing, target, other = self._SHARES
             share = np.where(wanted[:, TARGET] == 1, target, np.where(wanted[:, BIOLOGICAL] == 1, other, nothing))

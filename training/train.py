@@ -61,21 +61,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the reference network on simulated reefs.")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.keras and model_config.yaml")
     parser.add_argument("--cache", type=Path, help="folder that keeps the scenes for the next training")
-    parser.add_argument("--epochs", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--windows", type=int, default=32_000, help="windows per epoch")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--start", type=Path, help="model.keras to continue from, instead of random weights")
-    parser.add_argument(
-        "--damping", type=float, nargs=2, help="range of the damping of anemonefish's pulses, not the simulator's"
-    )
     parser.add_argument("--rate", type=float, default=2.5e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
 
     cache = options.cache
-    damping = tuple(options.damping) if options.damping else None
-    pool = Pool(seas_of(TRAINING, options.threads, cache and cache / "training.pickle"), options.seed, damping)
+    pool = Pool(seas_of(TRAINING, options.threads, cache and cache / "training.pickle"), options.seed)
     validation = seas_of(VALIDATION, options.threads, cache and cache / "validation.pickle")
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -110,7 +106,6 @@ def main() -> None:
         "input_shape": list(shape),
         "num_classes": len(CLASSES),
         "continued": options.start is not None,
-        "damping": damping,
         "seed": options.seed,
         "batch": options.batch,
         "windows_per_epoch": options.windows,

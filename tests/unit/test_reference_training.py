@@ -71,12 +71,19 @@ def test_a_draw_is_a_scene_of_the_simulator_and_others_have_other_calls_in_the_s
     assert len(first.calls) == len(scene(20.0, 5, 8_000, settings).sounds)
     assert [call.start for call in first.calls] != [call.start for call in second.calls]
     assert np.array_equal(sea.draw(1).samples, second.samples)
-    ringing = sea.draw(1, damping=(1.0, 1.0))
-    assert ringing.calls == second.calls
-    changed = np.flatnonzero(ringing.samples != second.samples)
-    fish = [call for call in second.calls if call.is_target]
-    assert len(changed)
-    assert all(any(call.start <= at < call.stop for call in fish) for at in changed), "pulses of anemonefish only"
+
+
+def test_varied_calls_are_widened_where_a_recipe_says_so(training: Any) -> None:
+    settings = SceneSettings(calls_per_minute=60, biological_per_minute=40, varied_share=0.5)
+    recipe = training.recipes.Recipe("reef", 1, 5, settings, seconds=20.0)
+    usual, widened = (training.recipes.Sea.of(replace(recipe, widened=wide), 5).draw(1) for wide in (False, True))
+    assert widened.calls == usual.calls
+    changed = np.flatnonzero(widened.samples != usual.samples)
+    fish = [call for call in usual.calls if call.is_target]
+    reflected = 0.06 * 8_000  # of the simulator and of the widening
+    reached = [any(call.start <= at < call.stop + reflected for at in changed) for call in fish]
+    assert all(any(call.start <= at < call.stop + reflected for call in fish) for at in changed), "of anemonefish only"
+    assert 0 < sum(reached) < len(fish), "calls that the simulator varies"
 
 
 def test_easy_sounds_are_rarer_where_a_recipe_says_so(training: Any) -> None:
