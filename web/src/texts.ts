@@ -618,6 +618,7 @@ export const texts = {
     markStop: 'Mark end',
     markClear: 'Remove mark',
     marked: (start: string, stop: string) => `Marked: ${start} to ${stop} s`,
+    markBackwards: 'Not marked: the end of a mark has to lie after its start.',
     markHelp:
       'To use a call for training, mark it: press [ and ] while it plays, or drag over the spectrogram. A mark counts as yes if there is no verdict yet.',
     showScore: 'Show the score (it may bias you)',

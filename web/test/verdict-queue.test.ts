@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VerdictQueue } from '../src/review/verdict-queue.ts';
 import type { Keeper, SentVerdict } from '../src/review/verdict-queue.ts';
-import { actionOf, cleanName, judgedAs, markedAs, markOf, nextOpen } from '../src/review/verdicts.ts';
+import { actionOf, cleanName, judgedAs, markedAs, markOf, nextOpen, withEdge } from '../src/review/verdicts.ts';
 import { Memory, stretch, until } from './helpers.ts';
 
 const judged = (verdict: string, calls: number | null = null) => ({ verdict, calls, mark: null });
@@ -212,6 +212,14 @@ test('names are safe in a table', () => {
 
 test('a name is the same however its letters are typed', () => {
   assert.equal(cleanName('Zoe\u0308'), 'Zo\u00EB');
+});
+
+test('an edge of a mark takes the other edge from the frame, and never lies beyond it', () => {
+  assert.deepEqual(withEdge('start', 1.2, [1, 2]), [1.2, 2]);
+  assert.deepEqual(withEdge('stop', 1.7, [1, 2]), [1, 1.7]);
+  assert.deepEqual(withEdge('stop', 2.5, [1, 2]), [1, 2.5]);
+  assert.equal(withEdge('stop', 0.9, [1, 2]), null);
+  assert.equal(withEdge('start', 2, [1, 2]), null);
 });
 
 test('a mark ends with the last sample of the sound', () => {

@@ -15,7 +15,7 @@ import { texts } from '../texts.ts';
 import { announce, Busy, ErrorNotice, Notice, Screen } from '../ui.tsx';
 import { localKeeper, verdictQueues } from './queues-of-user.ts';
 import type { Judged, Stretch, VerdictQueue } from './verdict-queue.ts';
-import { actionOf, cleanName, judgedAs, LONGEST_NAME, markedAs, markOf, nextOpen } from './verdicts.ts';
+import { actionOf, cleanName, judgedAs, LONGEST_NAME, markedAs, markOf, nextOpen, withEdge } from './verdicts.ts';
 import '../results/results.css';
 import './review.css';
 
@@ -224,9 +224,9 @@ function Judging({
   const marked = judged?.mark?.map((sample) => sample / unit.sample_rate) as [number, number] | undefined;
   const markEdge = (edge: 'start' | 'stop') => {
     if (state.kind !== 'ready') return;
-    const now = state.sound.begins + player.time;
-    if (edge === 'start') mark(now, Math.max(marked?.[1] ?? unit.end_time, now + 0.01));
-    else mark(Math.min(marked?.[0] ?? unit.start_time, now - 0.01), now);
+    const moved = withEdge(edge, state.sound.begins + player.time, marked ?? [unit.start_time, unit.end_time]);
+    if (moved) mark(...moved);
+    else announce(words.markBackwards);
   };
   const act = (key: string): boolean => {
     const action = actionOf(key);

@@ -76,6 +76,16 @@ export function markOf(start: number, stop: number, sound: { begins: number; end
   return to > from ? [from, to] : null;
 }
 
+/**
+ * Return a mark after one edge was put to `now`, in seconds; null if the other edge would not lie beyond it.
+ *
+ * @param before the mark so far, or else the frame, whose other edge is then taken
+ */
+export function withEdge(edge: 'start' | 'stop', now: number, before: [start: number, stop: number]): [start: number, stop: number] | null {
+  const [start, stop] = edge === 'start' ? [now, before[1]] : [before[0], now];
+  return start < stop ? [start, stop] : null;
+}
+
 /** Return the place of the next unit without a verdict, searched from the one after `at`, round to it; null if none. */
 export function nextOpen(judged: readonly boolean[], at: number): number | null {
   for (let step = 1; step <= judged.length; step += 1) {
