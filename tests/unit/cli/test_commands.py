@@ -43,7 +43,7 @@ def test_simulate_writes_sound_and_labels(reef_scene: Path) -> None:
     [
         (["--model", LAB_MODEL], 0.6),
         (["--threshold", 0.5], 0.6),
-        ([], 0.6),
+        ([], 0.5),
     ],
 )
 def test_detect_finds_the_simulated_calls(
