@@ -35,6 +35,7 @@ from anemonefish.stores import open_source, open_store
 from anemonefish.stores.folder import LocalStore
 from anemonefish.workflow.predict import predict_clip
 from anemonefish.workflow.transcode import transcode_task
+from tests.reference_models import LAB_MODEL
 
 RATE = 48_000
 SECONDS = 20
@@ -629,7 +630,7 @@ def test_predict_keeps_times_behind_a_hole_and_notes_it(tmp_path: Path) -> None:
 
     def found(name: str, stamp: Callable[[float], float | None], damaged: str = "keep") -> RecordingResult:
         path = with_stamps(tmp_path / name, reef, "libopus", "webm", stamp, {"live": "1"}, live=True)
-        return predict_clip(path, name, "reef", Settings.load({"damaged": damaged}), models, path.stat().st_size)
+        return predict_clip(path, name, LAB_MODEL, Settings.load({"damaged": damaged}), models, path.stat().st_size)
 
     whole = found("a.webm", lambda seconds: seconds)
     hole = found("hole.webm", lambda seconds: None if 0.5 <= seconds < 1.5 else seconds)
