@@ -80,7 +80,7 @@ def test_variant_in_the_workflow_equals_the_laptop(
 
 
 @pytest.mark.parametrize(
-    ("model", "resampled"), [("reef@1.1.0", "soxr HQ"), ("reef@2.2.0", "decimated by 4, exact up to 1500 Hz")]
+    ("model", "resampled"), [("reef@1.1.0", "soxr HQ"), ("reef@2.2.0", "decimated by 4, exact up to 1625 Hz")]
 )
 def test_real_recording_is_resampled_as_on_the_laptop(
     stack: Stack, run_job: RunJob, reef_recording: Path, tmp_path: Path, model: str, resampled: str
