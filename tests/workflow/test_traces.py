@@ -10,11 +10,13 @@ import pytest
 
 from localstack import LocalAws, Stack
 from tests.fakes.xray_daemon import XrayDaemon
+from tests.reference_models import spec_of
 from tests.workflow.conftest import Api, await_true
 from tests.workflow.test_log_lines import lines_of
 
 FUNCTIONS = ("PlanFunction", "ScoreFunction", "ReportFunction", "AggregateFunction")
-STEPS = ["fetch", "decode", "spectrogram", "infer", "store"]
+RESAMPLED = ["resample"] if spec_of("reef").sample_rate else []
+STEPS = ["fetch", "decode", *RESAMPLED, "spectrogram", "infer", "store"]
 
 
 @pytest.fixture
