@@ -46,7 +46,7 @@ def rows_of(page) -> list[tuple[str, ...]]:
     """Return name, length and highest score of every row of the table, sorted."""
     rows = []
     for row in page.get_by_role("grid").get_by_role("row").all()[1:]:
-        cells = row.get_by_role("gridcell").all_inner_texts()
+        cells = row.get_by_role("gridcell").all_text_contents()
         rows.append((cells[0].strip(), cells[2].strip(), cells[3].strip()))
     return sorted(rows)
 
