@@ -255,7 +255,10 @@ class Sea:
 
 
 def _widened(sound: Sound, rng: np.random.Generator) -> Sound:
-    """Return a varied call of an anemonefish with another damping and further reflections; other sounds are kept."""
+    """Return a varied call of an anemonefish with another damping and further reflections; other sounds are kept.
+
+    Its level is still that in the band which the pulse had before.
+    """
     if sound.label != ANEMONEFISH or sound.shape == PLAIN_PULSE:
         return sound
     most, level, delays = _ECHOES

@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import LocalAws, Stack
-from tests.default_model import OTHER_DECISION, lab_settings
+from tests.reference_models import OTHER_DECISION, lab_settings
 from tests.workflow.conftest import Api, new_key
 
 from .conftest import Visit

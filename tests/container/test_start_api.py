@@ -18,7 +18,7 @@ import pytest
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import Stack
-from tests.default_model import window_count
+from tests.reference_models import n_windows
 
 from .conftest import PARAMETERS, Local, overrides
 
@@ -125,7 +125,7 @@ def test_clip_is_answered_like_on_the_local_aws(
         return dict(answer.json())
 
     found, expected = sent(in_containers), sent(on_local_aws)
-    assert len(found["predictions"]) == window_count(20)
+    assert len(found["predictions"]) == n_windows(20)
     assert found["events"]
     assert (found["predictions"], found["events"]) == (expected["predictions"], expected["events"])
 

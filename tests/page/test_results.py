@@ -13,8 +13,8 @@ import pytest
 import soundfile
 
 from localstack.serve import Service
-from tests.default_model import OTHER_THRESHOLD
 from tests.page.conftest import HTML_NAME, Job, Open, show_results, sign_in, wait_until
+from tests.reference_models import OTHER_THRESHOLD
 from tests.workflow.conftest import Api
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (make .venv/dev)").expect

@@ -20,7 +20,7 @@ import soundfile
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import LocalAws, Stack
-from tests.default_model import DEFAULT, lab_settings, window_count
+from tests.reference_models import DEFAULT, lab_settings, n_windows
 
 from .conftest import Api, await_true, new_key, released_when_stopped
 
@@ -176,7 +176,7 @@ def test_answer_is_the_labs_json_with_both_spellings(api: Api, finished: dict[st
     metadata = answer["metadata"]
     assert metadata["processing_time"] == metadata["processing_time_seconds"] > 0
     assert metadata["audio_duration"] == metadata["audio_duration_seconds"] == 20.0
-    assert metadata["num_predictions"] == metadata["total_windows"] == len(answer["predictions"]) == window_count(20)
+    assert metadata["num_predictions"] == metadata["total_windows"] == len(answer["predictions"]) == n_windows(20)
     assert metadata["num_events"] == metadata["total_events"] == len(answer["events"]) > 1
     assert {**metadata, **file["metadata"]} == metadata
     assert answer["recordings"][0]["events"] == len(answer["events"])
@@ -237,7 +237,7 @@ def test_quote_does_not_start_an_execution(api: Api, upload: str, calls: Calls) 
     assert (quote["recordings"], quote["ranges"], quote["windows"], quote["audio_seconds"]) == (
         1,
         1,
-        window_count(20),
+        n_windows(20),
         20.0,
     )
     assert 0 < quote["expected_usd"] < 0.01

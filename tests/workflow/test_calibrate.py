@@ -17,7 +17,7 @@ from anemonefish.cloud import clients
 from anemonefish.cloud.cloudwatch import metric_sums
 from anemonefish.jobs.calibration import Calibration
 from localstack import LocalAws, Stack
-from tests.default_model import window_count
+from tests.reference_models import n_windows
 
 from .conftest import REPOSITORY, RunJob, await_true
 
@@ -51,7 +51,7 @@ def test_metrics_of_workers_are_the_basis_of_the_next_quote(
     # A worker answers before its last lines are in the log.
     await_true(lambda: len(metrics_of_workers(stack)) == len(before) + 2)
     metrics = [each for each in metrics_of_workers(stack) if each not in before]
-    assert [each["Windows"] for each in metrics] == 2 * [window_count(60)]
+    assert [each["Windows"] for each in metrics] == 2 * [n_windows(60)]
     assert all(0 < each["ScoringSeconds"] < 900 and 0 <= each["OverheadSeconds"] < 900 for each in metrics)
 
     # Store the metrics as CloudWatch does with such lines. The stack's processor is arm64 on every machine.
@@ -81,7 +81,7 @@ def test_metrics_of_workers_are_the_basis_of_the_next_quote(
     done = CliRunner().invoke(main, ["calibrate", "--models", models, "--stack", stack.name, "--json"])
     assert done.exit_code == 0, done.output
     made = Calibration(**json.loads(done.stdout))
-    assert (made.calls, made.windows, made.architecture, made.where) == (2, 2 * window_count(60), "arm64", stack.name)
+    assert (made.calls, made.windows, made.architecture, made.where) == (2, 2 * n_windows(60), "arm64", stack.name)
     assert made.seconds_per_window == pytest.approx(sum(each["ScoringSeconds"] for each in metrics) / made.windows)
     assert made.seconds_per_job == pytest.approx(expected)
 

@@ -23,7 +23,7 @@ import soundfile
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import Stack
-from tests.default_model import OTHER_DECISION, window_count
+from tests.reference_models import OTHER_DECISION, n_windows
 
 from .conftest import PATIENCE, Api, released_when_stopped
 
@@ -185,7 +185,7 @@ def test_clip_of_client_and_labs_front_end_get_the_same_answer(
         assert (answer["predictions"], answer["events"]) == (expected["predictions"], expected["events"])
         assert answer["metadata"].keys() == expected["metadata"].keys()
         assert answer["metadata"]["confidence_threshold"] == OTHER_DECISION["threshold"]
-    assert len(expected["predictions"]) == window_count(20)
+    assert len(expected["predictions"]) == n_windows(20)
     assert len(expected["events"]) > 1
 
     refused, unknown, typo = observed["refused"], observed["unknown"], observed["typo"]

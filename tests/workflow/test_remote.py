@@ -23,7 +23,7 @@ from anemonefish.results.report_formats import REPORTS
 from anemonefish.simulation.scene import scene, write_scene
 from anemonefish.simulation.scene_settings import SceneSettings
 from localstack import LocalAws, Stack
-from tests.default_model import OTHER_DECISION, window_count
+from tests.reference_models import OTHER_DECISION, n_windows
 
 from .conftest import PATIENCE, Api, await_true, new_key, released_when_stopped
 
@@ -226,7 +226,7 @@ def test_start_status_results_and_list_show_one_execution(
 
 def test_quote_prints_uploads_that_start_accepts(remote: Command, clip: Path, tmp_path: Path) -> None:
     answer = json.loads(remote("quote", clip, "--json").stdout)
-    assert (answer["quote"]["recordings"], answer["quote"]["windows"]) == (1, window_count(20))
+    assert (answer["quote"]["recordings"], answer["quote"]["windows"]) == (1, n_windows(20))
     assert 0 < answer["quote"]["expected_usd"] < 0.01
     execution = remote("start", *answer["uploads"]).stdout.strip()
     assert "is SUCCEEDED, 1 of 1 ranges done" in remote("status", execution, "--wait").stdout
@@ -262,7 +262,7 @@ def test_predict_prints_the_labs_json(remote: Command, api: Api, clip: Path) -> 
     form = {"audio_file": (clip.name, clip.read_bytes(), "audio/wav")}
     expected = api("POST", "/inference/predict", files=form, data={"config": '{"threshold": 0.8}'}).json()
     assert (answer["predictions"], answer["events"]) == (expected["predictions"], expected["events"])
-    assert (len(answer["predictions"]), answer["metadata"]["confidence_threshold"]) == (window_count(20), 0.8)
+    assert (len(answer["predictions"]), answer["metadata"]["confidence_threshold"]) == (n_windows(20), 0.8)
 
 
 def test_clip_that_is_too_large_is_refused(remote: Command, tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from localstack import LocalAws, Stack
 from tests.fakes.xray_daemon import XrayDaemon
-from tests.reference_models import spec_of
+from tests.reference_models import DEFAULT
 from tests.workflow.conftest import Api, await_true
 from tests.workflow.test_log_lines import lines_of
 
 FUNCTIONS = ("PlanFunction", "ScoreFunction", "ReportFunction", "AggregateFunction")
-RESAMPLED = ["resample"] if spec_of("reef").sample_rate else []
+RESAMPLED = ["resample"] if DEFAULT.sample_rate else []
 STEPS = ["fetch", "decode", *RESAMPLED, "spectrogram", "infer", "store"]
 
 

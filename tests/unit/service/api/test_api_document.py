@@ -46,7 +46,7 @@ from anemonefish.workflow.aggregate import report_and_aggregate
 from anemonefish.workflow.planner import plan_job
 from anemonefish.workflow.review import MOST_CLIPS
 from anemonefish.workflow.score import score_range
-from tests.reference_models import spec_of
+from tests.reference_models import DEFAULT
 from tests.score_calibrations import calibration_of
 
 REPOSITORY = Path(__file__).parents[4]
@@ -247,7 +247,7 @@ def test_results_name_the_settings_that_decided_also_those_of_the_model(world: W
     assert (len(short["predictions"]), short["predictions_url"]) == (0, None)
     assert len(whole["predictions"]) == whole["metadata"]["num_predictions"]
     assert short["settings"] == whole["settings"]
-    own = spec_of("reef").decision
+    own = DEFAULT.decision
     assert own.threshold == whole["metadata"]["confidence_threshold"]
     assert whole["settings"] == {
         **own.to_dict(),
